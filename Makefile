@@ -1,0 +1,83 @@
+# Everything a person or .ci/run does here, each by one command.  Needed: Python >= 3.10 with venv, a C
+# compiler, and a package index.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+C := $(wildcard csrc/*.c csrc/isa/*.c)
+STRICT := -Wall -Wextra -Wconversion -Wshadow -Werror
+CROSS ?= aarch64-linux-gnu-gcc
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+.NOTPARALLEL: # two builds in one tree would mix their objects
+.PHONY: demo test lint format isa asan parity cross bench wheel clean
+
+demo: $(VENV)/extra-plot
+	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
+
+test: $(VENV)/extra-test
+	tests/c/run
+	$(BIN)/python -m pytest -q
+
+lint: $(VENV)/extra-lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	PATH="$(BIN):$$PATH" cython-lint fastnn
+	$(BIN)/clang-format --dry-run -Werror $$(find csrc tests/c -name '*.[ch]')
+
+format: $(VENV)/extra-lint
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i $$(find csrc tests/c -name '*.[ch]')
+
+# Every kernel of every instruction set this CPU has.
+isa: $(VENV)/extra-test
+	for isa in $$($(BIN)/python -c "from fastnn import _core; print(*_core.isa_names())"); do \
+	    echo "FASTNN_ISA=$$isa"; \
+	    FASTNN_ISA=$$isa $(BIN)/python -m pytest -q tests/parity || exit 1; \
+	done
+
+# The C tests and the parity tests under address, undefined-behaviour and thread sanitizers; the
+# sanitized module is built in a copy, so that the installed one stays.
+asan: $(VENV)/extra-dev
+	CC=gcc CFLAGS="$(SANITIZE)" tests/c/run
+	CC=gcc CFLAGS="-O1 -g -fsanitize=thread" tests/c/run tests/c/test_threads.c
+	rm -rf build/asan
+	mkdir -p build/asan
+	tar -c --exclude='*.so' setup.py pyproject.toml README.md LICENSE csrc fastnn tests | tar -x -C build/asan
+	cd build/asan && CC=gcc FASTNN_SANITIZE=1 $(BIN)/python setup.py -q build_ext --inplace
+	cd build/asan && \
+	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    PYTHONMALLOC=malloc $(BIN)/python -m pytest -q -p no:cacheprovider tests/parity
+
+# Beside Keras itself; its absence is an error here, elsewhere a skip.
+parity: $(VENV)/extra-test $(VENV)/extra-parity
+	KERAS_BACKEND=jax FASTNN_REQUIRE_PARITY=1 $(BIN)/python -m pytest -q tests/parity
+
+cross:
+	mkdir -p build/cross
+	for source in $(C); do \
+	    $(CROSS) -std=c11 -O3 -ffp-contract=off -fno-math-errno $(STRICT) -Icsrc -c $$source \
+	        -o build/cross/$$(basename $$source .c).o || exit 1; \
+	done
+
+bench: $(VENV)/extra-bench
+	$(BIN)/python bench/run.py
+
+wheel: $(VENV)/extra-dev
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	$(BIN)/twine check --strict dist/*
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info fastnn/*.so .hypothesis .*_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The package in the virtual environment, editable, with one extra.  Made again when what an editable
+# install does not follow by itself has changed: compiled sources and metadata.
+$(VENV)/extra-%: setup.py pyproject.toml fastnn/_core.pyx $(shell find csrc -name '*.[ch]' -o -name '*.def')
+	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps $(VENV)
+	$(BIN)/python -m pip install --quiet -e ".[$*]"
+	touch $@

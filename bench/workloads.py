@@ -1,0 +1,264 @@
+"""What is measured: the training workloads T1 to T7, as data that names no framework.
+
+Invariant: a workload says all that decides the arithmetic (layers, shapes, batch, optimizer, loss),
+so that every peer in peers/ does the same work.  Weights start as Glorot-uniform and biases as
+zero, images are NHWC, optimizers have Keras 3's defaults where a field does not say otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+ActivationName: TypeAlias = Literal["relu", "linear"]
+
+
+@dataclass(frozen=True)
+class Dense:
+    """y = activation(x @ w + b), `w: (in, units)`; the last layer of a workload gives logits."""
+
+    units: int
+    activation: ActivationName = "linear"
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A two-dimensional convolution with a square kernel and a bias unless a BatchNorm follows."""
+
+    filters: int
+    size: int = 3
+    padding: Literal["valid", "same"] = "valid"
+    activation: ActivationName = "linear"
+    stride: int = 1
+    bias: bool = True
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """The greatest of each `size` x `size` square, squares side by side."""
+
+    size: int = 2
+
+
+@dataclass(frozen=True)
+class GlobalMeanPool:
+    """The mean over height and width."""
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """(rows, ...) to (rows, features)."""
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Zeroes a share `rate` of the units, scales the others by 1 / (1 - rate)."""
+
+    rate: float
+
+
+@dataclass(frozen=True)
+class BatchNorm:
+    """Normalises each channel by the batch, then scales and shifts; momentum .99, epsilon 1e-3."""
+
+
+@dataclass(frozen=True)
+class Relu:
+    """max(0, x)."""
+
+
+@dataclass(frozen=True)
+class Residual:
+    """relu(body(x) + shortcut(x)); an empty shortcut is x itself."""
+
+    body: tuple[Layer, ...]
+    shortcut: tuple[Layer, ...] = ()
+
+
+Layer: TypeAlias = (
+    "Dense | Conv | MaxPool | GlobalMeanPool | Flatten | Dropout | BatchNorm | Relu | Residual"
+)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An optimizer by Keras's name; `momentum` is SGD's alone."""
+
+    name: Literal["sgd", "rmsprop", "adam"]
+    learning_rate: float
+    momentum: float = 0.0
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One row of the results."""
+
+    name: str
+    title: str
+    rows: int
+    input_shape: tuple[int, ...]
+    layers: tuple[Layer, ...]
+    loss: Literal["binary_crossentropy", "sparse_categorical_crossentropy"]
+    batch: int
+    optimizer: Optimizer
+    warmup: int
+    """Epochs before the first measurement; the loss after them is reported."""
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch; the last may be shorter."""
+        return -(-self.rows // self.batch)
+
+    @property
+    def classes(self) -> int:
+        """Units of the last layer."""
+        last = self.layers[-1]
+        assert isinstance(last, Dense)
+        return last.units
+
+    def data(self, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Standard normal inputs and the labels that a random linear teacher gives them.
+
+        Returns:
+            `x: (rows, *input_shape)` and `y: (rows,)`, 0 or 1 for one unit, else 0..classes-1.
+        """
+        rng = np.random.default_rng(seed)
+        x = rng.standard_normal((self.rows, *self.input_shape), dtype=np.float32)
+        features = x.reshape(self.rows, -1)
+        teacher = rng.standard_normal((features.shape[1], max(2, self.classes)), dtype=np.float32)
+        return x, np.argmax(features @ teacher, axis=1)
+
+
+def _resnet20() -> tuple[Layer, ...]:
+    layers: list[Layer] = [Conv(16, padding="same", bias=False), BatchNorm(), Relu()]
+    width = 16
+    for filters in (16, 32, 64):
+        for block in range(3):
+            stride = 2 if filters > 16 and block == 0 else 1
+            layers.append(_block(filters, stride, projected=filters != width))
+            width = filters
+    return (*layers, GlobalMeanPool(), Dense(10))
+
+
+def _block(filters: int, stride: int, projected: bool) -> Residual:
+    body: tuple[Layer, ...] = (
+        Conv(filters, padding="same", stride=stride, bias=False),
+        BatchNorm(),
+        Relu(),
+        Conv(filters, padding="same", bias=False),
+        BatchNorm(),
+    )
+    projection = (Conv(filters, size=1, padding="same", stride=stride, bias=False), BatchNorm())
+    return Residual(body, projection if projected else ())
+
+
+_ADAM = Optimizer("adam", 1e-3)
+_SOFTMAX: Literal["sparse_categorical_crossentropy"] = "sparse_categorical_crossentropy"
+
+WORKLOADS: dict[str, Workload] = {
+    workload.name: workload
+    for workload in (
+        Workload(
+            name="T1",
+            title="tabular 569x30, 30-16-1, Adam",
+            rows=569,
+            input_shape=(30,),
+            layers=(Dense(16, "relu"), Dense(1)),
+            loss="binary_crossentropy",
+            batch=32,
+            optimizer=_ADAM,
+            warmup=30,
+        ),
+        Workload(
+            name="T2",
+            title="digits 1797x64, 64-128-64-10, Adam",
+            rows=1797,
+            input_shape=(64,),
+            layers=(Dense(128, "relu"), Dense(64, "relu"), Dense(10)),
+            loss=_SOFTMAX,
+            batch=32,
+            optimizer=_ADAM,
+            warmup=10,
+        ),
+        Workload(
+            name="T3",
+            title="60000x784, 784-512-256-10, Adam",
+            rows=60000,
+            input_shape=(784,),
+            layers=(Dense(512, "relu"), Dense(256, "relu"), Dense(10)),
+            loss=_SOFTMAX,
+            batch=128,
+            optimizer=_ADAM,
+            warmup=1,
+        ),
+        Workload(
+            name="T4",
+            title="28x28x1, two convolutions, dropout, Adam",
+            rows=12800,
+            input_shape=(28, 28, 1),
+            layers=(
+                Conv(32, activation="relu"),
+                MaxPool(),
+                Conv(64, activation="relu"),
+                MaxPool(),
+                Flatten(),
+                Dropout(0.5),
+                Dense(10),
+            ),
+            loss=_SOFTMAX,
+            batch=128,
+            optimizer=_ADAM,
+            warmup=1,
+        ),
+        Workload(
+            name="T5",
+            title="32x32x3, four convolutions, RMSprop",
+            rows=6400,
+            input_shape=(32, 32, 3),
+            layers=(
+                Conv(32, padding="same", activation="relu"),
+                Conv(32, activation="relu"),
+                MaxPool(),
+                Conv(64, padding="same", activation="relu"),
+                Conv(64, activation="relu"),
+                MaxPool(),
+                Flatten(),
+                Dense(512, "relu"),
+                Dense(10),
+            ),
+            loss=_SOFTMAX,
+            batch=64,
+            optimizer=Optimizer("rmsprop", 1e-3),
+            warmup=1,
+        ),
+        Workload(
+            name="T6",
+            title="ResNet-20, 32x32x3, SGD with momentum",
+            rows=1280,
+            input_shape=(32, 32, 3),
+            layers=_resnet20(),
+            loss=_SOFTMAX,
+            batch=64,
+            optimizer=Optimizer("sgd", 1e-1, momentum=0.9),
+            warmup=1,
+        ),
+        Workload(
+            name="T7",
+            title="logistic regression 100000x784, SGD",
+            rows=100000,
+            input_shape=(784,),
+            layers=(Dense(1),),
+            loss="binary_crossentropy",
+            batch=256,
+            optimizer=Optimizer("sgd", 1e-2),
+            warmup=1,
+        ),
+    )
+}
+
+
+class Unsupported(Exception):
+    """A peer cannot run a workload, and says why."""

@@ -1,0 +1,14 @@
+/* avx2_f32.c: the kernels in float32 for x86-64 with AVX2 and FMA. */
+#include "../fnn.h"
+
+#if defined(__x86_64__)
+#define FNN_F64 0
+#define FNN_TABLE fnn_table_avx2_f32
+#define FNN_ISA_NAME "avx2"
+#include "../simd/avx2.h"
+#include "../simd/math.h"
+
+#include "../kernels/table-inl.h"
+
+#include "target_end.h"
+#endif

@@ -1,0 +1,763 @@
+/* gemm-inl.h: the one matrix product of the library, C[m,n] = g(A[m,k] B[k,n] + bias).
+ *
+ * All dense and convolution kernels describe their operands to it as *sources*, matrices that can be
+ * copied a block at a time: an array, an array times an activation's derivative, the patches of images.
+ * The product walks C in blocks, packs what cannot be read in place, and hands tiles to a micro-kernel
+ * that keeps its part of C in registers:
+ *
+ *     for columns jc of C, nc at a time
+ *       for depths kg of A and B, a multiple of FNN_KC at a time     B[kg, jc] -> panels [kg][PANEL]
+ *         for rows ic of C, mc at a time
+ *           for depths pc of kg, FNN_KC at a time                    A[ic, pc] -> block
+ *             for panels of B, for tiles of rows: C tile (+)= A tile B panel
+ *
+ * Invariant: an element of C is the sum of its FNN_KC-blocks in order, each the chain of v_fma over
+ * ascending k from zero.  Blocks begin at multiples of FNN_KC, and nothing else (tile shape, packing,
+ * thread, rows of the batch, ISA) enters the sum: so its bits depend on a row of A and a column of B. */
+
+/* ---- the micro-kernel -------------------------------------------------------------------------- */
+
+/* `count` terms of every row of A that lie evenly, from `offset` on */
+typedef struct {
+    int64_t offset, count;
+} run;
+
+/* C[rows, cols] (+)= A[rows, k] B[k, cols], k <= FNN_KC.  A is read at any strides, so that it may lie
+ * by rows or by columns, and in runs, so that it may be windows on an image; rows of B are whole vectors
+ * (what lies beyond the last column is not stored). */
+typedef struct {
+    const real *a;
+    int64_t a_row, a_step; /* from row to row of A, from term to term of a run */
+    const run *runs;
+    const real *b;
+    int64_t b_step;
+    real *c;
+    int64_t c_row;
+    int64_t k;
+    int64_t last; /* columns of the last vector, 1..LANES */
+    int add;      /* 0: C is written, 1: added to         */
+} tile;
+
+typedef void tile_kernel(const tile *t);
+
+/* Four rows of A share one pointer: with the strides 1, 2 and 3 rows, x86 reaches them without more. */
+#define ROWS_A_POINTER 4
+#define POINTERS(rows) (((rows) + ROWS_A_POINTER - 1) / ROWS_A_POINTER)
+
+enum { MAX_TILE_ROWS = 14, MAX_TILE_VECS = 8, MAX_POINTERS = POINTERS(MAX_TILE_ROWS) };
+enum { PREFETCH_K = 64 }; /* shorter sums leave no time for a prefetch */
+
+VERB void tile_store(const tile *t, int row, int vecs, const vec *acc)
+{
+    real *c = t->c + row * t->c_row;
+#pragma GCC unroll 8
+    for (int v = 0; v < vecs - 1; v++, c += LANES)
+        v_store(c, t->add ? v_add(v_load(c), acc[v]) : acc[v]);
+    if (t->last == LANES)
+        v_store(c, t->add ? v_add(v_load(c), acc[vecs - 1]) : acc[vecs - 1]);
+    else
+        v_store_n(c, t->add ? v_add(v_load_n(c, t->last), acc[vecs - 1]) : acc[vecs - 1], t->last);
+}
+
+/* rows and vecs are constants: the sums and the pointers are registers. */
+VERB void tile_product(const tile *t, const int rows, const int vecs)
+{
+    vec acc[MAX_TILE_ROWS][MAX_TILE_VECS];
+    const real *b = t->b;
+    const int64_t a_row = t->a_row, a_step = t->a_step, b_step = t->b_step;
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++)
+            acc[i][v] = v_zero();
+    /* C comes from far: it can travel while the sums are made */
+    if (t->k >= PREFETCH_K)
+#pragma GCC unroll 14
+        for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++)
+                __builtin_prefetch(t->c + i * t->c_row + v * LANES, 1);
+    const run *r = t->runs;
+    for (int64_t left = t->k; left > 0; left -= r->count, r++) {
+        const real *a[MAX_POINTERS];
+#pragma GCC unroll 4
+        for (int i = 0; i < POINTERS(rows); i++)
+            a[i] = t->a + r->offset + ROWS_A_POINTER * i * a_row;
+#pragma GCC unroll 1
+        for (int64_t k = r->count; k > 0; k--, b += b_step) {
+            vec bv[MAX_TILE_VECS];
+#pragma GCC unroll 8
+            for (int v = 0; v < vecs; v++)
+                bv[v] = v_load(b + v * LANES);
+#pragma GCC unroll 14
+            for (int i = 0; i < rows; i++) {
+                vec av = v_set1(a[i / ROWS_A_POINTER][i % ROWS_A_POINTER * a_row]);
+#pragma GCC unroll 8
+                for (int v = 0; v < vecs; v++)
+                    acc[i][v] = v_fma(av, bv[v], acc[i][v]);
+            }
+#pragma GCC unroll 4
+            for (int i = 0; i < POINTERS(rows); i++)
+                a[i] += a_step;
+        }
+    }
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++)
+        tile_store(t, i, vecs, acc[i]);
+}
+
+/* Tiles are as tall as the registers allow: rows * vecs sums, a row of B, an element of A.
+ * TILES_<vecs>(T) lists them; tiles_of_<vecs>[rows] is the kernel, tallest[log2 vecs] the most rows. */
+#define TILES_TO_2(T, vecs) T(1, vecs) T(2, vecs)
+#define TILES_TO_3(T, vecs) TILES_TO_2(T, vecs) T(3, vecs)
+#define TILES_TO_6(T, vecs) TILES_TO_3(T, vecs) T(4, vecs) T(5, vecs) T(6, vecs)
+#define TILES_TO_14(T, vecs)                                                                  \
+    TILES_TO_6(T, vecs)                                                                       \
+    T(7, vecs) T(8, vecs) T(9, vecs) T(10, vecs) T(11, vecs) T(12, vecs) T(13, vecs) T(14, vecs)
+
+#if V_REGISTERS >= 32
+#define TILES(T) TILES_TO_14(T, 1) TILES_TO_14(T, 2) TILES_TO_6(T, 4) TILES_TO_3(T, 8)
+static const int tallest[] = {14, 14, 6, 3};
+enum { PANEL_LOG2 = 1 };
+#elif V_REGISTERS >= 8
+#define TILES(T) TILES_TO_6(T, 1) TILES_TO_3(T, 2) T(1, 4)
+static const int tallest[] = {6, 3, 1, 0};
+enum { PANEL_LOG2 = 0 };
+#else
+#define TILES(T) TILES_TO_2(T, 1) T(1, 2)
+static const int tallest[] = {2, 1, 0, 0};
+enum { PANEL_LOG2 = 0 };
+#endif
+
+#define T(rows, vecs)                                    \
+    static void tile_##rows##x##vecs(const tile *t)      \
+    {                                                    \
+        tile_product(t, rows, vecs);                     \
+    }
+TILES(T)
+#undef T
+
+/* [log2 vecs][rows] */
+static tile_kernel *const tiles[4][MAX_TILE_ROWS + 1] = {
+#define T(rows, vecs) [vecs / 2 - vecs / 8][rows] = tile_##rows##x##vecs,
+    TILES(T)
+#undef T
+};
+
+/* ---- sources ----------------------------------------------------------------------------------- */
+
+/* The patches of images[r,h,w,c]: row (r, i, j) of the matrix is the window[m,n] of image r whose first
+ * element is at (top + i * stride_h, left + j * stride_w), i < p, j < q.  Outside the image are zeros. */
+typedef struct {
+    int64_t h, w, c, m, n, p, q;
+    int64_t stride_h, stride_w, top, left;
+} window;
+
+/* A matrix that can be copied a block at a time: at base, rows `stride` apart, or where patches is
+ * given its patches of the images at base.  Where y is given, elements are base g'(y). */
+typedef struct {
+    const real *base, *y;
+    int64_t stride;
+    int activation;
+    const window *patches;
+} source;
+
+static inline source plain(const real *base, int64_t stride)
+{
+    return (source){.base = base, .stride = stride};
+}
+
+/* dy, or dy g'(y) where the activation has a derivative to speak of */
+static inline source gradient(const real *dy, const real *y, int64_t stride, double activation)
+{
+    int code = (int)activation;
+    return (source){.base = dy, .stride = stride, .activation = code,
+                    .y = code == FNN_ACTIVATION_linear ? NULL : y};
+}
+
+static inline int in_place(const source *s)
+{
+    return !s->y && !s->patches;
+}
+
+/* Copies write whole vectors: what lies after `n` elements up to a multiple of LANES is spoilt. */
+static inline void copy_run(const real *from, real *to, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += LANES)
+        v_store(to + i, load_lanes(from + i, n - i));
+}
+
+static void copy_gradient(int code, const real *from, const real *out, real *to, int64_t n)
+{
+    switch (code) {
+#define ACTIVATION(name, forward, backward)                                            \
+    case FNN_ACTIVATION_##name:                                                        \
+        for (int64_t i = 0; i < n; i += LANES) {                                       \
+            vec dy = load_lanes(from + i, n - i), y = load_lanes(out + i, n - i);      \
+            (void)dy, (void)y;                                                         \
+            v_store(to + i, backward);                                                 \
+        }                                                                              \
+        break;
+#include "../activations.def"
+#undef ACTIVATION
+    default:
+        break;
+    }
+}
+
+static inline void copy_elements(const source *s, int64_t at, real *to, int64_t n)
+{
+    if (s->y)
+        copy_gradient(s->activation, s->base + at, s->y + at, to, n);
+    else
+        copy_run(s->base + at, to, n);
+}
+
+static inline void zero_run(real *to, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += LANES)
+        v_store(to + i, v_zero());
+}
+
+/* Elements x..x + n of an image row whose first element is `at`, zeros outside the row's `length`. */
+static inline void copy_padded(const source *s, int64_t at, int64_t x, int64_t length, real *to, int64_t n)
+{
+    int64_t before = x < 0 ? (-x < n ? -x : n) : 0;
+    int64_t inside = length - x < n ? length - x : n;
+    if (before)
+        zero_run(to, before);
+    if (inside > before)
+        copy_elements(s, at + x + before, to + before, inside - before);
+    if (inside < n)
+        zero_run(to + (inside > before ? inside : before), n - (inside > before ? inside : before));
+}
+
+/* Elements col..col + n of one patch; row m of the window is a run of elements of an image row. */
+static inline void copy_patch(const source *s, int64_t image, int64_t i, int64_t j, int64_t m, int64_t skip,
+                              real *to, int64_t n)
+{
+    const window *g = s->patches;
+    int64_t row = g->w * g->c, width = g->n * g->c, x = (g->left + j * g->stride_w) * g->c;
+    for (; n > 0; m++, skip = 0) {
+        int64_t h = g->top + i * g->stride_h + m, count = width - skip < n ? width - skip : n;
+        if (h < 0 || h >= g->h)
+            zero_run(to, count);
+        else
+            copy_padded(s, (image * g->h + h) * row, x + skip, row, to, count);
+        to += count;
+        n -= count;
+    }
+}
+
+static void copy_patches(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols, real *to,
+                         int64_t to_stride)
+{
+    const window *g = s->patches;
+    int64_t j = row % g->q, i = row / g->q % g->p, image = row / (g->p * g->q);
+    int64_t m = col / (g->n * g->c), skip = col % (g->n * g->c);
+    for (; rows > 0; rows--, to += to_stride) {
+        copy_patch(s, image, i, j, m, skip, to, cols);
+        if (++j == g->q) {
+            j = 0;
+            if (++i == g->p)
+                i = 0, image++;
+        }
+    }
+}
+
+/* to[rows, cols] = s[row.., col..]; after the last row LANES - 1 elements may be spoilt. */
+static void copy_block(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols, real *to,
+                       int64_t to_stride)
+{
+    if (s->patches) {
+        copy_patches(s, row, rows, col, cols, to, to_stride);
+        return;
+    }
+    for (; rows > 0; rows--, row++, to += to_stride)
+        copy_elements(s, row * s->stride + col, to, cols);
+}
+
+/* A kernel seen from its outputs: B[k,n] = w[tap k / depth][n][k % depth].  Taps lie step_h apart from
+ * row to row of `width` taps and step_w apart in a row; negative steps turn the window round. */
+typedef struct {
+    const real *w;
+    int64_t depth, width, step_h, step_w;
+} transposed;
+
+/* 16-byte vectors, which every ISA has, transpose QUAD by QUAD elements at a time. */
+typedef real quad __attribute__((vector_size(16), aligned(sizeof(real)), may_alias));
+enum { QUAD = 16 / sizeof(real) };
+
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#elif FNN_F64
+typedef int64_t places __attribute__((vector_size(16)));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
+#else
+typedef int32_t places __attribute__((vector_size(16)));
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
+#endif
+
+static inline void transpose_quad(const real *from, int64_t from_stride, real *to, int64_t to_stride)
+{
+#define FROM(i) (*(const quad *)(from + (i) * from_stride))
+#define TO(i) (*(quad *)(to + (i) * to_stride))
+#if FNN_F64
+    quad a = FROM(0), b = FROM(1);
+    TO(0) = SHUFFLE(a, b, 0, 2);
+    TO(1) = SHUFFLE(a, b, 1, 3);
+#else
+    quad a = FROM(0), b = FROM(1), c = FROM(2), d = FROM(3);
+    quad ab = SHUFFLE(a, b, 0, 4, 1, 5), cd = SHUFFLE(c, d, 0, 4, 1, 5);
+    TO(0) = SHUFFLE(ab, cd, 0, 1, 4, 5);
+    TO(1) = SHUFFLE(ab, cd, 2, 3, 6, 7);
+    ab = SHUFFLE(a, b, 2, 6, 3, 7), cd = SHUFFLE(c, d, 2, 6, 3, 7);
+    TO(2) = SHUFFLE(ab, cd, 0, 1, 4, 5);
+    TO(3) = SHUFFLE(ab, cd, 2, 3, 6, 7);
+#endif
+#undef FROM
+#undef TO
+}
+#undef SHUFFLE
+
+/* to[j, i] = from[i, j], i < rows, j < cols */
+static void transpose(const real *from, int64_t from_stride, int64_t rows, int64_t cols, real *to,
+                      int64_t to_stride)
+{
+    int64_t rows_quad = rows / QUAD * QUAD, cols_quad = cols / QUAD * QUAD;
+    for (int64_t j = 0; j < cols_quad; j += QUAD)
+        for (int64_t i = 0; i < rows_quad; i += QUAD)
+            transpose_quad(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = i < rows_quad ? cols_quad : 0; j < cols; j++)
+            to[j * to_stride + i] = from[i * from_stride + j];
+}
+
+/* to[kn, cols] = B[k.., n..], whole vectors */
+static void copy_transposed(const transposed *b, int64_t k, int64_t kn, int64_t n, int64_t cols, real *to,
+                            int64_t to_stride)
+{
+    if (cols % LANES)
+        for (int64_t i = 0; i < kn; i++)
+            v_store(to + i * to_stride + cols / LANES * LANES, v_zero());
+    for (int64_t end = k + kn, count; k < end; k += count, to += count * to_stride) {
+        int64_t tap = k / b->depth, skip = k % b->depth;
+        const real *w = b->w + tap / b->width * b->step_h + tap % b->width * b->step_w;
+        count = b->depth - skip < end - k ? b->depth - skip : end - k;
+        transpose(w + n * b->depth + skip, b->depth, cols, count, to, to_stride);
+    }
+}
+
+/* ---- the product ------------------------------------------------------------------------------- */
+
+/* Where rows of C lie: row (image, i, j) of a grid of h by w places */
+typedef struct {
+    real *base;
+    int64_t h, w, image, row, column;
+} places_of_c;
+
+typedef struct {
+    int64_t m, n, k;
+    source a;
+    int a_by_k; /* 0: a is A[m,k], 1: a is its transpose [k,m] */
+    source b;
+    transposed bt; /* in place of b where bt.w is given */
+    places_of_c c;
+    const real *bias; /* [n] or NULL */
+    int activation;
+    real *sum; /* [n] or NULL: gets the sums of the columns of B */
+} product;
+
+/* C as an array of rows `stride` apart */
+static inline places_of_c rows_of(real *c, int64_t m, int64_t stride)
+{
+    return (places_of_c){.base = c, .h = 1, .w = m, .column = stride};
+}
+
+static inline real *place_of(const places_of_c *c, int64_t i)
+{
+    if (i < c->w)
+        return c->base + i * c->column;
+    int64_t row = i / c->w;
+    return c->base + row / c->h * c->image + row % c->h * c->row + i % c->w * c->column;
+}
+
+/* The working memory of a thread: panels of B, then a block of A or lines of images.  Together with the
+ * tiles of C they stay in an L2 cache of 1 MiB. */
+enum {
+    PANEL = LANES << PANEL_LOG2,
+    SCRATCH_REALS = FNN_SCRATCH / sizeof(real),
+    B_REALS = SCRATCH_REALS / 4,
+    A_REALS = SCRATCH_REALS - B_REALS - LANES,
+    A_PAD = LANES, /* keeps rows of a packed block out of the same cache sets */
+    MAX_MC = 98,
+    MAX_NC = 512,
+    MIN_PACKED_M = 64, /* fewer rows do not pay for copying B    */
+    MIN_PACKED_N = 128 /* fewer columns do not pay for copying A */
+};
+
+/* How A is read: where it lies, copied to a block, or (patches) as windows on the lines of the images,
+ * where these lie or with their padding copied. */
+typedef enum { IN_PLACE, BLOCK, LINES_IN_PLACE, LINES } reading;
+
+/* A product as one thread does it: its share of C, and how A and B are read. */
+typedef struct {
+    const product *p;
+    int64_t m0, m1, n0, n1;
+    reading a_as;
+    int64_t group;  /* rows of A from one multiple of this to the next lie evenly */
+    int64_t mc;     /* rows of A that are worked on at a time                     */
+    int packed;     /* whether B is copied to panels, or read in place but for its last columns */
+    int log2;       /* of the vectors of a tile                                   */
+    int64_t nc, kg; /* columns and depth of B that are worked on at a time        */
+    real *b, *a;    /* scratch */
+} share;
+
+/* A stretch of at most PANEL (in place: any power of two) vectors of columns. */
+typedef struct {
+    const real *b;
+    int64_t step, cols;
+    int log2;
+} panel;
+
+static inline int64_t min_of(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The panel that begins at column j; B is held from depth k on, for columns jc.. in scratch. */
+static inline panel panel_at(const share *s, int64_t j, int64_t jc, int64_t end, int64_t kn, int64_t k)
+{
+    int64_t left = end - j;
+    if (!s->packed && left >= LANES) {
+        int log2 = s->log2;
+        while (LANES << log2 > left)
+            log2--;
+        return (panel){s->p->b.base + k * s->p->b.stride + j, s->p->b.stride, LANES << log2, log2};
+    }
+    if (!s->packed)
+        return (panel){s->b, LANES, left, 0};
+    return (panel){s->b + (j - jc) * kn, PANEL, min_of(left, PANEL), left > PANEL / 2 ? PANEL_LOG2 : 0};
+}
+
+static void copy_panel(const product *p, int64_t k, int64_t kn, int64_t j, int64_t cols, real *to, int64_t step)
+{
+    if (p->bt.w)
+        copy_transposed(&p->bt, k, kn, j, cols, to, step);
+    else
+        copy_block(&p->b, k, kn, j, cols, to, step);
+}
+
+/* Copies B[k.. + kn, jc..end] to scratch: all of it, or the columns after the last whole vector. */
+static void pack_b(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
+{
+    if (s->packed)
+        for (int64_t j = jc; j < end; j += PANEL)
+            copy_panel(s->p, k, kn, j, min_of(end - j, PANEL), s->b + (j - jc) * kn, PANEL);
+    else if ((end - jc) % LANES)
+        copy_panel(s->p, k, kn, end - (end - jc) % LANES, (end - jc) % LANES, s->b, LANES);
+}
+
+/* The sums of the columns of B, one vector of columns at a time, in blocks of FNN_KC like any other. */
+static void sum_panel(const panel *b, int64_t k, int64_t kn, real *sum)
+{
+    for (int64_t begin = 0; begin < kn; begin += FNN_KC)
+        for (int64_t v = 0; v < b->cols; v += LANES) {
+            vec total = v_zero();
+            const real *at = b->b + begin * b->step + v;
+            for (int64_t i = min_of(kn - begin, FNN_KC); i > 0; i--, at += b->step)
+                total = v_add(total, v_load(at));
+            if (k + begin)
+                total = v_add(load_lanes(sum + v, b->cols - v), total);
+            store_lanes(sum + v, total, b->cols - v);
+        }
+}
+
+static void sum_columns(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
+{
+    for (int64_t j = jc; j < end;) {
+        panel b = panel_at(s, j, jc, end, kn, k);
+        sum_panel(&b, k, kn, s->p->sum + j);
+        j += b.cols;
+    }
+}
+
+/* Lines are rows of images with what padding the windows see: `line` reals each, `lines` to an image,
+ * numbered through all images; the line with number `first` is at base. */
+typedef struct {
+    const real *base;
+    int64_t line, lines, first;
+} stack;
+
+static inline int64_t lines_of(const window *g)
+{
+    return (g->p - 1) * g->stride_h + g->m;
+}
+
+static inline int64_t line_of(const window *g)
+{
+    return ((g->q - 1) * g->stride_w + g->n) * g->c;
+}
+
+static inline int inside(const window *g)
+{
+    return g->top >= 0 && g->top + lines_of(g) <= g->h && g->left >= 0 &&
+           g->left * g->c + line_of(g) <= g->w * g->c;
+}
+
+/* The number of the first line under the window of row i of the patches */
+static inline int64_t first_line(const window *g, int64_t i)
+{
+    int64_t row = i / g->q;
+    return row / g->p * lines_of(g) + row % g->p * g->stride_h;
+}
+
+/* Whether the lines under any `count` windows in a row have room in scratch */
+static int lines_fit(const window *g, int64_t count)
+{
+    int64_t rows = (count - 1) / g->q + 2, images = (rows - 1) / g->p + 2;
+    int64_t lines = rows * g->stride_h + images * g->m;
+    return line_of(g) + LANES <= A_REALS / lines;
+}
+
+static stack images_as_they_lie(const source *s)
+{
+    const window *g = s->patches;
+    return (stack){s->base + (g->top * g->w + g->left) * g->c, g->w * g->c, g->h, 0};
+}
+
+/* Copies the lines under the windows of rows i.. + count of the patches. */
+static stack copy_lines(const source *s, int64_t i, int64_t count, real *to)
+{
+    const window *g = s->patches;
+    stack lines = {to, line_of(g), lines_of(g), first_line(g, i)};
+    int64_t end = first_line(g, i + count - 1) + g->m, image_row = g->w * g->c;
+    for (int64_t l = lines.first; l < end; l++, to += lines.line) {
+        int64_t h = l % lines.lines + g->top;
+        if (h < 0 || h >= g->h)
+            zero_run(to, lines.line);
+        else
+            copy_padded(s, (l / lines.lines * g->h + h) * image_row, g->left * g->c, image_row, to, lines.line);
+    }
+    return lines;
+}
+
+/* The two axes of patches[(r,p,q),(m,n,c)] on a stack: where window i begins, where element e of it lies */
+static inline int64_t window_offset(const window *g, const stack *lines, int64_t i)
+{
+    int64_t row = i / g->q;
+    int64_t line = row / g->p * lines->lines + row % g->p * g->stride_h - lines->first;
+    return line * lines->line + i % g->q * g->stride_w * g->c;
+}
+
+static inline int64_t element_offset(const window *g, const stack *lines, int64_t e)
+{
+    return e / (g->n * g->c) * lines->line + e % (g->n * g->c);
+}
+
+/* A while a block of rows and depths is worked on */
+typedef struct {
+    stack lines;
+    int64_t row; /* number of the row of A at tile.a, where A is not lines */
+    run runs[FNN_KC];
+} block;
+
+static inline int64_t row_offset(const share *s, const block *b, const tile *t, int64_t i)
+{
+    if (s->a_as < LINES_IN_PLACE)
+        return (i - b->row) * t->a_row;
+    const window *g = s->p->a.patches;
+    return s->p->a_by_k ? element_offset(g, &b->lines, i) : window_offset(g, &b->lines, i);
+}
+
+static void make_runs(const share *s, block *b, int64_t k, int64_t kc)
+{
+    const window *g = s->p->a.patches;
+    int64_t group = s->p->a_by_k ? g->q : g->n * g->c;
+    for (run *r = b->runs; kc > 0; k += r->count, kc -= r->count, r++) {
+        r->offset = s->p->a_by_k ? window_offset(g, &b->lines, k) : element_offset(g, &b->lines, k);
+        r->count = min_of(group - k % group, kc);
+    }
+}
+
+static void read_lines(const share *s, block *b, int64_t k, int64_t kc, tile *t)
+{
+    const source *a = &s->p->a;
+    int64_t step = a->patches->stride_w * a->patches->c;
+    if (s->a_as == LINES && s->p->a_by_k)
+        b->lines = copy_lines(a, k, kc, s->a);
+    t->a = b->lines.base;
+    t->a_row = s->p->a_by_k ? 1 : step;
+    t->a_step = s->p->a_by_k ? step : 1;
+    make_runs(s, b, k, kc);
+}
+
+/* Makes t and b describe A[i.. + mc, k.. + kc]. */
+static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, int64_t kc, tile *t)
+{
+    if (s->a_as >= LINES_IN_PLACE) {
+        read_lines(s, b, k, kc, t);
+        return;
+    }
+    const source *a = &s->p->a;
+    int64_t row = s->p->a_by_k ? k : i, rows = s->p->a_by_k ? kc : mc;
+    int64_t col = s->p->a_by_k ? i : k, cols = s->p->a_by_k ? mc : kc, stride;
+    if (s->a_as == IN_PLACE) {
+        stride = a->stride;
+        t->a = a->base + row * stride + col;
+    } else {
+        stride = (cols + LANES - 1) / LANES * LANES + A_PAD;
+        copy_block(a, row, rows, col, cols, s->a, stride);
+        t->a = s->a;
+    }
+    t->a_row = s->p->a_by_k ? 1 : stride;
+    t->a_step = s->p->a_by_k ? stride : 1;
+    b->row = i;
+    b->runs[0] = (run){0, kc};
+}
+
+/* The height of the next tile, of `left` rows: tiles of even height, none across groups of rows */
+static inline int64_t tile_rows(const share *s, int64_t i, int64_t left)
+{
+    if (s->group < s->p->m)
+        left = min_of(left, s->group - i % s->group);
+    int64_t count = (left + tallest[s->log2] - 1) / tallest[s->log2];
+    return (left + count - 1) / count;
+}
+
+/* A tile of C, (+)= what t says of A times a panel of B; done: the sum is complete */
+static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_t rows, int64_t j, int done)
+{
+    const product *p = s->p;
+    t->b = b->b;
+    t->b_step = b->step;
+    t->last = b->cols - (LANES << b->log2) + LANES;
+    tiles[b->log2][rows](t);
+    if (done)
+        activate_block(p->activation, t->c, rows, b->cols, t->c_row, p->bias ? p->bias + j : NULL);
+}
+
+/* C[i..end_i, jc..end] (+)= A[, k.. + kn] B[k.. + kn,] */
+static void multiply_rows(const share *s, int64_t i, int64_t end_i, int64_t jc, int64_t end, int64_t k, int64_t kn)
+{
+    block a;
+    if (s->a_as == LINES_IN_PLACE)
+        a.lines = images_as_they_lie(&s->p->a);
+    else if (s->a_as == LINES && !s->p->a_by_k)
+        a.lines = copy_lines(&s->p->a, i, end_i - i, s->a);
+    tile t = {.c_row = s->p->c.column, .runs = a.runs};
+    for (int64_t at = 0; at < kn; at += FNN_KC) {
+        t.k = min_of(kn - at, FNN_KC);
+        t.add = k + at > 0;
+        read_a(s, &a, i, end_i - i, k + at, t.k, &t);
+        const real *origin = t.a;
+        for (int64_t row = i, rows; row < end_i; row += rows) {
+            rows = tile_rows(s, row, end_i - row);
+            t.a = origin + row_offset(s, &a, &t, row);
+            real *c = place_of(&s->p->c, row);
+            for (int64_t j = jc; j < end;) {
+                panel b = panel_at(s, j, jc, end, kn, k);
+                b.b += at * b.step;
+                t.c = c + j;
+                multiply_tile(s, &b, &t, rows, j, k + at + t.k == s->p->k);
+                j += b.cols;
+            }
+        }
+    }
+}
+
+static void multiply_share(const share *s, const fnn_task *task)
+{
+    const product *p = s->p;
+    for (int64_t jc = s->n0; jc < s->n1; jc += s->nc)
+        for (int64_t k = 0; k < p->k; k += s->kg) {
+            int64_t end = min_of(jc + s->nc, s->n1), kn = min_of(p->k - k, s->kg);
+            pack_b(s, k, kn, jc, end);
+            if (p->sum && s->m0 == 0)
+                sum_columns(s, k, kn, jc, end);
+            for (int64_t i = s->m0; i < s->m1; i += s->mc) {
+                multiply_rows(s, i, min_of(i + s->mc, s->m1), jc, end, k, kn);
+                if (fnn_poll(task))
+                    return;
+            }
+        }
+}
+
+/* A sum of no terms: C = 0 */
+static void multiply_nothing(const share *s)
+{
+    for (int64_t i = s->m0; i < s->m1; i++)
+        memset(place_of(&s->p->c, i) + s->n0, 0, (size_t)(s->n1 - s->n0) * sizeof(real));
+    if (s->p->sum && s->m0 == 0)
+        memset(s->p->sum + s->n0, 0, (size_t)(s->n1 - s->n0) * sizeof(real));
+}
+
+/* Threads share the dimension with more tiles; sums belong to whoever has the first row. */
+static inline void share_product(share *s, const fnn_task *task)
+{
+    const product *p = s->p;
+    s->m1 = p->m, s->n1 = p->n;
+    if (task->threads == 1)
+        return;
+    if (p->n / PANEL > p->m / MAX_TILE_ROWS)
+        fnn_share(task, p->n, LANES, &s->n0, &s->n1);
+    else
+        fnn_share(task, p->m, p->a.patches && !p->a_by_k ? p->a.patches->q : 4, &s->m0, &s->m1);
+}
+
+/* Windows of a block of rows, or of a block of depths, must have room for their lines. */
+static void plan_patches(share *s)
+{
+    const product *p = s->p;
+    const window *g = p->a.patches;
+    int64_t rows = MAX_MC / g->q * g->q;
+    s->mc = p->a_by_k ? p->m : rows > g->q ? rows : g->q;
+    s->group = p->a_by_k ? g->n * g->c : g->q;
+    if (inside(g) && !p->a.y)
+        s->a_as = LINES_IN_PLACE;
+    else if (lines_fit(g, p->a_by_k ? FNN_KC : s->mc))
+        s->a_as = LINES;
+    else
+        s->a_as = BLOCK, s->mc = MAX_MC, s->group = p->c.w;
+}
+
+static void plan_a(share *s, int64_t m, int64_t n)
+{
+    const product *p = s->p;
+    if (p->a.patches) {
+        plan_patches(s);
+        return;
+    }
+    s->a_as = p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N) ? BLOCK : IN_PLACE;
+    s->mc = MAX_MC;
+    s->group = p->c.w;
+}
+
+static void plan_b(share *s, int64_t m, int64_t n)
+{
+    const product *p = s->p;
+    s->packed = p->bt.w || !in_place(&p->b) || m >= MIN_PACKED_M;
+    s->log2 = s->packed ? PANEL_LOG2 : 3;
+    while (s->log2 > PANEL_LOG2 && tallest[s->log2] < m)
+        s->log2--;
+    while (s->log2 > 0 && LANES << (s->log2 - 1) >= n)
+        s->log2--;
+    s->nc = s->packed ? min_of((n + PANEL - 1) / PANEL * PANEL, MAX_NC) : n;
+    s->kg = B_REALS / (s->packed ? s->nc : LANES) / FNN_KC * FNN_KC;
+}
+
+static void multiply(const product *p, const fnn_task *task)
+{
+    share s = {.p = p, .b = (real *)(void *)task->scratch, .a = (real *)(void *)task->scratch + B_REALS};
+    share_product(&s, task);
+    int64_t m = s.m1 - s.m0, n = s.n1 - s.n0;
+    if (m <= 0 || n <= 0)
+        return;
+    if (p->k == 0) {
+        multiply_nothing(&s);
+        return;
+    }
+    plan_a(&s, m, n);
+    plan_b(&s, m, n);
+    multiply_share(&s, task);
+}

@@ -1,0 +1,32 @@
+/* table-inl.h: every kernel, on the verbs of one ISA in one precision, and the table FNN_TABLE of them.
+ *
+ * Invariant: ops.def says what a table holds; an op without its op_<name> here does not compile. */
+#include "lanes-inl.h"
+#include "activation-inl.h"
+#include "gemm-inl.h"
+#include "dense-inl.h"
+#include "conv2d-inl.h"
+#include "pool-inl.h"
+#include "elementwise-inl.h"
+#include "softmax-inl.h"
+#include "losses-inl.h"
+#include "metrics-inl.h"
+#include "optimizers-inl.h"
+#include "gather-inl.h"
+#include "dropout-inl.h"
+
+fnn_kernel fnn_python_call; /* program.c: the same for every ISA */
+#define op_python_call fnn_python_call
+#define op_reshape NULL /* its output is its input's memory */
+
+extern const fnn_table FNN_TABLE;
+const fnn_table FNN_TABLE = {
+    FNN_ISA_NAME,
+    {
+#define OP(name, signature, attributes, flops, meaning) [FNN_OP_##name] = op_##name,
+#include "../ops.def"
+#undef OP
+    }};
+
+#undef op_python_call
+#undef op_reshape

@@ -1,0 +1,233 @@
+/* program.c: the walk over a program's ops, once per batch. */
+#define _POSIX_C_SOURCE 200809L /* clock_gettime, posix_memalign */
+#include "program.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cpu.h"
+#include "threads.h"
+
+/* The run's own reason to leave a region, besides those of fnn_status: the next step has another
+ * number of rows, for which the ops' sizes must be resolved anew. */
+enum { RESIZE = FNN_STOP + 1 };
+
+enum { POLL_NS = 20 * 1000 * 1000 };
+
+int64_t fnn_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void *fnn_alloc(int64_t bytes)
+{
+    void *memory = NULL;
+    if (bytes < 0 || posix_memalign(&memory, 64, (size_t)bytes)) return NULL;
+    return memory;
+}
+
+void fnn_free(void *memory) { free(memory); }
+
+/* ---- building -------------------------------------------------------------------------------- */
+
+static int grow(fnn_program *program)
+{
+    int64_t capacity = program->capacity ? 2 * program->capacity : 16;
+    fnn_op *ops = fnn_alloc(capacity * (int64_t)sizeof *ops);
+    if (!ops) return -1;
+    if (program->count) memcpy(ops, program->ops, (size_t)program->count * sizeof *ops);
+    fnn_free(program->ops);
+    program->ops = ops;
+    program->capacity = capacity;
+    return 0;
+}
+
+int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op)
+{
+    if (program->count == program->capacity && grow(program)) return -1;
+    fnn_op *added = &program->ops[program->count];
+    *added = *op;
+    added->kernel = table->kernel[op->code];
+    added->index = (int32_t)program->count;
+    return program->count++;
+}
+
+static int any_shared(const fnn_program *program)
+{
+    for (int64_t i = 0; i < program->count; i++)
+        if (program->ops[i].shared) return 1;
+    return 0;
+}
+
+int fnn_program_finish(fnn_program *program, int threads)
+{
+    program->rows = -1;
+    program->threads = any_shared(program) ? threads : 1;
+    program->scratch = fnn_alloc((int64_t)program->threads * FNN_SCRATCH);
+    return program->scratch ? 0 : -1;
+}
+
+void fnn_program_free(fnn_program *program)
+{
+    fnn_free(program->ops);
+    fnn_free(program->scratch);
+    fnn_free(program->elapsed_ns);
+    memset(program, 0, sizeof *program);
+}
+
+/* ---- what kernels may call ------------------------------------------------------------------- */
+
+static void halt(fnn_run *run, int reason)
+{
+    int none = 0;
+    atomic_compare_exchange_strong(&run->halt, &none, reason);
+}
+
+void fnn_refuse(fnn_run *run, const fnn_op *op, fnn_fault_kind kind, int64_t row, double value)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    fnn_fault *known = &run->fault;
+    pthread_mutex_lock(&mutex);
+    if (!known->kind || op->index < known->op || (op->index == known->op && row < known->row))
+        *known = (fnn_fault){kind, op->index, row, value};
+    pthread_mutex_unlock(&mutex);
+    halt(run, FNN_FAULT);
+}
+
+static void poll(fnn_run *run)
+{
+    int64_t now = fnn_now();
+    if (now - run->polled_ns < POLL_NS) return;
+    run->polled_ns = now;
+    fnn_fpmode_leave(run->fpmode); /* Python computes in its own floating-point mode */
+    if (run->callbacks.poll(run->callbacks.self)) halt(run, FNN_STOP);
+    fnn_fpmode_enter();
+}
+
+int fnn_poll(const fnn_task *task)
+{
+    if (task->thread == 0) poll(task->run);
+    return atomic_load_explicit(&task->run->halt, memory_order_relaxed) == FNN_STOP;
+}
+
+void fnn_python_call(const fnn_op *op, const fnn_task *task)
+{
+    fnn_run *run = task->run;
+    if (task->thread) return;
+    fnn_fpmode_leave(run->fpmode);
+    if (run->callbacks.call(run->callbacks.self, op, run->rows)) halt(run, FNN_STOP);
+    fnn_fpmode_enter();
+}
+
+/* ---- the walk -------------------------------------------------------------------------------- */
+
+typedef struct {
+    fnn_program *program;
+    fnn_run *run;
+    int64_t pc; /* where the region begins */
+} walk_start;
+
+static void set_rows(fnn_program *program, int64_t rows)
+{
+    if (program->rows == rows) return;
+    program->rows = rows;
+    for (fnn_op *op = program->ops; op < program->ops + program->count; op++)
+        for (int d = 0; d < FNN_MAX_DIMS; d++)
+            op->dim[d] = (op->scaled >> d & 1) ? op->base[d] * rows : op->base[d];
+}
+
+static int64_t rows_of_step(const fnn_run *run)
+{
+    int64_t left = run->total - run->first;
+    return left < run->batch ? left : run->batch;
+}
+
+/* Whether op i, or the end of the step for i = count, needs the other threads. */
+static int is_shared(const fnn_program *program, int64_t i)
+{
+    return i < program->count && program->ops[i].shared;
+}
+
+/* Thread 0, alone: the step is over. */
+static void end_step(const fnn_program *program, fnn_run *run, int64_t *steps_to_clock)
+{
+    run->first += run->rows;
+    run->pc = 0;
+    if (run->first >= run->total)
+        halt(run, RESIZE); /* the caller of the region sees that nothing is left */
+    else if (rows_of_step(run) != run->rows)
+        halt(run, RESIZE);
+    else if (run->slice_ns && --*steps_to_clock <= 0) {
+        *steps_to_clock = program->clock_every;
+        if (fnn_now() - run->began_ns > run->slice_ns) halt(run, FNN_SLICE);
+    }
+}
+
+/* Thread 0 executes op i, or ends the step, unless the run has been told to halt since the last
+ * barrier; run->pc stays at the first op that was not executed. */
+static void lead(const walk_start *start, const fnn_task *task, int64_t i, int64_t *steps_to_clock)
+{
+    fnn_task alone = {task->run, 0, 1, task->scratch};
+    fnn_program *program = start->program;
+    fnn_run *run = start->run;
+    if (atomic_load_explicit(&run->halt, memory_order_relaxed)) return;
+    if (i == program->count) {
+        end_step(program, run, steps_to_clock);
+        return;
+    }
+    const fnn_op *op = &program->ops[i];
+    run->pc = i + 1;
+    if (op->kernel) op->kernel(op, op->shared ? task : &alone); /* reshape only names memory */
+    if (op->shared) fnn_poll(task);
+}
+
+static void walk(void *self, int thread, int threads)
+{
+    const walk_start *start = self;
+    fnn_program *program = start->program;
+    fnn_run *run = start->run;
+    fnn_task task = {run, thread, threads, program->scratch + (int64_t)thread * FNN_SCRATCH};
+    int64_t steps_to_clock = program->clock_every;
+    for (int64_t i = start->pc;;) {
+        int64_t next = i == program->count ? 0 : i + 1;
+        int64_t began = program->elapsed_ns && i < program->count ? fnn_now() : 0;
+        if (thread == 0)
+            lead(start, &task, i, &steps_to_clock);
+        else if (is_shared(program, i))
+            program->ops[i].kernel(&program->ops[i], &task);
+        int halted;
+        if (threads == 1)
+            halted = atomic_load_explicit(&run->halt, memory_order_relaxed);
+        else if (is_shared(program, i) || is_shared(program, next))
+            halted = fnn_barrier(threads, &run->halt);
+        else
+            halted = 0;
+        if (began && thread == 0) program->elapsed_ns[i] += fnn_now() - began;
+        if (halted) return;
+        i = next;
+    }
+}
+
+fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
+{
+    run->began_ns = run->polled_ns = fnn_now();
+    run->fpmode = fnn_fpmode_enter();
+    fnn_fpmode_leave(run->fpmode);
+    for (;;) {
+        if (run->pc == 0) {
+            if (run->first >= run->total) return FNN_DONE;
+            run->rows = rows_of_step(run);
+        }
+        set_rows(program, run->rows);
+        atomic_store(&run->halt, 0);
+        walk_start start = {program, run, run->pc};
+        int team = fnn_parallel(program->threads, walk, &start);
+        int reason = atomic_load(&run->halt);
+        if (team == 0) return FNN_STOP;
+        if (reason != RESIZE) return (fnn_status)reason;
+    }
+}

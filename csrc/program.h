@@ -1,0 +1,39 @@
+/* program.h: a bound program and the walk over its ops. */
+#ifndef FNN_PROGRAM_H
+#define FNN_PROGRAM_H
+
+#include "fnn.h"
+
+/* A list of bound ops.  All threads of a run walk the list together; an op that is not shared is done
+ * by thread 0 while the others wait at the next barrier. */
+typedef struct {
+    fnn_op *ops;
+    int64_t count;
+    int64_t capacity;
+    int64_t rows;          /* rows that op.dim is resolved for, -1: none yet              */
+    int64_t clock_every;   /* steps between two looks at the clock: about 100 us of work   */
+    int threads;           /* threads wanted                                              */
+    unsigned char *scratch; /* threads * FNN_SCRATCH bytes                                 */
+    int64_t *elapsed_ns;   /* time spent in each op, where it is profiled; else NULL       */
+} fnn_program;
+
+/* The one seam for the core's memory.  64-byte aligned, not cleared; NULL when there is none. */
+void *fnn_alloc(int64_t bytes);
+void fnn_free(void *memory);
+
+/* Appends an op, its kernel taken from `table`; returns its index, or -1: no memory. */
+int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op);
+
+/* Makes the program ready to run on at most `threads` threads; returns 0, or -1: no memory. */
+int fnn_program_finish(fnn_program *program, int threads);
+
+void fnn_program_free(fnn_program *program);
+
+/* Runs until all rows are processed, the slice is over, or the run has to stop; returns why.  After
+ * FNN_SLICE or FNN_NONFINITE a further call goes on where this one left. */
+fnn_status fnn_program_run(fnn_program *program, fnn_run *run);
+
+/* Nanoseconds of a clock that only goes forward. */
+int64_t fnn_now(void);
+
+#endif

@@ -1,0 +1,177 @@
+/* avx2.h: the verbs on two 256-bit registers.  See README.md. */
+#define FNN_TARGET "avx2,fma"
+#include "../isa/target_begin.h"
+
+#include "real.h"
+
+#if FNN_F64
+typedef __m256d v_reg;
+#define I(name) _mm256_##name##_pd
+#define B(name) _mm256_##name##_epi64 /* on the bits */
+#define SET_BITS(i) _mm256_set1_epi64x((int64_t)(i))
+#define LANE_NUMBERS _mm256_setr_epi64x(0, 1, 2, 3)
+#define TO_BITS(x) _mm256_castpd_si256(x)
+#define TO_REAL(i) _mm256_castsi256_pd(i)
+#define SWAP_HALVES(r) _mm256_permute2f128_pd(r, r, 1)
+#define FIRST_LANE(r) _mm256_cvtsd_f64(r)
+#else
+typedef __m256 v_reg;
+#define I(name) _mm256_##name##_ps
+#define B(name) _mm256_##name##_epi32
+#define SET_BITS(i) _mm256_set1_epi32((int32_t)(i))
+#define LANE_NUMBERS _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)
+#define TO_BITS(x) _mm256_castps_si256(x)
+#define TO_REAL(i) _mm256_castsi256_ps(i)
+#define SWAP_HALVES(r) _mm256_permute2f128_ps(r, r, 1)
+#define FIRST_LANE(r) _mm256_cvtss_f32(r)
+#endif
+
+typedef struct {
+    v_reg r0, r1;
+} vec;
+
+typedef struct {
+    v_reg r0, r1; /* a lane holds all ones or all zeros */
+} mask;
+
+#define EACH1(f, a) {f(a.r0), f(a.r1)}
+#define EACH2(f, a, b) {f(a.r0, b.r0), f(a.r1, b.r1)}
+#define EACH3(f, a, b, c) {f(a.r0, b.r0, c.r0), f(a.r1, b.r1, c.r1)}
+
+VERB vec v_zero(void) { return (vec){I(setzero)(), I(setzero)()}; }
+VERB vec v_set1(real s) { return (vec){I(set1)(s), I(set1)(s)}; }
+
+VERB mask m_and(mask a, mask b) { return (mask)EACH2(I(and), a, b); }
+VERB mask m_or(mask a, mask b) { return (mask)EACH2(I(or), a, b); }
+VERB v_reg r_not(v_reg r) { return I(xor)(r, TO_REAL(SET_BITS(-1))); }
+VERB mask m_not(mask a) { return (mask)EACH1(r_not, a); }
+VERB int m_any(mask m) { return I(movemask)(I(or)(m.r0, m.r1)) != 0; }
+
+VERB v_reg r_first(int64_t n) { return TO_REAL(B(cmpgt)(SET_BITS(n), LANE_NUMBERS)); }
+VERB mask m_first(int64_t n) { return (mask){r_first(n), r_first(n - LANES / 2)}; }
+
+VERB vec v_load(const real *p) { return (vec){I(loadu)(p), I(loadu)(p + LANES / 2)}; }
+
+VERB void v_store(real *p, vec v)
+{
+    I(storeu)(p, v.r0);
+    I(storeu)(p + LANES / 2, v.r1);
+}
+
+VERB vec v_load_n(const real *p, int64_t n)
+{
+    mask m = m_first(n);
+    return (vec){I(maskload)(p, TO_BITS(m.r0)), I(maskload)(p + LANES / 2, TO_BITS(m.r1))};
+}
+
+VERB void v_store_n(real *p, vec v, int64_t n)
+{
+    mask m = m_first(n);
+    I(maskstore)(p, TO_BITS(m.r0), v.r0);
+    I(maskstore)(p + LANES / 2, TO_BITS(m.r1), v.r1);
+}
+
+VERB v_reg r_neg(v_reg r) { return I(xor)(r, I(set1)((real)-0.0)); }
+VERB v_reg r_abs(v_reg r) { return I(andnot)(I(set1)((real)-0.0), r); }
+
+VERB vec v_add(vec a, vec b) { return (vec)EACH2(I(add), a, b); }
+VERB vec v_sub(vec a, vec b) { return (vec)EACH2(I(sub), a, b); }
+VERB vec v_mul(vec a, vec b) { return (vec)EACH2(I(mul), a, b); }
+VERB vec v_div(vec a, vec b) { return (vec)EACH2(I(div), a, b); }
+VERB vec v_sqrt(vec a) { return (vec)EACH1(I(sqrt), a); }
+VERB vec v_neg(vec a) { return (vec)EACH1(r_neg, a); }
+VERB vec v_abs(vec a) { return (vec)EACH1(r_abs, a); }
+VERB vec v_fma(vec a, vec b, vec c) { return (vec)EACH3(I(fmadd), a, b, c); }
+VERB vec v_fnma(vec a, vec b, vec c) { return (vec)EACH3(I(fnmadd), a, b, c); }
+
+VERB v_reg r_lt(v_reg a, v_reg b) { return I(cmp)(a, b, _CMP_LT_OQ); }
+VERB v_reg r_le(v_reg a, v_reg b) { return I(cmp)(a, b, _CMP_LE_OQ); }
+VERB v_reg r_eq(v_reg a, v_reg b) { return I(cmp)(a, b, _CMP_EQ_OQ); }
+VERB v_reg r_isnan(v_reg a) { return I(cmp)(a, a, _CMP_UNORD_Q); }
+VERB v_reg r_select(v_reg m, v_reg a, v_reg b) { return I(blendv)(b, a, m); }
+VERB v_reg r_max(v_reg a, v_reg b) { return r_select(I(or)(r_lt(a, b), r_isnan(b)), b, a); }
+
+VERB mask v_lt(vec a, vec b) { return (mask)EACH2(r_lt, a, b); }
+VERB mask v_le(vec a, vec b) { return (mask)EACH2(r_le, a, b); }
+VERB mask v_eq(vec a, vec b) { return (mask)EACH2(r_eq, a, b); }
+VERB mask v_isnan(vec a) { return (mask)EACH1(r_isnan, a); }
+VERB vec v_select(mask m, vec a, vec b) { return (vec)EACH3(r_select, m, a, b); }
+VERB vec v_max(vec a, vec b) { return (vec)EACH2(r_max, a, b); }
+
+/* min and max return their second operand when one is NaN: x passes */
+VERB v_reg r_clamp(v_reg x, v_reg low, v_reg high) { return I(min)(high, I(max)(low, x)); }
+VERB vec v_clamp(vec x, vec low, vec high) { return (vec)EACH3(r_clamp, x, low, high); }
+
+VERB v_reg r_round(v_reg r)
+{
+    return I(round)(r, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+VERB vec v_round(vec x) { return (vec)EACH1(r_round, x); }
+
+/* 2^n from n + REAL_POW2, n in [-BIAS, BIAS] */
+VERB v_reg r_pow2(v_reg r) { return TO_REAL(B(slli)(TO_BITS(r), REAL_FRACTION)); }
+
+/* n is split in four, as 2^300 (2^2100) is no real; all parts have the sign of n, so a product in
+ * between overflows or underflows only if the result does */
+VERB v_reg r_ldexp(v_reg x, v_reg n)
+{
+    v_reg part = I(fmadd)(n, I(set1)((real)0.25), I(set1)(REAL_POW2)), p = r_pow2(part);
+    v_reg rest = I(fnmadd)(I(sub)(part, I(set1)(REAL_POW2)), I(set1)(3), n);
+    v_reg q = r_pow2(I(add)(rest, I(set1)(REAL_POW2)));
+    return I(mul)(I(mul)(I(mul)(I(mul)(x, p), p), p), q);
+}
+VERB vec v_ldexp(vec x, vec n) { return (vec)EACH2(r_ldexp, x, n); }
+
+VERB v_reg r_exponent(v_reg x)
+{
+    __m256i i = B(srli)(B(add)(TO_BITS(x), SET_BITS(REAL_TO_EXPONENT)), REAL_FRACTION);
+    i = _mm256_or_si256(i, SET_BITS(REAL_2_FRACTION));
+    return I(sub)(TO_REAL(i), I(set1)(REAL_EXPONENT_OFFSET));
+}
+VERB vec v_exponent(vec x) { return (vec)EACH1(r_exponent, x); }
+
+VERB v_reg r_mantissa(v_reg x)
+{
+    __m256i i = B(add)(TO_BITS(x), SET_BITS(REAL_TO_EXPONENT));
+    i = _mm256_and_si256(i, SET_BITS(REAL_FRACTION_MASK));
+    return TO_REAL(B(add)(i, SET_BITS(REAL_SQRT_HALF)));
+}
+VERB vec v_mantissa(vec x) { return (vec)EACH1(r_mantissa, x); }
+
+/* the first lane of the tree; what the other lanes hold is of no use */
+#if FNN_F64
+#define LAST_LEVELS(op, r) r = op(r, _mm256_permute_pd(r, 0x5));
+#else
+#define LAST_LEVELS(op, r)                 \
+    r = op(r, _mm256_permute_ps(r, 0x4e)); \
+    r = op(r, _mm256_permute_ps(r, 0xb1));
+#endif
+
+VERB real v_sum(vec v)
+{
+    v_reg r = I(add)(v.r0, v.r1);
+    r = I(add)(r, SWAP_HALVES(r));
+    LAST_LEVELS(I(add), r)
+    return FIRST_LANE(r);
+}
+
+VERB real v_hmax(vec v)
+{
+    v_reg r = r_max(v.r0, v.r1);
+    r = r_max(r, SWAP_HALVES(r));
+    LAST_LEVELS(r_max, r)
+    return FIRST_LANE(r);
+}
+
+#undef I
+#undef B
+#undef SET_BITS
+#undef LANE_NUMBERS
+#undef TO_BITS
+#undef TO_REAL
+#undef SWAP_HALVES
+#undef FIRST_LANE
+#undef LAST_LEVELS
+#undef EACH1
+#undef EACH2
+#undef EACH3

@@ -1,0 +1,118 @@
+/* avx512.h: the verbs on one 512-bit register.  See README.md. */
+#define FNN_TARGET "avx512f,avx512vl,avx512bw,avx512dq,fma"
+#include "../isa/target_begin.h"
+
+#include "real.h"
+
+#if FNN_F64
+typedef __m512d vec;
+typedef __mmask8 mask;
+#define I(name) _mm512_##name##_pd
+#define B(name) _mm512_##name##_epi64 /* on the bits */
+#define TO_BITS(x) _mm512_castpd_si512(x)
+#define TO_REAL(i) _mm512_castsi512_pd(i)
+#define SET_BITS(i) _mm512_set1_epi64((int64_t)(i))
+#define COMPARE(a, b, how) _mm512_cmp_pd_mask(a, b, how)
+#define SWAP_HALVES(v) _mm512_shuffle_f64x2(v, v, 0x4e)
+#define SWAP_QUARTERS(v) _mm512_shuffle_f64x2(v, v, 0xb1)
+#define FIRST_LANE(v) _mm512_cvtsd_f64(v)
+#else
+typedef __m512 vec;
+typedef __mmask16 mask;
+#define I(name) _mm512_##name##_ps
+#define B(name) _mm512_##name##_epi32
+#define TO_BITS(x) _mm512_castps_si512(x)
+#define TO_REAL(i) _mm512_castsi512_ps(i)
+#define SET_BITS(i) _mm512_set1_epi32((int32_t)(i))
+#define COMPARE(a, b, how) _mm512_cmp_ps_mask(a, b, how)
+#define SWAP_HALVES(v) _mm512_shuffle_f32x4(v, v, 0x4e)
+#define SWAP_QUARTERS(v) _mm512_shuffle_f32x4(v, v, 0xb1)
+#define FIRST_LANE(v) _mm512_cvtss_f32(v)
+#endif
+
+VERB vec v_zero(void) { return I(setzero)(); }
+VERB vec v_set1(real s) { return I(set1)(s); }
+
+VERB mask m_and(mask a, mask b) { return (mask)(a & b); }
+VERB mask m_or(mask a, mask b) { return (mask)(a | b); }
+VERB mask m_not(mask a) { return (mask)~a; }
+VERB mask m_first(int64_t n) { return (mask)((1u << n) - 1); }
+VERB int m_any(mask m) { return m != 0; }
+
+VERB vec v_load(const real *p) { return I(loadu)(p); }
+VERB void v_store(real *p, vec v) { I(storeu)(p, v); }
+VERB vec v_load_n(const real *p, int64_t n) { return I(maskz_loadu)(m_first(n), p); }
+VERB void v_store_n(real *p, vec v, int64_t n) { I(mask_storeu)(p, m_first(n), v); }
+
+VERB vec v_add(vec a, vec b) { return I(add)(a, b); }
+VERB vec v_sub(vec a, vec b) { return I(sub)(a, b); }
+VERB vec v_mul(vec a, vec b) { return I(mul)(a, b); }
+VERB vec v_div(vec a, vec b) { return I(div)(a, b); }
+VERB vec v_sqrt(vec a) { return I(sqrt)(a); }
+VERB vec v_neg(vec a) { return I(xor)(a, v_set1((real)-0.0)); }
+VERB vec v_abs(vec a) { return I(andnot)(v_set1((real)-0.0), a); }
+VERB vec v_fma(vec a, vec b, vec c) { return I(fmadd)(a, b, c); }
+VERB vec v_fnma(vec a, vec b, vec c) { return I(fnmadd)(a, b, c); }
+
+VERB mask v_lt(vec a, vec b) { return COMPARE(a, b, _CMP_LT_OQ); }
+VERB mask v_le(vec a, vec b) { return COMPARE(a, b, _CMP_LE_OQ); }
+VERB mask v_eq(vec a, vec b) { return COMPARE(a, b, _CMP_EQ_OQ); }
+VERB mask v_isnan(vec a) { return COMPARE(a, a, _CMP_UNORD_Q); }
+VERB vec v_select(mask m, vec a, vec b) { return I(mask_blend)(m, b, a); }
+VERB vec v_max(vec a, vec b) { return v_select(m_or(v_lt(a, b), v_isnan(b)), b, a); }
+
+/* min and max return their second operand when one is NaN: x passes */
+VERB vec v_clamp(vec x, vec low, vec high) { return I(min)(high, I(max)(low, x)); }
+
+VERB vec v_round(vec x) { return I(roundscale)(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+VERB vec v_ldexp(vec x, vec n) { return I(scalef)(x, n); }
+
+VERB vec v_exponent(vec x)
+{
+    __m512i i = B(srli)(B(add)(TO_BITS(x), SET_BITS(REAL_TO_EXPONENT)), REAL_FRACTION);
+    i = _mm512_or_si512(i, SET_BITS(REAL_2_FRACTION));
+    return v_sub(TO_REAL(i), v_set1(REAL_EXPONENT_OFFSET));
+}
+
+VERB vec v_mantissa(vec x)
+{
+    __m512i i = B(add)(TO_BITS(x), SET_BITS(REAL_TO_EXPONENT));
+    i = _mm512_and_si512(i, SET_BITS(REAL_FRACTION_MASK));
+    return TO_REAL(B(add)(i, SET_BITS(REAL_SQRT_HALF)));
+}
+
+/* the first lane of the tree; what the other lanes hold is of no use */
+#if FNN_F64
+#define LAST_LEVELS(op, v) v = op(v, _mm512_permute_pd(v, 0x55));
+#else
+#define LAST_LEVELS(op, v)                 \
+    v = op(v, _mm512_permute_ps(v, 0x4e)); \
+    v = op(v, _mm512_permute_ps(v, 0xb1));
+#endif
+
+VERB real v_sum(vec v)
+{
+    v = v_add(v, SWAP_HALVES(v));
+    v = v_add(v, SWAP_QUARTERS(v));
+    LAST_LEVELS(v_add, v)
+    return FIRST_LANE(v);
+}
+
+VERB real v_hmax(vec v)
+{
+    v = v_max(v, SWAP_HALVES(v));
+    v = v_max(v, SWAP_QUARTERS(v));
+    LAST_LEVELS(v_max, v)
+    return FIRST_LANE(v);
+}
+
+#undef I
+#undef B
+#undef TO_BITS
+#undef TO_REAL
+#undef SET_BITS
+#undef COMPARE
+#undef SWAP_HALVES
+#undef SWAP_QUARTERS
+#undef FIRST_LANE
+#undef LAST_LEVELS

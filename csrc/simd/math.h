@@ -1,0 +1,156 @@
+/* math.h: exp, expm1, log, log1p, sigmoid and tanh on the verbs, within 4 ulp.
+ *
+ * Each reduces its argument to a short interval around 0 and evaluates one polynomial there: the
+ * minimax (Remez) polynomials of (e^r - 1 - r) / r^2 and (log(1 + f) - f + f^2 / 2) / f^3, for the
+ * relative error of e^r - 1 and log(1 + f).  The leading terms stay exact, so that small arguments do.
+ *
+ * NaN passes.  A subnormal argument counts as 0, a subnormal result may be 0. */
+#ifndef FNN_SIMD_MATH_H
+#define FNN_SIMD_MATH_H
+
+/* LN2_HIGH + LN2_LOW = ln 2; LN2_HIGH times an exponent is exact.  Coefficients: highest power first. */
+#if FNN_F64
+#define LN2_HIGH 6.93147180369123816490e-01
+#define LN2_LOW 1.90821492927058770002e-10
+#define REAL_MIN 0x1p-1022      /* the smallest normal                     */
+#define REAL_HALF_ULP 0x1p-53   /* of 1                                    */
+#define EXP_LOWEST (-746.0)     /* e^x is 0 below                          */
+#define EXP_HIGHEST 710.0       /* e^x is Inf above                        */
+#define TANH_HIGHEST 20.0       /* tanh x is 1 above                       */
+#define TANH_IDENTITY 0x1p-27   /* tanh x is x below: x^2 / 3 < 1/4 ulp    */
+
+static const real exp_coefficients[] = {
+    2.5114515837055502e-08, 2.7626382186479645e-07, 2.7557227830093986e-06, 2.4801504312202552e-05,
+    1.9841269903154779e-04, 1.3888888932484214e-03, 8.333333333314543e-03,  4.166666666657332e-02,
+    1.6666666666666685e-01, 5.000000000000006e-01};
+
+static const real log_coefficients[] = {
+    0.026918912149294778, -0.060735216709571584, 0.0650825370056097,   -0.05645616355730661,
+    0.056597300601858046, -0.06201174481610635,  0.06686361272360021,  -0.07149126068409838,
+    0.07691358136655273,  -0.08332924296973294,  0.09090933219749653,  -0.10000015087250257,
+    0.11111110858898392,  -0.12499999688987426,  0.14285714285009293,  -0.16666666669894598,
+    0.2000000000002676,   -0.24999999999987588,  0.3333333333333325};
+#else
+#define LN2_HIGH 0.693145751953125f
+#define LN2_LOW 1.42860682030941723212e-6f
+#define REAL_MIN 0x1p-126f
+#define REAL_HALF_ULP 0x1p-24f
+#define EXP_LOWEST (-104.0f)
+#define EXP_HIGHEST 89.0f
+#define TANH_HIGHEST 10.0f
+#define TANH_IDENTITY 0x1p-13f
+
+static const real exp_coefficients[] = {1.3946497e-3f, 8.366611e-3f, 4.166628e-2f, 1.6666543e-1f,
+                                        0.5f};
+
+static const real log_coefficients[] = {-0.07859634f, 0.12881671f, -0.13128757f, 0.14181189f,
+                                        -0.16624554f, 0.20002286f, -0.2500081f,  0.33333316f};
+#endif
+#define POLYNOMIAL(x, c) v_polynomial(x, c, sizeof(c) / sizeof(c)[0])
+
+VERB vec v_polynomial(vec x, const real *c, uint64_t count)
+{
+    vec y = v_set1(c[0]);
+#pragma GCC unroll 32
+    for (uint64_t i = 1; i < count; i++) {
+        y = v_fma(y, x, v_set1(c[i]));
+    }
+    return y;
+}
+
+/* x = n ln 2 + r, n integral, |r| <= ln(2) / 2 */
+typedef struct {
+    vec n, r;
+} v_reduced;
+
+VERB v_reduced v_reduce(vec x)
+{
+    vec round = v_set1(REAL_ROUND);
+    vec n = v_sub(v_fma(x, v_set1((real)1.44269504088896340736), round), round);
+    vec r = v_fnma(n, v_set1(LN2_HIGH), x);
+    return (v_reduced){n, v_fnma(n, v_set1(LN2_LOW), r)};
+}
+
+static inline vec v_exp(vec x)
+{
+    v_reduced a = v_reduce(v_clamp(x, v_set1(EXP_LOWEST), v_set1(EXP_HIGHEST)));
+    vec one = v_set1(1), q = POLYNOMIAL(a.r, exp_coefficients);
+    return v_ldexp(v_fma(v_fma(q, a.r, one), a.r, one), a.n);
+}
+
+/* e^x - 1 for EXP_LOWEST <= x <= EXP_HIGHEST, good for x = 0 to the last relative bit but not its sign.
+ * 2^n (e^r - 1) + (2^n - 1) is taken at half its size, as 2^n itself may overflow. */
+static inline vec v_expm1_clamped(vec x)
+{
+    v_reduced a = v_reduce(x);
+    vec half = v_set1((real)0.5), power = v_ldexp(half, a.n);
+    vec q = POLYNOMIAL(a.r, exp_coefficients), p = v_fma(v_mul(q, a.r), a.r, a.r);
+    vec y = v_fma(power, p, v_sub(power, half));
+    return v_add(y, y);
+}
+
+static inline vec v_expm1(vec x)
+{
+    vec y = v_expm1_clamped(v_clamp(x, v_set1(EXP_LOWEST), v_set1(EXP_HIGHEST)));
+    return v_select(v_lt(v_abs(x), v_set1(REAL_HALF_ULP)), x, y);
+}
+
+/* e ln 2 + log(1 + f), where sqrt(1/2) <= 1 + f < sqrt 2 */
+static inline vec v_log_reduced(vec e, vec f)
+{
+    vec f2 = v_mul(f, f);
+    vec y = v_mul(v_mul(f2, f), POLYNOMIAL(f, log_coefficients));
+    y = v_fma(e, v_set1(LN2_LOW), y);
+    y = v_fnma(f2, v_set1((real)0.5), y);
+    return v_fma(e, v_set1(LN2_HIGH), v_add(f, y));
+}
+
+static inline vec v_log(vec x)
+{
+    vec y = v_log_reduced(v_exponent(x), v_sub(v_mantissa(x), v_set1(1)));
+    vec below = v_select(v_lt(x, v_zero()), v_set1((real)NAN), v_set1((real)-INFINITY));
+    y = v_select(v_lt(x, v_set1(REAL_MIN)), below, y);
+    return v_select(v_lt(x, v_set1((real)INFINITY)), y, x);
+}
+
+/* u + lost = 1 + x exactly.  Near x = 0 the exponent of u is 0 and f is x itself; elsewhere what f
+ * rounds off is below half an ulp of the result. */
+static inline vec v_log1p(vec x)
+{
+    vec one = v_set1(1), u = v_add(one, x), part = v_sub(u, one);
+    vec lost = v_add(v_sub(one, v_sub(u, part)), v_sub(x, part));
+    vec e = v_exponent(u), f = v_add(v_sub(v_mantissa(u), one), v_ldexp(lost, v_neg(e)));
+    vec y = v_log_reduced(e, f);
+    vec below = v_select(v_lt(u, v_zero()), v_set1((real)NAN), v_set1((real)-INFINITY));
+    y = v_select(v_le(u, v_zero()), below, y);
+    y = v_select(v_lt(v_abs(x), v_set1(REAL_HALF_ULP)), x, y);
+    return v_select(v_lt(x, v_set1((real)INFINITY)), y, x);
+}
+
+static inline vec v_sigmoid(vec x)
+{
+    vec one = v_set1(1);
+    return v_div(one, v_add(one, v_exp(v_neg(x))));
+}
+
+/* with m = e^2|x| - 1, tanh |x| = m / (m + 2); the sign is put back, so tanh is odd to the bit */
+static inline vec v_tanh(vec x)
+{
+    vec size = v_clamp(v_abs(x), v_zero(), v_set1(TANH_HIGHEST));
+    vec m = v_expm1_clamped(v_add(size, size));
+    vec y = v_div(m, v_add(m, v_set1(2)));
+    y = v_select(v_lt(x, v_zero()), v_neg(y), y);
+    return v_select(v_lt(size, v_set1(TANH_IDENTITY)), x, y);
+}
+
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef REAL_MIN
+#undef REAL_HALF_ULP
+#undef EXP_LOWEST
+#undef EXP_HIGHEST
+#undef TANH_HIGHEST
+#undef TANH_IDENTITY
+#undef POLYNOMIAL
+
+#endif

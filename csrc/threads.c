@@ -1,0 +1,301 @@
+/* threads.c: the pool, and how many threads it is asked for.
+ *
+ * Worker t waits at its own gate.  The caller of a region writes down the work, opens the gates of the
+ * workers it wants, takes part as thread 0, and all meet at a last barrier.  Invariants:
+ *   - `owner` is the only lock, and nobody waits for it.  Its holder alone writes the plain fields of
+ *     the pool, and gives it back only after all workers are at the last barrier and have read them.
+ *   - So at most one region has more than one thread, and its barrier needs no handle.
+ *   - The owner is known by an address of its own (`me`), the same after fork: the child can tell
+ *     whether it is the owner who forked. */
+#define _POSIX_C_SOURCE 200809L
+#include "threads.h"
+
+#include "cpu.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { LINE = 128 };           /* bytes: two cache lines, which CPUs fetch in pairs */
+enum { STACK = 1 << 20 };      /* bytes: the same everywhere (musl's default is 128 KiB) */
+enum { SPIN_NS = 25000 };      /* about what a sleep and a wake-up cost: at worst twice the best */
+enum { SPINS_PER_CLOCK = 64 }; /* looks between two looks at the clock */
+enum { MISSES = 4, RETRY = 16 }; /* after so many vain spins in a row, one wait in so many spins */
+
+/* ---- gates: to wait until a word moves on ------------------------------------------------------- */
+
+typedef struct {
+    _Alignas(LINE) atomic_uint turn; /* times it was opened                 */
+    atomic_int sleepers;             /* threads that look at `turn` no more */
+    atomic_uint misses;              /* waits since a spin last saw it open */
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+} gate;
+
+static void gate_init(gate *g)
+{
+    atomic_init(&g->turn, 0);
+    atomic_init(&g->sleepers, 0);
+    atomic_init(&g->misses, 0);
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->opened, NULL);
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Whether the gate opened within SPIN_NS. */
+static int gate_watch(gate *g, unsigned turn)
+{
+    for (int64_t now, end = 0;; end = end ? end : now + SPIN_NS) {
+        for (int i = 0; i < SPINS_PER_CLOCK; i++) {
+            if (atomic_load_explicit(&g->turn, memory_order_acquire) != turn) return 1;
+            fnn_pause();
+        }
+        now = now_ns();
+        if (end && now > end) return 0;
+    }
+}
+
+/* As gate_watch, but hardly tries while it keeps failing: then the wait is long anyway, or other programs
+ * are busy and the thread waited for may need this very processor.  Updates may get lost: no matter. */
+static int gate_spin(gate *g, unsigned turn)
+{
+    unsigned misses = atomic_load_explicit(&g->misses, memory_order_relaxed);
+    int opened = (misses < MISSES || misses % RETRY == 0) && gate_watch(g, turn);
+    if (misses || !opened)
+        atomic_store_explicit(&g->misses, opened ? 0 : misses + 1, memory_order_relaxed);
+    return opened;
+}
+
+/* Returns when the gate was opened since its turn was `turn`. */
+static void gate_wait(gate *g, unsigned turn, int spin)
+{
+    if (spin && gate_spin(g, turn)) return;
+    pthread_mutex_lock(&g->lock);
+    atomic_fetch_add(&g->sleepers, 1);
+    while (atomic_load(&g->turn) == turn) pthread_cond_wait(&g->opened, &g->lock);
+    atomic_fetch_sub(&g->sleepers, 1);
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* A sleeper counts itself before it looks at `turn`, the opener moves `turn` before it looks at the
+ * count: sequentially consistent, so one of them sees the other. */
+static void gate_open(gate *g)
+{
+    atomic_fetch_add(&g->turn, 1);
+    if (atomic_load(&g->sleepers) == 0) return;
+    pthread_mutex_lock(&g->lock);
+    pthread_cond_broadcast(&g->opened);
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* ---- the pool ----------------------------------------------------------------------------------- */
+
+typedef struct {
+    gate gate;
+    pthread_t id;
+} worker;
+
+static struct {
+    atomic_uintptr_t owner; /* 0: free                                                */
+    int cpus;               /* processors the process may use; 0: not asked yet       */
+    int workers;            /* created: worker[1 .. workers]                          */
+    int threads;            /* of the region; 0: it is orphaned                       */
+    fnn_body *body;         /* its work; NULL: workers are to end                     */
+    void *self;
+    atomic_int spin; /* whether waiting threads have a processor each */
+    /* the barrier */
+    _Alignas(LINE) atomic_int arrived;
+    atomic_int published; /* by the last barrier; atomic for those who are late to read */
+    gate meeting;
+    worker worker[FNN_MAX_THREADS];
+} pool;
+
+static _Thread_local char me;
+
+static int own(void)
+{
+    uintptr_t none = 0;
+    return atomic_compare_exchange_strong(&pool.owner, &none, (uintptr_t)&me);
+}
+
+static void disown(void) { atomic_store(&pool.owner, 0); }
+
+static int spins(void) { return atomic_load_explicit(&pool.spin, memory_order_relaxed); }
+
+int fnn_barrier(int threads, atomic_int *halt)
+{
+    if (threads == 1) return atomic_load(halt);
+    if (pool.threads == 0) return FNN_ORPHANED;
+    unsigned turn = atomic_load(&pool.meeting.turn);
+    if (atomic_fetch_add(&pool.arrived, 1) + 1 < threads) {
+        gate_wait(&pool.meeting, turn, spins());
+    } else {
+        atomic_store_explicit(&pool.published, atomic_load(halt), memory_order_relaxed);
+        atomic_store_explicit(&pool.arrived, 0, memory_order_relaxed);
+        gate_open(&pool.meeting);
+    }
+    return atomic_load_explicit(&pool.published, memory_order_relaxed);
+}
+
+static void take_part(fnn_body *body, void *self, int thread, int threads)
+{
+    atomic_int none = 0;
+    unsigned mode = fnn_fpmode_enter();
+    body(self, thread, threads);
+    fnn_fpmode_leave(mode);
+    fnn_barrier(threads, &none);
+}
+
+static void *worker_main(void *arg)
+{
+    worker *w = arg;
+    for (unsigned turn = 0;; turn++) {
+        gate_wait(&w->gate, turn, spins());
+        if (!pool.body) return NULL;
+        take_part(pool.body, pool.self, (int)(w - pool.worker), pool.threads);
+    }
+}
+
+/* What signals a worker leaves to the program's own threads: all but those that tell of its own
+ * crash, so that Python's faulthandler can. */
+static void foreign_signals(sigset_t *set)
+{
+    static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof own_faults / sizeof *own_faults; i++)
+        sigdelset(set, own_faults[i]);
+}
+
+/* Whether the worker could be created. */
+static int hire(worker *w)
+{
+    sigset_t blocked, before;
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr)) return 0;
+    pthread_attr_setstacksize(&attr, STACK);
+    gate_init(&w->gate);
+    foreign_signals(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    int error = pthread_create(&w->id, &attr, worker_main, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return !error;
+}
+
+/* Creates the workers that are missing; returns the size of the team that can be had. */
+static int muster(int threads)
+{
+    if (pool.cpus == 0) pool.cpus = fnn_cpu_count("");
+    threads = threads < FNN_MAX_THREADS ? threads : FNN_MAX_THREADS;
+    while (pool.workers + 1 < threads && hire(&pool.worker[pool.workers + 1])) pool.workers++;
+    return threads < pool.workers + 1 ? threads : pool.workers + 1;
+}
+
+/* The owner's region. */
+static int run_team(int threads, fnn_body *body, void *self)
+{
+    pool.body = body;
+    pool.self = self;
+    pool.threads = threads;
+    atomic_store_explicit(&pool.spin, threads <= pool.cpus, memory_order_relaxed);
+    for (int t = 1; t < threads; t++) gate_open(&pool.worker[t].gate);
+    take_part(body, self, 0, threads);
+    return pool.threads;
+}
+
+int fnn_parallel(int threads, fnn_body *body, void *self)
+{
+    int n = 1;
+    if (threads > 1 && own()) {
+        n = run_team(muster(threads), body, self);
+        disown();
+    } else {
+        take_part(body, self, 0, 1);
+    }
+    return n;
+}
+
+/* ---- fork and exit ------------------------------------------------------------------------------ */
+
+/* In the child only the thread that forked is there, and locks are as the others left them. */
+static void forget_workers(void)
+{
+    if (atomic_load(&pool.owner) != (uintptr_t)&me) {
+        disown();
+    } else if (pool.threads > 1) {
+        pool.threads = 0;
+    }
+    pool.workers = pool.cpus = 0;
+    atomic_store(&pool.arrived, 0);
+    gate_init(&pool.meeting);
+}
+
+/* Where a child could not be told, no worker is ever created: the pool is owned by nobody. */
+__attribute__((constructor)) static void start(void)
+{
+    gate_init(&pool.meeting);
+    if (pthread_atfork(NULL, NULL, forget_workers)) atomic_store(&pool.owner, (uintptr_t)&pool);
+}
+
+/* At exit and dlclose no worker may be left in code that goes away.  The pool stays owned, so that who
+ * calls later runs alone.  If a region is still running, in a thread that exit does not wait for, the
+ * code stays until the process ends. */
+__attribute__((destructor)) static void stop(void)
+{
+    if (!own()) return;
+    pool.body = NULL;
+    for (int t = 1; t <= pool.workers; t++) gate_open(&pool.worker[t].gate);
+    for (int t = 1; t <= pool.workers; t++) pthread_join(pool.worker[t].id, NULL);
+    pool.workers = 0;
+}
+
+/* ---- how many threads --------------------------------------------------------------------------- */
+
+static atomic_int chosen; /* 0: not yet */
+
+/* The number that `text` is, or begins with before `separator`; 0 if it is no positive number. */
+static int parse_threads(const char *text, char separator)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    end += strspn(end, " \t");
+    if (n <= 0 || (*end && *end != separator)) return 0;
+    return n < FNN_MAX_THREADS ? (int)n : FNN_MAX_THREADS;
+}
+
+int fnn_default_threads(const char **variable)
+{
+    static const struct {
+        const char *name;
+        char separator;
+    } sources[] = {{"FASTNN_NUM_THREADS", '\0'}, {"OMP_NUM_THREADS", ','}};
+    for (int i = 0; i < 2; i++) {
+        const char *text = getenv(*variable = sources[i].name);
+        if (text && *text) return parse_threads(text, sources[i].separator);
+    }
+    int cpus = fnn_cpu_count("");
+    return cpus < FNN_MAX_THREADS ? cpus : FNN_MAX_THREADS;
+}
+
+int fnn_num_threads(void)
+{
+    const char *variable;
+    int n = atomic_load(&chosen), unset = 0;
+    if (n) return n;
+    n = fnn_default_threads(&variable);
+    return atomic_compare_exchange_strong(&chosen, &unset, n) ? n : unset;
+}
+
+void fnn_set_num_threads(int threads)
+{
+    threads = threads > 0 ? threads : 0;
+    atomic_store(&chosen, threads < FNN_MAX_THREADS ? threads : FNN_MAX_THREADS);
+}

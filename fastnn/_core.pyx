@@ -1,0 +1,441 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+# Indices below come from lengths that are already checked; the stub file tells the types.
+"""The binding: the only module that sees C.  It owns bound programs and translates; it computes nothing."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.string cimport memset
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+cimport numpy as cnp
+
+import numpy as np
+
+cnp.import_array()
+
+cdef extern from "<stdatomic.h>" nogil:
+    pass
+
+cdef extern from "fnn.h" nogil:
+    enum: FNN_MAX_ARGS
+    enum: FNN_MAX_DIMS
+    enum: FNN_MAX_ATTRS
+    enum: FNN_OP_gather
+    enum: FNN_OP_gather_labels
+    enum: FNN_DTYPE_F32
+    enum: FNN_DTYPE_F64
+    enum: FNN_DTYPE_U8
+    enum: FNN_DTYPE_I32
+    enum: FNN_DTYPE_I64
+    ctypedef enum fnn_opcode:
+        pass
+    ctypedef enum fnn_status:
+        FNN_DONE
+        FNN_SLICE
+        FNN_NONFINITE
+        FNN_FAULT
+        FNN_STOP
+    ctypedef enum fnn_fault_kind:
+        FNN_FAULT_NONE
+    ctypedef struct fnn_fault:
+        fnn_fault_kind kind
+        int64_t op
+        int64_t row
+        double value
+    ctypedef struct fnn_op:
+        void *arg[12]
+        int64_t base[12]
+        double attr[8]
+        uint32_t scaled
+        int32_t index
+        int32_t shared
+        fnn_opcode code
+    ctypedef struct fnn_callbacks:
+        int (*poll)(void *self) noexcept
+        int (*call)(void *self, const fnn_op *op, int64_t rows) noexcept
+        void *self
+    ctypedef struct fnn_run:
+        const int64_t *order
+        int64_t total
+        int64_t batch
+        int64_t epoch
+        uint64_t seed
+        int64_t slice_ns
+        int watch
+        fnn_callbacks callbacks
+        int64_t first
+        int64_t pc
+        int64_t rows
+        fnn_fault fault
+    ctypedef struct fnn_table:
+        pass
+
+cdef extern from "program.h" nogil:
+    ctypedef struct fnn_program:
+        fnn_op *ops
+        int64_t count
+        int64_t clock_every
+        int64_t *elapsed_ns
+    void *fnn_alloc(int64_t bytes)
+    int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op)
+    int fnn_program_finish(fnn_program *program, int threads)
+    void fnn_program_free(fnn_program *program)
+    fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
+
+cdef extern from "cpu.h" nogil:
+    enum: FNN_CPU_NAME
+    int fnn_isa_count()
+    const char *fnn_isa_name(int isa)
+    int fnn_isa_available(int isa)
+    int fnn_isa_find(const char *name)
+    const fnn_table *fnn_isa_table(int isa, int f64)
+    int fnn_cpu_fma()
+    void fnn_cpu_name(char *name)
+
+cdef extern from "threads.h" nogil:
+    int fnn_default_threads(const char **variable)
+    int fnn_num_threads()
+    void fnn_set_num_threads(int threads)
+
+cdef extern from "random.h" nogil:
+    void fnn_permutation(uint64_t seed, int64_t epoch, int64_t n, int64_t *order)
+    void fnn_uniform(uint64_t seed, uint64_t stream, int64_t n, double *out)
+
+cdef extern from *:
+    """
+    /* The rows of the two tables as text. */
+    static const char *const fnn_op_rows[][5] = {
+    #define OP(name, signature, attributes, flops, meaning) {#name, signature, attributes, flops, meaning},
+    #include "ops.def"
+    #undef OP
+    };
+    static const char *const fnn_activation_rows[] = {
+    #define ACTIVATION(name, forward, backward) #name,
+    #include "activations.def"
+    #undef ACTIVATION
+    };
+    enum { FNN_OP_ROWS = sizeof fnn_op_rows / sizeof *fnn_op_rows,
+           FNN_ACTIVATION_ROWS = sizeof fnn_activation_rows / sizeof *fnn_activation_rows };
+    """
+    const char *fnn_op_rows[][5]
+    const char *fnn_activation_rows[]
+    enum: FNN_OP_ROWS
+    enum: FNN_ACTIVATION_ROWS
+
+#: Why a run came back; the numbers of fnn_status.
+DONE, SLICE, NONFINITE, FAULT, STOP = FNN_DONE, FNN_SLICE, FNN_NONFINITE, FNN_FAULT, FNN_STOP
+
+_DTYPE_CODES = {
+    np.dtype(np.float32): FNN_DTYPE_F32,
+    np.dtype(np.float64): FNN_DTYPE_F64,
+    np.dtype(np.uint8): FNN_DTYPE_U8,
+    np.dtype(np.int32): FNN_DTYPE_I32,
+    np.dtype(np.int64): FNN_DTYPE_I64,
+}
+
+
+def op_table():
+    """Return the rows of csrc/ops.def: (name, signature, attributes, flops, meaning)."""
+    return [
+        tuple(fnn_op_rows[i][j].decode() for j in range(5)) for i in range(FNN_OP_ROWS)
+    ]
+
+
+def activation_names():
+    """Return the names in csrc/activations.def, in code order."""
+    return tuple(fnn_activation_rows[i].decode() for i in range(FNN_ACTIVATION_ROWS))
+
+
+def isa_names():
+    """Return the instruction sets that this CPU can run kernels for, best first."""
+    return tuple(
+        fnn_isa_name(i).decode() for i in range(fnn_isa_count()) if fnn_isa_available(i)
+    )
+
+
+def isa_built():
+    """Return the instruction sets that this build has kernels for, best first."""
+    return tuple(fnn_isa_name(i).decode() for i in range(fnn_isa_count()))
+
+
+def cpu_name():
+    """Return the CPU's own name, or ""."""
+    cdef char name[FNN_CPU_NAME]
+    fnn_cpu_name(name)
+    return name.decode("utf-8", "replace")
+
+
+def cpu_has_fma():
+    """Return whether the CPU has fused multiply-add."""
+    return bool(fnn_cpu_fma())
+
+
+def num_threads():
+    """Return the most threads that programs use: as set, else by environment, affinity and quota.
+
+    Raises:
+        ValueError: if FASTNN_NUM_THREADS or OMP_NUM_THREADS is not a positive number.
+    """
+    cdef const char *variable = NULL
+    cdef int threads = fnn_num_threads()
+    if threads < 1:
+        fnn_default_threads(&variable)
+        raise ValueError(
+            f"{(<bytes> variable).decode()}: expected a positive number of threads"
+        )
+    return threads
+
+
+def set_num_threads(int threads):
+    """Set the most threads that programs use; 0 goes back to environment, affinity and quota."""
+    fnn_set_num_threads(threads)
+
+
+def permutation(seed, epoch, n):
+    """Return the order of ``n`` samples in an epoch: int64, a function of its arguments alone."""
+    cdef cnp.ndarray order = np.empty(n, np.int64)
+    cdef uint64_t key = seed
+    cdef int64_t e = epoch, count = n
+    with nogil:
+        fnn_permutation(key, e, count, <int64_t *> cnp.PyArray_DATA(order))
+    return order
+
+
+def uniform(seed, stream, n):
+    """Return ``n`` float64 numbers in [0, 1), a function of its arguments alone."""
+    cdef cnp.ndarray out = np.empty(n, np.float64)
+    cdef uint64_t key = seed, which = stream
+    cdef int64_t count = n
+    with nogil:
+        fnn_uniform(key, which, count, <double *> cnp.PyArray_DATA(out))
+    return out
+
+
+def aligned_zeros(n, dtype):
+    """Return ``n`` zeros that begin at a multiple of 64 bytes."""
+    dtype = np.dtype(dtype)
+    raw = np.zeros(n * dtype.itemsize + 64, np.uint8)
+    begin = -raw.ctypes.data % 64
+    return raw[begin:begin + n * dtype.itemsize].view(dtype)
+
+
+cdef class Run:
+    """One pass over rows of the caller's data: what is asked for, where it stands, what came of it."""
+
+    cdef fnn_run c
+    cdef readonly object order
+    cdef object functions
+    cdef object error
+
+    def __init__(self, total, batch, *, order=None, epoch=0, seed=0, slice_seconds=0.0, watch=True):
+        memset(&self.c, 0, sizeof(fnn_run))
+        self.order = order
+        if order is not None:
+            self.c.order = <const int64_t *> cnp.PyArray_DATA(order)
+        self.c.total = total
+        self.c.batch = batch
+        self.c.epoch = epoch
+        self.c.seed = seed
+        self.c.slice_ns = int(slice_seconds * 1e9)
+        self.c.watch = watch
+        self.c.callbacks.self = <void *> self
+        self.c.callbacks.poll = &_poll
+        self.c.callbacks.call = &_call
+
+    @property
+    def total(self):
+        """Rows to process."""
+        return self.c.total
+
+    @total.setter
+    def total(self, value):
+        self.c.total = value
+
+    @property
+    def batch(self):
+        """Rows of a step."""
+        return self.c.batch
+
+    @property
+    def epoch(self):
+        """The epoch's number in the random generator's key."""
+        return self.c.epoch
+
+    @property
+    def seed(self):
+        """The seed in the random generator's key."""
+        return self.c.seed
+
+    @property
+    def first(self):
+        """Rows processed before the step that runs."""
+        return self.c.first
+
+    @first.setter
+    def first(self, value):
+        self.c.first = value
+
+    @property
+    def rows(self):
+        """Rows of the step that runs."""
+        return self.c.rows
+
+    @rows.setter
+    def rows(self, value):
+        self.c.rows = value
+
+    @property
+    def pc(self):
+        """The next operation of the step that runs."""
+        return self.c.pc
+
+    @pc.setter
+    def pc(self, value):
+        self.c.pc = value
+
+    @property
+    def watch(self):
+        """Whether a watched mean that is not finite stops the run."""
+        return bool(self.c.watch)
+
+    @watch.setter
+    def watch(self, value):
+        self.c.watch = value
+
+    @property
+    def fault(self):
+        """(kind, operation, row, value) of the data that was refused; kind is 0 if none was."""
+        return self.c.fault.kind, self.c.fault.op, self.c.fault.row, self.c.fault.value
+
+    @fault.setter
+    def fault(self, value):
+        kind, op, row, number = value
+        self.c.fault.kind = <fnn_fault_kind> <int> kind
+        self.c.fault.op = op
+        self.c.fault.row = row
+        self.c.fault.value = number
+
+
+cdef int _poll(void *self) noexcept with gil:
+    run = <Run> self
+    try:
+        PyErr_CheckSignals()
+    except BaseException as error:
+        run.error = error
+        return 1
+    return 0
+
+
+cdef int _call(void *self, const fnn_op *op, int64_t rows) noexcept with gil:
+    run = <Run> self
+    try:
+        run.functions[op.index](rows)
+        PyErr_CheckSignals()
+    except BaseException as error:
+        run.error = error
+        return 1
+    return 0
+
+
+cdef class Program:
+    """A list of bound kernels.
+
+    Args:
+        f64: whether ``real`` is float64.
+        isa: one of ``isa_names()``.
+        threads: the most threads it may use.
+    """
+
+    cdef fnn_program c
+    cdef const fnn_table *table
+    cdef int threads
+    cdef bint running
+    cdef list arrays
+    cdef dict functions
+
+    def __init__(self, f64, isa, threads):
+        if isa not in isa_names():
+            raise ValueError(f"isa: expected one of {', '.join(isa_names())}, got {isa!r}")
+        self.table = fnn_isa_table(fnn_isa_find(isa.encode()), bool(f64))
+        self.threads = threads
+        self.arrays = []
+        self.functions = {}
+
+    def __dealloc__(self):
+        fnn_program_free(&self.c)
+
+    def add(self, int code, list operands, list bases, uint32_t scaled, list attrs, bint shared,
+            function=None):
+        """Append an operation; return its index.  Its arrays are kept alive."""
+        cdef fnn_op op
+        memset(&op, 0, sizeof(fnn_op))
+        op.code = <fnn_opcode> code
+        op.scaled = scaled
+        op.shared = shared
+        if function is None:
+            self._check(operands, bases, attrs)
+            for i, operand in enumerate(operands):
+                op.arg[<int> i] = NULL if operand is None else cnp.PyArray_DATA(operand)
+        for i, base in enumerate(bases):
+            op.base[<int> i] = base
+        for i, attr in enumerate(attrs):
+            op.attr[<int> i] = 0 if function is not None else attr
+        cdef int64_t index = fnn_program_add(&self.c, self.table, &op)
+        if index < 0:
+            raise MemoryError("fastnn: no memory for a program")
+        self.arrays.append(list(operands))
+        if function is not None:
+            self.functions[index] = function
+        return index
+
+    def _check(self, operands, bases, attrs):
+        if (len(operands) > FNN_MAX_ARGS or len(bases) > FNN_MAX_DIMS
+                or len(attrs) > FNN_MAX_ATTRS):
+            raise ValueError("an operation has more operands, axes or attributes than fnn.h allows")
+
+    def finish(self, int64_t clock_every):
+        """Make the program ready to run; it looks at the clock every ``clock_every`` steps."""
+        self.c.clock_every = clock_every
+        if fnn_program_finish(&self.c, self.threads):
+            raise MemoryError("fastnn: no memory for the working space of the threads")
+
+    def lend(self, int64_t op, int operand, cnp.ndarray array):
+        """Point one operand at an array of the caller, until it is lent another."""
+        cdef fnn_op *target = &self.c.ops[op]
+        target.arg[operand] = cnp.PyArray_DATA(array)
+        if target.code == FNN_OP_gather or target.code == FNN_OP_gather_labels:
+            target.attr[0] = _DTYPE_CODES[array.dtype]
+        self.arrays[op][operand] = array
+
+    def run(self, Run run not None):
+        """Run until the rows are done, the slice is over or the run must stop; return why.
+
+        Raises:
+            BaseException: whatever a user's function or a signal handler raised.
+        """
+        cdef fnn_status status
+        if self.running:
+            raise RuntimeError("a program is already running; each thread needs its own")
+        self.running = True
+        run.functions = self.functions
+        run.error = None
+        try:
+            with nogil:
+                status = fnn_program_run(&self.c, &run.c)
+        finally:
+            self.running = False
+        if run.error is not None:
+            raise run.error
+        if status == FNN_STOP:
+            raise RuntimeError("fork: a user's function forked inside a run, which ends in the child")
+        return <int> status
+
+    def profile(self):
+        """Return the seconds spent in each operation since the last call; the first call starts."""
+        cdef int64_t bytes = self.c.count * sizeof(int64_t)
+        if self.c.elapsed_ns == NULL:
+            self.c.elapsed_ns = <int64_t *> fnn_alloc(bytes)
+            if self.c.elapsed_ns == NULL:
+                raise MemoryError("fastnn: no memory to profile")
+            memset(self.c.elapsed_ns, 0, bytes)
+        seconds = [self.c.elapsed_ns[i] * 1e-9 for i in range(self.c.count)]
+        memset(self.c.elapsed_ns, 0, bytes)
+        return seconds

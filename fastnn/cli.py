@@ -1,0 +1,240 @@
+"""The command `fastnn`: train the example, check the kernels, say what is installed.
+
+Invariant: this file imports NumPy and the rest of fastnn inside the commands that use them, so that
+help and usage errors cost nothing.  Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fastnn._version import __version__
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: words after the command's name; by default those of this process.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 130 interrupted.
+
+    Raises:
+        SystemExit: after help or `--version`, with 0, and after wrong usage, with 2.
+
+    Example:
+        >>> main(["--version"])
+        Traceback (most recent call last):
+        SystemExit: 0
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print("fastnn: interrupted", file=sys.stderr)
+        return 130
+    except (ImportError, MemoryError, OSError, ValueError) as error:
+        print(f"fastnn: {str(error) or type(error).__name__}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fastnn", description="Neural networks on the CPU.")
+    parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    _add_train(commands)
+    check = commands.add_parser(
+        "selfcheck", help="compare every kernel with its NumPy twin on this CPU"
+    )
+    check.set_defaults(run=_selfcheck)
+    info = commands.add_parser("info", help="versions, CPU, instruction sets, threads")
+    info.add_argument("--json", action="store_true", help="as one JSON object")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser("train", help="train an example and test it")
+    examples = train.add_subparsers(required=True, metavar="example")
+    digits = examples.add_parser(
+        "digits",
+        help="a small convolutional net that reads handwritten digits",
+        description="Trains a small convolutional net on 80 %% of 1,797 images of handwritten "
+        "digits, 8 x 8 pixels, and tests it on the others.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    digits.set_defaults(run=_train_digits)
+    digits.add_argument("--epochs", type=_positive, default=40, help="passes over the data")
+    digits.add_argument("--batch-size", type=_positive, default=32, help="images a step")
+    digits.add_argument("--seed", type=_natural, default=0, help="of split, weights and dropout")
+    none: dict[str, Any] = {"default": argparse.SUPPRESS}
+    digits.add_argument("--threads", type=_positive, help="default: all CPUs allowed", **none)
+    digits.add_argument("--save", type=_new_file, metavar="FILE", help="keep the model", **none)
+    digits.add_argument("--plot", type=_picture, metavar="FILE", help="draw a report", **none)
+    digits.add_argument("--quiet", action="store_true", help="print the result alone")
+
+
+def _positive(text: str) -> int:
+    value = _natural(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _natural(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {value}")
+    return value
+
+
+def _new_file(text: str) -> Path:
+    # Refused now rather than after the training.
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write in folder {path.parent}")
+    return path
+
+
+def _picture(text: str) -> Path:
+    if not text.endswith((".png", ".pdf", ".svg")):
+        raise argparse.ArgumentTypeError("the file must end in .png, .pdf or .svg")
+    return _new_file(text)
+
+
+def _train_digits(options: argparse.Namespace) -> int:
+    import fastnn
+    from fastnn.datasets import load_digits, train_test_split
+
+    save, plot = getattr(options, "save", None), getattr(options, "plot", None)
+    if plot:
+        from fastnn import plots
+
+        plots.require_matplotlib()
+    fastnn.set_seed(options.seed)
+    if hasattr(options, "threads"):
+        fastnn.set_num_threads(options.threads)
+    x, y = load_digits()
+    x_train, x_test, y_train, y_test = train_test_split(
+        (x / 16).astype("float32"), y, seed=options.seed
+    )
+    model = _digits_model()
+    began = time.perf_counter()
+    history = model.fit(
+        x_train,
+        y_train,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        validation_data=(x_test, y_test),
+        verbose=0 if options.quiet else 1,
+    )
+    seconds = time.perf_counter() - began
+    probabilities = model.predict_proba(x_test)
+    right = int((probabilities.argmax(axis=1) == y_test).sum())
+    accuracy = f"{right / len(y_test):.2%} of {len(y_test)} test images read right"
+    print(
+        f"{accuracy}\n{options.epochs} epochs of {len(x_train):,} images in {seconds:.1f} s, tests "
+        f"included: {options.epochs * len(x_train) / seconds:,.0f} images/s, {fastnn.isa()}, "
+        f"{fastnn.get_num_threads()} threads"
+    )
+    if save:
+        model.save(save)
+        print(f"model in {save}")
+    if plot:
+        figure = plots.training_report(history, x_test, y_test, probabilities, title=accuracy)
+        figure.savefig(plot)
+        print(f"picture in {plot}")
+    return 0
+
+
+def _digits_model() -> Any:
+    import fastnn
+    from fastnn import layers
+
+    # Each pooling leaves a quarter of the pixels, each convolution after it has twice the kernels.
+    model = fastnn.Sequential(
+        [
+            fastnn.Input((8, 8, 1)),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Dropout(0.25),
+            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _selfcheck(options: argparse.Namespace) -> int:
+    from fastnn.reference.selfcheck import selfcheck
+
+    return 0 if selfcheck() else 1
+
+
+def _info(options: argparse.Namespace) -> int:
+    facts = _facts()
+    if options.json:
+        print(json.dumps(facts, indent=2))
+        return 0
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        text = " ".join(value) if isinstance(value, list) else value
+        print(f"{name:<{width}}  {'-' if text is None else text}")
+    return 0
+
+
+def _facts() -> dict[str, Any]:
+    """What a bug report must tell, name by name."""
+    import numpy
+
+    import fastnn
+    from fastnn import _core
+
+    return {
+        "fastnn": fastnn.__version__,
+        "python": f"{platform.python_version()} ({platform.python_implementation()})",
+        "numpy": numpy.__version__,
+        "matplotlib": _version_of("matplotlib"),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": _core.cpu_name() or None,
+        "cpus": os.cpu_count(),
+        "isa": fastnn.isa(),
+        "isa_available": list(_core.isa_names()),
+        "isa_built": list(_core.isa_built()),
+        "threads": fastnn.get_num_threads(),
+        "settings": [
+            f"{name}={os.environ[name]}"
+            for name in ("FASTNN_ISA", "FASTNN_NUM_THREADS", "OMP_NUM_THREADS")
+            if name in os.environ
+        ],
+    }
+
+
+def _version_of(package: str) -> str | None:
+    from importlib import metadata
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,99 @@
+"""Rewrites of the node list that leave its meaning alone: epilogues, derivatives, dead nodes.
+
+Each pass takes a list and returns a list.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from fastnn.compiler.graph import Node, Tensor
+from fastnn.ops.table import activation_names
+
+__all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues"]
+
+_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd"})
+_BACKWARD = frozenset({"dense_bwd_x", "dense_bwd_w", "conv2d_bwd_x", "conv2d_bwd_w"})
+
+
+def fuse(nodes: Iterable[Node]) -> list[Node]:
+    """Apply every rewrite."""
+    return drop_dead(fuse_derivatives(fuse_epilogues(list(nodes))))
+
+
+def fuse_epilogues(nodes: list[Node]) -> list[Node]:
+    """Let a product apply the activation that is the only reader of its output."""
+    readers = _readers(nodes)
+    return [node for node in nodes if not _absorbed(node, readers)]
+
+
+def _absorbed(node: Node, readers: dict[Tensor, list[Node]]) -> bool:
+    """Fold ``node``, if it is an activation of a product, into that product."""
+    if node.op.name != "activation_fwd" or node.attrs["activation"] not in activation_names():
+        return False
+    (z,), (y,) = node.inputs, node.outputs
+    product = z.producer if z is not None else None
+    if product is None or product.op.name not in _PRODUCTS or readers[_some(z)] != [node]:
+        return False
+    product.outputs = [y]
+    product.attrs = {**product.attrs, "activation": node.attrs["activation"]}
+    _some(y).producer = product
+    return True
+
+
+def fuse_derivatives(nodes: list[Node]) -> list[Node]:
+    """Let the backward products multiply by the activation's derivative while they read dy."""
+    readers = _readers(nodes)
+    return [node for node in nodes if not _passed_on(node, readers)]
+
+
+def _passed_on(node: Node, readers: dict[Tensor, list[Node]]) -> bool:
+    """Fold ``node``, if it is an activation's derivative, into the products that read it."""
+    if node.op.name != "activation_bwd":
+        return False
+    (dy, y), (dz,) = node.inputs, node.outputs
+    products = readers[_some(dz)]
+    if _some(dz).home != "arena" or not products:
+        return False
+    if not all(_reads_gradient(product, dz) for product in products):
+        return False
+    for product in products:
+        at = product.inputs.index(dz)
+        product.inputs[at : at + 2] = [dy, y]
+        product.attrs = {**product.attrs, "activation": node.attrs["activation"]}
+    return True
+
+
+def _reads_gradient(node: Node, dz: Tensor | None) -> bool:
+    """Whether ``node`` is a backward product that reads ``dz`` as its dy, underived, and only so."""
+    if node.op.name not in _BACKWARD or node.attrs["activation"] != "linear":
+        return False
+    names = [operand.name for operand in node.op.inputs]
+    return node.inputs.count(dz) == 1 and node.inputs[names.index("dy")] is dz
+
+
+def drop_dead(nodes: list[Node]) -> list[Node]:
+    """Remove nodes whose results nobody reads and that change nothing outside."""
+    live: set[Tensor] = set()
+    kept = []
+    for node in reversed(nodes):
+        outputs = [t for t in node.outputs if t is not None]
+        if node.op.writes_in_place or any(t in live or t.home != "arena" for t in outputs):
+            kept.append(node)
+            live.update(t for t in node.inputs if t is not None)
+    return kept[::-1]
+
+
+def _readers(nodes: Iterable[Node]) -> dict[Tensor, list[Node]]:
+    readers: dict[Tensor, list[Node]] = defaultdict(list)
+    for node in nodes:
+        for tensor in node.inputs:
+            if tensor is not None:
+                readers[tensor].append(node)
+    return readers
+
+
+def _some(tensor: Tensor | None) -> Tensor:
+    assert tensor is not None
+    return tensor

@@ -1,0 +1,97 @@
+"""Reverse-mode differentiation of a graph: the list is walked backwards, each rule emits nodes.
+
+A rule stands beside the call of its operation in ``fastnn/ops/`` and is written in terms of other
+operations, so that a layer that composes operations needs no backward of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from fastnn.compiler.graph import Graph, Node, Tensor
+
+__all__ = ["Rule", "differentiate", "gradient_of"]
+
+#: rule(node, wanted, *gradients of the outputs) -> gradients of the inputs, ``None`` where not wanted
+Rule = Callable[..., Sequence[Tensor | None]]
+
+_RULES: dict[str, Rule] = {}
+
+
+def gradient_of(name: str) -> Callable[[Rule], Rule]:
+    """Register the gradient rule of an operation.
+
+    Args:
+        name: the operation's name in the table.
+
+    The rule gets the node, a tuple that tells for each input whether its gradient is wanted, and for
+    each output the gradient of the loss with respect to it (``None`` if the loss does not see it).
+    """
+
+    def register(rule: Rule) -> Rule:
+        _RULES[name] = rule
+        return rule
+
+    return register
+
+
+def rules() -> frozenset[str]:
+    """Return the names of the operations that can be differentiated."""
+    return frozenset(_RULES)
+
+
+def differentiate(graph: Graph, loss: Tensor, wrt: Iterable[Tensor]) -> dict[Tensor, Tensor]:
+    """Append to the graph the nodes that compute d loss / d t for each t of ``wrt``.
+
+    Args:
+        graph: the graph that computes ``loss``.
+        loss: a tensor without axes.
+        wrt: the tensors whose gradients are wanted.
+
+    Returns:
+        The gradient of each tensor of ``wrt`` that the loss depends on.
+    """
+    targets = set(wrt)
+    forward = list(graph.nodes)
+    wanted = _downstream(forward, targets)
+    (seed,) = graph.emit("fill", shapes={"y": loss.shape}, value=1.0)
+    gradients: dict[Tensor, Tensor] = {loss: seed}
+    for node in reversed(forward):
+        flows = [gradients.get(t) if t is not None else None for t in node.outputs]
+        flags = tuple(t is not None and t in wanted for t in node.inputs)
+        if any(flags) and any(flow is not None for flow in flows):
+            with graph.scope(node.layer):
+                _propagate(node, flags, flows, gradients)
+    return {tensor: gradients[tensor] for tensor in targets if tensor in gradients}
+
+
+def _downstream(nodes: Iterable[Node], targets: set[Tensor]) -> set[Tensor]:
+    """Return the tensors that depend on a target: only their gradients are worth computing."""
+    reached = set(targets)
+    for node in nodes:
+        if any(t in reached for t in node.inputs if t is not None):
+            reached.update(t for t in node.outputs if t is not None)
+    return reached
+
+
+def _propagate(
+    node: Node,
+    wanted: tuple[bool, ...],
+    flows: list[Tensor | None],
+    gradients: dict[Tensor, Tensor],
+) -> None:
+    rule = _RULES.get(node.op.name)
+    if rule is None:
+        raise NotImplementedError(
+            f"{node.layer}: the operation {node.op.name!r} has no gradient; "
+            "make the layers before it not trainable, or write it with operations that have one"
+        )
+    for tensor, flag, flow in zip(node.inputs, wanted, rule(node, wanted, *flows), strict=True):
+        if flag and tensor is not None and flow is not None:
+            gradients[tensor] = _sum(gradients.get(tensor), flow)
+
+
+def _sum(known: Tensor | None, flow: Tensor) -> Tensor:
+    if known is None:
+        return flow
+    return flow.graph.emit("add", known, flow)[0]

@@ -1,0 +1,272 @@
+"""The graph: what a model computes, as a list of nodes in the order in which they run.
+
+A tensor whose first axis is ``None`` has one entry for each row of the batch; nothing else is left
+open until run time.  ``Graph.emit`` is the only way to add a node: it infers and checks every shape
+from the table of operations, so that no later pass and no kernel has to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fastnn.errors import ShapeError
+from fastnn.ops.table import Op, Operand, table
+
+if TYPE_CHECKING:
+    from fastnn.variables import Variable
+
+__all__ = ["Graph", "Node", "Shape", "Size", "Tensor"]
+
+Shape = tuple[int | None, ...]
+
+
+class Size(NamedTuple):
+    """The size of an axis: ``base``, times the rows of the batch if ``per_row``."""
+
+    base: int
+    per_row: bool
+
+    def at(self, rows: int) -> int:
+        """Return the size in a batch of ``rows`` rows."""
+        return self.base * rows if self.per_row else self.base
+
+
+def size_of(dims: Shape) -> Size:
+    """Return the product of ``dims``."""
+    return Size(math.prod(d for d in dims if d is not None), None in dims)
+
+
+@dataclass(eq=False)
+class Tensor:
+    """A value of the graph.
+
+    ``home`` says which buffer holds it: ``arena`` (a temporary), ``params``, ``grads``, ``slots``,
+    ``totals``, ``hyper``, ``step`` (buffers of the model), or ``source`` and ``out`` (arrays of the
+    caller).  ``offset`` is its place there, in elements; the memory plan sets it for the arena.
+    """
+
+    graph: Graph
+    name: str
+    shape: Shape
+    dtype: str = "real"
+    home: str = "arena"
+    offset: int = 0
+    producer: Node | None = None
+    alias: Tensor | None = None
+
+    @property
+    def size(self) -> Size:
+        """The number of elements."""
+        return size_of(self.shape)
+
+    @property
+    def root(self) -> Tensor:
+        """The tensor whose memory this one shares, in the end."""
+        return self if self.alias is None else self.alias.root
+
+    def __repr__(self) -> str:
+        return f"{self.name}{format_shape(self.shape)}"
+
+
+@dataclass(eq=False)
+class Node:
+    """One operation applied to tensors; absent optional operands are ``None``."""
+
+    op: Op
+    inputs: list[Tensor | None]
+    outputs: list[Tensor | None]
+    attrs: dict[str, Any]
+    sizes: Mapping[str, Size]
+    layer: str
+
+    @property
+    def operands(self) -> list[Tensor | None]:
+        """Inputs, then outputs: the order of the table."""
+        return [*self.inputs, *self.outputs]
+
+    def flops(self, rows: int) -> int:
+        """Return the floating-point operations of a batch of ``rows`` rows."""
+        return sum(
+            factor * math.prod(self.sizes[letter].at(rows) for letter in letters)
+            for factor, letters in self.op.flops
+        )
+
+
+def format_shape(shape: Shape) -> str:
+    """Return a shape as people write it, with ``rows`` for the open axis."""
+    return "(" + ", ".join("rows" if d is None else str(d) for d in shape) + ")"
+
+
+@dataclass(eq=False)
+class Graph:
+    """The nodes of one program and the tensors that live outside of it."""
+
+    nodes: list[Node] = field(default_factory=list)
+    layer: str = ""
+    _parameters: dict[Variable, Tensor] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> Mapping[Variable, Tensor]:
+        """The model's variables that the graph reads."""
+        return self._parameters
+
+    @contextmanager
+    def scope(self, layer: str) -> Iterator[None]:
+        """Attribute the nodes emitted inside to ``layer``."""
+        outer, self.layer = self.layer, layer
+        try:
+            yield
+        finally:
+            self.layer = outer
+
+    def parameter(self, variable: Variable) -> Tensor:
+        """Return the tensor that stands for a variable of the model."""
+        if variable not in self._parameters:
+            self._parameters[variable] = self.place(
+                variable.path, variable.shape, "params", variable.offset
+            )
+        return self._parameters[variable]
+
+    def place(
+        self, name: str, shape: Shape, home: str, offset: int = 0, dtype: str = "real"
+    ) -> Tensor:
+        """Return a tensor that lives in a buffer outside of the arena."""
+        return Tensor(self, name, shape, dtype, home, offset)
+
+    def emit(
+        self,
+        name: str,
+        *inputs: Tensor | Variable | None,
+        shapes: Mapping[str, Shape] | None = None,
+        axes: Mapping[str, int] | None = None,
+        absent: Sequence[str] = (),
+        **attrs: Any,
+    ) -> list[Tensor]:
+        """Append one operation and return its outputs.
+
+        Args:
+            name: the operation's name in the table.
+            inputs: its operands; ``None`` for an optional one that is absent.
+            shapes: the shapes of outputs that the signature leaves open, by operand name.
+            axes: the sizes of axes that appear in outputs only, by letter.
+            absent: the names of optional outputs that nobody wants.
+            attrs: the attributes of the operation.
+
+        Raises:
+            ShapeError: if an axis has two sizes; names operation, axis and both operands.
+        """
+        op = table()[name]
+        tensors = [x if x is None or isinstance(x, Tensor) else self.parameter(x) for x in inputs]
+        binding = _Binding(op, self.layer)
+        for operand, tensor in zip(op.inputs, tensors, strict=True):
+            if tensor is not None:
+                binding.bind(operand, tensor.shape)
+        binding.open(axes or {})
+        outputs: list[Tensor | None] = [
+            None if operand.name in absent else self._output(binding, operand, shapes or {})
+            for operand in op.outputs
+        ]
+        node = Node(op, list(tensors), outputs, attrs, binding.sizes, self.layer)
+        self._append(node)
+        for operand, output in zip(op.outputs, outputs, strict=True):
+            if output is not None and operand.alias is not None:
+                names = [each.name for each in op.inputs]
+                output.alias = tensors[names.index(operand.alias)]
+        return [output for output in outputs if output is not None]
+
+    def call_python(
+        self, inputs: Sequence[Tensor | Variable], shapes: Sequence[Shape], **functions: Any
+    ) -> list[Tensor]:
+        """Append a call of user code and return its outputs.
+
+        Args:
+            inputs: what the function gets, as arrays.
+            shapes: the shapes of what it returns.
+            functions: ``function(*arrays)`` returns a list of arrays; ``backward``, if it is there,
+                gets the gradients of the outputs, the inputs and the outputs, and returns the
+                gradients of the inputs.
+        """
+        tensors = [x if isinstance(x, Tensor) else self.parameter(x) for x in inputs]
+        outputs = [Tensor(self, f"{self.layer}.{i}", shape) for i, shape in enumerate(shapes)]
+        op = table()["python_call"]
+        self._append(Node(op, list(tensors), list(outputs), functions, {}, self.layer))
+        return outputs
+
+    def _append(self, node: Node) -> None:
+        for output in node.outputs:
+            if output is not None:
+                output.producer = node
+        self.nodes.append(node)
+
+    def _output(self, binding: _Binding, operand: Operand, shapes: Mapping[str, Shape]) -> Tensor:
+        shape = shapes.get(operand.name)
+        if shape is not None:
+            binding.bind(operand, shape)
+        name = f"{self.layer}.{operand.name}" if self.layer else operand.name
+        return Tensor(self, name, binding.shape(operand) if shape is None else shape, operand.dtype)
+
+
+class _Binding:
+    """Sizes of one operation's axes, gathered operand by operand."""
+
+    def __init__(self, op: Op, layer: str):
+        self.op = op
+        self.layer = layer
+        self.sizes: dict[str, Size] = {}
+        self._dims: dict[str, Shape] = {}
+        self._seen: dict[str, tuple[Operand, Shape]] = {}
+
+    def open(self, axes: Mapping[str, int]) -> None:
+        """Take the sizes of axes that only outputs have."""
+        for axis, size in axes.items():
+            self.sizes[axis] = Size(size, False)
+            self._dims[axis] = (size,)
+
+    def bind(self, operand: Operand, shape: Shape) -> None:
+        """Match an operand's shape with its axes."""
+        for axis, dims in self._split(operand, shape).items():
+            size = size_of(dims)
+            if self.sizes.setdefault(axis, size) != size:
+                raise self._clash(axis, operand, shape)
+            self._dims.setdefault(axis, dims)
+            self._seen.setdefault(axis, (operand, shape))
+
+    def shape(self, operand: Operand) -> Shape:
+        """Return the shape of an operand whose axes are all known."""
+        return tuple(d for axis in operand.axes for d in self._dims[axis])
+
+    def _split(self, operand: Operand, shape: Shape) -> dict[str, Shape]:
+        rank, axes = len(shape), operand.axes
+        if rank < len(axes) - (operand.star is not None) or (
+            operand.star is None and rank != len(axes)
+        ):
+            raise ShapeError(
+                f"{self._who()}: {operand.name} has shape {format_shape(shape)}, "
+                f"expected {len(axes)} axes [{','.join(axes)}]"
+            )
+        if operand.star is None:
+            return {axis: (d,) for axis, d in zip(axes, shape, strict=True)}
+        before = axes.index(operand.star)
+        after = len(axes) - before - 1
+        parts = {axis: (d,) for axis, d in zip(axes[:before], shape, strict=False)}
+        parts |= {axis: (d,) for axis, d in zip(axes[before + 1 :], shape[rank - after :], strict=True)}
+        return {**parts, operand.star: shape[before : rank - after]}
+
+    def _who(self) -> str:
+        return f"{self.layer}: {self.op.name}" if self.layer else self.op.name
+
+    def _clash(self, axis: str, operand: Operand, shape: Shape) -> ShapeError:
+        first, known = self._seen.get(axis, (operand, self._dims[axis]))
+        before, now = self._extent(axis, first, known), self._extent(axis, operand, shape)
+        return ShapeError(
+            f"{self._who()}: axis {axis!r} is {before} in {first.name}{format_shape(known)} "
+            f"but {now} in {operand.name}{format_shape(shape)}"
+        )
+
+    def _extent(self, axis: str, operand: Operand, shape: Shape) -> str:
+        dims = self._split(operand, shape)[axis]
+        return "x".join("rows" if d is None else str(d) for d in dims) or "1"

@@ -1,0 +1,148 @@
+"""Lowering: a model -> the programs that train, evaluate and predict with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from fastnn import ops
+from fastnn.compiler.gradients import differentiate
+from fastnn.compiler.graph import Graph, Shape, Tensor
+from fastnn.losses import Targets
+
+if TYPE_CHECKING:
+    from fastnn.losses import Loss
+    from fastnn.metrics import Metric
+    from fastnn.optimizers import Optimizer
+    from fastnn.variables import Parameters
+
+__all__ = ["evaluation", "prediction", "shapes", "training"]
+
+#: call(x, training) -> y: a model's layers, one after the other
+Call = Callable[[Tensor, bool], Tensor]
+
+
+def shapes(call: Call, input_shape: Shape) -> Shape:
+    """Return the model's output shape; layers that are not built yet are built on the way."""
+    return call(_samples(Graph(), input_shape), False).shape
+
+
+def prediction(
+    call: Call, input_shape: Shape, proba: Callable[[Tensor], Tensor] | None = None
+) -> Graph:
+    """Return the graph that stores the model's output for each row in ``out``.
+
+    Args:
+        call: the model's layers.
+        input_shape: the shape of its input.
+        proba: turns the output into what is stored; ``None`` stores it as it is.
+    """
+    graph = Graph()
+    y = call(_samples(graph, input_shape), False)
+    with graph.scope("output"):
+        _store(graph, proba(y) if proba else y)
+    return graph
+
+
+def evaluation(
+    call: Call, input_shape: Shape, loss: Loss, metrics: Sequence[Metric], training: bool = False
+) -> tuple[Graph, Tensor]:
+    """Return the graph that adds loss and metrics to ``totals``, and the batch's mean loss.
+
+    Args:
+        call: the model's layers.
+        input_shape: the shape of its input.
+        loss: the loss.
+        metrics: the metrics.
+        training: whether layers behave as in training.
+    """
+    graph = Graph()
+    x = _samples(graph, input_shape)
+    y = call(x, training)
+    with graph.scope("loss"):
+        targets, kind = _targets(graph, loss.targets(y.shape))
+        lowered = loss.lower(y, targets)
+        mean = ops.mean(lowered.values)
+    with graph.scope("metrics"):
+        _accumulate(graph, 0, lowered.values, watched=True)
+        for index, metric in enumerate(metrics):
+            _accumulate(graph, index + 1, metric.lower(lowered.prediction, targets, kind))
+    return graph, mean
+
+
+def training(
+    call: Call,
+    input_shape: Shape,
+    loss: Loss,
+    metrics: Sequence[Metric],
+    parameters: Parameters,
+    optimizer: Optimizer | None,
+) -> Graph:
+    """Return the graph of a training step.
+
+    The gradients end up in ``grads``, which is laid out as ``params``.
+
+    Args:
+        call: the model's layers.
+        input_shape: the shape of its input.
+        loss: the loss.
+        metrics: the metrics.
+        parameters: the model's variables.
+        optimizer: what changes them; ``None`` stops at the gradients.
+    """
+    graph, mean = evaluation(call, input_shape, loss, metrics, training=True)
+    wrt = [t for variable, t in graph.parameters.items() if variable.trainable]
+    for tensor, gradient in differentiate(graph, mean, wrt).items():
+        _settle(graph, tensor, gradient)
+    if optimizer is not None and parameters.trained:
+        with graph.scope("optimizer"):
+            _update(graph, parameters.trained, optimizer)
+    return graph
+
+
+def _samples(graph: Graph, shape: Shape) -> Tensor:
+    with graph.scope("input"):
+        return graph.emit("gather", graph.place("x", shape, "source", dtype="any"))[0]
+
+
+def _targets(graph: Graph, kind: Targets) -> tuple[Tensor, Targets]:
+    source = graph.place("y", kind.shape, "source", dtype="any")
+    if kind.classes is None:
+        return graph.emit("gather", source)[0], kind
+    return graph.emit("gather_labels", source, classes=kind.classes)[0], kind
+
+
+def _store(graph: Graph, y: Tensor) -> None:
+    (stored,) = graph.emit("store", y)
+    stored.name, stored.home = "out", "out"
+
+
+def _accumulate(graph: Graph, index: int, values: Tensor, watched: bool = False) -> None:
+    total = graph.place(f"total{index}", (2,), "totals", 2 * index, dtype="f64")
+    graph.emit("accumulate", values, total, watched=int(watched))
+
+
+def _settle(graph: Graph, parameter: Tensor, gradient: Tensor) -> None:
+    """Give a parameter's gradient its place in ``grads``.
+
+    A gradient that is also read as something else, or shares another tensor's memory, is copied.
+    """
+    node = gradient.producer
+    fresh = node is not None and not any(operand.alias for operand in node.op.outputs)
+    if not fresh or gradient.home != "arena" or _read(graph, gradient):
+        gradient = ops.activation(gradient, "linear")
+    gradient.home, gradient.offset = "grads", parameter.offset
+
+
+def _read(graph: Graph, tensor: Tensor) -> bool:
+    return any(tensor is t or (t is not None and t.root is tensor) for n in graph.nodes for t in n.inputs)
+
+
+def _update(graph: Graph, count: int, optimizer: Optimizer) -> None:
+    w = graph.place("params", (count,), "params")
+    g = graph.place("grads", (count,), "grads")
+    slots = [graph.place(f"slot{i}", (count,), "slots", i * count) for i in range(optimizer.slots)]
+    hyper = graph.place("hyper", (1,), "hyper", dtype="f64")
+    step = graph.place("step", (1,), "step", dtype="i64")
+    optimizer.lower(graph, w, g, slots, (hyper, step))
+    graph.emit("advance", step)

@@ -1,0 +1,130 @@
+"""A program: a fused and planned list of nodes, and the memory that its tensors live in.
+
+Both interpreters, the compiled core and the NumPy reference, run a ``Program`` in the same
+``Memory``; so parity compares like with like, and user code in Python sees the arena as arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import _core
+from fastnn.compiler.fusion import fuse
+from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
+from fastnn.compiler.memory import item_bytes, plan
+
+__all__ = ["Memory", "Program"]
+
+_DTYPES = {"i32": np.dtype(np.int32), "i64": np.dtype(np.int64), "f64": np.dtype(np.float64)}
+
+#: The homes of tensors whose memory a caller lends for one run.
+LENT = ("source", "out")
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What both interpreters run.
+
+    Attributes:
+        nodes: the operations, in order.
+        rows: the most rows a batch may have.
+        dtype: ``"float32"`` or ``"float64"``, the meaning of ``real``.
+        arena_bytes: the size of the arena.
+    """
+
+    nodes: Sequence[Node]
+    rows: int
+    dtype: str
+    arena_bytes: int
+
+    @classmethod
+    def of(cls, graph: Graph, rows: int, dtype: str) -> Program:
+        """Fuse and plan a graph for batches of at most ``rows`` rows of ``dtype``."""
+        nodes = fuse(graph.nodes)
+        return cls(nodes, rows, dtype, plan(nodes, rows, np.dtype(dtype).itemsize))
+
+    @property
+    def lent(self) -> dict[str, Tensor]:
+        """The tensors whose arrays a run gets from its caller, by name."""
+        every = (t for node in self.nodes for t in node.operands if t is not None)
+        return {tensor.name: tensor for tensor in every if tensor.home in LENT}
+
+    def bytes_moved(self, node: Node, rows: int) -> int:
+        """Return the bytes that ``node`` reads and writes in a batch of ``rows`` rows."""
+        if any(operand.alias for operand in node.op.outputs):
+            return 0
+        real = np.dtype(self.dtype).itemsize
+        return sum(
+            t.size.at(rows) * item_bytes(t, real) for t in node.operands if t is not None
+        )
+
+    def listing(self) -> list[tuple[str, str, str]]:
+        """Return (layer, operation, operands with shapes and places) of every node."""
+        return [(node.layer, _title(node), _operands(node)) for node in self.nodes]
+
+
+def _title(node: Node) -> str:
+    shown = {k: v for k, v in node.attrs.items() if not callable(v) and v != "linear"}
+    text = ", ".join(f"{k}={v}" for k, v in shown.items())
+    return f"{node.op.name}({text})" if text else node.op.name
+
+
+def _operands(node: Node) -> str:
+    left, right = (
+        " ".join(_operand(t) for t in side if t is not None) for side in (node.inputs, node.outputs)
+    )
+    return f"{left} -> {right}".strip()
+
+
+def _operand(tensor: Tensor) -> str:
+    place = "" if tensor.home in LENT else f"@{tensor.root.offset}"
+    return f"{tensor.root.home}{place}{format_shape(tensor.shape)}"
+
+
+class Memory:
+    """The buffers that a program's tensors live in.
+
+    Args:
+        program: the program.
+        buffers: the model's buffers by home: ``params``, ``grads``, ``slots``, ``totals``, ...
+
+    The arena is the program's own; arrays of the caller are lent for a run with ``lend``.
+    """
+
+    def __init__(self, program: Program, buffers: Mapping[str, NDArray]):
+        self.program = program
+        self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
+        self._buffers = buffers
+        self._lent: dict[str, NDArray] = {}
+
+    def dtype(self, tensor: Tensor) -> np.dtype:
+        """Return the NumPy type of a tensor that is not lent."""
+        return _DTYPES.get(tensor.dtype, np.dtype(self.program.dtype))
+
+    def base(self, tensor: Tensor) -> NDArray:
+        """Return the flat array that begins where ``tensor`` begins."""
+        root, dtype = tensor.root, self.dtype(tensor)
+        if root.home == "arena":
+            return self.arena[root.offset * dtype.itemsize :].view(np.uint8)
+        return self._buffers[root.home][root.offset :]
+
+    def lend(self, arrays: Mapping[str, NDArray]) -> None:
+        """Take the arrays of one run, by the names of their tensors."""
+        self._lent = dict(arrays)
+
+    def lent(self, tensor: Tensor) -> NDArray:
+        """Return the caller's array for a ``source`` or ``out`` tensor."""
+        return self._lent[tensor.name]
+
+    def view(self, tensor: Tensor, rows: int) -> NDArray:
+        """Return ``tensor`` in a batch of ``rows`` rows, as an array that shares its memory."""
+        shape = tuple(rows if d is None else d for d in tensor.shape)
+        dtype, count = self.dtype(tensor), tensor.size.at(rows)
+        flat = self.base(tensor)
+        if flat.dtype != dtype:
+            flat = flat[: count * dtype.itemsize].view(dtype)
+        return flat[:count].reshape(shape)

@@ -1,0 +1,155 @@
+"""The caller's arrays, checked and brought into a form that a batch can be gathered from.
+
+An array is copied only if it must be: float32, float64 and uint8 samples, and labels of the common
+integer types, are gathered from where they are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastnn.compiler.graph import Shape, format_shape
+from fastnn.errors import DTypeError, LabelError, ShapeError
+
+__all__ = ["as_array", "as_labels", "as_samples", "as_values"]
+
+_GATHERED = frozenset(map(np.dtype, ("float32", "float64", "uint8")))
+_LABELS = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
+
+
+def as_array(who: str, name: str, data: ArrayLike) -> NDArray:
+    """Return ``data`` as an array of numbers.
+
+    Args:
+        who: the method that was called.
+        name: its argument, ``"x"`` or ``"y"``.
+        data: an array, or anything that NumPy makes one of.
+
+    Raises:
+        DTypeError: if it does not hold real numbers.
+        ShapeError: if its rows have different lengths.
+    """
+    try:
+        array = np.asarray(data)
+    except ValueError:
+        raise ShapeError(
+            f"{who}: {name} is a nested sequence whose rows have different lengths; "
+            "pad them to one length"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise DTypeError(
+            f"{who}: {name} must hold real numbers, got an array of dtype {array.dtype}"[:300]
+            + "; convert it: numpy.asarray(values, dtype='float32')"
+        )
+    return array
+
+
+def as_samples(who: str, data: ArrayLike, shape: Shape, model: str, dtype: str) -> NDArray:
+    """Return x, of the shape the model expects.
+
+    Raises:
+        ShapeError: if it has another shape.
+    """
+    array = as_array(who, "x", data)
+    if array.ndim == 0 or array.shape[1:] != shape[1:]:
+        raise ShapeError(
+            f"{who}: x has shape {array.shape}, expected {format_shape(shape)}, the input of "
+            f"{model!r}{_reshape_hint('x', array, shape)}"
+        )
+    return _gathered(array, _GATHERED, dtype)
+
+
+def as_values(who: str, data: ArrayLike, shape: Shape, loss: str, dtype: str) -> NDArray:
+    """Return targets of the prediction's shape; (n,) stands for (n, 1), nothing is broadcast.
+
+    Raises:
+        ShapeError: if they have another shape.
+    """
+    array = as_array(who, "y", data)
+    if array.ndim == 1 and shape == (None, 1):
+        array = array[:, None]
+    if array.ndim == 0 or array.shape[1:] != shape[1:]:
+        labels = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
+        hint = (
+            "; integer labels go with sparse_categorical_crossentropy"
+            if labels and len(shape) == 2 and "categorical" in loss
+            else _reshape_hint("y", array, shape)
+        )
+        raise ShapeError(
+            f"{who}: y has shape {array.shape}, expected {format_shape(shape)}, the shape that "
+            f"{loss} compares with{hint}"
+        )
+    return _gathered(array, _GATHERED, dtype)
+
+
+def as_labels(who: str, data: ArrayLike, classes: int) -> NDArray:
+    """Return integer labels, (n,) or (n, 1); their range is checked while a batch is gathered.
+
+    Raises:
+        ShapeError: if they have another shape.
+    """
+    array = as_array(who, "y", data)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        hint = (
+            "; one-hot targets go with categorical_crossentropy"
+            if array.ndim == 2 and array.shape[1] == classes
+            else ""
+        )
+        raise ShapeError(
+            f"{who}: y has shape {array.shape}, expected labels (rows,), "
+            f"integers from 0 to {classes - 1}{hint}"
+        )
+    return _gathered(array, _LABELS, "float64" if array.dtype.kind == "f" else "int64")
+
+
+def same_length(who: str, x: NDArray, y: NDArray) -> None:
+    """Refuse samples and targets of different number."""
+    if len(x) != len(y):
+        raise ShapeError(
+            f"{who}: x has {len(x)} samples, y has {len(y)}; each sample needs its target"
+        )
+
+
+def not_empty(who: str, x: NDArray) -> None:
+    """Refuse data without a sample."""
+    if not len(x):
+        raise ShapeError(f"{who}: x has no samples, shape {x.shape}; at least one is needed")
+
+
+def refusal(who: str, fault: tuple[int, int, int, float], classes: int | None) -> Exception:
+    """Return the exception for data that was refused while a batch was gathered."""
+    kind, _, row, value = fault
+    if kind == 3:
+        return DTypeError(
+            f"{who}: row {row} holds {value:g}, beyond the range of float32; scale the data, or "
+            "compute in float64: Sequential(..., dtype='float64')"
+        )
+    what = "is not a whole number" if kind == 2 else "is not a class"
+    last = (classes or 1) - 1
+    return LabelError(
+        f"{who}: label {value:g} of row {row} in y {what}; expected 0 to {last}, since the model has "
+        f"{last + 1} outputs; number the classes from 0 or widen the last layer"
+    )
+
+
+def _gathered(array: NDArray, direct: frozenset[np.dtype], dtype: str) -> NDArray:
+    """Return the array in C order and in a type that kernels gather from."""
+    native = array.dtype.newbyteorder("=")
+    kind = native if native in direct else np.dtype(dtype)
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, kind)
+
+
+def _reshape_hint(name: str, array: NDArray, shape: Shape) -> str:
+    sizes = [d for d in shape if d is not None]
+    if not array.size or len(sizes) == len(shape) or array.size % math.prod(sizes):
+        return ""
+    if array.ndim and len(array) * math.prod(sizes) != array.size and array.shape != shape[1:]:
+        return ""
+    return f"; reshape it: {name}.reshape({', '.join(map(str, (-1, *sizes)))})"
+

@@ -1,0 +1,46 @@
+"""The exceptions fastnn raises, each a subclass of the built-in that a caller would expect."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConcurrentUseError",
+    "DTypeError",
+    "LabelError",
+    "ModelFileError",
+    "NonFiniteWarning",
+    "NotBuiltError",
+    "NotCompiledError",
+    "ShapeError",
+]
+
+
+class ShapeError(ValueError):
+    """An array, a layer or an operand has the wrong shape."""
+
+
+class DTypeError(TypeError):
+    """An array has a type that cannot stand for numbers, or not for these numbers."""
+
+
+class LabelError(ValueError):
+    """A target is not one of the classes the model can name."""
+
+
+class ModelFileError(ValueError):
+    """A file is not a model that fastnn wrote, or was damaged since."""
+
+
+class NotBuiltError(RuntimeError):
+    """The shapes of a model's weights are not known yet."""
+
+
+class NotCompiledError(RuntimeError):
+    """A model was asked to train or evaluate before ``compile``."""
+
+
+class ConcurrentUseError(RuntimeError):
+    """A model was used while another thread was training it."""
+
+
+class NonFiniteWarning(RuntimeWarning):
+    """The loss of a batch is NaN or infinite."""

@@ -1,0 +1,122 @@
+"""Texts about models: the summary of their layers, the listing of their programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import _core, config
+from fastnn.compiler.bind import Compiled
+from fastnn.compiler.graph import Tensor, format_shape
+from fastnn.compiler.program import Memory, Program
+
+if TYPE_CHECKING:
+    from fastnn.models import Model
+
+__all__ = ["explain", "summary"]
+
+#: Profiling runs a program for about this long.
+_PROFILE_STEPS = 20
+
+
+def summary(model: Model) -> str:
+    """Return a table of the layers, their output shapes and numbers of weights."""
+    rows = [
+        (
+            f"{layer.name} ({type(layer).__name__})",
+            "?" if layer.output_shape is None else _keras_shape(layer.output_shape),
+            f"{layer.count_params():,}",
+        )
+        for layer in model.layers
+    ]
+    learns = sum(v.size for v in model.trainable_weights)
+    frozen = sum(v.size for v in model.non_trainable_weights)
+    size = (learns + frozen) * np.dtype(model.dtype).itemsize
+    return "\n".join(
+        [
+            f'Model: "{model.name}"',
+            *_aligned([("Layer (type)", "Output Shape", "Param #"), *rows], right={2}),
+            f"Total params: {learns + frozen:,} ({size / 1024:,.2f} KB)",
+            f"Trainable params: {learns:,}",
+            f"Non-trainable params: {frozen:,}",
+        ]
+    )
+
+
+def _keras_shape(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ")"
+
+
+def explain(model: Model, profile: bool, rows: int) -> str:
+    """Return the listing of the model's program: that of a training step once it is compiled."""
+    mode = "train" if model.loss is not None else "predict"
+    program = Program.of(model.runtime.graph(mode), rows, model.dtype)
+    head = [
+        f"{model.name}: {mode}, {rows} rows, {program.dtype}, {config.isa()}, "
+        f"{len(program.nodes)} operations, arena {program.arena_bytes:,} bytes, "
+        f"{sum(node.flops(rows) for node in program.nodes):,} FLOPs a step"
+    ]
+    titles = ["#", "layer", "operation", "operands", "FLOPs", "bytes"]
+    table = [
+        [str(i), layer, title, operands, f"{node.flops(rows):,}", f"{moved:,}"]
+        for i, ((layer, title, operands), node) in enumerate(
+            zip(program.listing(), program.nodes, strict=True)
+        )
+        for moved in [program.bytes_moved(node, rows)]
+    ]
+    if profile:
+        titles += ["us", "GFLOP/s", "GB/s"]
+        seconds = _profile(model, program, rows)
+        for line, node, taken in zip(table, program.nodes, seconds, strict=True):
+            line += _rates(taken, node.flops(rows), program.bytes_moved(node, rows))
+        head[0] += f", {sum(seconds) * 1e6:.1f} us"
+    right = set(range(4, len(titles))) | {0}
+    return "\n".join([*head, *_aligned([titles, *table], right)])
+
+
+def _rates(seconds: float, flops: int, moved: int) -> list[str]:
+    if not seconds:
+        return ["0.00", "-", "-"]
+    return [f"{seconds * 1e6:.2f}", f"{flops / seconds / 1e9:.2f}", f"{moved / seconds / 1e9:.2f}"]
+
+
+def _profile(model: Model, program: Program, rows: int) -> list[float]:
+    """Return the median seconds of each operation, on copies of the model's buffers."""
+    buffers = {home: buffer.copy() for home, buffer in model.runtime.buffers.items()}
+    compiled = Compiled(program, Memory(program, buffers), config.isa(), config.get_num_threads())
+    compiled.lend({name: _made_up(t, rows, program) for name, t in program.lent.items()})
+    taken = []
+    compiled.profile()
+    for _ in range(_PROFILE_STEPS):
+        compiled.run(_core.Run(rows, rows, watch=False))
+        taken.append(compiled.profile())
+    return [float(seconds) for seconds in np.median(taken, axis=0)]
+
+
+def _made_up(tensor: Tensor, rows: int, program: Program) -> NDArray:
+    """Return data for a profile: small numbers that fit any layer, and the label 0."""
+    shape = tuple(rows if d is None else d for d in tensor.shape)
+    labels = any(
+        node.op.name == "gather_labels" and tensor in node.inputs for node in program.nodes
+    )
+    if labels:
+        return np.zeros(shape, np.int64)
+    values = np.linspace(0, 1, int(np.prod(shape)), dtype=program.dtype)
+    return values.reshape(shape)
+
+
+def _aligned(rows: Iterable[Sequence[str]], right: set[int]) -> list[str]:
+    """Return the rows as lines with aligned columns, a rule under the first."""
+    table = list(rows)
+    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+    return [lines[0], "-" * (sum(widths) + 2 * len(widths) - 2), *lines[1:]]

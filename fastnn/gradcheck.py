@@ -1,0 +1,180 @@
+"""Checking gradients: backpropagation against differences, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastnn import _core, config, training
+from fastnn.compiler import lower
+from fastnn.compiler.bind import Compiled
+from fastnn.compiler.program import Memory, Program
+from fastnn.errors import NotCompiledError
+
+if TYPE_CHECKING:
+    from fastnn.models import Model
+    from fastnn.variables import Variable
+
+__all__ = ["GradientCheck", "gradcheck"]
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What ``gradcheck`` found.
+
+    Attributes:
+        error: the largest difference, relative to the largest gradient of its weight.
+        weight: the weight it was found in, such as ``"dense/kernel"``.
+        index: its place there.
+        computed: the gradient by backpropagation.
+        difference: the gradient by differences.
+        checked: how many numbers were compared.
+        tolerance: what ``ok`` allows.
+    """
+
+    error: float
+    weight: str
+    index: tuple[int, ...]
+    computed: float
+    difference: float
+    checked: int
+    tolerance: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the error is within the tolerance."""
+        return self.error <= self.tolerance
+
+    def __str__(self) -> str:
+        place = f"{self.weight}[{', '.join(map(str, self.index))}]"
+        return (
+            f"gradcheck {'passed' if self.ok else 'FAILED'}: {self.checked} gradients, worst "
+            f"{place}: {self.computed:.9g} by backpropagation, {self.difference:.9g} by differences, "
+            f"relative error {self.error:.2g}"
+        )
+
+
+def gradcheck(
+    model: Model,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    epsilon: float = 1e-6,
+    tolerance: float = 1e-5,
+    samples: int = 100,
+) -> GradientCheck:
+    """Compare the model's gradients with central differences.
+
+    Args:
+        model: a compiled model; it is not changed.
+        x: a few samples.
+        y: their targets.
+        epsilon: the step; ``J(w + e) - J(w - e)`` is divided by ``2 e``.
+        tolerance: the relative error that ``ok`` allows.
+        samples: numbers to check in each weight; smaller weights are checked whole.
+
+    Returns:
+        What was found; it prints as one line that names the worst weight.
+
+    Both sides are computed in float64 by the compiled kernels, with the loss as in training, the
+    same dropout included.  A ReLU or a maximum that the step carries over its kink shows as an
+    error: take other samples then.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+        >>> model.compile(loss="mse")
+        >>> fastnn.gradcheck(model, [[1.0, 2.0], [0.5, -1.0]], [[1.0], [0.0]]).ok
+        True
+    """
+    if model.loss is None:
+        raise NotCompiledError("gradcheck: the model has no loss yet; call compile first")
+    model._build_for("gradcheck", x)
+    data = training.check_data("gradcheck", model, model.runtime, x, y)
+    return max(
+        _compare(_Step(model, data), epsilon, samples, tolerance),
+        key=lambda found: (np.isnan(found.error), found.error),
+    )
+
+
+class _Step:
+    """Loss and gradients of one batch as functions of the weights, in float64."""
+
+    def __init__(self, model: Model, data: training.Data):
+        runtime, count = model.runtime, len(data)
+        assert runtime.loss is not None
+        self.variables = [v for v in runtime.parameters.variables if v.trainable]
+        self.buffers = {home: b.astype(_wide(b)) for home, b in runtime.buffers.items()}
+        args = (runtime.call, runtime.input_shape, runtime.loss, ())
+        graphs = (lower.training(*args, runtime.parameters, None), lower.evaluation(*args, True)[0])
+        self._gradients, self._loss = (self._bind(graph, count) for graph in graphs)
+        for executable in (self._gradients, self._loss):
+            executable.lend(data.lent)
+        self._run = {"seed": model.seed, "watch": False}
+        self._count = count
+
+    def _bind(self, graph: lower.Graph, count: int) -> Compiled:
+        program = Program.of(graph, count, "float64")
+        return Compiled(program, Memory(program, self.buffers), config.isa(), 1)
+
+    def gradients(self) -> NDArray:
+        """Return a copy of all gradients, laid out as the weights."""
+        training.drive("gradcheck", self._gradients, _core.Run(self._count, self._count, **self._run))
+        return self.buffers["grads"].copy()
+
+    def loss(self) -> float:
+        """Return the mean loss."""
+        self.buffers["totals"].fill(0)
+        training.drive("gradcheck", self._loss, _core.Run(self._count, self._count, **self._run))
+        return float(self.buffers["totals"][0]) / self._count
+
+    def slope(self, place: int, epsilon: float) -> float:
+        """Return the central difference at one number of the weights."""
+        weights = self.buffers["params"]
+        kept = weights[place]
+        weights[place] = kept + epsilon
+        above = self.loss()
+        weights[place] = kept - epsilon
+        below = self.loss()
+        weights[place] = kept
+        return (above - below) / (2 * epsilon)
+
+
+def _wide(buffer: NDArray) -> np.dtype:
+    return np.dtype(np.float64) if buffer.dtype.kind == "f" else buffer.dtype
+
+
+def _compare(
+    step: _Step, epsilon: float, samples: int, tolerance: float
+) -> Iterator[GradientCheck]:
+    """Yield the worst gradient of each weight."""
+    gradients = step.gradients()
+    checked = sum(min(samples, v.size) for v in step.variables)
+    for variable in step.variables:
+        places = variable.offset + _places(variable, samples)
+        computed = gradients[places]
+        differences = np.array([step.slope(place, epsilon) for place in places])
+        scale = max(np.abs(computed).max(), np.abs(differences).max(), 1e-6)
+        errors = np.abs(computed - differences) / scale
+        worst = int(errors.argmax())
+        index = np.unravel_index(int(places[worst]) - variable.offset, variable.shape)
+        yield GradientCheck(
+            error=float(errors[worst]),
+            weight=variable.path,
+            index=tuple(map(int, index)),
+            computed=float(computed[worst]),
+            difference=float(differences[worst]),
+            checked=checked,
+            tolerance=tolerance,
+        )
+
+
+def _places(variable: Variable, samples: int) -> NDArray:
+    """Return the numbers to check: all, or as many as ``samples``, spread evenly."""
+    if variable.size <= samples:
+        return np.arange(variable.size)
+    return np.linspace(0, variable.size - 1, samples).astype(np.int64)

@@ -1,0 +1,319 @@
+"""Initializers: the first values of weights, drawn from the process's seed.
+
+The same seed gives the same weights on every machine and with every NumPy version: the numbers come
+from fastnn's own counter-based generator.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import _core, config
+from fastnn.naming import lookup, snake_case
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "get",
+]
+
+Shape = Sequence[int]
+
+#: Standard deviation of a unit normal cut off at 2.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer:
+    """A function from a shape to an array, with options that a model file can hold."""
+
+    def __call__(self, shape: Shape, dtype: Any = None) -> NDArray:
+        """Return the first value of a weight.
+
+        Args:
+            shape: its shape.
+            dtype: its NumPy type; ``None`` is ``fastnn.config.floatx()``.
+        """
+        values = self._values(tuple(shape))
+        return np.asarray(values, dtype or config.floatx()).reshape(tuple(shape))
+
+    def _values(self, shape: tuple[int, ...]) -> NDArray:
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options that make an equal initializer."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Initializer:
+        """Return the initializer that ``get_config`` described."""
+        return cls(**config)
+
+
+class Constant(Initializer):
+    """All elements equal.
+
+    Args:
+        value: the number.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.initializers.Constant(2.0)((3,))
+        array([2., 2., 2.], dtype=float32)
+    """
+
+    def __init__(self, value: float = 0.0):
+        self.value = value
+
+    def _values(self, shape: tuple[int, ...]) -> NDArray:
+        return np.full(shape, self.value)
+
+
+class Zeros(Initializer):
+    """All elements 0."""
+
+    def _values(self, shape: tuple[int, ...]) -> NDArray:
+        return np.zeros(shape)
+
+
+class Ones(Initializer):
+    """All elements 1."""
+
+    def _values(self, shape: tuple[int, ...]) -> NDArray:
+        return np.ones(shape)
+
+
+class _Random(Initializer):
+    """An initializer that draws; with a seed of its own it gives the same array each time."""
+
+    seed: int | None = None
+
+    def _draws(self) -> _Draws:
+        return _Draws(config.next_seed() if self.seed is None else self.seed)
+
+
+class _Draws:
+    """Random numbers from one seed; each request reads a stream of its own."""
+
+    def __init__(self, seed: int):
+        self._seed = seed
+        self._streams = itertools.count()
+
+    def uniform(self, count: int) -> NDArray[np.float64]:
+        """Return numbers in [0, 1)."""
+        return _core.uniform(self._seed, next(self._streams), count)
+
+    def normal(self, count: int) -> NDArray[np.float64]:
+        """Return unit normals, by Box and Muller's method (1958)."""
+        half = -(-count // 2)
+        radius = np.sqrt(-2 * np.log1p(-self.uniform(half)))
+        angle = 2 * math.pi * self.uniform(half)
+        return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:count]
+
+    def truncated(self, count: int) -> NDArray[np.float64]:
+        """Return unit normals without those beyond 2: one in 22 is drawn again."""
+        kept = np.empty(0)
+        while kept.size < count:
+            drawn = self.normal(count + count // 8 + 16)
+            kept = np.concatenate([kept, drawn[np.abs(drawn) < 2]])
+        return kept[:count]
+
+
+class RandomUniform(_Random):
+    """Uniform in [minval, maxval).
+
+    Args:
+        minval: lower end.
+        maxval: upper end.
+        seed: an integer for the same array each time; ``None`` draws from the process's seed.
+    """
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
+        self.minval, self.maxval, self.seed = minval, maxval, seed
+
+    def _values(self, shape: tuple[int, ...]) -> NDArray:
+        return self.minval + (self.maxval - self.minval) * self._draws().uniform(math.prod(shape))
+
+
+class RandomNormal(_Random):
+    """Normal.
+
+    Args:
+        mean: the mean.
+        stddev: the standard deviation.
+        seed: an integer for the same array each time; ``None`` draws from the process's seed.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None):
+        self.mean, self.stddev, self.seed = mean, stddev, seed
+
+    def _values(self, shape: tuple[int, ...]) -> NDArray:
+        return self.mean + self.stddev * self._draws().normal(math.prod(shape))
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal, without values more than two standard deviations from the mean."""
+
+    def _values(self, shape: tuple[int, ...]) -> NDArray:
+        return self.mean + self.stddev * self._draws().truncated(math.prod(shape))
+
+
+class VarianceScaling(_Random):
+    """Zero mean and variance ``scale / n``, ``n`` a number of inputs or outputs.
+
+    Args:
+        scale: positive.
+        mode: ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``: what ``n`` is.
+        distribution: ``"truncated_normal"``, ``"untruncated_normal"`` or ``"uniform"``.
+        seed: an integer for the same array each time; ``None`` draws from the process's seed.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ):
+        if scale <= 0:
+            raise ValueError(f"VarianceScaling: scale must be positive, got {scale}")
+        _member("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        _member("distribution", distribution, ("truncated_normal", "untruncated_normal", "uniform"))
+        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+
+    def _values(self, shape: tuple[int, ...]) -> NDArray:
+        fan_in, fan_out = fans(shape)
+        n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        stddev, count = math.sqrt(self.scale / max(1.0, n)), math.prod(shape)
+        if self.distribution == "uniform":
+            return math.sqrt(3) * stddev * (2 * self._draws().uniform(count) - 1)
+        if self.distribution == "untruncated_normal":
+            return stddev * self._draws().normal(count)
+        return stddev / _TRUNCATED_STDDEV * self._draws().truncated(count)
+
+
+class _Named(VarianceScaling):
+    """A variance scaling known by its authors' names."""
+
+    options: tuple[float, str, str]
+
+    def __init__(self, seed: int | None = None):
+        super().__init__(*self.options, seed=seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options that make an equal initializer."""
+        return {"seed": self.seed}
+
+
+class GlorotUniform(_Named):
+    """Uniform, variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010): Keras's default."""
+
+    options = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_Named):
+    """Truncated normal, variance 2 / (fan_in + fan_out) (Glorot and Bengio, 2010)."""
+
+    options = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_Named):
+    """Uniform, variance 2 / fan_in (He et al., 2015): for ReLU."""
+
+    options = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_Named):
+    """Truncated normal, variance 2 / fan_in (He et al., 2015): for ReLU."""
+
+    options = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_Named):
+    """Uniform, variance 1 / fan_in (LeCun et al., "Efficient backprop", 1998)."""
+
+    options = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_Named):
+    """Truncated normal, variance 1 / fan_in (LeCun et al., "Efficient backprop", 1998)."""
+
+    options = (1.0, "fan_in", "truncated_normal")
+
+
+def fans(shape: Shape) -> tuple[int, int]:
+    """Return the inputs and outputs of one unit: (kernel pixels) x in, (kernel pixels) x out."""
+    if len(shape) < 2:
+        return (shape[0], shape[0]) if shape else (1, 1)
+    pixels = math.prod(shape[:-2])
+    return pixels * shape[-2], pixels * shape[-1]
+
+
+def _member(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f"VarianceScaling: {name} must be one of {known}, got {value!r}")
+
+
+CLASSES: dict[str, type[Initializer]] = {
+    cls.__name__: cls
+    for cls in (
+        Constant,
+        GlorotNormal,
+        GlorotUniform,
+        HeNormal,
+        HeUniform,
+        LecunNormal,
+        LecunUniform,
+        Ones,
+        RandomNormal,
+        RandomUniform,
+        TruncatedNormal,
+        VarianceScaling,
+        Zeros,
+    )
+}
+_BY_NAME = {snake_case(name): cls for name, cls in CLASSES.items()} | CLASSES
+
+
+def get(identifier: str | Mapping[str, Any] | Initializer | None) -> Initializer:
+    """Return the initializer that a name, a config or an object stands for.
+
+    Args:
+        identifier: a name such as ``"he_normal"``, what ``serialize`` returned, an initializer, or
+            ``None`` for zeros.
+
+    Example:
+        >>> import fastnn
+        >>> type(fastnn.initializers.get("he_normal")).__name__
+        'HeNormal'
+    """
+    if identifier is None:
+        return Zeros()
+    if isinstance(identifier, Mapping):
+        cls = lookup("initializer", identifier["class_name"], CLASSES)
+        return cls.from_config(identifier["config"])
+    if callable(identifier):
+        return identifier
+    return lookup("initializer", identifier, _BY_NAME)()
+
+
+def serialize(initializer: Initializer) -> dict[str, Any]:
+    """Return a description that ``get`` makes an equal initializer from."""
+    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}

@@ -1,0 +1,19 @@
+"""The layers, by their Keras names."""
+
+from fastnn.layers.base import Layer
+from fastnn.layers.convolution import Conv2D
+from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.pooling import MaxPooling2D
+
+__all__ = [
+    "Activation",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "MaxPooling2D",
+    "Reshape",
+]

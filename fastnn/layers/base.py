@@ -1,0 +1,234 @@
+"""Layer: what every layer is.  It stores options, makes variables, composes operations."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastnn import config, initializers
+from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.errors import ShapeError
+from fastnn.naming import snake_case, unique_name
+from fastnn.variables import Variable
+
+__all__ = ["Layer"]
+
+
+class Layer:
+    """A step of a model.
+
+    Args:
+        name: unique in the model; ``None`` makes one from the class's name.
+        trainable: whether ``fit`` changes its weights.
+        dtype: ``"float32"`` or ``"float64"``; ``None`` is the model's.
+
+    A layer of your own comes in two kinds.
+
+    *Composed of operations*: ``build(input_shape)`` makes the weights with ``add_weight``, and
+    ``call(x)`` composes functions of ``fastnn.ops``.  It runs compiled, and its gradient comes for
+    free.  A ``call(x, training)`` may differ in training: it is lowered once for each.
+
+    *Written in NumPy*: instead of ``call``, ``forward(x, *weights)`` returns an array, and
+    ``backward(dy, x, *weights, y)`` returns the gradient of the loss with respect to ``x``, or a
+    tuple of those with respect to ``x`` and each weight.  It takes part in ``fit`` as an ordinary
+    operation, at the speed of NumPy.  ``compute_output_shape`` tells the shape of the result if it
+    is not that of ``x``.
+
+    Example:
+        >>> import fastnn
+        >>> class Scale(fastnn.layers.Layer):
+        ...     def build(self, input_shape):
+        ...         self.factor = self.add_weight(input_shape[1:], "ones", name="factor")
+        ...     def forward(self, x, factor):
+        ...         return x * factor
+        ...     def backward(self, dy, x, factor, y):
+        ...         return dy * factor, (dy * x).sum(axis=0)
+        >>> fastnn.Sequential([fastnn.Input((3,)), Scale()]).predict([[1.0, 2.0, 3.0]])
+        array([[1., 2., 3.]], dtype=float32)
+    """
+
+    def __init__(
+        self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None
+    ):
+        if name is not None and not re.fullmatch(r"[\w.\-]+", name):
+            raise ValueError(
+                f"{type(self).__name__}: name may hold letters, digits, '_', '-' and '.', got {name!r}"
+            )
+        self.name = name or unique_name(snake_case(type(self).__name__))
+        self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
+        self.built = False
+        self.input_shape: Shape | None = None
+        self.output_shape: Shape | None = None
+        self._trainable = bool(trainable)
+        self._variables: list[Variable] = []
+
+    # ---- what a kind of layer defines ------------------------------------------------------------
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for inputs of ``input_shape``, whose first axis is ``None``."""
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return the layer's output, composed of operations on ``x`` and the weights."""
+        return self._call_python(x)
+
+    def forward(self, x: NDArray, *weights: NDArray) -> ArrayLike:
+        """Return the layer's output as an array, for layers written in NumPy."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: write call(x), which composes fastnn.ops, or forward and "
+            "backward, in NumPy"
+        )
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of what ``forward`` returns; unless overridden, that of its input."""
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Layer:
+        """Return the layer that ``get_config`` described."""
+        return cls(**config)
+
+    # ---- weights ---------------------------------------------------------------------------------
+
+    def add_weight(
+        self,
+        shape: Sequence[int | None],
+        initializer: Any = "glorot_uniform",
+        *,
+        name: str = "weight",
+        trainable: bool = True,
+    ) -> Variable:
+        """Make a weight; to be called in ``build``.
+
+        Args:
+            shape: its shape.
+            initializer: a name or an initializer for its first value.
+            name: its name in the layer.
+            trainable: whether ``fit`` changes it.
+
+        Returns:
+            The variable, which operations take as an operand.
+        """
+        if any(n is None or n < 0 for n in shape):
+            raise ShapeError(f"{self.name}: a weight cannot have the shape {format_shape(tuple(shape))}")
+        sizes = [int(n) for n in shape if n is not None]
+        made = initializers.get(initializer)
+        dtype = self.dtype or config.floatx()
+        variable = Variable(sizes, made, name, trainable and self._trainable, dtype)
+        variable.path = f"{self.name}/{name}"
+        variable.own_trainable = trainable
+        self._variables.append(variable)
+        return variable
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables, in the order in which they were made."""
+        return list(self._variables)
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The variables that ``fit`` changes."""
+        return [variable for variable in self._variables if variable.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The variables that ``fit`` leaves alone."""
+        return [variable for variable in self._variables if not variable.trainable]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether ``fit`` changes the weights; a change counts from the next ``compile``."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for variable in self._variables:
+            variable.trainable = self._trainable and variable.own_trainable
+
+    def count_params(self) -> int:
+        """Return the number of weights, as numbers."""
+        return sum(variable.size for variable in self._variables)
+
+    def get_weights(self) -> list[NDArray]:
+        """Return copies of the weights."""
+        return [variable.numpy() for variable in self._variables]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Replace the weights.
+
+        Args:
+            weights: arrays in the order of ``get_weights``.
+
+        Raises:
+            ShapeError: if there are not as many, or one has another shape; nothing is changed then.
+        """
+        assign_all(self.name, self._variables, weights)
+
+    # ---- lowering --------------------------------------------------------------------------------
+
+    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
+        """Add the layer to the graph that ``x`` belongs to, building it on the first call."""
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"{self.name}: a layer is called on a tensor of the graph, got {type(x).__name__}; "
+                "to compute with arrays, put it in a Sequential and call predict"
+            )
+        self._build_once(x.shape)
+        options = {"training": training} if self._wants_training() else {}
+        with x.graph.scope(self.name):
+            y = self.call(x, **options)
+        self.input_shape, self.output_shape = x.shape, y.shape
+        return y
+
+    def _build_once(self, shape: Shape) -> None:
+        if not self.built:
+            self.build(shape)
+            self.built = True
+
+    def _wants_training(self) -> bool:
+        return "training" in inspect.signature(self.call).parameters
+
+    def _call_python(self, x: Tensor) -> Tensor:
+        """Add ``forward``, with ``backward`` as its gradient, as a call of user code."""
+
+        def forward(*arrays: NDArray) -> list[NDArray]:
+            return [np.asarray(self.forward(*arrays))]
+
+        def backward(*arrays: NDArray) -> list[NDArray]:
+            result = self.backward(*arrays)  # type: ignore[attr-defined]
+            return [np.asarray(g) for g in (result if isinstance(result, tuple) else (result,))]
+
+        functions = {"function": forward}
+        if hasattr(self, "backward"):
+            functions["backward"] = backward
+        shape = tuple(self.compute_output_shape(x.shape))
+        return x.graph.call_python([x, *self._variables], [shape], **functions)[0]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLike]) -> None:
+    """Assign each array to its variable, after all shapes were checked."""
+    values = [np.asarray(array) for array in arrays]
+    if len(values) != len(variables):
+        raise ShapeError(
+            f"{who}: set_weights expects {len(variables)} arrays, in the order of get_weights, "
+            f"got {len(values)}"
+        )
+    for variable, value in zip(variables, values, strict=True):
+        if value.shape != variable.shape:
+            raise ShapeError(
+                f"{variable.path}: expected an array of shape {variable.shape}, got {value.shape}"
+            )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,276 @@
+"""Layers without images: Input, Dense, Activation, Dropout, Flatten, Reshape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastnn import activations, initializers, ops
+from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.errors import ShapeError
+from fastnn.layers.base import Layer
+
+__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Reshape"]
+
+
+class InputLayer(Layer):
+    """The shape of a model's input; made by ``Input``.
+
+    Args:
+        shape: the shape of one sample, without the axis of the batch.
+        name: the layer's name.
+        dtype: the precision the model computes in.
+    """
+
+    def __init__(self, shape: Sequence[int], name: str | None = None, dtype: str | None = None):
+        super().__init__(name=name, dtype=dtype)
+        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+        if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in sizes):
+            raise ShapeError(
+                f"Input: shape must hold positive integers, without the batch, got {sizes!r}"
+            )
+        self.shape = sizes
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x``."""
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"shape": list(self.shape), "name": self.name, "dtype": self.dtype}
+
+
+def Input(  # noqa: N802  (Keras's name)
+    shape: Sequence[int], *, dtype: str | None = None, name: str | None = None
+) -> InputLayer:
+    """Return the first layer of a model, which states the shape of a sample.
+
+    Args:
+        shape: the shape of one sample, without the axis of the batch: ``(8, 8, 1)``.
+        dtype: the precision the model computes in, ``"float32"`` or ``"float64"``.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.Input((8, 8, 1)).shape
+        (8, 8, 1)
+    """
+    return InputLayer(shape, name=name, dtype=dtype)
+
+
+class Dense(Layer):
+    """``y = activation(x @ kernel + bias)``.
+
+    Args:
+        units: size of the output, at least 1.
+        activation: name or function; ``None`` is linear.
+        use_bias: whether there is a bias.
+        kernel_initializer: first value of the kernel.
+        bias_initializer: first value of the bias.
+        name: the layer's name.
+        trainable: whether ``fit`` changes the weights.
+        dtype: the precision of the weights.
+
+    Shapes: x (..., in), kernel (in, units), bias (units,), y (..., units).
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.Dense(3)
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), layer])
+        >>> layer.set_weights([[[0.5, -0.5, 2.0], [0.3, 0.2, 0.1]], [0.0, 0.0, 1.0]])
+        >>> model.predict([[2.0, 3.0]]).round(3)
+        array([[ 1.9, -0.4,  5.3]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Callable[[Tensor], Tensor] | None = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.units = positive(self.name, "units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the kernel and the bias."""
+        if len(input_shape) < 2:
+            raise ShapeError(
+                f"{self.name}: expected inputs (rows, ..., features), "
+                f"got {format_shape(input_shape)}; give a single feature an axis: x[:, None]"
+            )
+        shape = (input_shape[-1], self.units)
+        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias")
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``activation(x @ kernel + bias)``."""
+        return self.activation(ops.dense(x, self.kernel, self.bias))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "kernel_initializer": initializers.serialize(self.kernel_initializer),
+            "bias_initializer": initializers.serialize(self.bias_initializer),
+            **super().get_config(),
+        }
+
+
+class Activation(Layer):
+    """An activation by itself.
+
+    Args:
+        activation: name or function.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((3,)), fastnn.layers.Activation("relu")])
+        >>> model.predict([[-1.0, 0.0, 2.0]])
+        array([[0., 0., 2.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        activation: str | Callable[[Tensor], Tensor],
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.activation = activations.get(activation)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``activation(x)``."""
+        return self.activation(x)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"activation": activations.serialize(self.activation), **super().get_config()}
+
+
+class Dropout(Layer):
+    """Sets units to 0 at random in training, scaling the others up; nothing at inference.
+
+    Args:
+        rate: the probability that a unit is dropped, 0 <= rate < 1.
+        name: the layer's name.
+
+    ``y = x mask / (1 - rate)`` (Srivastava et al., "Dropout", 2014).  The mask is a function of the
+    seed, the epoch, the sample and the unit: it does not depend on threads or batches.  There is no
+    mode to forget: the list of operations for inference holds no dropout.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dropout(0.5)])
+        >>> model.predict([[1.0, 2.0]])
+        array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+            raise ValueError(f"{self.name}: rate must be in [0, 1), got {rate!r}")
+        self.rate = float(rate)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, with units dropped in training."""
+        return ops.dropout(x, self.rate) if training and self.rate else x
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"rate": self.rate, **super().get_config()}
+
+
+class Flatten(Layer):
+    """All of a sample's numbers in one axis: (rows, a, b, ...) becomes (rows, a b ...).
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2, 2)), fastnn.layers.Flatten()])
+        >>> model.predict([[[1.0, 2.0], [3.0, 4.0]]])
+        array([[1., 2., 3., 4.]], dtype=float32)
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x`` with one axis a sample."""
+        return ops.reshape(x, (None, x.size.base))
+
+
+class Reshape(Layer):
+    """The same numbers of a sample in another shape.
+
+    Args:
+        target_shape: the shape of one sample; one size may be -1: whatever is left.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Reshape((2, -1))])
+        >>> model.predict([[1.0, 2.0, 3.0, 4.0]])
+        array([[[1., 2.],
+                [3., 4.]]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        target_shape: Sequence[int],
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.target_shape = tuple(int(n) for n in target_shape)
+        if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
+            raise ValueError(
+                f"{self.name}: target_shape must hold positive sizes and at most one -1, "
+                f"got {self.target_shape}"
+            )
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x`` in the target shape."""
+        known = math.prod(n for n in self.target_shape if n != -1)
+        sizes = tuple(x.size.base // known if n == -1 else n for n in self.target_shape)
+        if math.prod(sizes) != x.size.base:
+            raise ShapeError(
+                f"{self.name}: a sample of shape {format_shape(x.shape[1:])} has {x.size.base} "
+                f"numbers, which do not fill {self.target_shape}"
+            )
+        return ops.reshape(x, (None, *sizes))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"target_shape": list(self.target_shape), **super().get_config()}
+
+
+def positive(who: str, name: str, value: Any) -> int:
+    """Return ``value`` if it is a positive integer."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{who}: {name} must be a positive integer, got {type(value).__name__}")
+    if int(value) < 1:
+        raise ValueError(f"{who}: {name} must be a positive integer, got {int(value)}")
+    return int(value)

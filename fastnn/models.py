@@ -1,0 +1,692 @@
+"""Models: what a person holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from fastnn import config, losses, metrics, naming, optimizers, saving, training
+from fastnn.callbacks import Callback, History
+from fastnn.compiler import lower
+from fastnn.compiler.graph import Shape, Tensor
+from fastnn.data import arrays
+from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
+from fastnn.layers.base import Layer, assign_all
+from fastnn.layers.core import InputLayer, positive
+from fastnn.runtime import Guard, Runtime
+from fastnn.variables import Parameters, Variable
+
+__all__ = ["Model", "Sequential", "load_model"]
+
+
+class Model:
+    """What all models can do; ``Sequential`` is the one to make.
+
+    Args:
+        name: the model's name; ``None`` makes one.
+        dtype: ``"float32"`` or ``"float64"``; ``None`` is ``fastnn.config.floatx()``.
+    """
+
+    def __init__(self, name: str | None = None, dtype: str | None = None):
+        self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
+        self.dtype = config.check_dtype(self.name, dtype or config.floatx())
+        self.seed = config.next_seed()
+        self.history: History | None = None
+        self.stop_training = False
+        self.epochs_trained = 0
+        self._guard = Guard(self.name)
+        self._input_shape: Shape | None = None
+        self._output_shape: Shape | None = None
+        self._parameters: Parameters | None = None
+        self._runtime: Runtime | None = None
+        self._recipe: dict[str, Any] | None = None
+
+    # ---- what a kind of model defines ------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order, without the input."""
+        raise NotImplementedError
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        """Return the output of the layers, composed in the graph that ``x`` belongs to."""
+        raise NotImplementedError
+
+    # ---- building --------------------------------------------------------------------------------
+
+    @property
+    def built(self) -> bool:
+        """Whether the shapes of all weights are known."""
+        return self._parameters is not None
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the input, ``None`` for the rows of a batch."""
+        return self._require(self._input_shape)
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of the output, ``None`` for the rows of a batch."""
+        return self._require(self._output_shape)
+
+    def _require(self, shape: Shape | None) -> Shape:
+        if shape is None:
+            raise NotBuiltError(
+                f"{self.name}: the shapes are not known yet; start the layers with Input(shape), or "
+                "call build((None, ...)), fit or predict first"
+            )
+        return shape
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        """Make the weights for inputs of ``input_shape``, whose first axis is ``None``.
+
+        Raises:
+            ShapeError: if a layer cannot take what the one before it gives.
+        """
+        shape = tuple(input_shape)
+        if len(shape) < 2 or shape[0] is not None or None in shape[1:]:
+            raise ShapeError(
+                f"{self.name}: build expects (None, ...), the shape of a batch of samples with at "
+                f"least one axis, got {shape}"
+            )
+        self._output_shape = lower.shapes(self.call, shape)
+        self._input_shape = shape
+        self._pack()
+
+    def _pack(self) -> None:
+        """Gather the weights in one buffer, and start a runtime on it."""
+        self._parameters = Parameters(self.weights, self.dtype)
+        self._runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype)
+
+    def _build_for(self, who: str, x: ArrayLike) -> None:
+        if not self.built:
+            self.build((None, *arrays.as_array(who, "x", x).shape[1:]))
+            if self._recipe is not None:
+                self._start(**self._recipe)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The programs and buffers of a built model."""
+        self._require(self._input_shape)
+        assert self._runtime is not None
+        return self._runtime
+
+    # ---- weights ---------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All variables, layer by layer."""
+        return [variable for layer in self.layers for variable in layer.weights]
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """The variables that ``fit`` changes."""
+        return [variable for variable in self.weights if variable.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """The variables that ``fit`` leaves alone."""
+        return [variable for variable in self.weights if not variable.trainable]
+
+    def count_params(self) -> int:
+        """Return the number of weights, as numbers."""
+        self._require(self._input_shape)
+        return sum(variable.size for variable in self.weights)
+
+    def get_weights(self) -> list[NDArray]:
+        """Return copies of the weights, layer by layer: kernel, bias, kernel, bias, ..."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Replace the weights.
+
+        Args:
+            weights: arrays in the order of ``get_weights``.
+
+        Raises:
+            NotBuiltError: if the shapes are not known yet.
+            ShapeError: if there are not as many, or one has another shape; nothing is changed then.
+        """
+        self._require(self._input_shape)
+        with self._guard.training("set_weights"):
+            assign_all(self.name, self.weights, weights)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """Return a layer by its name or its index.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if index is not None and -len(self.layers) <= index < len(self.layers):
+            return self.layers[index]
+        for layer in self.layers:
+            if index is None and layer.name == name:
+                return layer
+        names = ", ".join(layer.name for layer in self.layers)
+        raise ValueError(f"{self.name}: no layer {name or index!r}; there are {names}"[:400])
+
+    # ---- compile ---------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
+        run_eagerly: bool = False,
+    ) -> None:
+        """Choose how the model learns.
+
+        Args:
+            optimizer: name, class or object.
+            loss: name, class or object.
+            metrics: names, classes or objects; ``"accuracy"`` picks the one that fits the loss.
+            run_eagerly: run the NumPy reference instead of the compiled kernels: slow, for doubts.
+
+        Raises:
+            ValueError: if the loss does not go with the last layer; says which does.
+
+        Example:
+            >>> import fastnn
+            >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(3, "softmax")])
+            >>> model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        """
+        if loss is None:
+            raise ValueError(
+                "compile: loss is missing; for example 'sparse_categorical_crossentropy' for "
+                "labels, 'binary_crossentropy' for yes or no, 'mse' for numbers"
+            )
+        recipe = {
+            "optimizer": optimizers.get(optimizer),
+            "loss": losses.get(loss),
+            "metrics": _metrics(metrics),
+            "eager": bool(run_eagerly),
+        }
+        with self._guard.training("compile"):
+            if self.built:
+                self._start(**recipe)
+            self._recipe = recipe
+
+    def _start(self, **recipe: Any) -> None:
+        """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
+        assert self._parameters is not None
+        if self._parameters.stale:
+            self._pack()
+        runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype, **recipe)
+        runtime.graph("evaluate")
+        self._runtime = runtime
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer | None:
+        """The optimizer that ``compile`` was given."""
+        return None if self._recipe is None else self._recipe["optimizer"]
+
+    @property
+    def loss(self) -> losses.Loss | None:
+        """The loss that ``compile`` was given."""
+        return None if self._recipe is None else self._recipe["loss"]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what ``evaluate`` returns."""
+        chosen = () if self._recipe is None else self._recipe["metrics"]
+        return ["loss", *(metric.name for metric in chosen)]
+
+    def _compiled(self, who: str, x: ArrayLike) -> Runtime:
+        if self._recipe is None:
+            raise NotCompiledError(
+                f"{who}: the model {self.name!r} has no loss yet; call compile(optimizer, loss) first"
+            )
+        self._build_for(who, x)
+        return self.runtime
+
+    # ---- fit, evaluate, predict ------------------------------------------------------------------
+
+    def fit(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | Callback | None = None,
+        validation_split: float = 0.0,
+        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        shuffle: bool = True,
+        initial_epoch: int = 0,
+        validation_batch_size: int | None = None,
+        validation_freq: int = 1,
+    ) -> History:
+        """Train.
+
+        Args:
+            x: samples, (rows, ...); float32, float64 and uint8 are read where they are.
+            y: targets: labels (rows,), or numbers of the output's shape.
+            batch_size: rows of a batch; ``None`` is 32.
+            epochs: the number of the last epoch.
+            verbose: 0 shows nothing, 1 or ``"auto"`` a bar on a terminal and a line for each epoch
+                elsewhere, 2 a line for each epoch.
+            callbacks: called on the way.
+            validation_split: share of the samples, taken from the end, to measure on; in [0, 1).
+            validation_data: (x, y) to measure on after each epoch.
+            shuffle: whether each epoch has an order of its own.
+            initial_epoch: the number of the first epoch, counted from 0, to go on with a training.
+            validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
+            validation_freq: measure each so many epochs.
+
+        Returns:
+            The history: ``history.history["loss"]`` has one mean an epoch.
+
+        Raises:
+            ShapeError, DTypeError, LabelError: if the data does not fit the model; the model is
+                then as it was.
+            KeyboardInterrupt: within 100 ms of Ctrl-C; the weights are those of the last whole
+                batch.
+        """
+        _check_verbose(verbose)
+        batch = 32 if batch_size is None else positive("fit", "batch_size", batch_size)
+        runtime = self._compiled("fit", x)
+        data = training.check_data("fit", self, runtime, x, y)
+        data, held_out = self._hold_out(runtime, data, validation_split, validation_data)
+        job = training.Fit(
+            self,
+            data,
+            held_out,
+            batch=batch,
+            epochs=_count("epochs", epochs),
+            initial=_count("initial_epoch", initial_epoch),
+            shuffle=bool(shuffle),
+            callbacks=[callbacks] if isinstance(callbacks, Callback) else list(callbacks or ()),
+            verbose=verbose,
+            validation_batch=validation_batch_size
+            and positive("fit", "validation_batch_size", validation_batch_size),
+            validation_freq=positive("fit", "validation_freq", validation_freq),
+        )
+        with self._guard.training("fit"):
+            return job()
+
+    def _hold_out(
+        self,
+        runtime: Runtime,
+        data: training.Data,
+        split: float,
+        given: tuple[ArrayLike, ArrayLike] | None,
+    ) -> tuple[training.Data, training.Data | None]:
+        """Return what to train on and what to measure on."""
+        if given is not None:
+            if not isinstance(given, tuple | list) or len(given) != 2:
+                raise ValueError(
+                    f"fit: validation_data must be (x, y), got {type(given).__name__}"
+                )
+            return data, training.check_data("fit: validation_data", self, runtime, *given)
+        if not 0 <= split < 1:
+            raise ValueError(f"fit: validation_split must be in [0, 1), got {split}")
+        if not split:
+            return data, None
+        cut = int(len(data) * (1 - split))
+        if not 0 < cut < len(data):
+            raise ValueError(
+                f"fit: validation_split={split} of {len(data)} samples leaves {cut} to train on and "
+                f"{len(data) - cut} to measure on; both need at least 1"
+            )
+        return data.part(0, cut), data.part(cut, len(data))
+
+    def evaluate(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """Return the mean loss, and metrics, over all samples.
+
+        Args:
+            x: samples.
+            y: targets.
+            batch_size: rows of a batch; ``None`` is 32; the result does not depend on it but for
+                rounding.
+            verbose: 0 shows nothing; anything else prints the result.
+            return_dict: whether to return a dict by name.
+
+        Returns:
+            The loss, or a list of loss and metrics, or a dict.
+        """
+        _check_verbose(verbose)
+        rows = 32 if batch_size is None else positive("evaluate", "batch_size", batch_size)
+        runtime = self._compiled("evaluate", x)
+        data = training.check_data("evaluate", self, runtime, x, y)
+        with self._guard.reading("evaluate"):
+            means = training.evaluate(runtime, data, rows)
+        if verbose:
+            print("  ".join(f"{name} {value:.4f}" for name, value in means.items()))
+        return means if return_dict else _as_keras(means)
+
+    def predict(
+        self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = 0
+    ) -> NDArray:
+        """Return the model's output for each sample.
+
+        Args:
+            x: samples.
+            batch_size: rows computed at once; the result does not depend on it, not by a bit.
+            verbose: accepted as in Keras; nothing is shown.
+
+        Returns:
+            An array of the output's shape.
+
+        Example:
+            >>> import fastnn
+            >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3, "softmax")])
+            >>> model.predict([[1.0, 2.0]]).shape
+            (1, 3)
+        """
+        return self._predict("predict", x, batch_size)
+
+    def predict_proba(self, x: ArrayLike, batch_size: int | None = None) -> NDArray:
+        """Return probabilities: the output, after softmax or sigmoid if the loss has from_logits.
+
+        Args:
+            x: samples.
+            batch_size: rows computed at once; the result does not depend on it, not by a bit.
+        """
+        return self._predict("proba", x, batch_size)
+
+    def _predict(self, mode: str, x: ArrayLike, batch_size: int | None) -> NDArray:
+        rows = training.PREDICT_ROWS
+        if batch_size is not None:
+            rows = positive("predict", "batch_size", batch_size)
+        self._build_for("predict", x)
+        runtime = self.runtime
+        samples = arrays.as_samples("predict", x, runtime.input_shape, self.name, self.dtype)
+        shape = tuple(d for d in self.output_shape if d is not None)
+        with self._guard.reading("predict"):
+            return training.predict(runtime, mode, samples, shape, rows)
+
+    __call__ = predict
+
+    def predict_on_batch(self, x: ArrayLike) -> NDArray:
+        """Return the model's output for one batch."""
+        return self.predict(x)
+
+    def train_on_batch(
+        self, x: ArrayLike, y: ArrayLike | None = None, return_dict: bool = False
+    ) -> float | list[float] | dict[str, float]:
+        """Make one update from one batch.
+
+        Args:
+            x: samples, all of which make the batch.
+            y: targets.
+            return_dict: whether to return a dict by name.
+
+        Returns:
+            Loss and metrics of this batch before the update.
+        """
+        runtime = self._compiled("train_on_batch", x)
+        data = training.check_data("train_on_batch", self, runtime, x, y)
+        with self._guard.training("train_on_batch"):
+            means = training.train_batch(runtime, data, self.seed)
+        return means if return_dict else _as_keras(means)
+
+    def test_on_batch(
+        self, x: ArrayLike, y: ArrayLike | None = None, return_dict: bool = False
+    ) -> float | list[float] | dict[str, float]:
+        """Return loss and metrics of one batch."""
+        return self.evaluate(x, y, verbose=0, return_dict=return_dict)
+
+    # ---- looking at it ---------------------------------------------------------------------------
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers, their output shapes and numbers of weights.
+
+        Args:
+            print_fn: called with the text.
+        """
+        from fastnn.explain import summary
+
+        print_fn(summary(self))
+
+    def explain(
+        self,
+        profile: bool = False,
+        batch_size: int = 32,
+        print_fn: Callable[[str], Any] = print,
+    ) -> None:
+        """Print the program: each operation with its operands, their places, FLOPs and bytes.
+
+        Args:
+            profile: whether to run it on made-up data and add time, GFLOP/s and GB/s.
+            batch_size: the rows of a batch.
+            print_fn: called with the text.
+        """
+        from fastnn.explain import explain
+
+        self._require(self._input_shape)
+        print_fn(explain(self, profile, positive("explain", "batch_size", batch_size)))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    # ---- saving ----------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the model, with the optimizer's state, to a file; whole or not at all.
+
+        Args:
+            path: the file; any suffix.
+            overwrite: whether a file that is there is replaced.
+
+        Raises:
+            FileExistsError: if it is there and ``overwrite`` is false.
+        """
+        with self._guard.reading("save"):
+            saving.save_model(self, path, overwrite)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by way of the model file's bytes."""
+        custom = {type(layer).__name__: type(layer) for layer in self.layers}
+        return saving.from_bytes, (saving.to_bytes(self), custom)
+
+    def compile_config(self) -> dict[str, Any] | None:
+        """Return what ``compile`` was given, as JSON can hold it; ``None`` before ``compile``."""
+        if self._recipe is None:
+            return None
+        return {
+            "optimizer": optimizers.serialize(self._recipe["optimizer"]),
+            "loss": losses.serialize(self._recipe["loss"]),
+            "metrics": [metrics.serialize(metric) for metric in self._recipe["metrics"]],
+        }
+
+
+class Sequential(Model):
+    """A model whose layers follow one another.
+
+    Args:
+        layers: the layers, as a list or one by one; an ``Input(shape)`` first makes the weights at
+            once, else the first data does.
+        name: the model's name; ``None`` makes one.
+        dtype: ``"float32"`` or ``"float64"``; ``None`` is that of ``Input``, or
+            ``fastnn.config.floatx()``.
+
+    Example:
+        >>> import fastnn
+        >>> from fastnn.layers import Dense
+        >>> model = fastnn.Sequential([fastnn.Input((4,)), Dense(8, "relu"), Dense(3, "softmax")])
+        >>> model.count_params()
+        67
+    """
+
+    def __init__(
+        self,
+        layers: Layer | Iterable[Layer] | None = None,
+        *more: Layer,
+        name: str | None = None,
+        dtype: str | None = None,
+    ):
+        if layers is None:
+            given: list[Layer] = []
+        elif isinstance(layers, Layer):
+            given = [layers, *more]
+        elif more:
+            raise TypeError("Sequential: give the layers as one list, or one by one, not both")
+        else:
+            given = list(layers)
+        first = given[0] if given else None
+        if dtype is None and isinstance(first, InputLayer):
+            dtype = first.dtype
+        super().__init__(name, dtype)
+        self._layers: list[Layer] = []
+        self._input: InputLayer | None = None
+        for layer in given:
+            self._append(layer)
+        self._build_from_input()
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order, without the input."""
+        return list(self._layers)
+
+    def add(self, layer: Layer) -> None:
+        """Append a layer; a model that was compiled has to be compiled again.
+
+        Raises:
+            ShapeError: if the layer cannot take what the last one gives; it is not added then.
+        """
+        with self._guard.training("add"):
+            self._append(layer)
+            try:
+                self._rebuild()
+            except Exception:
+                self._layers.remove(layer)
+                raise
+
+    def pop(self) -> Layer:
+        """Remove the last layer and return it; compile again before training."""
+        if not self._layers:
+            raise ValueError(f"{self.name}: there is no layer to pop")
+        with self._guard.training("pop"):
+            layer = self._layers.pop()
+            self._rebuild()
+        return layer
+
+    def _append(self, layer: Layer) -> None:
+        if not isinstance(layer, Layer):
+            hint = "; write Dense(10), not Dense" if isinstance(layer, type) else ""
+            raise TypeError(
+                f"{self.name}: expected a layer, got {_describe(layer)}{hint}"
+            )
+        if layer.dtype not in (None, self.dtype):
+            raise ValueError(
+                f"{layer.name}: its dtype is {layer.dtype}, the model's is {self.dtype}; "
+                "give the dtype to the model alone"
+            )
+        if isinstance(layer, InputLayer):
+            if self._layers or self._input:
+                raise ValueError(f"{self.name}: Input has to be the first layer, and the only one")
+            self._input = layer
+            return
+        if any(layer.name == other.name for other in self._layers):
+            raise ValueError(
+                f"{self.name}: two layers are named {layer.name!r}; each needs a name of its own, "
+                "and a layer can be in a Sequential once"
+            )
+        layer.dtype = self.dtype
+        self._layers.append(layer)
+
+    def _build_from_input(self) -> None:
+        if self._input is not None:
+            self.build((None, *self._input.shape))
+
+    def _rebuild(self) -> None:
+        self._recipe = None
+        if self.built:
+            self.build(self.input_shape)
+        else:
+            self._build_from_input()
+
+    def call(self, x: Tensor, training: bool) -> Tensor:
+        """Return the output of the layers, composed in the graph that ``x`` belongs to."""
+        for layer in self._layers:
+            x = layer(x, training)
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes an equal model, with other weights."""
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "input_shape": None if self._input_shape is None else list(self._input_shape),
+            "layers": [saving.serialize_layer(layer) for layer in self._layers],
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+    ) -> Sequential:
+        """Return the model that ``get_config`` described.
+
+        Args:
+            config: what ``get_config`` returned.
+            custom_objects: classes of layers that are not fastnn's, by name.
+        """
+        layers = [saving.deserialize_layer(each, custom_objects) for each in config["layers"]]
+        model = cls(layers, name=config["name"], dtype=config["dtype"])
+        if config["input_shape"] is not None:
+            model.build(config["input_shape"])
+        return model
+
+
+def load_model(
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, type[Layer]] | None = None,
+    compile: bool = True,
+) -> Model:
+    """Read a model that ``save`` wrote.
+
+    Args:
+        path: the file; its content counts, not its suffix.
+        custom_objects: classes of layers that are not fastnn's, by name; a file cannot name code.
+        compile: whether to compile it as it was, with the optimizer's state.
+
+    Raises:
+        ModelFileError: if it is not such a file, or was damaged; says which part.
+    """
+    return saving.load_model(path, custom_objects, compile)
+
+
+def _metrics(given: Sequence[Any] | None) -> list[metrics.Metric]:
+    """Return the metrics, which need names of their own."""
+    if isinstance(given, str):
+        raise TypeError(f"compile: metrics must be a list, got a string; write [{given!r}]")
+    chosen = [metrics.get(each) for each in given or ()]
+    names = [metric.name for metric in chosen]
+    for name in names:
+        if names.count(name) > 1 or name == "loss":
+            raise ValueError(
+                f"compile: the name {name!r} is taken twice; give a metric a name of its own"
+            )
+    return chosen
+
+
+def _as_keras(means: Mapping[str, float]) -> float | list[float]:
+    values = list(means.values())
+    return values[0] if len(values) == 1 else values
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"fit: {name} must be an integer, got {type(value).__name__}")
+    if int(value) < 0:
+        raise ValueError(f"fit: {name} must be 0 or more, got {int(value)}")
+    return int(value)
+
+
+def _check_verbose(verbose: Any) -> None:
+    if isinstance(verbose, str) and verbose != "auto":
+        raise ValueError(f'verbose must be 0, 1, 2 or "auto", got {verbose[:40]!r}')
+
+
+def _describe(thing: Any) -> str:
+    return thing.__name__ if isinstance(thing, type) else type(thing).__name__

@@ -1,0 +1,47 @@
+"""Names: of layers, and of the things that users name by strings."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+__all__ = ["lookup", "snake_case", "unique_name"]
+
+T = TypeVar("T")
+
+_used: Counter[str] = Counter()
+
+
+def snake_case(name: str) -> str:
+    """Return ``MaxPooling2D`` as ``max_pooling2d``, as Keras does."""
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique_name(prefix: str) -> str:
+    """Return ``dense``, then ``dense_1``, ``dense_2``, ... within this process."""
+    count = _used[prefix]
+    _used[prefix] += 1
+    return f"{prefix}_{count}" if count else prefix
+
+
+def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:
+    """Return ``known[name]``, or say what was meant.
+
+    Raises:
+        TypeError: if ``name`` is not a string.
+        ValueError: if it is not known.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{kind}: expected a name or an object, got {type(name).__name__}")
+    found = {key.lower(): key for key in known}.get(name.lower())
+    if found is not None:
+        return known[found]
+    close = difflib.get_close_matches(name.lower(), [key.lower() for key in known], 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise ValueError(
+        f"{kind}: unknown {name[:40]!r}{hint} Known: {', '.join(sorted(set(known)))}"[:400]
+    )

@@ -1,0 +1,163 @@
+"""Pictures of a training run.
+
+Invariant: matplotlib is imported only when a picture is drawn, and never its `pyplot`: no window,
+no global state, no choice of backend; a figure belongs to who asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+__all__ = ["learning_curve", "require_matplotlib", "training_report"]
+
+_TRAIN, _VALIDATION, _WRONG, _INK = "#4c72b0", "#dd8452", "#c44e52", "#444444"
+_COLUMNS = 8
+
+
+def learning_curve(history: Any, metrics: Sequence[str] = ("loss", "accuracy")) -> Figure:
+    """Draws how each metric went, epoch by epoch, on training and validation data.
+
+    Args:
+        history: what `fit` returned, or its `history` dict of lists.
+        metrics: names to draw, one panel each; `val_<name>` joins its panel if it is there.
+
+    Returns:
+        A matplotlib `Figure`; `figure.savefig("curve.png")` writes it.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: the history has none of the metrics.
+    """
+    figure = _figure(width=4.2 * len(metrics), height=3.0)
+    _draw_curves(figure, _series(history), metrics)
+    return figure
+
+
+def training_report(
+    history: Any, x: ArrayLike, y: ArrayLike, probabilities: ArrayLike, title: str = ""
+) -> Figure:
+    """Draws the learning curve of an image classifier above the images that it misread.
+
+    Args:
+        history: what `fit` returned, or its `history` dict of lists.
+        x: `(rows, height, width)` or `(rows, height, width, channels)`, the test images.
+        y: `(rows,)`, their labels.
+        probabilities: `(rows, classes)`, what the model made of them.
+        title: a line above all.
+
+    Returns:
+        A matplotlib `Figure`.  Misread images come most confident first, two lines of them at most.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: the history has neither loss nor accuracy.
+    """
+    x, y, p = np.asarray(x), np.asarray(y).reshape(-1), np.asarray(probabilities)
+    wrong = np.flatnonzero(p.argmax(axis=1) != y)
+    wrong = wrong[np.argsort(-p[wrong].max(axis=1), kind="stable")]
+    lines = min(2, -(-len(wrong) // _COLUMNS))
+    heights = [3.0, 0.4 + 1.4 * lines]
+    figure = _figure(width=8.4, height=sum(heights) + (0.4 if title else 0.0))
+    if title:
+        figure.suptitle(title, color=_INK, fontsize=11)
+    upper, lower = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
+    _draw_curves(upper, _series(history), ("loss", "accuracy"))
+    lower.suptitle(_caption(len(wrong), len(y), lines * _COLUMNS), color=_INK, fontsize=10)
+    _draw_images(lower, lines, wrong, x, y, p)
+    return figure
+
+
+def require_matplotlib() -> None:
+    """Does nothing where matplotlib can be imported.
+
+    Raises:
+        ImportError: it cannot; the message says how to install it.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "pictures need matplotlib, which cannot be imported: pip install 'fastnn[plot]'"
+        ) from error
+
+
+def _figure(width: float, height: float) -> Figure:
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.08)  # inches
+    figure = Figure(figsize=(width, height), dpi=150, layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _series(history: Any) -> Mapping[str, Sequence[float]]:
+    series: Mapping[str, Sequence[float]] = getattr(history, "history", history)
+    return series
+
+
+def _draw_curves(
+    figure: Figure | SubFigure, series: Mapping[str, Sequence[float]], metrics: Sequence[str]
+) -> None:
+    drawn = [name for name in metrics if name in series]
+    if not drawn:
+        raise ValueError(f"plots: the history has none of {list(metrics)}, but {list(series)}")
+    panels = figure.subplots(1, len(drawn), squeeze=False)[0]
+    for panel, name in zip(panels, drawn, strict=True):
+        _draw_curve(panel, series[name], _TRAIN, "training")
+        if f"val_{name}" in series:
+            _draw_curve(panel, series[f"val_{name}"], _VALIDATION, "validation")
+        panel.set_title(name, color=_INK, fontsize=10)
+        panel.set_xlabel("epoch", color=_INK, fontsize=9)
+        panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        panel.tick_params(labelsize=8, colors=_INK)
+        panel.grid(alpha=0.25, linewidth=0.6)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.legend(frameon=False, fontsize=8, labelcolor=_INK)
+
+
+def _draw_curve(panel: Axes, values: Sequence[float], color: str, label: str) -> None:
+    dot = "o" if len(values) == 1 else None  # one point makes no line
+    epochs = range(1, len(values) + 1)
+    panel.plot(epochs, values, marker=dot, color=color, linewidth=1.6, label=label)
+
+
+def _caption(wrong: int, rows: int, room: int) -> str:
+    if not wrong:
+        return f"all {rows:,} test images read right"
+    shown = f", the {room} most confident" if wrong > room else ""
+    return f"{wrong:,} of {rows:,} test images misread{shown}"
+
+
+def _draw_images(
+    figure: SubFigure,
+    lines: int,
+    wrong: NDArray[np.intp],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    p: NDArray[Any],
+) -> None:
+    if not lines:
+        return
+    panels = figure.subplots(lines, _COLUMNS, squeeze=False).reshape(-1)
+    for panel in panels[len(wrong) :]:
+        panel.set_axis_off()
+    for panel, row in zip(panels, wrong, strict=False):
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_color("#cccccc")
+        image = x[row].squeeze(-1) if x[row].ndim == 3 and x[row].shape[-1] == 1 else x[row]
+        panel.imshow(image, cmap="gray_r", interpolation="nearest")
+        guess = int(p[row].argmax())
+        panel.set_title(
+            f"{y[row]} read as {guess}\n{p[row, guess]:.0%} sure", color=_WRONG, fontsize=8
+        )

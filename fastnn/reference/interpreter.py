@@ -1,0 +1,119 @@
+"""The second interpreter: runs any program with the NumPy twins, in the same memory.
+
+It is the definition of what a program means; the compiled core is compared with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import _core
+from fastnn.compiler.bind import call_user
+from fastnn.compiler.graph import Node, Tensor
+from fastnn.compiler.program import LENT, Memory, Program
+from fastnn.reference.gathering import Refusal
+from fastnn.reference.twins import TWINS
+
+__all__ = ["Interpreter", "evaluate"]
+
+#: The numbers of fnn_fault_kind.
+_FAULTS = {"label_range": 1, "label_fraction": 2, "overflow": 3}
+
+
+def evaluate(
+    node: Node, run: Any, inputs: Sequence[NDArray | None], rows: int, dtype: np.dtype
+) -> list[NDArray]:
+    """Return the outputs of ``node``, computed by its twin.
+
+    Args:
+        node: the operation.
+        run: order, first, rows, epoch and seed of the run.
+        inputs: its inputs, ``None`` where absent; those flagged ~ are changed.
+        rows: the rows of the batch.
+        dtype: the meaning of ``real``.
+    """
+    attrs: dict[str, Any] = {axis: size.at(rows) for axis, size in node.sizes.items()}
+    attrs |= {"real": dtype, "dtype": dtype, **node.attrs}
+    attrs["shape"] = next((_shape(t, rows) for t in node.outputs if t is not None), ())
+    outputs = TWINS[node.op.name](run, attrs, *inputs)
+    if outputs is None:
+        return []
+    return list(outputs) if isinstance(outputs, tuple) else [outputs]
+
+
+def _shape(tensor: Tensor, rows: int) -> tuple[int, ...]:
+    return tuple(rows if d is None else d for d in tensor.shape)
+
+
+class Interpreter:
+    """Runs a program in NumPy; a drop-in for the compiled one.
+
+    Args:
+        program: the program.
+        memory: where its tensors live.
+    """
+
+    def __init__(self, program: Program, memory: Memory):
+        self.program, self.memory = program, memory
+
+    def lend(self, arrays: Mapping[str, NDArray]) -> None:
+        """Take the arrays of the next run, by the names of their tensors."""
+        self.memory.lend(arrays)
+
+    def run(self, run: _core.Run) -> int:
+        """Run until the rows are done or the run must stop; return why."""
+        while run.pc or run.first < run.total:
+            if run.pc == 0:
+                run.rows = min(run.batch, run.total - run.first)
+            status = self._step(run)
+            if status != _core.DONE:
+                return status
+            run.first += run.rows
+            run.pc = 0
+        return _core.DONE
+
+    def _step(self, run: _core.Run) -> int:
+        """Run the rest of one step; return why it ended."""
+        for index in range(run.pc, len(self.program.nodes)):
+            run.pc = index + 1
+            try:
+                self.execute(self.program.nodes[index], run)
+            except Refusal as refusal:
+                run.fault = (_FAULTS[refusal.kind], index, refusal.row, refusal.value)
+                return _core.FAULT
+            if run.watch and self._not_finite(self.program.nodes[index], run):
+                return _core.NONFINITE
+        return _core.DONE
+
+    def execute(self, node: Node, run: _core.Run) -> None:
+        """Run one operation on the batch that ``run`` stands at."""
+        rows = run.rows
+        if node.op.name == "python_call":
+            call_user(node, self.memory, rows)
+        elif node.op.name != "reshape":
+            inputs = [None if t is None else self._array(t, rows) for t in node.inputs]
+            outputs = evaluate(node, run, inputs, rows, np.dtype(self.program.dtype))
+            for tensor, value in zip(node.outputs, outputs, strict=True):
+                if tensor is not None:
+                    self._target(tensor, run)[...] = value
+
+    def _array(self, tensor: Tensor, rows: int) -> NDArray:
+        if tensor.home in LENT:
+            return self.memory.lent(tensor)
+        return self.memory.view(tensor, rows)
+
+    def _target(self, tensor: Tensor, run: _core.Run) -> NDArray:
+        if tensor.home in LENT:
+            return self.memory.lent(tensor)[run.first : run.first + run.rows]
+        return self.memory.view(tensor, run.rows)
+
+    def _not_finite(self, node: Node, run: _core.Run) -> bool:
+        """Whether ``node`` is a watched total and the batch's mean is not finite."""
+        if not node.attrs.get("watched"):
+            return False
+        (values, _) = node.inputs
+        return values is not None and not np.isfinite(self.memory.view(values, run.rows).sum())

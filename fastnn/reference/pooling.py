@@ -1,0 +1,36 @@
+"""Twins of max pooling.
+
+A padded place never wins, NaN wins, the first of ties takes the gradient.
+"""
+
+import numpy as np
+
+from fastnn.reference.contract import Attrs, Real, Run, wide
+from fastnn.reference.windows import Windows
+
+
+def _windows(attrs: Attrs, x: Real, count: tuple[int, int]) -> Windows:
+    return Windows(attrs, x.shape[1:3], (int(attrs["size_h"]), int(attrs["size_w"])), count)
+
+
+def maxpool2d_fwd(run: Run, attrs: Attrs, x: Real) -> Real:
+    """y = max over the window; NaN if it holds one"""
+    windows = _windows(attrs, x, (attrs["p"], attrs["q"]))
+    padded = windows.pad(x, -np.inf)
+    y = np.full((len(x), attrs["p"], attrs["q"], x.shape[3]), -np.inf, x.dtype)
+    for _, _, tap in windows.taps():
+        y = np.maximum(y, padded[tap])
+    return y
+
+
+def maxpool2d_bwd(run: Run, attrs: Attrs, x: Real, y: Real, dy: Real) -> Real:
+    """dx = dy at the first place of the window, in row-major order, that holds y"""
+    windows = _windows(attrs, x, y.shape[1:3])
+    padded, image = windows.pad(x, 0), windows.pad(np.ones(x.shape, bool), False)
+    dx, open_ = windows.pad(np.zeros(x.shape), 0), np.ones(y.shape, bool)
+    for _, _, tap in windows.taps():
+        same = (padded[tap] == y) | (np.isnan(padded[tap]) & np.isnan(y))
+        winner = open_ & image[tap] & same
+        dx[tap] += np.where(winner, wide(dy), 0)
+        open_ &= ~winner
+    return windows.crop(dx).astype(x.dtype)

@@ -1,0 +1,181 @@
+"""Runtime: a model's buffers, its bound programs, and who may use them when.
+
+Programs are made when they are first needed, kept, and made anew only for larger batches.  Each has
+an arena of its own; weights, gradients, slots and totals are shared by all.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import _core, config
+from fastnn.compiler import lower
+from fastnn.compiler.bind import Compiled
+from fastnn.compiler.graph import Graph, Shape, Tensor
+from fastnn.compiler.program import Memory, Program
+from fastnn.errors import ConcurrentUseError
+from fastnn.losses import Loss
+from fastnn.metrics import Metric
+from fastnn.optimizers import Optimizer
+from fastnn.variables import Parameters
+
+__all__ = ["Executable", "Guard", "Runtime"]
+
+
+class Executable(Protocol):
+    """A program that can be run: compiled, or interpreted in NumPy."""
+
+    program: Program
+    memory: Memory
+
+    def lend(self, arrays: dict[str, NDArray]) -> None:
+        """Take the arrays of the next run."""
+
+    def run(self, run: _core.Run) -> int:
+        """Run; return why it came back."""
+        ...
+
+
+class Guard:
+    """Lets many readers use a model, or one thread train it; whoever else comes is refused."""
+
+    def __init__(self, model: str):
+        self._model = model
+        self._lock = threading.Lock()
+        self._readers = 0
+        self._trainer: int | None = None
+
+    @contextmanager
+    def reading(self, who: str) -> Iterator[None]:
+        """Use the weights; fails while another thread trains."""
+        with self._lock:
+            if self._trainer not in (None, threading.get_ident()):
+                raise self._refusal(who, "is being trained by another thread")
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+
+    @contextmanager
+    def training(self, who: str) -> Iterator[None]:
+        """Change the weights; fails while anyone else uses them."""
+        with self._lock:
+            if self._trainer is not None or self._readers:
+                raise self._refusal(who, "is in use already")
+            self._trainer = threading.get_ident()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._trainer = None
+
+    def _refusal(self, who: str, what: str) -> ConcurrentUseError:
+        return ConcurrentUseError(
+            f"{who}: the model {self._model!r} {what}; wait for it, or train a copy of the model"
+        )
+
+
+class Runtime:
+    """What a built model runs on.
+
+    Args:
+        call: the model's layers.
+        input_shape: the shape of its input.
+        parameters: its variables.
+        dtype: the precision it computes in.
+        loss: what training minimises; ``None`` before ``compile``.
+        metrics: what is watched besides.
+        optimizer: what changes the weights.
+        eager: whether programs are run by the NumPy interpreter.
+    """
+
+    def __init__(
+        self,
+        call: lower.Call,
+        input_shape: Shape,
+        parameters: Parameters,
+        dtype: str,
+        *,
+        loss: Loss | None = None,
+        metrics: Sequence[Metric] = (),
+        optimizer: Optimizer | None = None,
+        eager: bool = False,
+    ):
+        self.call, self.input_shape, self.parameters, self.dtype = (
+            call,
+            input_shape,
+            parameters,
+            dtype,
+        )
+        self.loss, self.metrics, self.optimizer, self.eager = loss, metrics, optimizer, eager
+        self.buffers = self._allocate()
+        self._idle: dict[tuple[Any, ...], list[Executable]] = {}
+
+    def _allocate(self) -> dict[str, NDArray]:
+        count = self.parameters.trained
+        slots = self.optimizer.slots if self.optimizer else 0
+        return {
+            "params": self.parameters.buffer,
+            "grads": _core.aligned_zeros(count, self.dtype),
+            "slots": _core.aligned_zeros(count * slots, self.dtype),
+            "totals": np.zeros(2 * (1 + len(self.metrics))),
+            "hyper": np.zeros(1),
+            "step": np.zeros(1, np.int64),
+        }
+
+    def graph(self, mode: str) -> Graph:
+        """Return the graph of ``"train"``, ``"gradients"``, ``"evaluate"``, ``"predict"`` or
+        ``"proba"``."""
+        if mode == "predict":
+            return lower.prediction(self.call, self.input_shape)
+        if mode == "proba":
+            proba: Callable[[Tensor], Tensor] | None = self.loss.proba if self.loss else None
+            return lower.prediction(self.call, self.input_shape, proba)
+        assert self.loss is not None
+        if mode == "evaluate":
+            return lower.evaluation(self.call, self.input_shape, self.loss, self.metrics)[0]
+        optimizer = self.optimizer if mode == "train" else None
+        return lower.training(
+            self.call, self.input_shape, self.loss, self.metrics, self.parameters, optimizer
+        )
+
+    def make(
+        self, mode: str, rows: int, buffers: Mapping[str, NDArray] | None = None
+    ) -> Executable:
+        """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
+        program = Program.of(self.graph(mode), rows, self.dtype)
+        memory = Memory(program, self.buffers if buffers is None else buffers)
+        if self.eager:
+            from fastnn.reference.interpreter import Interpreter
+
+            return Interpreter(program, memory)
+        return Compiled(program, memory, config.isa(), config.get_num_threads())
+
+    @contextmanager
+    def borrow(self, mode: str, rows: int) -> Iterator[Executable]:
+        """Use a program of ``mode`` that nobody else uses meanwhile."""
+        key = (mode, config.isa(), config.get_num_threads())
+        idle = self._idle.setdefault(key, [])
+        try:
+            executable = idle.pop()
+        except IndexError:
+            executable = self.make(mode, rows)
+        if executable.program.rows < rows:
+            executable = self.make(mode, rows)
+        yield executable
+        idle.append(executable)
+
+    def logs(self) -> dict[str, float]:
+        """Return the means of loss and metrics since the totals were last cleared."""
+        sums, counts = self.buffers["totals"].reshape(-1, 2).T
+        means = sums / np.maximum(counts, 1)
+        names = ("loss", *(metric.name for metric in self.metrics))
+        return dict(zip(names, means.tolist(), strict=True))

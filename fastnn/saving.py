@@ -1,0 +1,249 @@
+"""Model files: a zip of stored arrays and one JSON text, in NumPy's npz layout.
+
+``numpy.load(path, allow_pickle=False)`` opens such a file.  It holds no code and no name of code
+but those of fastnn's own layers; classes of the caller's are given by the caller.  Every entry has a
+SHA-256 in the JSON text, whose own comes at its end.  A file is written beside its place, synced and
+renamed, so that the old one stays whole until the new one is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import layers
+from fastnn.errors import ModelFileError
+from fastnn.layers.base import Layer
+
+if TYPE_CHECKING:
+    from fastnn.models import Model, Sequential
+
+__all__ = ["deserialize_layer", "from_bytes", "load_model", "save_model", "serialize_layer", "to_bytes"]
+
+_FORMAT = 1
+_CONFIG = "config.npy"
+_LIMIT = 1 << 20  # bytes of the JSON text
+
+_LAYERS: dict[str, type[Layer]] = {
+    name: cls
+    for name, cls in vars(layers).items()
+    if isinstance(cls, type) and issubclass(cls, Layer) and cls is not Layer
+}
+
+
+def serialize_layer(layer: Layer) -> dict[str, Any]:
+    """Return a description that ``deserialize_layer`` makes an equal layer from."""
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+
+
+def deserialize_layer(
+    description: Mapping[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+) -> Layer:
+    """Return the layer described.
+
+    Raises:
+        ModelFileError: if its class is neither fastnn's nor among ``custom_objects``.
+    """
+    name = description["class_name"]
+    cls = {**_LAYERS, **(custom_objects or {})}.get(name)
+    if cls is None:
+        raise ModelFileError(
+            f"no layer class {str(name)[:60]!r}; if it is yours, "
+            "pass custom_objects={'" + str(name)[:60] + "': the class}"
+        )
+    return cls.from_config(description["config"])
+
+
+# ---- writing -------------------------------------------------------------------------------------
+
+
+def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model to ``path``, whole or not at all."""
+    path = os.fspath(path)
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"save: {path} is there already; pass overwrite=True to replace it")
+    write_atomically(path, to_bytes(model))
+
+
+def write_atomically(path: str, content: bytes) -> None:
+    """Replace the file at ``path`` by ``content``; a reader sees the old file or the new one."""
+    folder = os.path.dirname(os.path.abspath(path))
+    handle, temporary = tempfile.mkstemp(prefix=".fastnn-", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def to_bytes(model: Model) -> bytes:
+    """Return the content of the model's file."""
+    entries = {f"{name}.npy": _npy(array) for name, array in _arrays(model)}
+    config = {
+        "format": _FORMAT,
+        "class_name": type(model).__name__,
+        "model": model.get_config(),
+        "compile": model.compile_config(),
+        "seed": model.seed,
+        "epochs_trained": model.epochs_trained,
+        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in entries.items()},
+    }
+    text = json.dumps(config, sort_keys=True).encode()
+    sealed = np.frombuffer(text + hashlib.sha256(text).hexdigest().encode(), np.uint8)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in {**entries, _CONFIG: _npy(sealed)}.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return file.getvalue()
+
+
+def _arrays(model: Model) -> Iterator[tuple[str, NDArray]]:
+    for variable in model.weights:
+        yield f"weights/{variable.path}", variable.value
+    if model.built:
+        for home in ("slots", "step"):
+            yield f"state/{home}", model.runtime.buffers[home]
+
+
+def _npy(array: NDArray) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array(file, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
+    return file.getvalue()
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+def load_model(
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, type[Layer]] | None = None,
+    compile: bool = True,
+) -> Model:
+    """Read the model at ``path``."""
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        return from_bytes(content, custom_objects, compile)
+    except ModelFileError as error:
+        raise ModelFileError(f"{os.fspath(path)!s}: {error}"[:400]) from None
+
+
+def from_bytes(
+    content: bytes,
+    custom_objects: Mapping[str, type[Layer]] | None = None,
+    compile: bool = True,
+) -> Model:
+    """Return the model whose file has this content.
+
+    Raises:
+        ModelFileError: if it is not the content of a model file, whole and unchanged.
+    """
+    entries = _entries(content)
+    config = _read_config(entries)
+    for name, digest in config["sha256"].items():
+        if name not in entries:
+            raise ModelFileError(f"the entry {name!r} is missing")
+        if hashlib.sha256(entries[name]).hexdigest() != digest:
+            raise ModelFileError(f"the entry {name!r} is damaged: its SHA-256 is another")
+    if set(entries) - set(config["sha256"]) - {_CONFIG}:
+        raise ModelFileError("there are entries that the config does not know")
+    arrays = {name: _array(name, entries[name]) for name in config["sha256"]}
+    return _restore(config, arrays, custom_objects, compile)
+
+
+def _entries(content: bytes) -> dict[str, bytes]:
+    """Return the entries of a zip that only stores; anything else is refused before it is read."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            infos = archive.infolist()
+            names = [info.filename for info in infos]
+            if len(set(names)) != len(names):
+                raise ModelFileError("two entries have the same name")
+            if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
+                raise ModelFileError("an entry is compressed; model files store their entries")
+            if sum(info.file_size for info in infos) > len(content):
+                raise ModelFileError("the entries claim more bytes than the file has")
+            return {name: archive.read(name) for name in names}
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"not a fastnn model file, or damaged: {error}"[:200]) from None
+
+
+def _read_config(entries: Mapping[str, bytes]) -> dict[str, Any]:
+    if _CONFIG not in entries:
+        raise ModelFileError("not a fastnn model file: it has no config")
+    if len(entries[_CONFIG]) > _LIMIT:
+        raise ModelFileError("the config is larger than a model's can be")
+    sealed = _array(_CONFIG, entries[_CONFIG]).tobytes()
+    text, seal = sealed[:-64], sealed[-64:]
+    if hashlib.sha256(text).hexdigest().encode() != seal:
+        raise ModelFileError("the config is damaged: its SHA-256 is another")
+    config: dict[str, Any] = json.loads(text)
+    if config.get("format") != _FORMAT:
+        raise ModelFileError(
+            f"the file has format {config.get('format')}, this fastnn reads {_FORMAT}; "
+            "use the fastnn that wrote it, or a newer one"
+        )
+    return config
+
+
+def _array(name: str, content: bytes) -> NDArray:
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ModelFileError(f"the entry {name!r} is not an array: {error}"[:200]) from None
+
+
+def _restore(
+    config: Mapping[str, Any],
+    arrays: Mapping[str, NDArray],
+    custom_objects: Mapping[str, type[Layer]] | None,
+    compile: bool,
+) -> Model:
+    from fastnn import models
+
+    known: dict[str, type[Sequential]] = {"Sequential": models.Sequential}
+    if config["class_name"] not in known:
+        raise ModelFileError(f"no model class {str(config['class_name'])[:60]!r}")
+    model = known[config["class_name"]].from_config(config["model"], custom_objects)
+    model.seed, model.epochs_trained = config["seed"], config["epochs_trained"]
+    if model.built:
+        model.set_weights([arrays[f"weights/{v.path}.npy"] for v in model.weights])
+    if compile and config["compile"] is not None:
+        model.compile(**config["compile"])
+        if model.built:
+            for home in ("slots", "step"):
+                model.runtime.buffers[home][...] = arrays[f"state/{home}.npy"]
+    return model

@@ -1,0 +1,259 @@
+"""Epochs, batches, shuffling, callbacks, history.  No arithmetic: that is in the programs."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import _core
+from fastnn.callbacks import Callback, CallbackList, History, Progress, make_progress
+from fastnn.data import arrays
+from fastnn.errors import NonFiniteWarning
+from fastnn.runtime import Executable, Runtime
+
+if TYPE_CHECKING:
+    from fastnn.models import Model
+
+__all__ = ["Fit", "evaluate", "predict", "train_batch"]
+
+#: Seconds that a run stays in C before it comes back to look at signals and draw the progress.
+SLICE_SECONDS = 0.02
+
+#: Rows of a batch when predicting; the results do not depend on it.
+PREDICT_ROWS = 128
+
+
+@dataclass(frozen=True)
+class Data:
+    """Samples and their targets, checked."""
+
+    x: NDArray
+    y: NDArray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def part(self, begin: int, end: int) -> Data:
+        """Return the samples from ``begin`` to ``end``."""
+        return Data(self.x[begin:end], self.y[begin:end])
+
+    @property
+    def lent(self) -> dict[str, NDArray]:
+        """The arrays by the names of the program's sources."""
+        return {"x": self.x, "y": self.y}
+
+
+def check_data(who: str, model: Model, runtime: Runtime, x: Any, y: Any) -> Data:
+    """Return the caller's arrays as data that the model's programs can gather from."""
+    samples = arrays.as_samples(who, x, runtime.input_shape, model.name, runtime.dtype)
+    arrays.not_empty(who, samples)
+    if y is None:
+        raise ValueError(f"{who}: y is missing; the loss compares predictions with targets")
+    assert runtime.loss is not None
+    kind = runtime.loss.targets(model.output_shape)
+    if kind.classes is None:
+        targets = arrays.as_values(who, y, kind.shape, runtime.loss.name, runtime.dtype)
+    else:
+        targets = arrays.as_labels(who, y, kind.classes)
+    arrays.same_length(who, samples, targets)
+    return Data(samples, targets)
+
+
+def drive(
+    who: str,
+    executable: Executable,
+    run: _core.Run,
+    on_slice: Callable[[int], None] | None = None,
+    on_nonfinite: Callable[[], None] | None = None,
+) -> None:
+    """Run until all rows are done.
+
+    Args:
+        who: the method that was called, for messages.
+        executable: the program, with its arrays lent.
+        run: what to do.
+        on_slice: called now and then with the rows done.
+        on_nonfinite: called when a batch's mean loss is not finite.
+    """
+    while (status := executable.run(run)) != _core.DONE:
+        if status == _core.FAULT:
+            node = executable.program.nodes[run.fault[1]]
+            raise arrays.refusal(who, run.fault, node.attrs.get("classes"))
+        if status == _core.NONFINITE and on_nonfinite is not None:
+            on_nonfinite()
+        elif on_slice is not None:
+            on_slice(run.first)
+
+
+def predict(runtime: Runtime, mode: str, x: NDArray, shape: tuple[int, ...], rows: int) -> NDArray:
+    """Return the model's output for each row of ``x``."""
+    out = np.empty((len(x), *shape), runtime.dtype)
+    with runtime.borrow(mode, min(rows, max(len(x), 1))) as executable:
+        executable.lend({"x": x, "out": out})
+        drive("predict", executable, _core.Run(len(x), rows, slice_seconds=SLICE_SECONDS))
+    return out
+
+
+def evaluate(runtime: Runtime, data: Data, rows: int, who: str = "evaluate") -> dict[str, float]:
+    """Return the means of loss and metrics over the data."""
+    runtime.buffers["totals"].fill(0)
+    with runtime.borrow("evaluate", min(rows, len(data))) as executable:
+        executable.lend(data.lent)
+        run = _core.Run(len(data), rows, slice_seconds=SLICE_SECONDS, watch=False)
+        drive(who, executable, run)
+    return runtime.logs()
+
+
+def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
+    """Make one update from all of the data; return the means before it."""
+    _begin_epoch(runtime)
+    step = int(runtime.buffers["step"][0])
+    with runtime.borrow("train", len(data)) as executable:
+        executable.lend(data.lent)
+        run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
+        drive("train_on_batch", executable, run)
+    return runtime.logs()
+
+
+def _begin_epoch(runtime: Runtime) -> None:
+    assert runtime.optimizer is not None
+    runtime.buffers["totals"].fill(0)
+    runtime.buffers["hyper"][0] = runtime.optimizer.learning_rate
+
+
+class Fit:
+    """One call of ``fit``.
+
+    Args:
+        model: the model, compiled.
+        data: what it learns from.
+        validation: what it is measured on after each epoch, if anything.
+        batch: rows of a batch.
+        epochs: the number of the last epoch.
+        initial: the number of the first, counted from 0.
+        shuffle: whether each epoch has an order of its own.
+        callbacks: called on the way.
+        verbose: the progress to show.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Data,
+        validation: Data | None,
+        *,
+        batch: int,
+        epochs: int,
+        initial: int = 0,
+        shuffle: bool = True,
+        callbacks: Sequence[Callback] = (),
+        verbose: int | str = 0,
+        validation_batch: int | None = None,
+        validation_freq: int = 1,
+    ):
+        self._model, self._runtime = model, model.runtime
+        self._data, self._validation = data, validation
+        self._batch, self._shuffle = batch, shuffle
+        self._validation_batch = validation_batch or batch
+        self._validation_freq = validation_freq
+        self._epochs = range(initial, epochs)
+        self._warned = False
+        self._history = History()
+        params = {
+            "epochs": epochs,
+            "steps": -(-len(data) // batch),
+            "samples": len(data),
+            "verbose": verbose,
+        }
+        self._progress = make_progress(verbose)
+        every = [self._history, *callbacks, *self._progress]
+        self._callbacks = CallbackList(every, model, params)
+
+    def __call__(self) -> History:
+        """Train; return what happened."""
+        self._model.history, self._model.stop_training = self._history, False
+        self._callbacks.call("on_train_begin")
+        with self._runtime.borrow("train", min(self._batch, len(self._data))) as executable:
+            for epoch in self._epochs:
+                executable.lend(self._data.lent)
+                self._run_epoch(executable, epoch)
+                if self._model.stop_training:
+                    break
+        self._callbacks.call("on_train_end")
+        return self._history
+
+    def _run_epoch(self, executable: Executable, epoch: int) -> None:
+        self._callbacks.call("on_epoch_begin", epoch, {})
+        run = self._start(epoch)
+        if self._callbacks.wants_batches:
+            self._run_batches(executable, run)
+        else:
+            self._drive(executable, run)
+        self._model.epochs_trained = run.epoch + 1
+        logs = self._runtime.logs()
+        if self._validation is not None and (epoch + 1) % self._validation_freq == 0:
+            means = evaluate(self._runtime, self._validation, self._validation_batch, "fit")
+            logs |= {f"val_{name}": value for name, value in means.items()}
+        self._callbacks.call("on_epoch_end", epoch, logs)
+
+    def _start(self, epoch: int) -> _core.Run:
+        """Clear the totals and return the run of an epoch.
+
+        Order and dropout are keyed by the epochs the model has trained, so that fit(epochs=2) and
+        twice fit(epochs=1) do the same.
+        """
+        _begin_epoch(self._runtime)
+        key = max(epoch, self._model.epochs_trained)
+        seed, count = self._model.seed, len(self._data)
+        order = _core.permutation(seed, key, count) if self._shuffle else None
+        return _core.Run(
+            count, self._batch, order=order, epoch=key, seed=seed, slice_seconds=SLICE_SECONDS
+        )
+
+    def _run_batches(self, executable: Executable, run: _core.Run) -> None:
+        """Run batch by batch, for callbacks that want to know of each."""
+        for batch in itertools.count():
+            self._callbacks.call("on_train_batch_begin", batch, {})
+            _set_rate(self._runtime)
+            run.total = min(run.first + self._batch, len(self._data))
+            self._drive(executable, run)
+            self._callbacks.call("on_train_batch_end", batch, self._runtime.logs())
+            if run.first >= len(self._data) or self._model.stop_training:
+                break
+
+    def _drive(self, executable: Executable, run: _core.Run) -> None:
+        drive("fit", executable, run, self._on_slice, lambda: self._on_nonfinite(executable, run))
+
+    def _on_slice(self, rows: int) -> None:
+        for shown in self._progress:
+            if isinstance(shown, Progress):
+                shown.on_rows(rows, len(self._data))
+        _set_rate(self._runtime)
+
+    def _on_nonfinite(self, executable: Executable, run: _core.Run) -> None:
+        """Warn once of a loss that is not finite; training goes on."""
+        from fastnn.debug import first_nonfinite
+
+        run.watch = False
+        if self._warned:
+            return
+        self._warned = True
+        where = first_nonfinite(executable.program, self._runtime.buffers, self._data.lent, run)
+        warnings.warn(
+            f"fit: the loss of epoch {run.epoch + 1}, batch {run.first // self._batch + 1} is not "
+            f"finite; {where}. Scale the inputs or lower the learning rate",
+            NonFiniteWarning,
+            stacklevel=5,
+        )
+
+
+def _set_rate(runtime: Runtime) -> None:
+    """Let an assignment to ``optimizer.learning_rate`` count from the next step."""
+    assert runtime.optimizer is not None
+    runtime.buffers["hyper"][0] = runtime.optimizer.learning_rate

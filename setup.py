@@ -1,0 +1,137 @@
+"""Builds fastnn._core: one Cython module, with the C core of csrc/ linked into it.
+
+No instruction set is named here: a file of csrc/isa/ sets its own target, so all our C is compiled
+with the same flags and one module runs on every CPU.  Environment:
+
+    CC CFLAGS LDFLAGS   as everywhere
+    FASTNN_JOBS         files compiled at once (default: the number of CPUs)
+    FASTNN_WERROR=1     all warnings, as errors, for our own C
+    FASTNN_SANITIZE=1   address and undefined-behaviour sanitizers
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
+
+SANITIZE = os.environ.get("FASTNN_SANITIZE") == "1"
+WERROR = os.environ.get("FASTNN_WERROR") == "1"
+MACOS = sys.platform == "darwin"
+
+# Contraction is off because a fused multiply-add is one the source asks for: results hold still.
+FLAGS = ["-std=c11", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off"]
+KERNEL_FLAGS = ["-O1" if SANITIZE else "-O3"]
+GLUE_FLAGS = ["-O1" if SANITIZE else "-O2"]  # generated C: a fifth smaller at -O2, and as fast
+LINK_FLAGS = ["-pthread", "-lm", "-Wl,-x" if MACOS else "-Wl,-s"]
+if WERROR:
+    KERNEL_FLAGS += ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+if SANITIZE:
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    FLAGS += ["-g3", "-UNDEBUG", "-fno-omit-frame-pointer", *sanitizers]
+    LINK_FLAGS = ["-pthread", "-lm", *sanitizers]
+
+NO_COMPILER = """
+fastnn: {command!r} cannot build a Python extension: {error}
+Install a C compiler and Python's headers ({packages}), or
+let pip take a compiled wheel only: pip install --only-binary fastnn fastnn"""
+PACKAGES = "xcode-select --install" if MACOS else "apt install gcc libc6-dev python3-dev"
+
+
+class Build(build_ext):
+    """build_ext that compiles in parallel, and only what changed since the object was made."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.force = True  # setuptools would compare times; compile_one decides by content
+        self.build_temp = f"build/{sys.implementation.cache_tag}"  # lasting, in editable mode too
+
+    def build_extension(self, ext):
+        self.compile_always = self.compiler.compile
+        self.probe(ext)
+        self.compiler.compile = self.compile
+        super().build_extension(ext)
+
+    def probe(self, ext):
+        """Compiles and links one line, so that a missing compiler takes three lines to say."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.c")
+            source.write_text("#include <Python.h>\nint main(void) { return 0; }\n")
+            try:
+                objects = self.compile_always(
+                    [str(source)], output_dir=folder, extra_postargs=ext.extra_compile_args
+                )
+                self.compiler.link_shared_object(
+                    objects, f"{folder}/probe.so", extra_postargs=ext.extra_link_args
+                )
+            except (CompileError, LinkError) as error:
+                command = " ".join(self.compiler.compiler_so[:1])
+                message = NO_COMPILER.format(command=command, error=error, packages=PACKAGES)
+                raise SystemExit(message) from None
+
+    def compile(self, sources, output_dir=None, **options):
+        jobs = int(os.environ.get("FASTNN_JOBS") or os.cpu_count() or 1)
+        objects = self.compiler.object_filenames(sources, output_dir=output_dir)
+        with ThreadPoolExecutor(jobs) as pool:
+            tasks = [
+                pool.submit(self.compile_one, *pair, output_dir, dict(options))
+                for pair in zip(sources, objects, strict=True)
+            ]
+        for task in tasks:
+            task.result()
+        return objects
+
+    def compile_one(self, source, obj, output_dir, options):
+        """Compiles source unless the digest beside its object still holds."""
+        stamp, headers = Path(f"{obj}.sha256"), Path(f"{obj}.d")
+        glue = Path(source).parts[0] == "build"
+        flags = [*options.pop("extra_postargs"), *(GLUE_FLAGS if glue else KERNEL_FLAGS)]
+        command = [*self.compiler.compiler_so, *flags, *map(str, options["macros"])]
+        if Path(obj).exists() and stamp.exists() and stamp.read_text() == digest(command, headers):
+            return
+        stamp.unlink(missing_ok=True)
+        Path(obj).parent.mkdir(parents=True, exist_ok=True)
+        flags += ["-MMD", "-MF", str(headers)]
+        self.compile_always([source], output_dir=output_dir, extra_postargs=flags, **options)
+        stamp.write_text(digest(command, headers))
+
+
+def digest(command, headers):
+    """Digest of all that makes an object: the command, and what the compiler listed in `headers`.
+
+    Absolute paths are Python's and NumPy's headers, whose place changes with every isolated build:
+    their versions stand for them.
+    """
+    result = hashlib.sha256(f"{command} {sys.version} {numpy.__version__}".encode())
+    for path in headers.read_text().replace("\\\n", " ").split()[1:] if headers.exists() else []:
+        if not os.path.isabs(path):
+            result.update(Path(path).read_bytes() if os.path.exists(path) else b"gone")
+    return result.hexdigest()
+
+
+# Apart from Extension and without comments, lest paths of an isolated build make each output new.
+[GLUE] = cythonize(
+    "fastnn/_core.pyx",
+    build_dir="build/cython",
+    compiler_directives={"emit_code_comments": False},
+)
+CORE = Extension(
+    GLUE.name,
+    GLUE.sources + sorted(map(str, [*Path("csrc").glob("*.c"), *Path("csrc/isa").glob("*.c")])),
+    include_dirs=["csrc", numpy.get_include()],
+    define_macros=[
+        ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),
+        ("NPY_TARGET_VERSION", "NPY_1_23_API_VERSION"),
+    ],
+    extra_compile_args=FLAGS,
+    extra_link_args=LINK_FLAGS,
+)
+
+setup(ext_modules=[CORE], cmdclass={"build_ext": Build})

@@ -1,0 +1,176 @@
+"""The command `fastnn`, called as a function and as a process; and its pictures."""
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import plots
+from fastnn.cli import main
+from fastnn.datasets import load_digits, train_test_split
+
+
+@pytest.fixture(autouse=True)
+def _threads():
+    yield
+    fastnn.set_num_threads(None)
+
+
+def accuracy(output):
+    return float(re.search(r"([\d.]+)% of 360 test images read right", output)[1]) / 100
+
+
+def test_digits_are_read(capsys):
+    assert main(["train", "digits", "--threads", "1"]) == 0
+    output = capsys.readouterr().out
+    assert accuracy(output) >= 0.98
+    assert fastnn.isa() in output
+    assert "1 thread" in output
+    assert "val_accuracy" in output
+
+
+def test_quiet_prints_the_result_alone(capsys):
+    assert main(["train", "digits", "--epochs", "1", "--quiet"]) == 0
+    output = capsys.readouterr().out
+    assert accuracy(output) > 0.2
+    assert len(output.splitlines()) == 2
+
+
+def test_the_saved_model_is_the_tested_one(tmp_path, capsys):
+    path = tmp_path / "digits.fastnn"
+    words = ["train", "digits", "--epochs", "2", "--seed", "5", "--quiet", "--save", str(path)]
+    assert main(words) == 0
+    output = capsys.readouterr().out
+    assert str(path) in output
+    x, y = load_digits()
+    _, x_test, _, y_test = train_test_split((x / 16).astype("float32"), y, seed=5)
+    p = fastnn.models.load_model(path).predict_proba(x_test)
+    assert f"{(p.argmax(axis=1) == y_test).mean():.2%}" == output.split()[0]
+
+
+def test_a_seed_gives_the_same_model(tmp_path):
+    weights = []
+    for name in ("a", "b"):
+        path = tmp_path / name
+        words = ["train", "digits", "--epochs", "1", "--quiet", "--save", str(path)]
+        assert main(words) == 0
+        weights.append(fastnn.models.load_model(path).get_weights())
+    assert all(map(np.array_equal, *weights))
+
+
+def test_the_picture_is_drawn(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "digits.png"
+    words = ["train", "digits", "--epochs", "1", "--quiet", "--plot", str(path)]
+    assert main(words) == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert str(path) in capsys.readouterr().out
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_a_picture_without_matplotlib_fails_before_training(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["train", "digits", "--plot", str(tmp_path / "digits.png")]) == 1
+    captured = capsys.readouterr()
+    assert "pip install 'fastnn[plot]'" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("misread", [0, 1, 9, 30])
+def test_a_report_shows_what_was_misread(misread):
+    pytest.importorskip("matplotlib")
+    x, y = load_digits()
+    p = np.eye(10)[y]
+    p[:misread] = np.eye(10)[(y[:misread] + 1) % 10] * 0.75
+    history = {"loss": [2.0, 1.0], "accuracy": [0.5, 0.75], "val_loss": [2.0, 1.5]}
+    figure = plots.training_report(history, x, y, p, title="title")
+    titles = [panel.get_title() for panel in figure.axes]
+    assert titles[:2] == ["loss", "accuracy"]
+    assert sum("75% sure" in title for title in titles) == min(misread, 16)
+    if misread:
+        assert "0 read as 1\n75% sure" in titles
+    assert [len(panel.lines) for panel in figure.axes[:2]] == [2, 1]
+    figure.canvas.draw()
+
+
+def test_a_learning_curve_takes_what_fit_returns():
+    pytest.importorskip("matplotlib")
+
+    class History:
+        history = {"loss": [1.0]}  # noqa: RUF012 -- as fit returns it
+
+    assert [panel.get_title() for panel in plots.learning_curve(History()).axes] == ["loss"]
+    with pytest.raises(ValueError, match="accuracy"):
+        plots.learning_curve({"mae": [1.0]})
+
+
+def test_info_is_for_people_and_for_programs(capsys):
+    assert main(["info"]) == 0
+    text = capsys.readouterr().out
+    assert main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["fastnn"] == fastnn.__version__
+    assert facts["isa"] in facts["isa_available"]
+    assert facts["threads"] == fastnn.get_num_threads()
+    assert all(name in text for name in facts)
+
+
+def test_info_tells_a_bad_setting(monkeypatch, capsys):
+    monkeypatch.setenv("FASTNN_ISA", "vax")
+    assert main(["info"]) == 1
+    assert "vax" in capsys.readouterr().err
+
+
+def test_selfcheck_passes():
+    assert main(["selfcheck"]) == 0
+
+
+def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fastnn.Sequential, "fit", interrupted)
+    assert main(["train", "digits"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["frobnicate"],
+        ["train"],
+        ["train", "letters"],
+        ["train", "digits", "--epochs", "0"],
+        ["train", "digits", "--batch-size", "two"],
+        ["train", "digits", "--seed", "-1"],
+        ["train", "digits", "--threads", "0"],
+        ["train", "digits", "--save", "/nowhere/at/all"],
+        ["train", "digits", "--save", "/"],
+        ["train", "digits", "--plot", "picture.txt"],
+    ],
+)
+def test_wrong_usage_ends_with_2_and_says_how(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert "usage: fastnn" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "digits", "--help"]])
+def test_help_is_printed(words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    assert "usage: fastnn" in capsys.readouterr().out
+
+
+def test_python_m_fastnn_is_the_command():
+    command = [sys.executable, "-m", "fastnn", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"fastnn {fastnn.__version__}\n"
+    assert done.stderr == ""
