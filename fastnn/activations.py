@@ -8,7 +8,16 @@ from fastnn import ops
 from fastnn.compiler.graph import Tensor
 from fastnn.naming import lookup
 
-__all__ = ["deserialize", "get", "linear", "relu", "serialize", "sigmoid", "softmax", "step", "tanh"]
+__all__ = [
+    "get",
+    "linear",
+    "relu",
+    "serialize",
+    "sigmoid",
+    "softmax",
+    "step",
+    "tanh",
+]
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -86,6 +95,3 @@ def serialize(activation: Activation) -> str:
             f"name one of {', '.join(_BY_NAME)}: put it in a layer of your own instead"
         )
     return name
-
-
-deserialize = get

@@ -69,7 +69,7 @@ def set_seed(seed: int) -> None:
         >>> fastnn.set_seed(7)
     """
     global _seed, _drawn
-    if isinstance(seed, bool) or not isinstance(seed, int) and not hasattr(seed, "__index__"):
+    if isinstance(seed, bool) or (not isinstance(seed, int) and not hasattr(seed, "__index__")):
         raise TypeError(f"set_seed: seed must be an integer, got {type(seed).__name__}")
     if not 0 <= int(seed) <= _MASK:
         raise ValueError(f"set_seed: seed must be in [0, 2**64), got {int(seed)}")
@@ -132,6 +132,7 @@ def isa() -> str:
     forced = os.environ.get("FASTNN_ISA", "")
     if forced and forced not in _core.isa_names():
         raise ValueError(
-            f"FASTNN_ISA: expected one of {', '.join(_core.isa_names())} on this CPU, got {forced!r}"
+            f"FASTNN_ISA: expected one of {', '.join(_core.isa_names())} on this CPU, "
+            f"got {forced[:40]!r}"
         )
     return forced or _core.isa_names()[0]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastnn import _core
 from fastnn.compiler.graph import Node
 from fastnn.compiler.program import Memory, Program
+from fastnn.typing import Array
 
 __all__ = ["first_nonfinite"]
 
 
 def first_nonfinite(
     program: Program,
-    buffers: Mapping[str, NDArray],
-    sources: Mapping[str, NDArray],
+    buffers: Mapping[str, Array],
+    sources: Mapping[str, Array],
     run: _core.Run,
 ) -> str:
     """Say which layer first computes a NaN or an infinity in the batch that ``run`` stands at.

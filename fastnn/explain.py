@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastnn import _core, config
 from fastnn.compiler.bind import Compiled
-from fastnn.compiler.graph import Tensor, format_shape
+from fastnn.compiler.graph import Tensor
 from fastnn.compiler.program import Memory, Program
+from fastnn.typing import Array
 
 if TYPE_CHECKING:
     from fastnn.models import Model
@@ -96,7 +96,7 @@ def _profile(model: Model, program: Program, rows: int) -> list[float]:
     return [float(seconds) for seconds in np.median(taken, axis=0)]
 
 
-def _made_up(tensor: Tensor, rows: int, program: Program) -> NDArray:
+def _made_up(tensor: Tensor, rows: int, program: Program) -> Array:
     """Return data for a profile: small numbers that fit any layer, and the label 0."""
     shape = tuple(rows if d is None else d for d in tensor.shape)
     labels = any(

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastnn import _core, config, training
 from fastnn.compiler import lower
 from fastnn.compiler.bind import Compiled
+from fastnn.compiler.graph import Graph
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import NotCompiledError
+from fastnn.typing import Array
 
 if TYPE_CHECKING:
     from fastnn.models import Model
@@ -52,8 +54,8 @@ class GradientCheck:
     def __str__(self) -> str:
         place = f"{self.weight}[{', '.join(map(str, self.index))}]"
         return (
-            f"gradcheck {'passed' if self.ok else 'FAILED'}: {self.checked} gradients, worst "
-            f"{place}: {self.computed:.9g} by backpropagation, {self.difference:.9g} by differences, "
+            f"gradcheck {'passed' if self.ok else 'FAILED'}: {self.checked} gradients, "
+            f"worst {place}: {self.computed:.9g} by backpropagation, {self.difference:.9g} by differences, "
             f"relative error {self.error:.2g}"
         )
 
@@ -114,22 +116,24 @@ class _Step:
         self._gradients, self._loss = (self._bind(graph, count) for graph in graphs)
         for executable in (self._gradients, self._loss):
             executable.lend(data.lent)
-        self._run = {"seed": model.seed, "watch": False}
-        self._count = count
+        self._seed, self._count = model.seed, count
 
-    def _bind(self, graph: lower.Graph, count: int) -> Compiled:
+    def _bind(self, graph: Graph, count: int) -> Compiled:
         program = Program.of(graph, count, "float64")
         return Compiled(program, Memory(program, self.buffers), config.isa(), 1)
 
-    def gradients(self) -> NDArray:
+    def _pass(self) -> _core.Run:
+        return _core.Run(self._count, self._count, seed=self._seed, watch=False)
+
+    def gradients(self) -> Array:
         """Return a copy of all gradients, laid out as the weights."""
-        training.drive("gradcheck", self._gradients, _core.Run(self._count, self._count, **self._run))
+        training.drive("gradcheck", self._gradients, self._pass())
         return self.buffers["grads"].copy()
 
     def loss(self) -> float:
         """Return the mean loss."""
         self.buffers["totals"].fill(0)
-        training.drive("gradcheck", self._loss, _core.Run(self._count, self._count, **self._run))
+        training.drive("gradcheck", self._loss, self._pass())
         return float(self.buffers["totals"][0]) / self._count
 
     def slope(self, place: int, epsilon: float) -> float:
@@ -144,7 +148,7 @@ class _Step:
         return (above - below) / (2 * epsilon)
 
 
-def _wide(buffer: NDArray) -> np.dtype:
+def _wide(buffer: Array) -> np.dtype:
     return np.dtype(np.float64) if buffer.dtype.kind == "f" else buffer.dtype
 
 
@@ -173,7 +177,7 @@ def _compare(
         )
 
 
-def _places(variable: Variable, samples: int) -> NDArray:
+def _places(variable: Variable, samples: int) -> Array:
     """Return the numbers to check: all, or as many as ``samples``, spread evenly."""
     if variable.size <= samples:
         return np.arange(variable.size)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastnn import _core, config
 from fastnn.naming import lookup, snake_case
+from fastnn.typing import Array
 
 __all__ = [
     "Constant",
@@ -44,7 +45,7 @@ _TRUNCATED_STDDEV = 0.87962566103423978
 class Initializer:
     """A function from a shape to an array, with options that a model file can hold."""
 
-    def __call__(self, shape: Shape, dtype: Any = None) -> NDArray:
+    def __call__(self, shape: Shape, dtype: Any = None) -> Array:
         """Return the first value of a weight.
 
         Args:
@@ -54,7 +55,7 @@ class Initializer:
         values = self._values(tuple(shape))
         return np.asarray(values, dtype or config.floatx()).reshape(tuple(shape))
 
-    def _values(self, shape: tuple[int, ...]) -> NDArray:
+    def _values(self, shape: tuple[int, ...]) -> Array:
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -82,21 +83,21 @@ class Constant(Initializer):
     def __init__(self, value: float = 0.0):
         self.value = value
 
-    def _values(self, shape: tuple[int, ...]) -> NDArray:
+    def _values(self, shape: tuple[int, ...]) -> Array:
         return np.full(shape, self.value)
 
 
 class Zeros(Initializer):
     """All elements 0."""
 
-    def _values(self, shape: tuple[int, ...]) -> NDArray:
+    def _values(self, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)
 
 
 class Ones(Initializer):
     """All elements 1."""
 
-    def _values(self, shape: tuple[int, ...]) -> NDArray:
+    def _values(self, shape: tuple[int, ...]) -> Array:
         return np.ones(shape)
 
 
@@ -148,7 +149,7 @@ class RandomUniform(_Random):
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
         self.minval, self.maxval, self.seed = minval, maxval, seed
 
-    def _values(self, shape: tuple[int, ...]) -> NDArray:
+    def _values(self, shape: tuple[int, ...]) -> Array:
         return self.minval + (self.maxval - self.minval) * self._draws().uniform(math.prod(shape))
 
 
@@ -164,14 +165,14 @@ class RandomNormal(_Random):
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None):
         self.mean, self.stddev, self.seed = mean, stddev, seed
 
-    def _values(self, shape: tuple[int, ...]) -> NDArray:
+    def _values(self, shape: tuple[int, ...]) -> Array:
         return self.mean + self.stddev * self._draws().normal(math.prod(shape))
 
 
 class TruncatedNormal(RandomNormal):
     """Normal, without values more than two standard deviations from the mean."""
 
-    def _values(self, shape: tuple[int, ...]) -> NDArray:
+    def _values(self, shape: tuple[int, ...]) -> Array:
         return self.mean + self.stddev * self._draws().truncated(math.prod(shape))
 
 
@@ -198,7 +199,7 @@ class VarianceScaling(_Random):
         _member("distribution", distribution, ("truncated_normal", "untruncated_normal", "uniform"))
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
 
-    def _values(self, shape: tuple[int, ...]) -> NDArray:
+    def _values(self, shape: tuple[int, ...]) -> Array:
         fan_in, fan_out = fans(shape)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev, count = math.sqrt(self.scale / max(1.0, n)), math.prod(shape)

@@ -238,7 +238,8 @@ def _head(prediction: Tensor) -> str | None:
 
 def _input(prediction: Tensor) -> Tensor:
     node = prediction.producer
-    assert node is not None and node.inputs[0] is not None
+    assert node is not None
+    assert node.inputs[0] is not None
     return node.inputs[0]
 
 
@@ -264,7 +265,7 @@ CLASSES: dict[str, type[Loss]] = {
         SparseCategoricalCrossentropy,
     )
 }
-_BY_NAME = {
+_BY_NAME: dict[str, type[Loss]] = {
     **{snake_case(name): cls for name, cls in CLASSES.items()},
     **CLASSES,
     "mse": MeanSquaredError,
@@ -285,7 +286,8 @@ def get(identifier: str | Mapping[str, Any] | Loss | type[Loss]) -> Loss:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if isinstance(identifier, Mapping):
-        return lookup("loss", identifier["class_name"], CLASSES).from_config(identifier["config"])
+        cls: type[Loss] = lookup("loss", identifier["class_name"], CLASSES)
+        return cls.from_config(identifier["config"])
     return lookup("loss", identifier, _BY_NAME)()
 
 

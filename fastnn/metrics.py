@@ -112,7 +112,7 @@ class Accuracy(Metric):
         >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Activation("linear")])
         >>> loss = fastnn.losses.SparseCategoricalCrossentropy(from_logits=True)
         >>> model.compile(loss=loss, metrics=["accuracy"])
-        >>> model.evaluate([[-3.0, -2.0], [5.0, 4.0]], [1, 0], verbose=0, return_dict=True)["accuracy"]
+        >>> model.evaluate([[-3.0, -2.0], [5.0, 4.0]], [1, 0], verbose=0)[1]
         1.0
     """
 
@@ -152,7 +152,7 @@ CLASSES: dict[str, type[Metric]] = {
         SparseCategoricalAccuracy,
     )
 }
-_BY_NAME = {
+_BY_NAME: dict[str, type[Metric]] = {
     **{snake_case(name): cls for name, cls in CLASSES.items()},
     **CLASSES,
     "acc": Accuracy,
@@ -170,7 +170,7 @@ def get(identifier: str | Mapping[str, Any] | Metric | type[Metric]) -> Metric:
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if isinstance(identifier, Mapping):
-        cls = lookup("metric", identifier["class_name"], CLASSES)
+        cls: type[Metric] = lookup("metric", identifier["class_name"], CLASSES)
         return cls.from_config(identifier["config"])
     return lookup("metric", identifier, _BY_NAME)(name=snake_case(identifier))
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastnn import config, losses, metrics, naming, optimizers, saving, training
 from fastnn.callbacks import Callback, History
@@ -17,6 +17,7 @@ from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
 from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
 from fastnn.runtime import Guard, Runtime
+from fastnn.typing import Array
 from fastnn.variables import Parameters, Variable
 
 __all__ = ["Model", "Sequential", "load_model"]
@@ -55,6 +56,10 @@ class Model:
         """Return the output of the layers, composed in the graph that ``x`` belongs to."""
         raise NotImplementedError
 
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes an equal model, with other weights."""
+        raise NotImplementedError
+
     # ---- building --------------------------------------------------------------------------------
 
     @property
@@ -75,8 +80,8 @@ class Model:
     def _require(self, shape: Shape | None) -> Shape:
         if shape is None:
             raise NotBuiltError(
-                f"{self.name}: the shapes are not known yet; start the layers with Input(shape), or "
-                "call build((None, ...)), fit or predict first"
+                f"{self.name}: the shapes are not known yet; start the layers with Input(shape), "
+                "or call build((None, ...)), fit or predict first"
             )
         return shape
 
@@ -136,7 +141,7 @@ class Model:
         self._require(self._input_shape)
         return sum(variable.size for variable in self.weights)
 
-    def get_weights(self) -> list[NDArray]:
+    def get_weights(self) -> list[Array]:
         """Return copies of the weights, layer by layer: kernel, bias, kernel, bias, ..."""
         return [variable.numpy() for variable in self.weights]
 
@@ -237,7 +242,8 @@ class Model:
     def _compiled(self, who: str, x: ArrayLike) -> Runtime:
         if self._recipe is None:
             raise NotCompiledError(
-                f"{who}: the model {self.name!r} has no loss yet; call compile(optimizer, loss) first"
+                f"{who}: the model {self.name!r} has no loss yet; "
+                "call compile(optimizer, loss) first"
             )
         self._build_for(who, x)
         return self.runtime
@@ -317,9 +323,7 @@ class Model:
         """Return what to train on and what to measure on."""
         if given is not None:
             if not isinstance(given, tuple | list) or len(given) != 2:
-                raise ValueError(
-                    f"fit: validation_data must be (x, y), got {type(given).__name__}"
-                )
+                raise ValueError(f"fit: validation_data must be (x, y), got {type(given).__name__}")
             return data, training.check_data("fit: validation_data", self, runtime, *given)
         if not 0 <= split < 1:
             raise ValueError(f"fit: validation_split must be in [0, 1), got {split}")
@@ -328,8 +332,8 @@ class Model:
         cut = int(len(data) * (1 - split))
         if not 0 < cut < len(data):
             raise ValueError(
-                f"fit: validation_split={split} of {len(data)} samples leaves {cut} to train on and "
-                f"{len(data) - cut} to measure on; both need at least 1"
+                f"fit: validation_split={split} of {len(data)} samples leaves {cut} to train on "
+                f"and {len(data) - cut} to measure on; both need at least 1"
             )
         return data.part(0, cut), data.part(cut, len(data))
 
@@ -364,9 +368,7 @@ class Model:
             print("  ".join(f"{name} {value:.4f}" for name, value in means.items()))
         return means if return_dict else _as_keras(means)
 
-    def predict(
-        self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = 0
-    ) -> NDArray:
+    def predict(self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = 0) -> Array:
         """Return the model's output for each sample.
 
         Args:
@@ -385,7 +387,7 @@ class Model:
         """
         return self._predict("predict", x, batch_size)
 
-    def predict_proba(self, x: ArrayLike, batch_size: int | None = None) -> NDArray:
+    def predict_proba(self, x: ArrayLike, batch_size: int | None = None) -> Array:
         """Return probabilities: the output, after softmax or sigmoid if the loss has from_logits.
 
         Args:
@@ -394,7 +396,7 @@ class Model:
         """
         return self._predict("proba", x, batch_size)
 
-    def _predict(self, mode: str, x: ArrayLike, batch_size: int | None) -> NDArray:
+    def _predict(self, mode: str, x: ArrayLike, batch_size: int | None) -> Array:
         rows = training.PREDICT_ROWS
         if batch_size is not None:
             rows = positive("predict", "batch_size", batch_size)
@@ -407,7 +409,7 @@ class Model:
 
     __call__ = predict
 
-    def predict_on_batch(self, x: ArrayLike) -> NDArray:
+    def predict_on_batch(self, x: ArrayLike) -> Array:
         """Return the model's output for one batch."""
         return self.predict(x)
 
@@ -574,9 +576,7 @@ class Sequential(Model):
     def _append(self, layer: Layer) -> None:
         if not isinstance(layer, Layer):
             hint = "; write Dense(10), not Dense" if isinstance(layer, type) else ""
-            raise TypeError(
-                f"{self.name}: expected a layer, got {_describe(layer)}{hint}"
-            )
+            raise TypeError(f"{self.name}: expected a layer, got {_describe(layer)}{hint}")
         if layer.dtype not in (None, self.dtype):
             raise ValueError(
                 f"{layer.name}: its dtype is {layer.dtype}, the model's is {self.dtype}; "

@@ -22,7 +22,7 @@ class Optimizer:
     #: How many numbers the optimizer remembers for each weight.
     slots: int = 0
 
-    def __init__(self, learning_rate: float, name: str | None = None):
+    def __init__(self, learning_rate: float = 0.01, name: str | None = None):
         self.name = name or type(self).__name__.lower()
         self.learning_rate = learning_rate
 
@@ -99,7 +99,7 @@ class SGD(Optimizer):
     ) -> None:
         """Add the update to the graph."""
         velocity = slots[0] if slots else None
-        options = {"momentum": self.momentum, "nesterov": self.nesterov}
+        options: dict[str, Any] = {"momentum": self.momentum, "nesterov": self.nesterov}
         graph.emit("sgd", w, g, velocity, state[0], **options)
 
     def get_config(self) -> dict[str, Any]:
@@ -147,13 +147,14 @@ class Adam(Optimizer):
         self, graph: Graph, w: Tensor, g: Tensor, slots: Sequence[Tensor], state: Sequence[Tensor]
     ) -> None:
         """Add the update to the graph."""
-        options = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        graph.emit("adam", w, g, *slots, *state, **options)
+        graph.emit("adam", w, g, *slots, *state, **self._moments())
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
-        moments = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        return {**super().get_config(), **moments}
+        return {**super().get_config(), **self._moments()}
+
+    def _moments(self) -> dict[str, Any]:
+        return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
 def _number(optimizer: Optimizer, name: str, value: Any) -> float:

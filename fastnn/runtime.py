@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastnn import _core, config
 from fastnn.compiler import lower
@@ -23,6 +22,7 @@ from fastnn.errors import ConcurrentUseError
 from fastnn.losses import Loss
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
+from fastnn.typing import Array
 from fastnn.variables import Parameters
 
 __all__ = ["Executable", "Guard", "Runtime"]
@@ -34,7 +34,7 @@ class Executable(Protocol):
     program: Program
     memory: Memory
 
-    def lend(self, arrays: dict[str, NDArray]) -> None:
+    def lend(self, arrays: dict[str, Array]) -> None:
         """Take the arrays of the next run."""
 
     def run(self, run: _core.Run) -> int:
@@ -119,7 +119,7 @@ class Runtime:
         self.buffers = self._allocate()
         self._idle: dict[tuple[Any, ...], list[Executable]] = {}
 
-    def _allocate(self) -> dict[str, NDArray]:
+    def _allocate(self) -> dict[str, Array]:
         count = self.parameters.trained
         slots = self.optimizer.slots if self.optimizer else 0
         return {
@@ -147,9 +147,7 @@ class Runtime:
             self.call, self.input_shape, self.loss, self.metrics, self.parameters, optimizer
         )
 
-    def make(
-        self, mode: str, rows: int, buffers: Mapping[str, NDArray] | None = None
-    ) -> Executable:
+    def make(self, mode: str, rows: int, buffers: Mapping[str, Array] | None = None) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
         program = Program.of(self.graph(mode), rows, self.dtype)
         memory = Memory(program, self.buffers if buffers is None else buffers)

@@ -1,9 +1,9 @@
 """Model files: a zip of stored arrays and one JSON text, in NumPy's npz layout.
 
 ``numpy.load(path, allow_pickle=False)`` opens such a file.  It holds no code and no name of code
-but those of fastnn's own layers; classes of the caller's are given by the caller.  Every entry has a
-SHA-256 in the JSON text, whose own comes at its end.  A file is written beside its place, synced and
-renamed, so that the old one stays whole until the new one is.
+but those of fastnn's own layers; classes of the caller's are given by the caller.  Every entry has
+a SHA-256 in the JSON text, whose own comes at its end.  A file is written beside its place, synced
+and renamed, so that the old one stays whole until the new one is.
 """
 
 from __future__ import annotations
@@ -19,16 +19,23 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastnn import layers
 from fastnn.errors import ModelFileError
 from fastnn.layers.base import Layer
+from fastnn.typing import Array
 
 if TYPE_CHECKING:
     from fastnn.models import Model, Sequential
 
-__all__ = ["deserialize_layer", "from_bytes", "load_model", "save_model", "serialize_layer", "to_bytes"]
+__all__ = [
+    "deserialize_layer",
+    "from_bytes",
+    "load_model",
+    "save_model",
+    "serialize_layer",
+    "to_bytes",
+]
 
 _FORMAT = 1
 _CONFIG = "config.npy"
@@ -128,7 +135,7 @@ def to_bytes(model: Model) -> bytes:
     return file.getvalue()
 
 
-def _arrays(model: Model) -> Iterator[tuple[str, NDArray]]:
+def _arrays(model: Model) -> Iterator[tuple[str, Array]]:
     for variable in model.weights:
         yield f"weights/{variable.path}", variable.value
     if model.built:
@@ -136,7 +143,7 @@ def _arrays(model: Model) -> Iterator[tuple[str, NDArray]]:
             yield f"state/{home}", model.runtime.buffers[home]
 
 
-def _npy(array: NDArray) -> bytes:
+def _npy(array: Array) -> bytes:
     file = io.BytesIO()
     np.lib.format.write_array(file, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
     return file.getvalue()
@@ -219,16 +226,16 @@ def _read_config(entries: Mapping[str, bytes]) -> dict[str, Any]:
     return config
 
 
-def _array(name: str, content: bytes) -> NDArray:
+def _array(name: str, content: bytes) -> Array:
     try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
+        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
     except (ValueError, EOFError) as error:
         raise ModelFileError(f"the entry {name!r} is not an array: {error}"[:200]) from None
 
 
 def _restore(
     config: Mapping[str, Any],
-    arrays: Mapping[str, NDArray],
+    arrays: Mapping[str, Array],
     custom_objects: Mapping[str, type[Layer]] | None,
     compile: bool,
 ) -> Model:

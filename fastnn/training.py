@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastnn import _core
 from fastnn.callbacks import Callback, CallbackList, History, Progress, make_progress
 from fastnn.data import arrays
 from fastnn.errors import NonFiniteWarning
 from fastnn.runtime import Executable, Runtime
+from fastnn.typing import Array
 
 if TYPE_CHECKING:
     from fastnn.models import Model
@@ -33,8 +33,8 @@ PREDICT_ROWS = 128
 class Data:
     """Samples and their targets, checked."""
 
-    x: NDArray
-    y: NDArray
+    x: Array
+    y: Array
 
     def __len__(self) -> int:
         return len(self.x)
@@ -44,7 +44,7 @@ class Data:
         return Data(self.x[begin:end], self.y[begin:end])
 
     @property
-    def lent(self) -> dict[str, NDArray]:
+    def lent(self) -> dict[str, Array]:
         """The arrays by the names of the program's sources."""
         return {"x": self.x, "y": self.y}
 
@@ -91,7 +91,7 @@ def drive(
             on_slice(run.first)
 
 
-def predict(runtime: Runtime, mode: str, x: NDArray, shape: tuple[int, ...], rows: int) -> NDArray:
+def predict(runtime: Runtime, mode: str, x: Array, shape: tuple[int, ...], rows: int) -> Array:
     """Return the model's output for each row of ``x``."""
     out = np.empty((len(x), *shape), runtime.dtype)
     with runtime.borrow(mode, min(rows, max(len(x), 1))) as executable:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastnn import _core
 from fastnn.errors import ShapeError
+from fastnn.typing import Array
 
 __all__ = ["Parameters", "Variable"]
 
@@ -31,7 +32,7 @@ class Variable:
     def __init__(
         self,
         shape: Sequence[int],
-        initializer: Callable[[tuple[int, ...], np.dtype], NDArray],
+        initializer: Callable[[tuple[int, ...], np.dtype], Array],
         name: str = "variable",
         trainable: bool = True,
         dtype: str = "float32",
@@ -55,11 +56,11 @@ class Variable:
         return self._value.size
 
     @property
-    def value(self) -> NDArray:
+    def value(self) -> Array:
         """The live value: a view that training changes; use ``numpy()`` for a copy."""
         return self._value
 
-    def numpy(self) -> NDArray:
+    def numpy(self) -> Array:
         """Return a copy of the value."""
         return self._value.copy()
 
@@ -79,7 +80,7 @@ class Variable:
             )
         self._value[...] = array
 
-    def move(self, buffer: NDArray, offset: int) -> None:
+    def move(self, buffer: Array, offset: int) -> None:
         """Move the value into ``buffer`` at ``offset`` elements."""
         place = buffer[offset : offset + self.size].reshape(self.shape)
         place[...] = self._value
@@ -115,4 +116,3 @@ class Parameters:
 
 def _padded(size: int) -> int:
     return -(-size // _ALIGN) * _ALIGN
-

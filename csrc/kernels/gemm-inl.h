@@ -749,9 +749,11 @@ static void plan_b(share *s, int64_t m, int64_t n)
 static void multiply(const product *p, const fnn_task *task)
 {
     share s = {.p = p, .b = (real *)(void *)task->scratch, .a = (real *)(void *)task->scratch + B_REALS};
+    if (p->m == 0)
+        return;
     share_product(&s, task);
     int64_t m = s.m1 - s.m0, n = s.n1 - s.n0;
-    if (m <= 0 || n <= 0)
+    if (m == 0 || n == 0)
         return;
     if (p->k == 0) {
         multiply_nothing(&s);

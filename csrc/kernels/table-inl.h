@@ -21,12 +21,14 @@ fnn_kernel fnn_python_call; /* program.c: the same for every ISA */
 
 extern const fnn_table FNN_TABLE;
 const fnn_table FNN_TABLE = {
-    FNN_ISA_NAME,
-    {
+    .isa = FNN_ISA_NAME,
+    .kernel =
+        {
 #define OP(name, signature, attributes, flops, meaning) [FNN_OP_##name] = op_##name,
 #include "../ops.def"
 #undef OP
-    }};
+        },
+};
 
 #undef op_python_call
 #undef op_reshape

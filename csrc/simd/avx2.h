@@ -102,10 +102,7 @@ VERB vec v_max(vec a, vec b) { return (vec)EACH2(r_max, a, b); }
 VERB v_reg r_clamp(v_reg x, v_reg low, v_reg high) { return I(min)(high, I(max)(low, x)); }
 VERB vec v_clamp(vec x, vec low, vec high) { return (vec)EACH3(r_clamp, x, low, high); }
 
-VERB v_reg r_round(v_reg r)
-{
-    return I(round)(r, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
+VERB v_reg r_round(v_reg r) { return I(round)(r, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VERB vec v_round(vec x) { return (vec)EACH1(r_round, x); }
 
 /* 2^n from n + REAL_POW2, n in [-BIAS, BIAS] */

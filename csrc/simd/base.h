@@ -16,7 +16,10 @@ VERB v_reg r_set1(real s) { return s - (v_reg){0}; }
 VERB v_reg r_fma(v_reg a, v_reg b, v_reg c) { return a * b + c; }
 VERB v_reg r_fnma(v_reg a, v_reg b, v_reg c) { return c - a * b; }
 VERB v_reg r_round(v_reg x) { return x + REAL_ROUND - REAL_ROUND; }
-VERB v_reg r_select(v_bits m, v_reg a, v_reg b) { return (v_reg)((m & (v_bits)a) | (~m & (v_bits)b)); }
+VERB v_reg r_select(v_bits m, v_reg a, v_reg b)
+{
+    return (v_reg)((m & (v_bits)a) | (~m & (v_bits)b));
+}
 VERB int r_any(v_bits m)
 {
     uint64_t half[2];

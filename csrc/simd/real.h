@@ -35,7 +35,8 @@ typedef uint32_t real_bits;
  * The fraction of i + REAL_SQRT_HALF are the bits of the mantissa in [sqrt(1/2), sqrt 2). */
 #define REAL_FRACTION_MASK (((real_bits)1 << REAL_FRACTION) - 1)
 #define REAL_TO_EXPONENT (((real_bits)REAL_BIAS << REAL_FRACTION) - REAL_SQRT_HALF)
-#define REAL_2_FRACTION ((real_bits)(REAL_BIAS + REAL_FRACTION) << REAL_FRACTION) /* bits of 2^FRACTION */
+#define REAL_2_FRACTION \
+    ((real_bits)(REAL_BIAS + REAL_FRACTION) << REAL_FRACTION) /* bits of 2^FRACTION */
 #define REAL_EXPONENT_OFFSET ((real)(((real_bits)1 << REAL_FRACTION) + REAL_BIAS))
 
 /* The verbs must vanish in the loops that use them: a call would move every vector through memory. */

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastnn import _core
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.errors import ShapeError
 from fastnn.ops.table import activation_names
+from fastnn.typing import Array
 
 __all__ = ["Compiled"]
 
-#: A rough single-thread machine, only to decide what is worth sharing: operations and bytes a second.
+#: A rough machine with one thread, only to decide what is worth sharing: FLOPs and bytes a second.
 _FLOPS, _BYTES = 50e9, 10e9
 #: Seconds of work from which an operation is shared by the threads; a barrier costs about a
 #: microsecond.
@@ -56,7 +56,7 @@ class Compiled:
         """Switch profiling on; return the seconds spent in each node since the last call."""
         return self._core.profile()
 
-    def lend(self, arrays: dict[str, NDArray]) -> None:
+    def lend(self, arrays: dict[str, Array]) -> None:
         """Take the arrays of the next run, by the names of their tensors."""
         self.memory.lend(arrays)
         for op, operand, name in self._lent:
@@ -77,7 +77,7 @@ class Compiled:
             if tensor is not None and tensor.home in LENT:
                 self._lent.append((index, operand, tensor.name))
 
-    def _address(self, tensor: Tensor | None) -> NDArray | None:
+    def _address(self, tensor: Tensor | None) -> Array | None:
         return None if tensor is None or tensor.home in LENT else self.memory.base(tensor)
 
     def _function(self, node: Node) -> Callable[[int], None] | None:
@@ -111,7 +111,7 @@ def call_user(node: Node, memory: Memory, rows: int) -> None:
         place[...] = result
 
 
-def _frozen(memory: Memory, tensor: Tensor | None, rows: int) -> NDArray:
+def _frozen(memory: Memory, tensor: Tensor | None, rows: int) -> Array:
     """Return an input of user code, which may read it but not change it."""
     assert tensor is not None
     view = memory.view(tensor, rows)

@@ -66,7 +66,7 @@ def _passed_on(node: Node, readers: dict[Tensor, list[Node]]) -> bool:
 
 
 def _reads_gradient(node: Node, dz: Tensor | None) -> bool:
-    """Whether ``node`` is a backward product that reads ``dz`` as its dy, underived, and only so."""
+    """Whether ``node`` is a backward product that reads ``dz`` as its plain dy, and only so."""
     if node.op.name not in _BACKWARD or node.attrs["activation"] != "linear":
         return False
     names = [operand.name for operand in node.op.inputs]

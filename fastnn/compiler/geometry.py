@@ -17,10 +17,10 @@ def pair(who: str, name: str, value: int | tuple[int, ...] | list[int]) -> Pair:
     Raises:
         ValueError: if it is not one positive integer or two.
     """
-    values = (value, value) if isinstance(value, int) else tuple(value)
-    if len(values) != 2 or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in values):
+    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(values) != 2 or not all(type(v) is int and v > 0 for v in values):
         raise ValueError(
-            f"{who}: {name} must be a positive integer or two of them (height, width), got {value!r}"
+            f"{who}: {name} must be a positive integer or (height, width), got {str(value)[:60]}"
         )
     return values[0], values[1]
 

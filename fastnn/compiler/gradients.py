@@ -12,7 +12,7 @@ from fastnn.compiler.graph import Graph, Node, Tensor
 
 __all__ = ["Rule", "differentiate", "gradient_of"]
 
-#: rule(node, wanted, *gradients of the outputs) -> gradients of the inputs, ``None`` where not wanted
+#: rule(node, wanted, *gradients of the outputs) -> gradients of the inputs, or ``None``
 Rule = Callable[..., Sequence[Tensor | None]]
 
 _RULES: dict[str, Rule] = {}
@@ -24,8 +24,8 @@ def gradient_of(name: str) -> Callable[[Rule], Rule]:
     Args:
         name: the operation's name in the table.
 
-    The rule gets the node, a tuple that tells for each input whether its gradient is wanted, and for
-    each output the gradient of the loss with respect to it (``None`` if the loss does not see it).
+    The rule gets the node, a tuple that tells for each input whether its gradient is wanted, and
+    the gradient of the loss with respect to each output (``None`` if the loss does not see it).
     """
 
     def register(rule: Rule) -> Rule:

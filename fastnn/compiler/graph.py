@@ -252,9 +252,10 @@ class _Binding:
             return {axis: (d,) for axis, d in zip(axes, shape, strict=True)}
         before = axes.index(operand.star)
         after = len(axes) - before - 1
-        parts = {axis: (d,) for axis, d in zip(axes[:before], shape, strict=False)}
-        parts |= {axis: (d,) for axis, d in zip(axes[before + 1 :], shape[rank - after :], strict=True)}
-        return {**parts, operand.star: shape[before : rank - after]}
+        plain = zip(
+            axes[:before] + axes[before + 1 :], shape[:before] + shape[rank - after :], strict=True
+        )
+        return {**{axis: (d,) for axis, d in plain}, operand.star: shape[before : rank - after]}
 
     def _who(self) -> str:
         return f"{self.layer}: {self.op.name}" if self.layer else self.op.name

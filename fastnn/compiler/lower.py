@@ -135,7 +135,8 @@ def _settle(graph: Graph, parameter: Tensor, gradient: Tensor) -> None:
 
 
 def _read(graph: Graph, tensor: Tensor) -> bool:
-    return any(tensor is t or (t is not None and t.root is tensor) for n in graph.nodes for t in n.inputs)
+    inputs = (t for node in graph.nodes for t in node.inputs if t is not None)
+    return any(t is tensor or t.root is tensor for t in inputs)
 
 
 def _update(graph: Graph, count: int, optimizer: Optimizer) -> None:

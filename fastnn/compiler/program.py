@@ -8,18 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastnn import _core
 from fastnn.compiler.fusion import fuse
 from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
 from fastnn.compiler.memory import item_bytes, plan
+from fastnn.typing import Array
 
 __all__ = ["Memory", "Program"]
 
-_DTYPES = {"i32": np.dtype(np.int32), "i64": np.dtype(np.int64), "f64": np.dtype(np.float64)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "i32": np.dtype(np.int32),
+    "i64": np.dtype(np.int64),
+    "f64": np.dtype(np.float64),
+}
+    "i32": np.dtype(np.int32),
+    "i64": np.dtype(np.int64),
+    "f64": np.dtype(np.float64),
+}
 
 #: The homes of tensors whose memory a caller lends for one run.
 LENT = ("source", "out")
@@ -58,9 +67,7 @@ class Program:
         if any(operand.alias for operand in node.op.outputs):
             return 0
         real = np.dtype(self.dtype).itemsize
-        return sum(
-            t.size.at(rows) * item_bytes(t, real) for t in node.operands if t is not None
-        )
+        return sum(t.size.at(rows) * item_bytes(t, real) for t in node.operands if t is not None)
 
     def listing(self) -> list[tuple[str, str, str]]:
         """Return (layer, operation, operands with shapes and places) of every node."""
@@ -95,32 +102,32 @@ class Memory:
     The arena is the program's own; arrays of the caller are lent for a run with ``lend``.
     """
 
-    def __init__(self, program: Program, buffers: Mapping[str, NDArray]):
+    def __init__(self, program: Program, buffers: Mapping[str, Array]):
         self.program = program
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
         self._buffers = buffers
-        self._lent: dict[str, NDArray] = {}
+        self._lent: dict[str, Array] = {}
 
-    def dtype(self, tensor: Tensor) -> np.dtype:
+    def dtype(self, tensor: Tensor) -> np.dtype[Any]:
         """Return the NumPy type of a tensor that is not lent."""
-        return _DTYPES.get(tensor.dtype, np.dtype(self.program.dtype))
+        return _DTYPES.get(tensor.dtype) or np.dtype(self.program.dtype)
 
-    def base(self, tensor: Tensor) -> NDArray:
+    def base(self, tensor: Tensor) -> Array:
         """Return the flat array that begins where ``tensor`` begins."""
         root, dtype = tensor.root, self.dtype(tensor)
         if root.home == "arena":
             return self.arena[root.offset * dtype.itemsize :].view(np.uint8)
         return self._buffers[root.home][root.offset :]
 
-    def lend(self, arrays: Mapping[str, NDArray]) -> None:
+    def lend(self, arrays: Mapping[str, Array]) -> None:
         """Take the arrays of one run, by the names of their tensors."""
         self._lent = dict(arrays)
 
-    def lent(self, tensor: Tensor) -> NDArray:
+    def lent(self, tensor: Tensor) -> Array:
         """Return the caller's array for a ``source`` or ``out`` tensor."""
         return self._lent[tensor.name]
 
-    def view(self, tensor: Tensor, rows: int) -> NDArray:
+    def view(self, tensor: Tensor, rows: int) -> Array:
         """Return ``tensor`` in a batch of ``rows`` rows, as an array that shares its memory."""
         shape = tuple(rows if d is None else d for d in tensor.shape)
         dtype, count = self.dtype(tensor), tensor.size.at(rows)

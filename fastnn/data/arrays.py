@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastnn.compiler.graph import Shape, format_shape
 from fastnn.errors import DTypeError, LabelError, ShapeError
+from fastnn.typing import Array
 
 __all__ = ["as_array", "as_labels", "as_samples", "as_values"]
 
@@ -20,7 +21,7 @@ _GATHERED = frozenset(map(np.dtype, ("float32", "float64", "uint8")))
 _LABELS = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
 
 
-def as_array(who: str, name: str, data: ArrayLike) -> NDArray:
+def as_array(who: str, name: str, data: ArrayLike) -> Array:
     """Return ``data`` as an array of numbers.
 
     Args:
@@ -47,7 +48,7 @@ def as_array(who: str, name: str, data: ArrayLike) -> NDArray:
     return array
 
 
-def as_samples(who: str, data: ArrayLike, shape: Shape, model: str, dtype: str) -> NDArray:
+def as_samples(who: str, data: ArrayLike, shape: Shape, model: str, dtype: str) -> Array:
     """Return x, of the shape the model expects.
 
     Raises:
@@ -62,7 +63,7 @@ def as_samples(who: str, data: ArrayLike, shape: Shape, model: str, dtype: str) 
     return _gathered(array, _GATHERED, dtype)
 
 
-def as_values(who: str, data: ArrayLike, shape: Shape, loss: str, dtype: str) -> NDArray:
+def as_values(who: str, data: ArrayLike, shape: Shape, loss: str, dtype: str) -> Array:
     """Return targets of the prediction's shape; (n,) stands for (n, 1), nothing is broadcast.
 
     Raises:
@@ -85,7 +86,7 @@ def as_values(who: str, data: ArrayLike, shape: Shape, loss: str, dtype: str) ->
     return _gathered(array, _GATHERED, dtype)
 
 
-def as_labels(who: str, data: ArrayLike, classes: int) -> NDArray:
+def as_labels(who: str, data: ArrayLike, classes: int) -> Array:
     """Return integer labels, (n,) or (n, 1); their range is checked while a batch is gathered.
 
     Raises:
@@ -107,7 +108,7 @@ def as_labels(who: str, data: ArrayLike, classes: int) -> NDArray:
     return _gathered(array, _LABELS, "float64" if array.dtype.kind == "f" else "int64")
 
 
-def same_length(who: str, x: NDArray, y: NDArray) -> None:
+def same_length(who: str, x: Array, y: Array) -> None:
     """Refuse samples and targets of different number."""
     if len(x) != len(y):
         raise ShapeError(
@@ -115,7 +116,7 @@ def same_length(who: str, x: NDArray, y: NDArray) -> None:
         )
 
 
-def not_empty(who: str, x: NDArray) -> None:
+def not_empty(who: str, x: Array) -> None:
     """Refuse data without a sample."""
     if not len(x):
         raise ShapeError(f"{who}: x has no samples, shape {x.shape}; at least one is needed")
@@ -132,12 +133,12 @@ def refusal(who: str, fault: tuple[int, int, int, float], classes: int | None) -
     what = "is not a whole number" if kind == 2 else "is not a class"
     last = (classes or 1) - 1
     return LabelError(
-        f"{who}: label {value:g} of row {row} in y {what}; expected 0 to {last}, since the model has "
-        f"{last + 1} outputs; number the classes from 0 or widen the last layer"
+        f"{who}: label {value:g} of row {row} in y {what}; expected 0 to {last}, since the model "
+        f"has {last + 1} outputs; number the classes from 0 or widen the last layer"
     )
 
 
-def _gathered(array: NDArray, direct: frozenset[np.dtype], dtype: str) -> NDArray:
+def _gathered(array: Array, direct: frozenset[np.dtype], dtype: str) -> Array:
     """Return the array in C order and in a type that kernels gather from."""
     native = array.dtype.newbyteorder("=")
     kind = native if native in direct else np.dtype(dtype)
@@ -145,11 +146,10 @@ def _gathered(array: NDArray, direct: frozenset[np.dtype], dtype: str) -> NDArra
         return np.ascontiguousarray(array, kind)
 
 
-def _reshape_hint(name: str, array: NDArray, shape: Shape) -> str:
+def _reshape_hint(name: str, array: Array, shape: Shape) -> str:
     sizes = [d for d in shape if d is not None]
     if not array.size or len(sizes) == len(shape) or array.size % math.prod(sizes):
         return ""
     if array.ndim and len(array) * math.prod(sizes) != array.size and array.shape != shape[1:]:
         return ""
     return f"; reshape it: {name}.reshape({', '.join(map(str, (-1, *sizes)))})"
-

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from fastnn import config, initializers
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case, unique_name
+from fastnn.typing import Array
 from fastnn.variables import Variable
 
 __all__ = ["Layer"]
@@ -57,7 +58,7 @@ class Layer:
     ):
         if name is not None and not re.fullmatch(r"[\w.\-]+", name):
             raise ValueError(
-                f"{type(self).__name__}: name may hold letters, digits, '_', '-' and '.', got {name!r}"
+                f"{type(self).__name__}: name may hold letters, digits and '_-.', got {name[:40]!r}"
             )
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
@@ -76,7 +77,7 @@ class Layer:
         """Return the layer's output, composed of operations on ``x`` and the weights."""
         return self._call_python(x)
 
-    def forward(self, x: NDArray, *weights: NDArray) -> ArrayLike:
+    def forward(self, x: Array, *weights: Array) -> ArrayLike:
         """Return the layer's output as an array, for layers written in NumPy."""
         raise NotImplementedError(
             f"{type(self).__name__}: write call(x), which composes fastnn.ops, or forward and "
@@ -118,7 +119,10 @@ class Layer:
             The variable, which operations take as an operand.
         """
         if any(n is None or n < 0 for n in shape):
-            raise ShapeError(f"{self.name}: a weight cannot have the shape {format_shape(tuple(shape))}")
+            raise ShapeError(
+                f"{self.name}: a weight cannot have the shape {format_shape(tuple(shape))}; all sizes "
+                "have to be known"
+            )
         sizes = [int(n) for n in shape if n is not None]
         made = initializers.get(initializer)
         dtype = self.dtype or config.floatx()
@@ -158,7 +162,7 @@ class Layer:
         """Return the number of weights, as numbers."""
         return sum(variable.size for variable in self._variables)
 
-    def get_weights(self) -> list[NDArray]:
+    def get_weights(self) -> list[Array]:
         """Return copies of the weights."""
         return [variable.numpy() for variable in self._variables]
 
@@ -200,10 +204,10 @@ class Layer:
     def _call_python(self, x: Tensor) -> Tensor:
         """Add ``forward``, with ``backward`` as its gradient, as a call of user code."""
 
-        def forward(*arrays: NDArray) -> list[NDArray]:
+        def forward(*arrays: Array) -> list[Array]:
             return [np.asarray(self.forward(*arrays))]
 
-        def backward(*arrays: NDArray) -> list[NDArray]:
+        def backward(*arrays: Array) -> list[Array]:
             result = self.backward(*arrays)  # type: ignore[attr-defined]
             return [np.asarray(g) for g in (result if isinstance(result, tuple) else (result,))]
 

@@ -21,8 +21,8 @@ class Conv2D(Layer):
         filters: channels of the output, at least 1.
         kernel_size: height and width of the window, one number or two.
         strides: step of the window, one number or (height, width).
-        padding: ``"valid"``, no padding, or ``"same"``, zeros around the image such that a stride of
-            1 keeps its size.
+        padding: ``"valid"``, no padding, or ``"same"``, zeros around the image such that a stride
+            of 1 keeps its size.
         activation: name or function; ``None`` is linear.
         use_bias: whether there is a bias.
         kernel_initializer: first value of the kernel.

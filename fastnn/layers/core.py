@@ -41,9 +41,7 @@ class InputLayer(Layer):
         return {"shape": list(self.shape), "name": self.name, "dtype": self.dtype}
 
 
-def Input(  # noqa: N802  (Keras's name)
-    shape: Sequence[int], *, dtype: str | None = None, name: str | None = None
-) -> InputLayer:
+def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = None) -> InputLayer:
     """Return the first layer of a model, which states the shape of a sample.
 
     Args:

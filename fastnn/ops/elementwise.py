@@ -98,9 +98,9 @@ def dropout(x: Tensor, rate: float) -> Tensor:
         rate: in [0, 1).
 
     Returns:
-        ``x * mask / (1 - rate)``.  The mask is a function of the seed, the epoch, the sample and the
-        unit (Philox 4x32-10: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011),
-        so it depends neither on threads nor on the batch a sample is in.
+        ``x * mask / (1 - rate)``.  The mask is a function of the seed, the epoch, the sample and
+        the unit (Philox 4x32-10: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+        2011), so it depends neither on threads nor on the batch a sample is in.
     """
     streams = {node.attrs["stream"] for node in x.graph.nodes if node.op.name == "dropout"}
     stream = next(s for s in itertools.count() if s not in streams)

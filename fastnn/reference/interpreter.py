@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastnn import _core
 from fastnn.compiler.bind import call_user
@@ -17,6 +16,7 @@ from fastnn.compiler.graph import Node, Tensor
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.reference.gathering import Refusal
 from fastnn.reference.twins import TWINS
+from fastnn.typing import Array
 
 __all__ = ["Interpreter", "evaluate"]
 
@@ -25,8 +25,8 @@ _FAULTS = {"label_range": 1, "label_fraction": 2, "overflow": 3}
 
 
 def evaluate(
-    node: Node, run: Any, inputs: Sequence[NDArray | None], rows: int, dtype: np.dtype
-) -> list[NDArray]:
+    node: Node, run: Any, inputs: Sequence[Array | None], rows: int, dtype: np.dtype
+) -> list[Array]:
     """Return the outputs of ``node``, computed by its twin.
 
     Args:
@@ -60,7 +60,7 @@ class Interpreter:
     def __init__(self, program: Program, memory: Memory):
         self.program, self.memory = program, memory
 
-    def lend(self, arrays: Mapping[str, NDArray]) -> None:
+    def lend(self, arrays: Mapping[str, Array]) -> None:
         """Take the arrays of the next run, by the names of their tensors."""
         self.memory.lend(arrays)
 
@@ -101,12 +101,12 @@ class Interpreter:
                 if tensor is not None:
                     self._target(tensor, run)[...] = value
 
-    def _array(self, tensor: Tensor, rows: int) -> NDArray:
+    def _array(self, tensor: Tensor, rows: int) -> Array:
         if tensor.home in LENT:
             return self.memory.lent(tensor)
         return self.memory.view(tensor, rows)
 
-    def _target(self, tensor: Tensor, run: _core.Run) -> NDArray:
+    def _target(self, tensor: Tensor, run: _core.Run) -> Array:
         if tensor.home in LENT:
             return self.memory.lent(tensor)[run.first : run.first + run.rows]
         return self.memory.view(tensor, run.rows)

@@ -14,7 +14,9 @@
 
 #define QUOTE(text) #text
 #define QUOTE_OF(text) QUOTE(text)
+/* clang-format off */
 #define HEADER(isa) QUOTE_OF(../../csrc/simd/isa.h)
+/* clang-format on */
 #include HEADER(ISA)
 #include "../../csrc/simd/math.h"
 
@@ -62,6 +64,7 @@ static uint64_t random_bits(uint64_t *state) /* splitmix64 */
 
 /* ---- verbs ---- */
 
+/* 4194303.5 is the last tie below 2^22 */
 static const real awkward[] = {0,
                                (real)-0.0,
                                1,
@@ -75,7 +78,7 @@ static const real awkward[] = {0,
                                3,
                                (real)3.499999,
                                (real)-1e5,
-                               (real)4194303.5, /* the last tie below 2^22 */
+                               (real)4194303.5,
                                (real)1e-30,
                                REAL_SMALLEST,
                                -REAL_SMALLEST,
@@ -91,18 +94,18 @@ static int same(real a, real b) { return bits_of(a) == bits_of(b) || (a != a && 
 static void expect(const char *verb, int64_t place, real got, real want)
 {
     if (!same(got, want) && failures++ < 20) {
-        printf("%s: lane or case %lld: got %.17g, want %.17g\n", verb, (long long)place, (double)got,
-               (double)want);
+        printf("%s: lane or case %lld: got %.17g, want %.17g\n", verb, (long long)place,
+               (double)got, (double)want);
     }
 }
 
-#define EXPECT_LANES(verb, call, scalar)       \
-    do {                                       \
-        real got_[LANES];                      \
-        v_store(got_, call);                   \
-        for (int l = 0; l < LANES; l++) {      \
+#define EXPECT_LANES(verb, call, scalar)        \
+    do {                                        \
+        real got_[LANES];                       \
+        v_store(got_, call);                    \
+        for (int l = 0; l < LANES; l++) {       \
             expect(verb, l, got_[l], (scalar)); \
-        }                                      \
+        }                                       \
     } while (0)
 
 #define TRUTH(m) v_select(m, v_set1(1), v_zero())
@@ -143,7 +146,10 @@ static void test_arithmetic(const real *a, const real *b, const real *c)
     EXPECT_LANES("v_fma", v_fma(va, vb, vc), multiply_add(a[l], b[l], c[l]));
     EXPECT_LANES("v_fnma", v_fnma(va, vb, vc), multiply_add(-a[l], b[l], c[l]));
     EXPECT_LANES("v_max", v_max(va, vb), larger(a[l], b[l]));
-    EXPECT_LANES("v_clamp", v_clamp(va, v_set1(-2), v_set1(3)), a[l] < -2 ? -2 : a[l] > 3 ? 3 : a[l]);
+    EXPECT_LANES("v_clamp", v_clamp(va, v_set1(-2), v_set1(3)),
+                 a[l] < -2  ? -2
+                 : a[l] > 3 ? 3
+                            : a[l]);
     expect("v_sum", 0, v_sum(va), fold(a, plus));
     expect("v_hmax", 0, v_hmax(va), fold(a, larger));
 }
@@ -176,6 +182,22 @@ static void test_awkward_values(void)
     }
 }
 
+/* Sums that round differently over another tree; a NaN in each lane in turn. */
+static void test_trees(void)
+{
+    uint64_t state = 2;
+    for (int i = 0; i < 1000; i++) {
+        real x[LANES];
+        for (int l = 0; l < LANES; l++) {
+            x[l] = (real)(int64_t)random_bits(&state);
+        }
+        expect("v_sum", i, v_sum(v_load(x)), fold(x, plus));
+        expect("v_hmax", i, v_hmax(v_load(x)), fold(x, larger));
+        x[i % LANES] = (real)NAN;
+        expect("v_hmax of NaN", i, v_hmax(v_load(x)), (real)NAN);
+    }
+}
+
 /* `fence` is the first address that must not be touched */
 static void test_tail(real *fence, int64_t n)
 {
@@ -203,7 +225,8 @@ static void test_tail(real *fence, int64_t n)
 static void test_tails(void)
 {
     const size_t page = 65536; /* a multiple of any page size in use */
-    unsigned char *m = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    unsigned char *m =
+        mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (m == MAP_FAILED || mprotect(m + page, page, PROT_NONE) != 0) {
         failures++;
         return;
@@ -260,11 +283,11 @@ static void test_rounding_and_scaling(void)
 static wide sigmoid_reference(wide x) { return 1 / (1 + W(exp)(-x)); }
 
 /* name, reference; the stretch where it is neither constant nor out of range */
-#define FUNCTIONS(F)                      \
-    F(exp, W(exp), -110, 100)             \
-    F(expm1, W(expm1), -40, 100)          \
-    F(log, W(log), 0, 4)                  \
-    F(log1p, W(log1p), -1.001, 4)         \
+#define FUNCTIONS(F)                        \
+    F(exp, W(exp), -110, 100)               \
+    F(expm1, W(expm1), -40, 100)            \
+    F(log, W(log), 0, 4)                    \
+    F(log1p, W(log1p), -1.001, 4)           \
     F(sigmoid, sigmoid_reference, -110, 40) \
     F(tanh, W(tanh), -22, 22)
 
@@ -308,7 +331,8 @@ static double ulps(real got, wide want)
     return (double)W(ldexp)(W(fabs)(value - W(copysign)(size, want)), DIGITS - exponent);
 }
 
-static uint64_t mix(uint64_t hash, real x) /* FNV-1a over words; the sign and payload of NaN are free */
+static uint64_t mix(uint64_t hash,
+                    real x) /* FNV-1a over words; the sign and payload of NaN are free */
 {
     return (hash ^ (x != x ? 1 : bits_of(x))) * 0x100000001b3;
 }
@@ -318,7 +342,8 @@ static void judge(function *f, const real *x)
     real y[BATCH];
     f->apply(x, y);
     for (int i = 0; i < BATCH; i++) {
-        wide argument = SCALAR(fabs)(x[i]) < REAL_SMALLEST ? W(copysign)(0, (wide)x[i]) : (wide)x[i];
+        wide argument =
+            SCALAR(fabs)(x[i]) < REAL_SMALLEST ? W(copysign)(0, (wide)x[i]) : (wide)x[i];
         double error = ulps(y[i], f->reference(argument));
         if (error > f->worst) {
             f->worst = error;
@@ -440,6 +465,7 @@ static int test(int count, char **options)
 {
     int all = has_option(count, options, "--all") && !FNN_F64;
     test_awkward_values();
+    test_trees();
     test_tails();
     test_rounding_and_scaling();
     flush_subnormals();
