@@ -55,8 +55,8 @@ class GradientCheck:
         place = f"{self.weight}[{', '.join(map(str, self.index))}]"
         return (
             f"gradcheck {'passed' if self.ok else 'FAILED'}: {self.checked} gradients, "
-            f"worst {place}: {self.computed:.9g} by backpropagation, {self.difference:.9g} by differences, "
-            f"relative error {self.error:.2g}"
+            f"worst {place}: {self.computed:.9g} by backpropagation, "
+            f"{self.difference:.9g} by differences, relative error {self.error:.2g}"
         )
 
 

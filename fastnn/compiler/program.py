@@ -25,10 +25,6 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "i64": np.dtype(np.int64),
     "f64": np.dtype(np.float64),
 }
-    "i32": np.dtype(np.int32),
-    "i64": np.dtype(np.int64),
-    "f64": np.dtype(np.float64),
-}
 
 #: The homes of tensors whose memory a caller lends for one run.
 LENT = ("source", "out")

@@ -120,8 +120,8 @@ class Layer:
         """
         if any(n is None or n < 0 for n in shape):
             raise ShapeError(
-                f"{self.name}: a weight cannot have the shape {format_shape(tuple(shape))}; all sizes "
-                "have to be known"
+                f"{self.name}: a weight cannot have the shape {format_shape(tuple(shape))}; "
+                "all sizes have to be known"
             )
         sizes = [int(n) for n in shape if n is not None]
         made = initializers.get(initializer)
