@@ -7,6 +7,8 @@ from libc.string cimport memset
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 cimport numpy as cnp
 
+from functools import cache
+
 import numpy as np
 
 cnp.import_array()
@@ -144,6 +146,7 @@ def activation_names():
     return tuple(fnn_activation_rows[i].decode() for i in range(FNN_ACTIVATION_ROWS))
 
 
+@cache
 def isa_names():
     """Return the instruction sets that this CPU can run kernels for, best first."""
     return tuple(

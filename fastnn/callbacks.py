@@ -152,8 +152,6 @@ class CallbackList:
 
 def make_progress(verbose: int | str) -> list[Callback]:
     """Return the progress display that ``fit``'s ``verbose`` asks for."""
-    if verbose not in (0, 1, 2, "auto", True, False):
-        raise ValueError(f'fit: verbose must be 0, 1, 2 or "auto", got {verbose!r}')
     if not verbose:
         return []
     return [Progress(bar=verbose != 2 and sys.stdout.isatty())]

@@ -8,30 +8,26 @@ import numpy as np
 
 from fastnn import _core
 from fastnn.compiler.graph import Node
-from fastnn.compiler.program import Memory, Program
+from fastnn.compiler.program import Memory
+from fastnn.runtime import Executable
 from fastnn.typing import Array
 
 __all__ = ["first_nonfinite"]
 
 
-def first_nonfinite(
-    program: Program,
-    buffers: Mapping[str, Array],
-    sources: Mapping[str, Array],
-    run: _core.Run,
-) -> str:
+def first_nonfinite(executable: Executable, sources: Mapping[str, Array], run: _core.Run) -> str:
     """Say which layer first computes a NaN or an infinity in the batch that ``run`` stands at.
 
     The batch is computed again by the NumPy interpreter, on copies of the model's buffers.
 
     Args:
-        program: the program.
-        buffers: the model's buffers.
+        executable: the program that runs.
         sources: the caller's arrays.
         run: the run; its batch is looked at.
     """
     from fastnn.reference.interpreter import Interpreter
 
+    program, buffers = executable.program, executable.memory.buffers
     memory = Memory(program, {home: buffer.copy() for home, buffer in buffers.items()})
     interpreter = Interpreter(program, memory)
     interpreter.lend(sources)

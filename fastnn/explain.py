@@ -85,8 +85,8 @@ def _rates(seconds: float, flops: int, moved: int) -> list[str]:
 
 def _profile(model: Model, program: Program, rows: int) -> list[float]:
     """Return the median seconds of each operation, on copies of the model's buffers."""
-    buffers = {home: buffer.copy() for home, buffer in model.runtime.buffers.items()}
-    compiled = Compiled(program, Memory(program, buffers), config.isa(), config.get_num_threads())
+    memory = Memory(program, model.runtime.copies(model.dtype))
+    compiled = Compiled(program, memory, config.isa(), config.get_num_threads())
     compiled.lend({name: _made_up(t, rows, program) for name, t in program.lent.items()})
     taken = []
     compiled.profile()

@@ -110,7 +110,7 @@ class _Step:
         runtime, count = model.runtime, len(data)
         assert runtime.loss is not None
         self.variables = [v for v in runtime.parameters.variables if v.trainable]
-        self.buffers = {home: b.astype(_wide(b)) for home, b in runtime.buffers.items()}
+        self.buffers = runtime.copies("float64")
         args = (runtime.call, runtime.input_shape, runtime.loss, ())
         graphs = (lower.training(*args, runtime.parameters, None), lower.evaluation(*args, True)[0])
         self._gradients, self._loss = (self._bind(graph, count) for graph in graphs)
@@ -146,10 +146,6 @@ class _Step:
         below = self.loss()
         weights[place] = kept
         return (above - below) / (2 * epsilon)
-
-
-def _wide(buffer: Array) -> np.dtype:
-    return np.dtype(np.float64) if buffer.dtype.kind == "f" else buffer.dtype
 
 
 def _compare(

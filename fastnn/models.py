@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from fastnn.compiler.graph import Shape, Tensor
 from fastnn.data import arrays
 from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
 from fastnn.layers.base import Layer, assign_all
-from fastnn.layers.core import InputLayer, positive
+from fastnn.layers.core import InputLayer, is_size, positive
 from fastnn.runtime import Guard, Runtime
 from fastnn.typing import Array
 from fastnn.variables import Parameters, Variable
@@ -91,15 +92,26 @@ class Model:
         Raises:
             ShapeError: if a layer cannot take what the one before it gives.
         """
-        shape = tuple(input_shape)
-        if len(shape) < 2 or shape[0] is not None or None in shape[1:]:
+        shape = tuple(input_shape) if isinstance(input_shape, Sequence) else (input_shape,)
+        if len(shape) < 2 or shape[0] is not None or not all(map(is_size, shape[1:])):
             raise ShapeError(
                 f"{self.name}: build expects (None, ...), the shape of a batch of samples with at "
-                f"least one axis, got {shape}"
+                f"least one axis, got {str(shape)[:60]}"
             )
-        self._output_shape = lower.shapes(self.call, shape)
+        shape = (None, *map(int, shape[1:]))
+        fresh = [layer for layer in self.layers if not layer.built]
+        try:
+            self._output_shape = lower.shapes(self.call, shape)
+        except BaseException:
+            for layer in fresh:
+                layer.unbuild()
+            raise
         self._input_shape = shape
         self._pack()
+        if self._recipe is not None:
+            recipe, self._recipe = self._recipe, None  # not compiled, if it does not fit
+            self._start(**recipe)
+            self._recipe = recipe
 
     def _pack(self) -> None:
         """Gather the weights in one buffer, and start a runtime on it."""
@@ -109,8 +121,6 @@ class Model:
     def _build_for(self, who: str, x: ArrayLike) -> None:
         if not self.built:
             self.build((None, *arrays.as_array(who, "x", x).shape[1:]))
-            if self._recipe is not None:
-                self._start(**self._recipe)
 
     @property
     def runtime(self) -> Runtime:
@@ -216,12 +226,13 @@ class Model:
 
     def _start(self, **recipe: Any) -> None:
         """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
+        lower.evaluation(self.call, self.input_shape, recipe["loss"], recipe["metrics"])
         assert self._parameters is not None
         if self._parameters.stale:
             self._pack()
-        runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype, **recipe)
-        runtime.graph("evaluate")
-        self._runtime = runtime
+        self._runtime = Runtime(
+            self.call, self.input_shape, self._parameters, self.dtype, **recipe
+        )
 
     @property
     def optimizer(self) -> optimizers.Optimizer | None:
@@ -291,7 +302,7 @@ class Model:
             KeyboardInterrupt: within 100 ms of Ctrl-C; the weights are those of the last whole
                 batch.
         """
-        _check_verbose(verbose)
+        _check_verbose("fit", verbose)
         batch = 32 if batch_size is None else positive("fit", "batch_size", batch_size)
         runtime = self._compiled("fit", x)
         data = training.check_data("fit", self, runtime, x, y)
@@ -304,7 +315,7 @@ class Model:
             epochs=_count("epochs", epochs),
             initial=_count("initial_epoch", initial_epoch),
             shuffle=bool(shuffle),
-            callbacks=[callbacks] if isinstance(callbacks, Callback) else list(callbacks or ()),
+            callbacks=_callbacks(callbacks),
             verbose=verbose,
             validation_batch=validation_batch_size
             and positive("fit", "validation_batch_size", validation_batch_size),
@@ -325,8 +336,8 @@ class Model:
             if not isinstance(given, tuple | list) or len(given) != 2:
                 raise ValueError(f"fit: validation_data must be (x, y), got {type(given).__name__}")
             return data, training.check_data("fit: validation_data", self, runtime, *given)
-        if not 0 <= split < 1:
-            raise ValueError(f"fit: validation_split must be in [0, 1), got {split}")
+        if not isinstance(split, numbers.Real) or not 0 <= split < 1:
+            raise ValueError(f"fit: validation_split must be in [0, 1), got {str(split)[:40]!r}")
         if not split:
             return data, None
         cut = int(len(data) * (1 - split))
@@ -358,7 +369,7 @@ class Model:
         Returns:
             The loss, or a list of loss and metrics, or a dict.
         """
-        _check_verbose(verbose)
+        _check_verbose("evaluate", verbose)
         rows = 32 if batch_size is None else positive("evaluate", "batch_size", batch_size)
         runtime = self._compiled("evaluate", x)
         data = training.check_data("evaluate", self, runtime, x, y)
@@ -534,7 +545,7 @@ class Sequential(Model):
         elif more:
             raise TypeError("Sequential: give the layers as one list, or one by one, not both")
         else:
-            given = list(layers)
+            given = list(layers) if isinstance(layers, Iterable) else [layers]
         first = given[0] if given else None
         if dtype is None and isinstance(first, InputLayer):
             dtype = first.dtype
@@ -557,11 +568,13 @@ class Sequential(Model):
             ShapeError: if the layer cannot take what the last one gives; it is not added then.
         """
         with self._guard.training("add"):
+            recipe = self._recipe
             self._append(layer)
             try:
                 self._rebuild()
-            except Exception:
+            except BaseException:
                 self._layers.remove(layer)
+                self._recipe = recipe
                 raise
 
     def pop(self) -> Layer:
@@ -658,8 +671,8 @@ def load_model(
 
 def _metrics(given: Sequence[Any] | None) -> list[metrics.Metric]:
     """Return the metrics, which need names of their own."""
-    if isinstance(given, str):
-        raise TypeError(f"compile: metrics must be a list, got a string; write [{given!r}]")
+    if isinstance(given, str) or not isinstance(given, Iterable | None):
+        raise TypeError(f"compile: metrics must be a list; write [{given!r}]"[:400])
     chosen = [metrics.get(each) for each in given or ()]
     names = [metric.name for metric in chosen]
     for name in names:
@@ -668,6 +681,18 @@ def _metrics(given: Sequence[Any] | None) -> list[metrics.Metric]:
                 f"compile: the name {name!r} is taken twice; give a metric a name of its own"
             )
     return chosen
+
+
+def _callbacks(given: Any) -> list[Callback]:
+    """Return the callbacks, given one by itself or several."""
+    every = list(given) if isinstance(given, Iterable) else [] if given is None else [given]
+    for each in every:
+        if not isinstance(each, Callback):
+            hint = "; write it with ()" if isinstance(each, type) else ""
+            raise TypeError(
+                f"fit: a callback has to be a fastnn.callbacks.Callback, got {_describe(each)}{hint}"
+            )
+    return every
 
 
 def _as_keras(means: Mapping[str, float]) -> float | list[float]:
@@ -683,9 +708,9 @@ def _count(name: str, value: Any) -> int:
     return int(value)
 
 
-def _check_verbose(verbose: Any) -> None:
-    if isinstance(verbose, str) and verbose != "auto":
-        raise ValueError(f'verbose must be 0, 1, 2 or "auto", got {verbose[:40]!r}')
+def _check_verbose(who: str, verbose: Any) -> None:
+    if verbose not in (0, 1, 2, "auto"):
+        raise ValueError(f'{who}: verbose must be 0, 1, 2 or "auto", got {str(verbose)[:40]!r}')
 
 
 def _describe(thing: Any) -> str:

@@ -37,11 +37,11 @@ def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:
     """
     if not isinstance(name, str):
         raise TypeError(f"{kind}: expected a name or an object, got {type(name).__name__}")
-    found = {key.lower(): key for key in known}.get(name.lower())
-    if found is not None:
-        return known[found]
-    close = difflib.get_close_matches(name.lower(), [key.lower() for key in known], 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    spelt = {key.lower(): key for key in known}
+    if name.lower() in spelt:
+        return known[spelt[name.lower()]]
+    close = difflib.get_close_matches(name.lower(), spelt, 1)
+    hint = f"; did you mean {spelt[close[0]]!r}?" if close else "."
     raise ValueError(
         f"{kind}: unknown {name[:40]!r}{hint} Known: {', '.join(sorted(set(known)))}"[:400]
     )

@@ -7,7 +7,7 @@ an arena of its own; weights, gradients, slots and totals are shared by all.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -126,10 +126,26 @@ class Runtime:
             "params": self.parameters.buffer,
             "grads": _core.aligned_zeros(count, self.dtype),
             "slots": _core.aligned_zeros(count * slots, self.dtype),
-            "totals": np.zeros(2 * (1 + len(self.metrics))),
             "hyper": np.zeros(1),
             "step": np.zeros(1, np.int64),
         }
+
+    def totals(self) -> Array:
+        """Return cleared totals: sum and count of the loss and of each metric.
+
+        Every program has totals of its own, so that one model can be evaluated by two threads, or
+        by a callback in the middle of an epoch.
+        """
+        return np.zeros(2 * (1 + len(self.metrics)))
+
+    def copies(self, dtype: str) -> dict[str, Array]:
+        """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
+        reals = ("params", "grads", "slots")
+        copies = {
+            home: buffer.astype(dtype if home in reals else buffer.dtype)
+            for home, buffer in self.buffers.items()
+        }
+        return {**copies, "totals": self.totals()}
 
     def graph(self, mode: str) -> Graph:
         """Return the graph of ``"train"``, ``"gradients"``, ``"evaluate"``, ``"predict"`` or
@@ -147,10 +163,10 @@ class Runtime:
             self.call, self.input_shape, self.loss, self.metrics, self.parameters, optimizer
         )
 
-    def make(self, mode: str, rows: int, buffers: Mapping[str, Array] | None = None) -> Executable:
+    def make(self, mode: str, rows: int) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
         program = Program.of(self.graph(mode), rows, self.dtype)
-        memory = Memory(program, self.buffers if buffers is None else buffers)
+        memory = Memory(program, {**self.buffers, "totals": self.totals()})
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
 
@@ -165,15 +181,15 @@ class Runtime:
         try:
             executable = idle.pop()
         except IndexError:
-            executable = self.make(mode, rows)
-        if executable.program.rows < rows:
+            executable = None
+        if executable is None or executable.program.rows < rows:
             executable = self.make(mode, rows)
         yield executable
         idle.append(executable)
 
-    def logs(self) -> dict[str, float]:
-        """Return the means of loss and metrics since the totals were last cleared."""
-        sums, counts = self.buffers["totals"].reshape(-1, 2).T
+    def logs(self, executable: Executable) -> dict[str, float]:
+        """Return the means of loss and metrics since a program's totals were last cleared."""
+        sums, counts = executable.memory.buffers["totals"].reshape(-1, 2).T
         means = sums / np.maximum(counts, 1)
         names = ("loss", *(metric.name for metric in self.metrics))
         return dict(zip(names, means.tolist(), strict=True))

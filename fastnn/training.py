@@ -102,29 +102,24 @@ def predict(runtime: Runtime, mode: str, x: Array, shape: tuple[int, ...], rows:
 
 def evaluate(runtime: Runtime, data: Data, rows: int, who: str = "evaluate") -> dict[str, float]:
     """Return the means of loss and metrics over the data."""
-    runtime.buffers["totals"].fill(0)
     with runtime.borrow("evaluate", min(rows, len(data))) as executable:
+        executable.memory.buffers["totals"].fill(0)
         executable.lend(data.lent)
         run = _core.Run(len(data), rows, slice_seconds=SLICE_SECONDS, watch=False)
         drive(who, executable, run)
-    return runtime.logs()
+        return runtime.logs(executable)
 
 
 def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     """Make one update from all of the data; return the means before it."""
-    _begin_epoch(runtime)
     step = int(runtime.buffers["step"][0])
     with runtime.borrow("train", len(data)) as executable:
+        executable.memory.buffers["totals"].fill(0)
+        _set_rate(runtime)
         executable.lend(data.lent)
         run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
         drive("train_on_batch", executable, run)
-    return runtime.logs()
-
-
-def _begin_epoch(runtime: Runtime) -> None:
-    assert runtime.optimizer is not None
-    runtime.buffers["totals"].fill(0)
-    runtime.buffers["hyper"][0] = runtime.optimizer.learning_rate
+        return runtime.logs(executable)
 
 
 class Fit:
@@ -190,25 +185,26 @@ class Fit:
 
     def _run_epoch(self, executable: Executable, epoch: int) -> None:
         self._callbacks.call("on_epoch_begin", epoch, {})
+        executable.memory.buffers["totals"].fill(0)
         run = self._start(epoch)
         if self._callbacks.wants_batches:
             self._run_batches(executable, run)
         else:
             self._drive(executable, run)
         self._model.epochs_trained = run.epoch + 1
-        logs = self._runtime.logs()
+        logs = self._runtime.logs(executable)
         if self._validation is not None and (epoch + 1) % self._validation_freq == 0:
             means = evaluate(self._runtime, self._validation, self._validation_batch, "fit")
             logs |= {f"val_{name}": value for name, value in means.items()}
         self._callbacks.call("on_epoch_end", epoch, logs)
 
     def _start(self, epoch: int) -> _core.Run:
-        """Clear the totals and return the run of an epoch.
+        """Return the run of an epoch.
 
         Order and dropout are keyed by the epochs the model has trained, so that fit(epochs=2) and
         twice fit(epochs=1) do the same.
         """
-        _begin_epoch(self._runtime)
+        _set_rate(self._runtime)
         key = max(epoch, self._model.epochs_trained)
         seed, count = self._model.seed, len(self._data)
         order = _core.permutation(seed, key, count) if self._shuffle else None
@@ -223,7 +219,8 @@ class Fit:
             _set_rate(self._runtime)
             run.total = min(run.first + self._batch, len(self._data))
             self._drive(executable, run)
-            self._callbacks.call("on_train_batch_end", batch, self._runtime.logs())
+            logs = self._runtime.logs(executable)
+            self._callbacks.call("on_train_batch_end", batch, logs)
             if run.first >= len(self._data) or self._model.stop_training:
                 break
 
@@ -244,7 +241,7 @@ class Fit:
         if self._warned:
             return
         self._warned = True
-        where = first_nonfinite(executable.program, self._runtime.buffers, self._data.lent, run)
+        where = first_nonfinite(executable, self._data.lent, run)
         warnings.warn(
             f"fit: the loss of epoch {run.epoch + 1}, batch {run.first // self._batch + 1} is not "
             f"finite; {where}. Scale the inputs or lower the learning rate",

@@ -87,6 +87,8 @@ class Compiled:
 
 
 def _number(value: object) -> float:
+    if callable(value):
+        return 0.0  # user code is kept beside the core's list, by the index of its node
     if isinstance(value, str):
         return float(activation_names().index(value))
     return float(value)  # type: ignore[arg-type]

@@ -101,7 +101,7 @@ class Memory:
     def __init__(self, program: Program, buffers: Mapping[str, Array]):
         self.program = program
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
-        self._buffers = buffers
+        self.buffers = buffers
         self._lent: dict[str, Array] = {}
 
     def dtype(self, tensor: Tensor) -> np.dtype[Any]:
@@ -113,7 +113,7 @@ class Memory:
         root, dtype = tensor.root, self.dtype(tensor)
         if root.home == "arena":
             return self.arena[root.offset * dtype.itemsize :].view(np.uint8)
-        return self._buffers[root.home][root.offset :]
+        return self.buffers[root.home][root.offset :]
 
     def lend(self, arrays: Mapping[str, Array]) -> None:
         """Take the arrays of one run, by the names of their tensors."""

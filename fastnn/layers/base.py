@@ -190,6 +190,10 @@ class Layer:
         options = {"training": training} if self._wants_training() else {}
         with x.graph.scope(self.name):
             y = self.call(x, **options)
+        if not isinstance(y, Tensor):
+            raise TypeError(
+                f"{self.name}: call(x) must return a tensor of the graph, got {type(y).__name__}"
+            )
         self.input_shape, self.output_shape = x.shape, y.shape
         return y
 
@@ -197,6 +201,11 @@ class Layer:
         if not self.built:
             self.build(shape)
             self.built = True
+
+    def unbuild(self) -> None:
+        """Forget the weights: the model they were made for could not be built."""
+        self.built, self._variables = False, []
+        self.input_shape = self.output_shape = None
 
     def _wants_training(self) -> bool:
         return "training" in inspect.signature(self.call).parameters
@@ -209,7 +218,9 @@ class Layer:
 
         def backward(*arrays: Array) -> list[Array]:
             result = self.backward(*arrays)  # type: ignore[attr-defined]
-            return [np.asarray(g) for g in (result if isinstance(result, tuple) else (result,))]
+            return [
+                np.asarray(g) for g in (result if isinstance(result, tuple | list) else (result,))
+            ]
 
         functions = {"function": forward}
         if hasattr(self, "backward"):

@@ -25,12 +25,13 @@ class InputLayer(Layer):
 
     def __init__(self, shape: Sequence[int], name: str | None = None, dtype: str | None = None):
         super().__init__(name=name, dtype=dtype)
-        sizes = (shape,) if isinstance(shape, int) else tuple(shape)
-        if any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in sizes):
+        sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+        if not all(map(is_size, sizes)):
             raise ShapeError(
-                f"Input: shape must hold positive integers, without the batch, got {sizes!r}"
+                "Input: shape must hold positive integers, without the batch, "
+                f"got {str(sizes)[:60]}"
             )
-        self.shape = sizes
+        self.shape = tuple(map(int, sizes))
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x``."""
