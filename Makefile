@@ -41,7 +41,7 @@ isa: $(VENV)/extra-test
 # The C tests and the parity tests under address, undefined-behaviour and thread sanitizers; the
 # sanitized module is built in a copy, so that the installed one stays.
 asan: $(VENV)/extra-dev
-	CC=gcc CFLAGS="$(SANITIZE)" tests/c/run
+	ASAN_OPTIONS=detect_leaks=0 CC=gcc CFLAGS="$(SANITIZE)" tests/c/run
 	CC=gcc CFLAGS="-O1 -g -fsanitize=thread" tests/c/run tests/c/test_threads.c
 	rm -rf build/asan
 	mkdir -p build/asan
@@ -79,5 +79,5 @@ clean:
 # install does not follow by itself has changed: compiled sources and metadata.
 $(VENV)/extra-%: setup.py pyproject.toml fastnn/_core.pyx $(shell find csrc -name '*.[ch]' -o -name '*.def')
 	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps $(VENV)
-	$(BIN)/python -m pip install --quiet -e ".[$*]"
+	$(BIN)/python -m pip install -qq -e ".[$*]"
 	touch $@

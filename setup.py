@@ -13,6 +13,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -72,7 +73,7 @@ class Build(build_ext):
                     objects, f"{folder}/probe.so", extra_postargs=ext.extra_link_args
                 )
             except (CompileError, LinkError) as error:
-                command = " ".join(self.compiler.compiler_so[:1])
+                command = self.compiler.compiler_so[0]
                 message = NO_COMPILER.format(command=command, error=error, packages=PACKAGES)
                 raise SystemExit(message) from None
 
@@ -90,29 +91,36 @@ class Build(build_ext):
 
     def compile_one(self, source, obj, output_dir, options):
         """Compiles source unless the digest beside its object still holds."""
-        stamp, headers = Path(f"{obj}.sha256"), Path(f"{obj}.d")
+        stamp, listing = Path(f"{obj}.sha256"), Path(f"{obj}.d")
         glue = Path(source).parts[0] == "build"
         flags = [*options.pop("extra_postargs"), *(GLUE_FLAGS if glue else KERNEL_FLAGS)]
         command = [*self.compiler.compiler_so, *flags, *map(str, options["macros"])]
-        if Path(obj).exists() and stamp.exists() and stamp.read_text() == digest(command, headers):
+        if Path(obj).exists() and stamp.exists() and stamp.read_text() == digest(command, listing):
             return
         stamp.unlink(missing_ok=True)
         Path(obj).parent.mkdir(parents=True, exist_ok=True)
-        flags += ["-MMD", "-MF", str(headers)]
+        flags += ["-MMD", "-MF", str(listing)]
+        began = time.time()
         self.compile_always([source], output_dir=output_dir, extra_postargs=flags, **options)
-        stamp.write_text(digest(command, headers))
+        if all(path.stat().st_mtime < began for path in inputs(listing)):  # else edited meanwhile
+            stamp.write_text(digest(command, listing))
 
 
-def digest(command, headers):
-    """Digest of all that makes an object: the command, and what the compiler listed in `headers`.
+def inputs(listing):
+    """Our own files among those that the compiler listed as read for an object.
 
-    Absolute paths are Python's and NumPy's headers, whose place changes with every isolated build:
-    their versions stand for them.
+    The others, by absolute paths, are headers of Python and NumPy, whose place changes with every
+    isolated build: in the digest their versions stand for them.
     """
+    words = listing.read_text().replace("\\\n", " ").split()[1:] if listing.exists() else []
+    return [Path(word) for word in words if not os.path.isabs(word)]
+
+
+def digest(command, listing):
+    """Digest of all that makes an object."""
     result = hashlib.sha256(f"{command} {sys.version} {numpy.__version__}".encode())
-    for path in headers.read_text().replace("\\\n", " ").split()[1:] if headers.exists() else []:
-        if not os.path.isabs(path):
-            result.update(Path(path).read_bytes() if os.path.exists(path) else b"gone")
+    for path in inputs(listing):
+        result.update(path.read_bytes() if path.exists() else b"gone")
     return result.hexdigest()
 
 

@@ -268,6 +268,7 @@ CLASSES: dict[str, type[Loss]] = {
 _BY_NAME: dict[str, type[Loss]] = {
     **{snake_case(name): cls for name, cls in CLASSES.items()},
     **CLASSES,
+    "bce": BinaryCrossentropy,
     "mse": MeanSquaredError,
     "binary_cross_entropy": BinaryCrossentropy,
 }

@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike
 from fastnn import config, losses, metrics, naming, optimizers, saving, training
 from fastnn.callbacks import Callback, History
 from fastnn.compiler import lower
+from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor
 from fastnn.data import arrays
 from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
 from fastnn.layers.base import Layer, assign_all
-from fastnn.layers.core import InputLayer, is_size, positive
+from fastnn.layers.core import InputLayer, positive
 from fastnn.runtime import Guard, Runtime
 from fastnn.typing import Array
 from fastnn.variables import Parameters, Variable

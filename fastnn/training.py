@@ -94,7 +94,8 @@ def drive(
 def predict(runtime: Runtime, mode: str, x: Array, shape: tuple[int, ...], rows: int) -> Array:
     """Return the model's output for each row of ``x``."""
     out = np.empty((len(x), *shape), runtime.dtype)
-    with runtime.borrow(mode, min(rows, max(len(x), 1))) as executable:
+    rows = min(rows, max(len(x), 1))
+    with runtime.borrow(mode, rows) as executable:
         executable.lend({"x": x, "out": out})
         drive("predict", executable, _core.Run(len(x), rows, slice_seconds=SLICE_SECONDS))
     return out
@@ -102,7 +103,8 @@ def predict(runtime: Runtime, mode: str, x: Array, shape: tuple[int, ...], rows:
 
 def evaluate(runtime: Runtime, data: Data, rows: int, who: str = "evaluate") -> dict[str, float]:
     """Return the means of loss and metrics over the data."""
-    with runtime.borrow("evaluate", min(rows, len(data))) as executable:
+    rows = min(rows, len(data))
+    with runtime.borrow("evaluate", rows) as executable:
         executable.memory.buffers["totals"].fill(0)
         executable.lend(data.lent)
         run = _core.Run(len(data), rows, slice_seconds=SLICE_SECONDS, watch=False)
@@ -154,7 +156,7 @@ class Fit:
     ):
         self._model, self._runtime = model, model.runtime
         self._data, self._validation = data, validation
-        self._batch, self._shuffle = batch, shuffle
+        self._batch, self._shuffle = min(batch, len(data)), shuffle
         self._validation_batch = validation_batch or batch
         self._validation_freq = validation_freq
         self._epochs = range(initial, epochs)
@@ -174,7 +176,7 @@ class Fit:
         """Train; return what happened."""
         self._model.history, self._model.stop_training = self._history, False
         self._callbacks.call("on_train_begin")
-        with self._runtime.borrow("train", min(self._batch, len(self._data))) as executable:
+        with self._runtime.borrow("train", self._batch) as executable:
             for epoch in self._epochs:
                 executable.lend(self._data.lent)
                 self._run_epoch(executable, epoch)
@@ -246,7 +248,7 @@ class Fit:
             f"fit: the loss of epoch {run.epoch + 1}, batch {run.first // self._batch + 1} is not "
             f"finite; {where}. Scale the inputs or lower the learning rate",
             NonFiniteWarning,
-            stacklevel=5,
+            stacklevel=8 + self._callbacks.wants_batches,  # the caller of fit
         )
 
 

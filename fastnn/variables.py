@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import _core
+from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
 from fastnn.typing import Array
 
@@ -73,12 +74,21 @@ class Variable:
         Raises:
             ShapeError: if it has another shape.
         """
-        array = np.asarray(value)
+        self._value[...] = self.check(value)
+
+    def check(self, value: ArrayLike) -> Array:
+        """Return ``value`` in the variable's shape and precision.
+
+        Raises:
+            ShapeError: if it has another shape.
+            DTypeError: if it does not hold real numbers.
+        """
+        array = as_array(self.path, "the value", value)
         if array.shape != self.shape:
             raise ShapeError(
                 f"{self.path}: expected an array of shape {self.shape}, got {array.shape}"
             )
-        self._value[...] = array
+        return array.astype(self.dtype)
 
     def move(self, buffer: Array, offset: int) -> None:
         """Move the value into ``buffer`` at ``offset`` elements."""

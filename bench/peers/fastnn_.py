@@ -75,10 +75,8 @@ def _layer(layer: Layer) -> Any:
 
 
 def _optimizer(options: Optimizer) -> Any:
-    match options.name:
-        case "adam":
-            return fastnn.optimizers.Adam(options.learning_rate)
-        case "rmsprop":
-            return fastnn.optimizers.RMSprop(options.learning_rate)
-        case "sgd":
-            return fastnn.optimizers.SGD(options.learning_rate, momentum=options.momentum)
+    name = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}[options.name]
+    if not hasattr(fastnn.optimizers, name):
+        raise Unsupported(f"{name} has no counterpart in fastnn")
+    momentum = {"momentum": options.momentum} if options.momentum else {}
+    return getattr(fastnn.optimizers, name)(options.learning_rate, **momentum)

@@ -20,7 +20,7 @@
 /* `count` terms of every row of A that lie evenly, from `offset` on */
 typedef struct {
     int64_t offset, count;
-} run;
+} terms;
 
 /* C[rows, cols] (+)= A[rows, k] B[k, cols], k <= FNN_KC.  A is read at any strides, so that it may lie
  * by rows or by columns, and in runs, so that it may be windows on an image; rows of B are whole vectors
@@ -28,7 +28,7 @@ typedef struct {
 typedef struct {
     const real *a;
     int64_t a_row, a_step; /* from row to row of A, from term to term of a run */
-    const run *runs;
+    const terms *runs;
     const real *b;
     int64_t b_step;
     real *c;
@@ -77,7 +77,7 @@ VERB void tile_product(const tile *t, const int rows, const int vecs)
 #pragma GCC unroll 8
             for (int v = 0; v < vecs; v++)
                 __builtin_prefetch(t->c + i * t->c_row + v * LANES, 1);
-    const run *r = t->runs;
+    const terms *r = t->runs;
     for (int64_t left = t->k; left > 0; left -= r->count, r++) {
         const real *a[MAX_POINTERS];
 #pragma GCC unroll 4
@@ -107,7 +107,7 @@ VERB void tile_product(const tile *t, const int rows, const int vecs)
 }
 
 /* Tiles are as tall as the registers allow: rows * vecs sums, a row of B, an element of A.
- * TILES_<vecs>(T) lists them; tiles_of_<vecs>[rows] is the kernel, tallest[log2 vecs] the most rows. */
+ * TILES(T) lists them, tallest[log2 vecs] is the most rows. */
 #define TILES_TO_2(T, vecs) T(1, vecs) T(2, vecs)
 #define TILES_TO_3(T, vecs) TILES_TO_2(T, vecs) T(3, vecs)
 #define TILES_TO_6(T, vecs) TILES_TO_3(T, vecs) T(4, vecs) T(5, vecs) T(6, vecs)
@@ -115,6 +115,8 @@ VERB void tile_product(const tile *t, const int rows, const int vecs)
     TILES_TO_6(T, vecs)                                                                       \
     T(7, vecs) T(8, vecs) T(9, vecs) T(10, vecs) T(11, vecs) T(12, vecs) T(13, vecs) T(14, vecs)
 
+/* V_REGISTERS, from simd/, is the number of vec the register file holds: AVX-512 32, AVX2 8 (16 of half
+ * a vec), NEON 8 (32 of a quarter), baseline x86 4. */
 #if V_REGISTERS >= 32
 #define TILES(T) TILES_TO_14(T, 1) TILES_TO_14(T, 2) TILES_TO_6(T, 4) TILES_TO_3(T, 8)
 static const int tallest[] = {14, 14, 6, 3};
@@ -391,7 +393,7 @@ enum {
     A_REALS = SCRATCH_REALS - B_REALS - LANES,
     A_PAD = LANES, /* keeps rows of a packed block out of the same cache sets */
     MAX_MC = 98,
-    MAX_NC = 512,
+    MAX_NC = B_REALS / FNN_KC,
     MIN_PACKED_M = 64, /* fewer rows do not pay for copying B    */
     MIN_PACKED_N = 128 /* fewer columns do not pay for copying A */
 };
@@ -559,7 +561,7 @@ static inline int64_t element_offset(const window *g, const stack *lines, int64_
 typedef struct {
     stack lines;
     int64_t row; /* number of the row of A at tile.a, where A is not lines */
-    run runs[FNN_KC];
+    terms runs[FNN_KC];
 } block;
 
 static inline int64_t row_offset(const share *s, const block *b, const tile *t, int64_t i)
@@ -574,7 +576,7 @@ static void make_runs(const share *s, block *b, int64_t k, int64_t kc)
 {
     const window *g = s->p->a.patches;
     int64_t group = s->p->a_by_k ? g->q : g->n * g->c;
-    for (run *r = b->runs; kc > 0; k += r->count, kc -= r->count, r++) {
+    for (terms *r = b->runs; kc > 0; k += r->count, kc -= r->count, r++) {
         r->offset = s->p->a_by_k ? window_offset(g, &b->lines, k) : element_offset(g, &b->lines, k);
         r->count = min_of(group - k % group, kc);
     }
@@ -613,7 +615,7 @@ static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, i
     t->a_row = s->p->a_by_k ? 1 : stride;
     t->a_step = s->p->a_by_k ? stride : 1;
     b->row = i;
-    b->runs[0] = (run){0, kc};
+    b->runs[0] = (terms){0, kc};
 }
 
 /* The height of the next tile, of `left` rows: tiles of even height, none across groups of rows */

@@ -15,9 +15,8 @@
 #include "gather-inl.h"
 #include "dropout-inl.h"
 
-fnn_kernel fnn_python_call; /* program.c: the same for every ISA */
-#define op_python_call fnn_python_call
-#define op_reshape NULL /* its output is its input's memory */
+#define op_python_call fnn_python_call /* program.c: the same for every ISA */
+#define op_reshape NULL                /* its output is its input's memory */
 
 extern const fnn_table FNN_TABLE;
 const fnn_table FNN_TABLE = {

@@ -4,6 +4,8 @@
 
 #include "real.h"
 
+#define V_REGISTERS 8
+
 #if FNN_F64
 typedef __m256d v_reg;
 #define I(name) _mm256_##name##_pd

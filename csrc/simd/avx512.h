@@ -4,6 +4,8 @@
 
 #include "real.h"
 
+#define V_REGISTERS 32
+
 #if FNN_F64
 typedef __m512d vec;
 typedef __mmask8 mask;

@@ -4,6 +4,8 @@
 
 #include "real.h"
 
+#define V_REGISTERS 4
+
 typedef real v_reg __attribute__((vector_size(16)));
 typedef real_bits v_bits __attribute__((vector_size(16)));
 #if FNN_F64

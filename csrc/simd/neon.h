@@ -3,6 +3,8 @@
 
 #include "real.h"
 
+#define V_REGISTERS 8
+
 #if FNN_F64
 typedef float64x2_t v_reg;
 typedef uint64x2_t v_bits;

@@ -36,6 +36,8 @@ def _absorbed(node: Node, readers: dict[Tensor, list[Node]]) -> bool:
     product = z.producer if z is not None else None
     if product is None or product.op.name not in _PRODUCTS or readers[_some(z)] != [node]:
         return False
+    if product.attrs["activation"] != "linear":
+        return False
     product.outputs = [y]
     product.attrs = {**product.attrs, "activation": node.attrs["activation"]}
     _some(y).producer = product

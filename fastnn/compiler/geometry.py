@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 
 from fastnn.errors import ShapeError
 
-__all__ = ["Window", "pair"]
+__all__ = ["Window", "is_size", "pair"]
 
 Pair = tuple[int, int]
 
@@ -18,11 +19,16 @@ def pair(who: str, name: str, value: int | tuple[int, ...] | list[int]) -> Pair:
         ValueError: if it is not one positive integer or two.
     """
     values = tuple(value) if isinstance(value, tuple | list) else (value, value)
-    if len(values) != 2 or not all(type(v) is int and v > 0 for v in values):
+    if len(values) != 2 or not all(map(is_size, values)):
         raise ValueError(
             f"{who}: {name} must be a positive integer or (height, width), got {str(value)[:60]}"
         )
-    return values[0], values[1]
+    return int(values[0]), int(values[1])
+
+
+def is_size(value: object) -> bool:
+    """Whether ``value`` is a positive integer, of Python or of NumPy."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
 
 
 def _pads(extent: int, size: int, stride: int, padding: str) -> tuple[int, int]:

@@ -141,7 +141,9 @@ def refusal(who: str, fault: tuple[int, int, int, float], classes: int | None) -
 def _gathered(array: Array, direct: frozenset[np.dtype], dtype: str) -> Array:
     """Return the array in C order and in a type that kernels gather from."""
     native = array.dtype.newbyteorder("=")
-    kind = native if native in direct else np.dtype(dtype)
+    # of wider floats, what overflows float32 is left for gathering to notice
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
+    kind = native if native in direct else np.dtype("float64" if wide else dtype)
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(array, kind)
 

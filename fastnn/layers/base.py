@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,11 +56,11 @@ class Layer:
     def __init__(
         self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None
     ):
-        if name is not None and not re.fullmatch(r"[\w.\-]+", name):
+        if name is not None and not re.fullmatch(r"[\w.\-]+", str(name)):
             raise ValueError(
                 f"{type(self).__name__}: name may hold letters, digits and '_-.', got {name[:40]!r}"
             )
-        self.name = name or unique_name(snake_case(type(self).__name__))
+        self.name = str(name or "") or unique_name(snake_case(type(self).__name__))
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
         self.built = False
         self.input_shape: Shape | None = None
@@ -233,17 +233,13 @@ class Layer:
 
 
 def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLike]) -> None:
-    """Assign each array to its variable, after all shapes were checked."""
-    values = [np.asarray(array) for array in arrays]
-    if len(values) != len(variables):
+    """Assign each array to its variable, after all were checked."""
+    given = list(arrays) if isinstance(arrays, Iterable) else [arrays]
+    if len(given) != len(variables):
         raise ShapeError(
             f"{who}: set_weights expects {len(variables)} arrays, in the order of get_weights, "
-            f"got {len(values)}"
+            f"got {len(given)}"
         )
-    for variable, value in zip(variables, values, strict=True):
-        if value.shape != variable.shape:
-            raise ShapeError(
-                f"{variable.path}: expected an array of shape {variable.shape}, got {value.shape}"
-            )
+    values = [variable.check(array) for variable, array in zip(variables, given, strict=True)]
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

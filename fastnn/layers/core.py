@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastnn import activations, initializers, ops
+from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
@@ -191,7 +193,7 @@ class Dropout(Layer):
         dtype: str | None = None,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
+        if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate < 1:
             raise ValueError(f"{self.name}: rate must be in [0, 1), got {rate!r}")
         self.rate = float(rate)
 
@@ -243,12 +245,13 @@ class Reshape(Layer):
         dtype: str | None = None,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.target_shape = tuple(int(n) for n in target_shape)
-        if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
+        sizes = tuple(target_shape) if isinstance(target_shape, Sequence) else (target_shape,)
+        if not all(is_size(n) or n == -1 for n in sizes) or sizes.count(-1) > 1:
             raise ValueError(
                 f"{self.name}: target_shape must hold positive sizes and at most one -1, "
-                f"got {self.target_shape}"
+                f"got {str(sizes)[:60]}"
             )
+        self.target_shape = tuple(map(int, sizes))
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` in the target shape."""

@@ -1,0 +1,504 @@
+"""The awkward cases of every op of the table, as data: sizes, attributes and the kind of numbers.
+
+Self-check and tests run them all, so an op, an axis or a tail is covered by standing here.  Sizes
+are small primes where nothing else is wanted, so that axes that are swapped cannot pass; others sit
+on either side of a vector (8 or 16 lanes), of a tile and of the blocks of a sum (256 terms).
+"""
+
+from __future__ import annotations
+
+import itertools
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from fastnn.compiler.geometry import Window
+from fastnn.compiler.graph import Shape
+from fastnn.ops.table import Operand, activation_names, table
+from fastnn.reference.twins import TWINS
+from fastnn.typing import Array
+
+__all__ = ["CASES", "KINDS", "Case", "cases", "draw", "plant"]
+
+#: Kinds of numbers: standard normal; in [0, 1); whole in [-8, 8], whose sums of products are exact;
+#: normal times 30, where exponentials saturate; normal with NaN, +inf and -inf among them.
+KINDS = ("normal", "uniform", "integers", "wide", "special")
+
+#: Sizes on either side of a vector and of its halves.
+LENGTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 67)
+
+#: The sum of the operands' sizes up to which a case is cheap enough for every kind of numbers.
+SPECIALS = (np.nan, np.inf, -np.inf)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One op, everything fixed but the precision.
+
+    Attributes:
+        op: its name in the table.
+        sizes: the sizes of its axes by letter, several for a starred one; None is one for each row.
+        rows: the rows of a batch.
+        attrs: its attributes.
+        absent: the names of optional operands that are not there.
+        data: one of KINDS.
+        shapes: the shapes of operands that its axes do not tell.
+        source: the type of the caller's array, for an op that reads one.
+        steps: batches; the outcome is that of the last one.
+        shuffled: whether the batches take the caller's rows in another order.
+    """
+
+    op: str
+    sizes: Mapping[str, Shape]
+    rows: int = 1
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+    data: str = "normal"
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
+    source: str = "float64"
+    steps: int = 1
+    shuffled: bool = False
+
+    def shape(self, operand: Operand) -> Shape:
+        """Return the shape of an operand, with None for the rows of a batch."""
+        known = self.shapes.get(operand.name)
+        return known or tuple(n for axis in operand.axes for n in self.sizes[axis])
+
+    def filled(self, operand: Operand, rows: int) -> tuple[int, ...]:
+        """Return the shape of an operand that holds ``rows`` rows."""
+        return tuple(rows if n is None else n for n in self.shape(operand))
+
+    def __str__(self) -> str:
+        sizes = (f"{a}={'x'.join('r' if n is None else str(n) for n in s)}" for a, s in self.sizes.items())
+        attrs = (f"{name}={value}" for name, value in self.attrs.items())
+        flags = [f"no {name}" for name in self.absent] + ["shuffled"] * self.shuffled
+        steps = [f"{self.steps} steps"] * (self.steps > 1)
+        words = [self.op, f"rows={self.rows}", *sizes, *attrs, *flags, *steps, self.source, self.data]
+        return " ".join(words)
+
+
+def _case(op: str, rows: int = 1, *, attrs: Mapping[str, Any] | None = None, **sizes: Any) -> Case:
+    """Return the case of axes given as numbers, tuples, or None for the rows."""
+    shapes = {axis: n if isinstance(n, tuple) else (n,) for axis, n in sizes.items()}
+    return Case(op, shapes, rows, attrs or {})
+
+
+def _kinds(known: Iterable[Case], kinds: Sequence[str] = KINDS) -> Iterator[Case]:
+    for case in known:
+        yield from (replace(case, data=kind) for kind in kinds)
+
+
+# ---- products ------------------------------------------------------------------------------------
+
+#: r, i, o: single numbers, tails, tiles of 1 to 14 rows, sums of 1 to 3 blocks of 256 terms, operands
+#: that are packed (64 rows, 128 columns, 512 columns), and sums too deep for one packing of B.
+_DENSE = (
+    *((1, 1, 1), (2, 3, 5), (1, 7, 11), (5, 13, 16), (3, 17, 15), (13, 2, 17), (29, 5, 3)),
+    *((1, 31, 33), (2, 255, 3), (3, 256, 5), (5, 257, 7), (3, 521, 13), (257, 5, 7), (521, 3, 2)),
+    *((7, 2, 67), (2, 5, 131), (1, 3, 521), (67, 19, 131), (131, 67, 3), (19, 131, 67)),
+    *((67, 5, 521), (1, 8209, 3), (67, 2053, 5)),
+)
+
+
+def _dense(op: str) -> Iterator[Case]:
+    full = [_case(op, r, r=None, i=i, o=o) for r, i, o in _DENSE]
+    full += [_case(op, 3, r=(None, 5), i=7, o=2), _case(op, r=0, i=3, o=5)]
+    yield from _products(full, [_case(op, 5, r=None, i=19, o=17), _case(op, 3, r=None, i=1, o=23)])
+
+
+#: r, h, w, c, (m, n), o, strides, padding
+_CONV = (
+    (1, 1, 1, 1, (1, 1), 1, (1, 1), "valid"),
+    (2, 5, 7, 1, (3, 3), 2, (1, 1), "same"),
+    (3, 7, 5, 3, (3, 2), 5, (1, 1), "valid"),
+    (2, 5, 3, 3, (1, 1), 17, (1, 1), "valid"),
+    (2, 5, 7, 3, (1, 1), 2, (2, 3), "valid"),
+    (2, 11, 7, 2, (3, 2), 17, (2, 3), "same"),
+    (2, 11, 13, 3, (2, 2), 5, (3, 4), "valid"),
+    (1, 3, 3, 2, (3, 3), 7, (1, 1), "valid"),
+    (1, 2, 2, 1, (3, 3), 2, (1, 1), "same"),
+    (2, 7, 11, 17, (3, 3), 33, (1, 1), "same"),
+    (1, 6, 5, 31, (3, 3), 5, (1, 1), "same"),
+    (3, 13, 11, 5, (5, 3), 13, (2, 1), "same"),
+    (2, 1, 67, 3, (1, 5), 7, (1, 1), "same"),
+    (1, 17, 17, 1, (2, 3), 131, (1, 1), "valid"),
+    (1, 11, 300, 64, (11, 1), 2, (6, 3), "same"),  # too wide for its lines to be packed
+)
+
+
+def _conv(op: str) -> Iterator[Case]:
+    full = [_convolution(op, *geometry) for geometry in _CONV]
+    empty = _convolution(op, 0, 3, 3, 1, (2, 2), 3, (1, 1), "valid")
+    small = [
+        _convolution(op, 2, 5, 4, 3, (3, 2), 7, (2, 1), "same"),
+        _convolution(op, 3, 5, 7, 1, (2, 2), 3, (1, 1), "valid"),
+    ]
+    yield from _products([*full, empty], small)
+
+
+def _convolution(
+    op: str,
+    r: int,
+    h: int,
+    w: int,
+    c: int,
+    size: tuple[int, int],
+    o: int,
+    strides: tuple[int, int],
+    padding: str,
+) -> Case:
+    window = Window.of(op, (r, h, w, c), size, strides, padding)
+    (m, n), (p, q) = window.size, window.out
+    axes = {"h": h, "w": w, "c": c, "m": m, "n": n, "o": o, "p": p, "q": q}
+    return _case(op, max(r, 1), attrs=window.conv_attrs, r=None if r else 0, **axes)
+
+
+def _products(full: Iterable[Case], small: Sequence[Case]) -> Iterator[Case]:
+    """Yield every geometry plain, and a few with every activation, kind and absent operand."""
+    yield from (_activated(case, "linear") for case in full)
+    for case, name in itertools.product(small, activation_names()):
+        yield from _kinds([_activated(case, name)])
+    op = table()[small[0].op]
+    optional = [operand.name for operand in op.inputs + op.outputs if operand.optional]
+    for case, count in itertools.product(small, range(1, len(optional) + 1)):
+        for names in itertools.combinations(optional, count):
+            yield _activated(replace(case, absent=names), "linear" if "y" in names else "tanh")
+
+
+def _activated(case: Case, name: str) -> Case:
+    return replace(case, attrs={**case.attrs, "activation": name})
+
+
+# ---- pooling -------------------------------------------------------------------------------------
+
+#: r, h, w, c, size, strides, padding: halves with and without a rest, overlapping, gaps, padded
+_POOL = (
+    (1, 1, 1, 1, (1, 1), (1, 1), "valid"),
+    (2, 4, 6, 3, (2, 2), (2, 2), "valid"),
+    (2, 5, 7, 17, (2, 2), (2, 2), "valid"),
+    (3, 5, 7, 2, (2, 2), (2, 2), "same"),
+    (2, 7, 5, 3, (3, 3), (1, 1), "valid"),
+    (1, 7, 11, 5, (3, 2), (2, 1), "same"),
+    (2, 7, 8, 1, (2, 1), (3, 2), "valid"),
+    (1, 5, 3, 33, (5, 3), (1, 1), "valid"),
+    (2, 2, 3, 2, (5, 5), (2, 2), "same"),
+)
+
+
+def _pool(op: str) -> Iterator[Case]:
+    yield from _kinds(_pooling(op, *geometry) for geometry in _POOL)
+    yield _pooling(op, 0, 4, 4, 3, (2, 2), (2, 2), "valid")
+
+
+def _pooling(
+    op: str,
+    r: int,
+    h: int,
+    w: int,
+    c: int,
+    size: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str,
+) -> Case:
+    window = Window.of(op, (r, h, w, c), size, strides, padding)
+    axes = {"h": h, "w": w, "c": c, "p": window.out[0], "q": window.out[1]}
+    return _case(op, max(r, 1), attrs=window.pool_attrs, r=None if r else 0, **axes)
+
+
+# ---- element by element --------------------------------------------------------------------------
+
+
+def _elements(op: str) -> Iterator[Case]:
+    yield from (_case(op, n=n) for n in (0, *LENGTHS, 8209))
+    yield from _kinds([_case(op, n=67), _case(op, 3, n=(None, 5, 7))])
+
+
+def _activation(op: str) -> Iterator[Case]:
+    for name in activation_names():
+        yield from (_activated(case, name) for case in _elements(op))
+
+
+def _fill(op: str) -> Iterator[Case]:
+    for value in (1.0, -0.1, np.nan, np.inf):
+        yield from (_case(op, n=n, attrs={"value": value}) for n in (0, *LENGTHS))
+    yield _case(op, 3, n=(None, 5), attrs={"value": 0.1})
+
+
+def _reshape(op: str) -> Iterator[Case]:
+    yield replace(_case(op, n=(3, 5, 7)), shapes={"y": (15, 7)})
+    yield replace(_case(op, 3, n=(None, 5, 7)), shapes={"y": (None, 35)})
+
+
+def _dropout(op: str) -> Iterator[Case]:
+    for rate, n in itertools.product((0.0, 0.25, 0.5, 0.999), (1, 3, 4, 5, 67)):
+        known = _case(op, 7, r=None, n=n, attrs={"rate": rate, "stream": 3})
+        yield replace(known, steps=2, shuffled=n % 2 == 0)
+    yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
+
+
+# ---- between the caller's arrays and the batch ---------------------------------------------------
+
+
+def _gather(op: str) -> Iterator[Case]:
+    for source, shuffled in itertools.product(_SOURCES, (False, True)):
+        known = (_case(op, r, r=None, n=n) for r, n in ((1, 1), (5, 3), (3, (2, 17)), (2, 67)))
+        yield from (replace(case, source=source, steps=3, shuffled=shuffled) for case in known)
+    yield from (replace(_case(op, 5, r=None, n=7), source=s, data="special") for s in _SOURCES[:2])
+
+
+_SOURCES = ("float32", "float64", "uint8", "int32", "int64")
+
+
+def _gather_labels(op: str) -> Iterator[Case]:
+    for source, shuffled in itertools.product(_SOURCES, (False, True)):
+        for r in (1, 5, 33):
+            known = _case(op, r, r=None, attrs={"classes": 7})
+            yield replace(known, source=source, steps=3, shuffled=shuffled)
+
+
+def _store(op: str) -> Iterator[Case]:
+    for r, n in ((1, 1), (5, 3), (3, (2, 17)), (2, 67)):
+        yield from (replace(_case(op, r, r=None, n=n), steps=steps) for steps in (1, 3))
+    yield from _kinds([_case(op, 3, r=None, n=5)])
+
+
+# ---- rows of scores, losses, metrics -------------------------------------------------------------
+
+
+def _scores(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, c=c) for r, c in zip(_ROWS, LENGTHS, strict=True))
+    yield from _kinds([_case(op, 17, r=None, c=10), _case(op, 3, r=None, c=37)])
+    yield _case(op, r=0, c=5)
+
+
+def _softmax(op: str) -> Iterator[Case]:
+    yield from _scores(op)
+    yield _case(op, 3, r=(None, 5), c=7)
+
+
+_ROWS = (1, 2, 17, 5, 3, 1, 33, 2, 7, 16, 3, 5)
+
+
+def _rows(op: str) -> Iterator[Case]:
+    """Yield rows of n columns; single columns are worked on as vectors of rows."""
+    yield from (_case(op, r, r=None, n=n) for r, n in zip(_ROWS, LENGTHS, strict=True))
+    yield from (_case(op, r, r=None, n=1) for r in LENGTHS)
+    yield from _kinds(_case(op, r, r=None, n=n) for r, n in ((5, (3, 7)), (19, 1), (3, 37)))
+    yield _case(op, r=0, n=5)
+
+
+def _accuracy_binary(op: str) -> Iterator[Case]:
+    for threshold in (0.5, 0.0, 0.1):
+        yield from (replace(case, attrs={"threshold": threshold}) for case in _rows(op))
+
+
+def _mean(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None) for r in (*LENGTHS, 521))
+    yield from _kinds([_case(op, 37, r=None)])
+
+
+def _accumulate(op: str) -> Iterator[Case]:
+    for watched in (0, 1):
+        yield from (replace(case, attrs={"watched": watched}) for case in _totals(op))
+
+
+def _totals(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, k=2) for r in (*LENGTHS, 521))
+    yield from _kinds([_case(op, 37, r=None, k=2)])
+    yield replace(_case(op, 5, r=None, k=2), steps=3)
+
+
+# ---- optimizers ----------------------------------------------------------------------------------
+
+
+def _sgd(op: str) -> Iterator[Case]:
+    plain, heavy, nesterov = (
+        {"momentum": momentum, "nesterov": flag} for momentum, flag in ((0, 0), (0.9, 0), (0.9, 1))
+    )
+    for attrs in (plain, heavy, nesterov):
+        known = [_case(op, n=n, h=1, attrs=attrs) for n in (0, *LENGTHS, 8209)]
+        known += _kinds([_case(op, n=67, h=1, attrs=attrs)])
+        absent = ("v",) if attrs is plain else ()
+        yield from (replace(case, absent=absent) for case in known)
+
+
+def _adam(op: str) -> Iterator[Case]:
+    attrs = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+    yield from (_case(op, n=n, h=1, k=1, attrs=attrs) for n in (0, *LENGTHS, 8209))
+    yield from _kinds([_case(op, n=67, h=1, k=1, attrs=attrs)])
+    other = {"beta_1": 0.0, "beta_2": 0.5, "epsilon": 0.1}
+    yield from _kinds([_case(op, n=37, h=1, k=1, attrs=other)])
+    yield replace(_case(op, n=17, h=1, k=1, attrs=attrs), steps=3)
+
+
+def _advance(op: str) -> Iterator[Case]:
+    yield _case(op, k=1)
+    yield replace(_case(op, 3, k=1), steps=3)
+
+
+#: op -> the function that yields its cases.  python_call, the user's own code, has none.
+CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
+    "gather": _gather,
+    "gather_labels": _gather_labels,
+    "store": _store,
+    "dense_fwd": _dense,
+    "dense_bwd_x": _dense,
+    "dense_bwd_w": _dense,
+    "conv2d_fwd": _conv,
+    "conv2d_bwd_x": _conv,
+    "conv2d_bwd_w": _conv,
+    "maxpool2d_fwd": _pool,
+    "maxpool2d_bwd": _pool,
+    "activation_fwd": _activation,
+    "activation_bwd": _activation,
+    "add": _elements,
+    "fill": _fill,
+    "reshape": _reshape,
+    "dropout": _dropout,
+    "softmax_fwd": _softmax,
+    "softmax_bwd": _softmax,
+    "softmax_ce_sparse": _scores,
+    "softmax_ce_sparse_bwd": _scores,
+    "softmax_ce_dense": _scores,
+    "softmax_ce_dense_bwd": _scores,
+    "sigmoid_bce": _rows,
+    "sigmoid_bce_bwd": _rows,
+    "mse": _rows,
+    "mse_bwd": _rows,
+    "mean": _mean,
+    "mean_bwd": _mean,
+    "accuracy_sparse": _scores,
+    "accuracy_dense": _scores,
+    "accuracy_binary": _accuracy_binary,
+    "accumulate": _accumulate,
+    "sgd": _sgd,
+    "adam": _adam,
+    "advance": _advance,
+}
+
+
+def cases(op: str) -> Iterator[Case]:
+    """Yield the cases of one op."""
+    yield from CASES[op](op)
+
+
+# ---- numbers -------------------------------------------------------------------------------------
+
+Rng = np.random.Generator
+
+
+def _numbers(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    if kind == "uniform":
+        return rng.random(shape)
+    if kind == "integers":
+        return rng.integers(-8, 9, shape).astype(np.float64)
+    return rng.standard_normal(shape) * (30 if kind == "wide" else 1)
+
+
+def _targets(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    """Return rows of targets that sum to 1, some of them 0; whole ones are one-hot."""
+    if kind == "integers":
+        return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
+    weights = np.maximum(rng.standard_normal(shape), 0)
+    return weights / np.maximum(weights.sum(-1, keepdims=True), 1e-3)
+
+
+def _fractions(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    values = rng.random(shape)
+    return values.round() if kind == "integers" else values
+
+
+def _flags(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return rng.integers(0, 2, shape)
+
+
+def _squares(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return np.square(_numbers(rng, shape, kind))
+
+
+def _rate(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return 0.01 + rng.random(shape) / 100
+
+
+def _updates(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return rng.choice([0, 1, 9, 999], shape)
+
+
+def _running(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return rng.integers(1, 1000, shape) * [1 / 7, 1]
+
+
+#: (operand's name, or op and operand) -> what it holds instead of numbers of the case's kind
+_MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
+    "softmax_ce_dense t": _targets,
+    "softmax_ce_dense_bwd t": _targets,
+    "accuracy_dense t": _targets,
+    "sigmoid_bce t": _fractions,
+    "sigmoid_bce_bwd t": _fractions,
+    "accuracy_binary t": _flags,
+    "adam v": _squares,
+    "hyper": _rate,
+    "step": _updates,
+    "total": _running,
+}
+
+_DTYPES = {"i32": np.int32, "i64": np.int64, "f64": np.float64}
+
+
+def draw(case: Case, dtype: np.dtype, seed: int = 0) -> dict[str, Array]:
+    """Return the inputs of a case by name, a function of the arguments alone.
+
+    Args:
+        case: the case.
+        dtype: the meaning of ``real``.
+        seed: others give other numbers.
+    """
+    rng = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(str(case).encode())]))
+    op = table()[case.op]
+    here = [operand for operand in op.inputs if operand.name not in case.absent]
+    inputs = {operand.name: _draw(case, operand, dtype, rng) for operand in here}
+    if case.data == "special":
+        plant(inputs[_first_real(case)], rng)
+    if case.op == "maxpool2d_bwd":  # y is the maximum of x, by the op's own contract
+        inputs["y"] = _pooled(case, inputs["x"])
+    return inputs
+
+
+def _draw(case: Case, operand: Operand, dtype: np.dtype, rng: Rng) -> Array:
+    if operand.dtype == "any":
+        return _source(case, case.filled(operand, case.rows * case.steps), rng)
+    shape = case.filled(operand, case.rows)
+    if operand.dtype == "i32":
+        return rng.integers(0, case.sizes["c"][0], shape, dtype=np.int32)
+    by_name = _MEANINGS.get(operand.name, _numbers)
+    values = _MEANINGS.get(f"{case.op} {operand.name}", by_name)(rng, shape, case.data)
+    return np.ascontiguousarray(values, _DTYPES.get(operand.dtype, dtype))
+
+
+def _source(case: Case, shape: tuple[int, ...], rng: Rng) -> Array:
+    """Return an array of the caller's own type: labels, numbers, or whole ones up to its limits."""
+    dtype = np.dtype(case.source)
+    if "classes" in case.attrs:
+        return rng.integers(0, case.attrs["classes"], shape).astype(dtype)
+    if dtype.kind == "f":
+        return _numbers(rng, shape, case.data).astype(dtype)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+
+
+def plant(values: Array, rng: Rng) -> None:
+    """Put NaN, +inf and -inf at three places of ``values``, if it has so many."""
+    places = rng.permutation(values.size)[: len(SPECIALS)]
+    values.reshape(-1)[places] = SPECIALS[: len(places)]
+
+
+def _first_real(case: Case) -> str:
+    return next(o.name for o in table()[case.op].inputs if o.dtype in ("real", "any"))
+
+
+def _pooled(case: Case, x: Array) -> Array:
+    windows = {axis: case.sizes[axis][0] for axis in "pq"}
+    return np.asarray(TWINS["maxpool2d_fwd"](None, {**case.attrs, **windows}, x))

@@ -1,0 +1,186 @@
+"""One op at a time through the compiled core and through its twin, on the same inputs.
+
+Each operand has a buffer of its own, so that a test may place it where it likes; outputs begin as
+NaN (integers as a number that no op writes), so that a place left out shows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from fastnn import _core
+from fastnn.compiler.bind import Compiled
+from fastnn.compiler.graph import Graph, Tensor
+from fastnn.compiler.program import LENT, Memory, Program
+from fastnn.ops.table import Operand, table
+from fastnn.reference.bounds import Outcome, bounds
+from fastnn.reference.cases import Case, draw
+from fastnn.reference.interpreter import Interpreter
+from fastnn.typing import Array
+
+__all__ = ["Place", "Trial", "poison", "ratio"]
+
+#: Puts a copy of an array somewhere; the result has its shape and type and is contiguous.
+Place = Callable[[Array], Array]
+
+#: What the run of a case is keyed by, where the op draws random numbers.
+_SEED, _EPOCH = 0x9E3779B97F4A7C15, 5
+
+_POISON = -77
+
+
+def aligned(array: Array) -> Array:
+    """Return a copy that begins at a multiple of 64 bytes, as the arena's temporaries do."""
+    copy = _core.aligned_zeros(array.size, array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def poison(shape: tuple[int, ...], dtype: np.dtype) -> Array:
+    """Return an array that no op would write."""
+    return np.full(shape, np.nan if dtype.kind == "f" else _POISON, dtype)
+
+
+def ratio(actual: Array, expected: Array, bound: Array | None) -> float:
+    """Return the largest error in units of its bound: 0 where equal or NaN in both, infinity where
+    only one is finite, or where there is no bound.
+
+    Results below the smallest normal number may be 0, so bounds are not below it.
+    """
+    if not actual.size:
+        return 0.0
+    with np.errstate(all="ignore"):
+        same = (actual == expected) | ((actual != actual) & (expected != expected))
+        error = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
+        allowed = 0.0 if bound is None else np.where(np.isfinite(bound), bound, 0)
+        if bound is not None:
+            allowed += np.finfo(expected.dtype).tiny
+        ratios = np.where(same, 0, error / allowed)
+    return float(np.where(np.isnan(ratios), np.inf, ratios).max())
+
+
+class Trial:
+    """A case in one precision.
+
+    Args:
+        case: the case.
+        dtype: ``"float32"`` or ``"float64"``.
+        seed: others give other numbers.
+        inputs: instead of numbers drawn from the seed.
+    """
+
+    def __init__(
+        self, case: Case, dtype: str, seed: int = 0, inputs: Mapping[str, Array] | None = None
+    ):
+        self.case, self.dtype = case, np.dtype(dtype)
+        self.op = table()[case.op]
+        self.inputs = dict(inputs or draw(case, self.dtype, seed))
+        self.program = Program.of(self._graph(), case.rows, dtype)
+
+    def _graph(self) -> Graph:
+        graph = Graph()
+        tensors = [self._tensor(graph, operand) for operand in self.op.inputs]
+        here = [o for o in self.op.outputs if o.name not in self.case.absent]
+        outputs = graph.emit(
+            self.op.name,
+            *tensors,
+            shapes={operand.name: self.case.shape(operand) for operand in here},
+            absent=self.case.absent,
+            **self.case.attrs,
+        )
+        for operand, tensor in zip(here, outputs, strict=True):
+            tensor.name, tensor.home = operand.name, self._home(operand)
+        return graph
+
+    def _tensor(self, graph: Graph, operand: Operand) -> Tensor | None:
+        if operand.name in self.case.absent:
+            return None
+        home = self._home(operand)
+        return graph.place(operand.name, self.case.shape(operand), home, dtype=operand.dtype)
+
+    def _home(self, operand: Operand) -> str:
+        """Arrays of the caller are lent; every other operand has a home of its own."""
+        if operand.dtype == "any":
+            return "source"
+        return "out" if self.op.name == "store" and operand.name == "out" else operand.name
+
+    # ---- running ---------------------------------------------------------------------------------
+
+    def compiled(self, isa: str, threads: int = 1, place: Place = aligned) -> dict[str, Array]:
+        """Return all operands after the kernel of ``isa`` ran."""
+        return self._run(lambda memory: Compiled(self.program, memory, isa, threads), place)
+
+    @cached_property
+    def expected(self) -> dict[str, Array]:
+        """All operands after the twin ran."""
+        return self._run(lambda memory: Interpreter(self.program, memory), aligned)
+
+    def _run(self, bind: Callable[[Memory], Any], place: Place) -> dict[str, Array]:
+        arrays = self._place(place)
+        homes = {name: array.reshape(-1) for name, array in arrays.items() if name not in LENT}
+        executable = bind(Memory(self.program, homes))
+        executable.lend({name: arrays[name] for name in self.program.lent})
+        status = executable.run(self._core_run())
+        if status != _core.DONE:
+            raise RuntimeError(f"{self.case}: the run ended with status {status}")
+        return arrays
+
+    def _place(self, place: Place) -> dict[str, Array]:
+        arrays = {name: place(array) for name, array in self.inputs.items()}
+        for operand in self.op.outputs:
+            if operand.alias is not None:
+                arrays[operand.name] = arrays[operand.alias].reshape(self._filled(operand))
+            elif operand.name not in self.case.absent:
+                dtype = np.dtype(np.int32) if operand.dtype == "i32" else self.dtype
+                arrays[operand.name] = place(poison(self._filled(operand), dtype))
+        return arrays
+
+    def _filled(self, operand: Operand) -> tuple[int, ...]:
+        batches = self.case.steps if self._home(operand) in LENT else 1
+        return self.case.filled(operand, self.case.rows * batches)
+
+    def _core_run(self) -> _core.Run:
+        rows = self.case.rows * self.case.steps
+        order = _core.permutation(_SEED, _EPOCH, rows) if self.case.shuffled else None
+        return _core.Run(
+            rows, self.case.rows, order=order, epoch=_EPOCH, seed=_SEED, watch=False
+        )
+
+    # ---- judging ---------------------------------------------------------------------------------
+
+    @cached_property
+    def results(self) -> tuple[str, ...]:
+        """The names of the operands that the op writes."""
+        outputs = [o.name for o in self.op.outputs if o.name not in self.case.absent]
+        return (*outputs, *(o.name for o in self.op.inputs if o.inplace and o.name in self.inputs))
+
+    @cached_property
+    def bounds(self) -> dict[str, Array]:
+        """The largest error allowed in each result that need not be exact."""
+        results = {name: self.expected[name] for name in self.results}
+        u = float(np.finfo(self.dtype).eps) / 2
+        return bounds(Outcome(self.case, self.inputs, results, u))
+
+    def ratio(self, arrays: Mapping[str, Array]) -> float:
+        """Return the largest error of a result in units of its bound."""
+        return max(
+            ratio(arrays[name], self.expected[name], self.bounds.get(name)) for name in self.results
+        )
+
+    def spoilt(self, arrays: Mapping[str, Array]) -> list[str]:
+        """Return the names of the inputs that were changed though the op only reads them."""
+        read = (name for name in self.inputs if name not in self.results)
+        return [name for name in read if arrays[name].tobytes() != self.inputs[name].tobytes()]
+
+    def __str__(self) -> str:
+        return f"{self.case} {self.dtype}"
+
+    @property
+    def elements(self) -> int:
+        """The size of all inputs together."""
+        return sum(math.prod(a.shape) for a in self.inputs.values())

@@ -1,0 +1,81 @@
+"""Callbacks by themselves: the history, the progress display, and who is called."""
+
+import pytest
+
+from fastnn.callbacks import Callback, CallbackList, History, Progress, make_progress
+
+NAMES = [
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+]
+
+
+def test_every_hook_of_the_base_class_does_nothing():
+    for name in NAMES:
+        arguments = () if "_train_begin" in name or "_train_end" in name else (0, {})
+        assert getattr(Callback(), name)(*arguments) is None
+
+
+def test_callbacks_are_called_in_order_with_the_model_and_its_parameters():
+    calls = []
+
+    class Note(Callback):
+        def __init__(self, name):
+            self.name = name
+
+        def on_epoch_end(self, epoch, logs=None):
+            calls.append((self.name, self.model, self.params["epochs"], epoch, logs))
+
+    every = CallbackList([Note("a"), Note("b")], "the model", {"epochs": 4})
+    every.call("on_epoch_end", 2, {"loss": 1.0})
+    assert calls == [(name, "the model", 4, 2, {"loss": 1.0}) for name in "ab"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_overridden_batch_methods_ask_for_batches(name):
+    overriding = type("Own", (Callback,), {name: lambda self, *a: None})
+    assert CallbackList([overriding()], None, {}).wants_batches == ("batch" in name)
+    inheriting = type("Heir", (overriding,), {})
+    assert CallbackList([inheriting()], None, {}).wants_batches == ("batch" in name)
+
+
+def test_history_gathers_by_name():
+    history = History()
+    history.on_epoch_end(0, {"loss": 2.0})
+    history.on_epoch_end(1, {"loss": 1.0, "val_loss": 3.0})
+    assert history.epoch == [0, 1]
+    assert history.history == {"loss": [2.0, 1.0], "val_loss": [3.0]}
+
+
+def shown(bar, capsys):
+    progress = Progress(bar)
+    progress.set_params({"epochs": 10, "samples": 50})
+    progress.on_epoch_begin(4)
+    for done in (0, 25, 50):
+        progress.on_rows(done, 50)
+    progress.on_epoch_end(4, {"loss": 0.5})
+    return capsys.readouterr().out
+
+
+def test_without_a_bar_there_is_one_line(capsys):
+    out = shown(False, capsys)
+    assert out.count("\n") == 1
+    assert out.startswith("Epoch  5/10")
+    assert out.rstrip().endswith("loss 0.5000")
+
+
+def test_the_bar_fills_on_one_line(capsys):
+    *bars, last = shown(True, capsys).split("\r")[1:]
+    assert [bar.count("━") for bar in bars] == [0, 12, 24]
+    assert [bar.split()[-1] for bar in bars] == ["0/50", "25/50", "50/50"]
+    assert last.endswith("\n")
+
+
+def test_verbose_chooses_the_display(monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert make_progress(0) == []
+    assert [make_progress(v)[0].bar for v in (1, "auto", 2)] == [True, True, False]

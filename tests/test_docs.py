@@ -1,0 +1,254 @@
+"""The documents hold: their code runs and prints what they say, their recipes work, their links and names exist.
+
+Of a Markdown file, `python` blocks are run in order in a process of their own, and an `output` block
+is what the `python` block above it printed.  docs/adding.md besides: a line such as "In `file`, below
+the line `text`:" says where the next block goes, and `sh` blocks are run too; where a recipe has such
+lines, all of it happens in a copy of the source folder.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import fastnn
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SOURCE = ("setup.py", "pyproject.toml", "README.md", "LICENSE", "csrc", "fastnn", "tests")
+
+FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.M | re.S)
+EDIT = re.compile(
+    r"^(?:In|New file|At the end of) `(?P<file>[^`]+)`"
+    r"(?:, (?P<where>above|below|instead of) the line `(?P<anchor>.+)`)?:$"
+)
+MARK = "\N{END OF TRANSMISSION}"
+
+
+class Block(NamedTuple):
+    """A fenced block, and the last line of text above it."""
+
+    language: str
+    text: str
+    caption: str
+    begin: int  # characters from the start of the document
+    end: int
+
+    @property
+    def edit(self):
+        return EDIT.match(self.caption)
+
+
+def blocks(text):
+    def caption(at):
+        return text[:at].rstrip().rpartition("\n")[2]
+
+    return [
+        Block(m["language"], m["text"], caption(m.start()), *m.span()) for m in FENCE.finditer(text)
+    ]
+
+
+def python_blocks(text):
+    return [b for b in blocks(text) if b.language == "python" and not b.edit]
+
+
+def script(text):
+    """The document with everything but its Python blanked out: errors name its own lines."""
+    lines = [""] * (text.count("\n") + 1)
+    for block in python_blocks(text):
+        first = text[: block.begin].count("\n")
+        code = [f"print({MARK!r})", *block.text.splitlines()]
+        lines[first : first + len(code)] = code
+    return "\n".join(lines)
+
+
+def run(command, folder, **options):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONWARNINGS": "error"}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    result = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, **options
+    )
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stdout
+
+
+def outputs(text, folder):
+    """What each Python block prints, apart from the instruction set's name, which varies."""
+    printed = run([sys.executable, "-"], folder, input=script(text))
+    return [part.strip("\n") for part in printed.split(f"{MARK}\n")[1:]]
+
+
+def expected_outputs(text):
+    """(index of the Python block, what it has to print) for each `output` block."""
+    count, found = 0, []
+    for block in blocks(text):
+        count += block.language == "python" and not block.edit
+        if block.language == "output":
+            found.append((count - 1, block.text.strip("\n")))
+    return found
+
+
+def same_on_any_cpu(text):
+    return re.sub(rf"\b({'|'.join(fastnn._core.isa_built())}|avx512)\b", "ISA", text)
+
+
+def relative(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in DOCUMENTS if p.name != "adding.md" and "```python" in p.read_text()], ids=relative
+)
+def test_code_runs_and_prints_what_the_document_says(path, tmp_path):
+    text = path.read_text()
+    printed = outputs(text, tmp_path)
+    for index, expected in expected_outputs(text):
+        assert same_on_any_cpu(printed[index]) == same_on_any_cpu(expected)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*.py")), ids=relative)
+def test_example_runs(path, tmp_path):
+    assert run([sys.executable, str(path)], tmp_path)
+
+
+# ---- recipes ---------------------------------------------------------------------------------------
+
+
+def recipes():
+    """The sections of docs/adding.md by their titles, each moved to its own lines of an empty page."""
+    text = (ROOT / "docs" / "adding.md").read_text()
+    parts = re.split(r"^(?=## )", text, flags=re.M)[1:]
+    return {
+        part.partition("\n")[0].removeprefix("## "): "\n" * text[: text.index(part)].count("\n") + part
+        for part in parts
+    }
+
+
+RECIPES = recipes()
+WITHOUT_COMPILER = [t for t, r in RECIPES.items() if not any(b.edit for b in blocks(r))]
+WITH_COMPILER = [title for title in RECIPES if title not in WITHOUT_COMPILER]
+
+
+@pytest.mark.parametrize("title", WITHOUT_COMPILER)
+def test_recipe(title, tmp_path):
+    outputs(RECIPES[title], tmp_path)
+
+
+@pytest.fixture(scope="module")
+def edited_tree(tmp_path_factory):
+    """A copy of the source folder with the edits of all recipes: one build serves them all."""
+    pytest.importorskip("Cython", reason="building needs the dev extra")
+    tree = tmp_path_factory.mktemp("tree")
+    for name in SOURCE:
+        copy(ROOT / name, tree / name)
+    for recipe in RECIPES.values():
+        for block in blocks(recipe):
+            if block.edit:
+                apply(tree, block)
+    return tree
+
+
+def copy(source, target):
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    else:
+        shutil.copyfile(source, target)
+
+
+def apply(tree, block):
+    """Carries out what the line above a block says."""
+    path = tree / block.edit["file"]
+    if block.caption.startswith("New file"):
+        assert not path.exists(), path
+        path.write_text(block.text)
+        return
+    lines = path.read_text().splitlines(keepends=True)
+    begin, end = place(lines, block)
+    lines[begin:end] = [block.text]
+    path.write_text("".join(lines))
+
+
+def place(lines, block):
+    """The range of lines that the block takes the place of."""
+    where, anchor = block.edit["where"], block.edit["anchor"]
+    if where is None:
+        return len(lines), len(lines)
+    begins = anchor.removesuffix("...").rstrip()
+    fits = str.startswith if anchor.endswith("...") else str.__eq__
+    found = [i for i, line in enumerate(lines) if fits(line.strip(), begins)]
+    assert len(found) == 1, f"{block.caption} {len(found)} such lines"
+    begin = found[0] + (where == "below")
+    return begin, begin + (where == "instead of")
+
+
+@pytest.mark.parametrize("title", WITH_COMPILER)
+def test_recipe_in_a_copy_of_the_source(title, edited_tree):
+    if "x86-64" in RECIPES[title] and platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("a recipe for x86-64")
+    for block in blocks(RECIPES[title]):
+        if block.language == "sh":
+            run(["sh", "-ec", block.text], edited_tree)
+    outputs(RECIPES[title], edited_tree)
+
+
+def test_recipes_of_both_kinds_are_found():
+    assert len(WITHOUT_COMPILER) >= 4
+    assert len(WITH_COMPILER) >= 4
+
+
+# ---- links and names -------------------------------------------------------------------------------
+
+
+def prose(path):
+    return FENCE.sub("", path.read_text())
+
+
+def anchors(path):
+    """The anchors of a document's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", prose(path), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", prose(path)):
+        file, _, anchor = target.partition("#")
+        place = path.parent / file if file else path
+        assert place.exists(), target
+        assert not anchor or anchor in anchors(place), target
+
+
+def code_spans(path):
+    return re.findall(r"`([^`\n]+)`", prose(path))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_files_and_tests_that_are_named_exist(path):
+    for span in code_spans(path):
+        if re.fullmatch(r"(fastnn|csrc|tests|docs|bench|examples)/[\w./-]*", span):
+            assert (ROOT / span).exists(), span
+        if named := re.fullmatch(r"(tests/[\w/]+\.py)::(\w+)", span):
+            assert f"def {named[2]}(" in (ROOT / named[1]).read_text(), span
+
+
+def test_names_in_the_architecture_exist():
+    files = [*ROOT.glob("fastnn/**/*.py"), *ROOT.glob("fastnn/*.pyx"), *ROOT.glob("csrc/**/*.[chd]*")]
+    words = set(re.findall(r"\w+", "\n".join(file.read_text() for file in files if file.is_file())))
+    for span in code_spans(ROOT / "docs" / "architecture.md"):
+        if re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*(\(\))?", span):
+            assert set(re.findall(r"\w+", span)) <= words, span
+
+
+def test_the_readme_names_every_public_layer_loss_metric_and_optimizer():
+    text = (ROOT / "README.md").read_text()
+    for module in (fastnn.layers, fastnn.losses, fastnn.metrics, fastnn.optimizers):
+        bases = {"Layer", "InputLayer", "Loss", "Metric", "Optimizer"}
+        for name in set(module.__all__) - bases:
+            if name[0].isupper():
+                assert f"`{name}`" in text, name

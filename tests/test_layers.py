@@ -1,0 +1,477 @@
+"""Layers: one contract for every class of fastnn's, and for a user's own in both kinds."""
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Input, Sequential, layers, ops
+from fastnn.errors import ShapeError
+from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Reshape
+
+#: class -> (arguments, shape of a sample, shape of its output), several of each
+CASES = {
+    Dense: [
+        ({"units": 3}, (5,), (3,)),
+        ({"units": 3, "activation": "tanh", "use_bias": False}, (2, 5), (2, 3)),
+        ({"units": 2, "activation": "softmax", "kernel_initializer": "he_normal"}, (7,), (2,)),
+    ],
+    Activation: [
+        ({"activation": name}, (3, 5), (3, 5)) for name in ("linear", "relu", "sigmoid", "tanh")
+    ]
+    + [({"activation": "softmax"}, (5,), (5,))],
+    Dropout: [({"rate": 0.3}, (7, 3), (7, 3)), ({"rate": 0}, (7,), (7,))],
+    Flatten: [({}, (2, 3, 5), (30,)), ({}, (7,), (7,))],
+    Reshape: [({"target_shape": (5, -1)}, (2, 3, 5), (5, 6)), ({"target_shape": [6]}, (2, 3), (6,))],
+    Conv2D: [
+        ({"filters": 3, "kernel_size": 2}, (5, 7, 2), (4, 6, 3)),
+        (
+            {"filters": 3, "kernel_size": (3, 2), "strides": (2, 3), "padding": "same"},
+            (5, 7, 2),
+            (3, 3, 3),
+        ),
+        (
+            {"filters": 2, "kernel_size": 3, "activation": "sigmoid", "use_bias": False},
+            (5, 5, 1),
+            (3, 3, 2),
+        ),
+    ],
+    MaxPooling2D: [
+        ({}, (5, 7, 2), (2, 3, 2)),
+        ({"pool_size": (3, 2), "strides": 1, "padding": "same"}, (5, 7, 2), (5, 7, 2)),
+    ],
+}
+EVERY = [(cls, *case) for cls, cases in CASES.items() for case in cases]
+
+
+def ids(value):
+    return value.__name__ if isinstance(value, type) else None
+
+
+def data(*shape):
+    """Distinct values, none at a kink."""
+    values = np.random.default_rng(5).permutation(int(np.prod(shape))) + 0.5
+    return (values / values.size - 0.5).reshape(shape)
+
+
+def surrounded(layer, shape):
+    """A model in which weights stand before the layer, so that its dx is wanted."""
+    channels = shape[-1]
+    before, after = Dense(channels, "tanh"), Dense(2)
+    model = Sequential([Input(shape), before, layer, Flatten(), after], dtype="float64")
+    model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    return model
+
+
+def test_every_layer_class_has_cases():
+    exported = {
+        cls
+        for cls in map(layers.__dict__.get, layers.__all__)
+        if isinstance(cls, type) and cls not in (Layer, layers.InputLayer)
+    }
+    assert set(CASES) == exported
+
+
+@pytest.mark.parametrize(("cls", "options", "shape", "out"), EVERY, ids=ids)
+class TestContract:
+    def test_shapes(self, cls, options, shape, out):
+        layer = cls(**options)
+        assert not layer.built
+        model = Sequential([Input(shape), layer])
+        assert layer.built
+        assert layer.input_shape == (None, *shape)
+        assert layer.output_shape == (None, *out)
+        assert model.predict(data(3, *shape)).shape == (3, *out)
+        assert layer.count_params() == sum(w.size for w in layer.get_weights())
+
+    def test_config_round_trip(self, cls, options, shape, out):
+        layer = cls(**options, name="one")
+        again = cls.from_config(layer.get_config())
+        assert again.get_config() == layer.get_config()
+        models = [Sequential([Input(shape), each]) for each in (layer, again)]
+        models[1].set_weights(models[0].get_weights())
+        x = data(2, *shape)
+        assert np.array_equal(models[0].predict(x), models[1].predict(x))
+
+    def test_config_is_json(self, cls, options, shape, out):
+        import json
+
+        config = cls(**options).get_config()
+        assert json.loads(json.dumps(config)) == config
+
+    def test_gradient(self, cls, options, shape, out):
+        model = surrounded(cls(**options), shape)
+        check = fastnn.gradcheck(model, data(3, *shape), data(3, 2), samples=40)
+        assert check.ok, str(check)
+
+    def test_one_training_step_changes_the_weights_before_and_inside(self, cls, options, shape, out):
+        layer = cls(**options)
+        model = surrounded(layer, shape)
+        before = model.get_weights()
+        model.fit(data(3, *shape), data(3, 2), verbose=0)
+        changed = [(a != b).any() for a, b in zip(before, model.get_weights(), strict=True)]
+        assert all(changed)
+
+    def test_the_batch_does_not_change_a_bit(self, cls, options, shape, out):
+        model = Sequential([Input(shape), cls(**options)])
+        x = data(5, *shape)
+        assert np.array_equal(model.predict(x, batch_size=2), model.predict(x))
+
+    def test_nan_stays_in_its_row(self, cls, options, shape, out):
+        model = Sequential([Input(shape), cls(**options)])
+        x = data(3, *shape)
+        x[1] = np.nan
+        finite = np.isfinite(model.predict(x).reshape(3, -1))
+        assert finite[[0, 2]].all()
+        assert not finite[1].any()
+
+
+def test_dense_is_its_formula():
+    model = Sequential([Input((5,)), Dense(3)], dtype="float64")
+    kernel, bias = data(5, 3), data(3)
+    model.set_weights([kernel, bias])
+    x = data(7, 5)
+    assert np.allclose(model.predict(x), x @ kernel + bias, rtol=1e-14, atol=0)
+
+
+def test_dense_without_bias_has_one_weight():
+    layer = Dense(3, use_bias=False)
+    Sequential([Input((5,)), layer])
+    assert [v.name for v in layer.weights] == ["kernel"]
+    assert layer.bias is None
+
+
+def test_convolution_is_its_formula():
+    model = Sequential([Input((4, 5, 2)), Conv2D(3, (2, 3))], dtype="float64")
+    kernel, bias = data(2, 3, 2, 3), data(3)
+    model.set_weights([kernel, bias])
+    x = data(2, 4, 5, 2)
+    windows = np.lib.stride_tricks.sliding_window_view(x, (2, 3), axis=(1, 2))
+    want = np.einsum("rpqcmn,mnco->rpqo", windows, kernel) + bias
+    assert np.allclose(model.predict(x), want, rtol=1e-13, atol=1e-16)
+
+
+def test_max_pooling_takes_the_largest():
+    x = data(2, 4, 6, 3)
+    y = Sequential([Input((4, 6, 3)), MaxPooling2D()], dtype="float64").predict(x)
+    assert np.array_equal(y, x.reshape(2, 2, 2, 3, 2, 3).max(axis=(2, 4)))
+
+
+def test_a_padded_place_never_wins():
+    x = np.full((1, 3, 3, 1), -5.0)
+    y = Sequential([Input((3, 3, 1)), MaxPooling2D(2, padding="same")]).predict(x)
+    assert (y == -5).all()
+
+
+@pytest.mark.parametrize(
+    ("layer", "window"),
+    [(lambda n, **o: Conv2D(1, n, **o), 3), (lambda n, **o: MaxPooling2D(n, **o), 2)],
+    ids=["Conv2D", "MaxPooling2D"],
+)
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", [5, 6, 7])
+def test_sides_are_the_formula(layer, window, stride, size):
+    valid = Sequential([Input((size, size, 1)), layer(window, strides=stride)])
+    same = Sequential([Input((size, size, 1)), layer(window, strides=stride, padding="same")])
+    assert valid.output_shape[1] == (size - window) // stride + 1
+    assert same.output_shape[1] == -(-size // stride)
+
+
+def test_dropout_is_only_in_training():
+    x = np.ones((4, 1000))
+    model = Sequential([Input((1000,)), Dropout(0.25)])
+    assert (model.predict(x) == 1).all()
+
+
+def test_dropout_drops_its_share_and_scales_the_rest():
+    seen = []
+
+    class Look(Layer):
+        def forward(self, x):
+            seen.append(x.copy())
+            return x
+
+        def backward(self, dy, x, y):
+            return dy
+
+    model = Sequential([Input((1000,)), Dropout(0.25), Look(), Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 1000)), np.zeros(8), verbose=0, epochs=2)
+    kept = seen[0] != 0
+    assert np.allclose(seen[0][kept], 1 / 0.75)
+    assert abs(kept.mean() - 0.75) < 5 * np.sqrt(0.75 * 0.25 / 8000)
+    assert (seen[0][0] != seen[0][1]).any()  # another mask for another sample
+    assert (seen[0] != seen[1]).any()  # and for another epoch
+
+
+def test_numpy_integers_are_sizes():
+    three = np.int64(3)
+    model = Sequential([Input((np.int32(9), np.int64(9), 1)), Conv2D(three, three), Flatten()])
+    assert model.output_shape == (None, 7 * 7 * 3)
+    assert Dense(three).units == 3
+    assert Reshape((three, -1)).target_shape == (3, -1)
+    assert Dropout(np.float32(0.5)).rate == 0.5
+
+
+def test_a_frozen_layer_stays(fit=True):
+    frozen = Dense(4, trainable=False)
+    model = Sequential([Input((4,)), frozen, Dense(1)])
+    model.compile("adam", "mse")
+    before = frozen.get_weights()
+    model.fit(data(5, 4), data(5), verbose=0, epochs=3)
+    assert all(map(np.array_equal, before, frozen.get_weights()))
+    assert len(model.trainable_weights) == len(model.non_trainable_weights) == 2
+
+
+# ---- layers of the user's own --------------------------------------------------------------------
+
+
+class Scale(Layer):
+    """In NumPy, with a weight."""
+
+    def build(self, input_shape):
+        self.factor = self.add_weight(input_shape[1:], "ones", name="factor")
+
+    def forward(self, x, factor):
+        return x * factor
+
+    def backward(self, dy, x, factor, y):
+        return dy * factor, (dy * x).sum(axis=0)
+
+
+class Widen(Layer):
+    """In NumPy, of another shape than its input's."""
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 2 * input_shape[-1])
+
+    def forward(self, x):
+        return np.concatenate([x, -x], axis=-1)
+
+    def backward(self, dy, x, y):
+        n = x.shape[-1]
+        return dy[..., :n] - dy[..., n:]
+
+
+class Residual(Layer):
+    """Composed of operations: the gradient of x is a sum."""
+
+    def build(self, input_shape):
+        n = input_shape[-1]
+        self.w = self.add_weight((n, n), name="w")
+        self.b = self.add_weight((n,), "zeros", name="b")
+
+    def call(self, x):
+        return ops.add(x, ops.tanh(ops.dense(x, self.w, self.b)))
+
+
+class Noisy(Layer):
+    """Composed, another in training."""
+
+    def call(self, x, training):
+        return ops.dropout(x, 0.5) if training else x
+
+
+class Tied(Layer):
+    """One weight used twice."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight((input_shape[-1], input_shape[-1]), name="w")
+
+    def call(self, x):
+        return ops.dense(ops.tanh(ops.dense(x, self.w)), self.w)
+
+
+OWN = [Scale, Widen, Residual, Noisy, Tied]
+
+
+@pytest.mark.parametrize("cls", OWN, ids=ids)
+def test_own_layer_has_the_right_gradient(cls):
+    model = surrounded(cls(), (5,))
+    check = fastnn.gradcheck(model, data(3, 5), data(3, 2))
+    assert check.ok, str(check)
+
+
+@pytest.mark.parametrize("cls", OWN, ids=ids)
+@pytest.mark.parametrize("first", [True, False])
+def test_own_layer_takes_part_in_fit(cls, first):
+    fastnn.set_seed(1)
+    around = [] if first else [Dense(5, "relu")]
+    model = Sequential([Input((5,)), *around, cls(), Dense(2, "softmax")])
+    model.compile(fastnn.optimizers.Adam(0.02), "sparse_categorical_crossentropy")
+    x = data(40, 5)
+    history = model.fit(x, (x[:, 0] > 0).astype(int), epochs=30, verbose=0)
+    assert history.history["loss"][-1] < 0.7 * history.history["loss"][0]
+
+
+@pytest.mark.parametrize("cls", OWN, ids=ids)
+def test_own_layer_equals_the_reference_interpreter(cls):
+    results = []
+    for eager in (False, True):
+        fastnn.set_seed(1)
+        model = Sequential([Input((5,)), Dense(5), cls(), Dense(2)], dtype="float64")
+        model.compile("adam", "mse", run_eagerly=eager)
+        model.fit(data(7, 5), data(7, 2), batch_size=3, epochs=3, verbose=0)
+        results.append(np.concatenate([w.ravel() for w in model.get_weights()]))
+    assert np.allclose(*results, rtol=1e-10, atol=1e-12)
+
+
+def test_a_layer_that_uses_its_input_twice_is_a_residual():
+    model = Sequential([Input((3,)), Residual()], dtype="float64")
+    w, b = model.get_weights()
+    x = data(4, 3)
+    assert np.allclose(model.predict(x), x + np.tanh(x @ w + b), rtol=1e-14)
+
+
+def test_training_differs_from_inference_where_the_layer_says_so():
+    model = Sequential([Input((200,)), Noisy()])
+    model.compile("sgd", "mse")
+    x = np.ones((2, 200))
+    assert (model.predict(x) == 1).all()
+    assert model.evaluate(x, x, verbose=0) == 0
+    assert model.train_on_batch(x, x) > 0.5
+
+
+def test_own_activation_is_a_function_of_a_tensor():
+    model = Sequential([Input((3,)), Dense(3, activation=lambda z: ops.add(z, ops.relu(z)))])
+    w, b = model.get_weights()
+    z = data(4, 3).astype(np.float32) @ w + b
+    assert np.allclose(model.predict(data(4, 3)), z + np.maximum(z, 0), rtol=1e-6, atol=1e-7)
+
+
+def test_a_numpy_layer_without_backward_predicts_and_stands_before_all_weights():
+    class Centre(Layer):
+        def forward(self, x):
+            return x - x.mean(axis=1, keepdims=True)
+
+    model = Sequential([Input((4,)), Centre(), Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(data(5, 4), data(5), verbose=0)
+    late = Sequential([Input((4,)), Dense(4), Centre(), Dense(1)])
+    late.compile("sgd", "mse")
+    assert late.predict(data(5, 4)).shape == (5, 1)
+    with pytest.raises(NotImplementedError, match="backward"):
+        late.fit(data(5, 4), data(5), verbose=0)
+
+
+class Broken(Layer):
+    """Raises, or returns what it should not, when told."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.forward_result = self.backward_result = None
+
+    def forward(self, x):
+        return x if self.forward_result is None else self.forward_result(x)
+
+    def backward(self, dy, x, y):
+        return dy if self.backward_result is None else self.backward_result(dy)
+
+
+class MyError(Exception):
+    pass
+
+
+def raises(_):
+    raise MyError("mine", 3)
+
+
+@pytest.mark.parametrize("where", ["forward_result", "backward_result"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_exception_in_user_code_comes_out_as_it_is(where, dtype):
+    broken = Broken()
+    model = Sequential([Input((4,)), Dense(4), broken, Dense(1)], dtype=dtype)
+    model.compile("adam", "mse")
+    x, y = data(9, 4), data(9)
+    model.fit(x, y, verbose=0, batch_size=2)
+    before, step = model.get_weights(), model.runtime.buffers["step"].copy()
+    setattr(broken, where, raises)
+    with pytest.raises(MyError) as caught:
+        model.fit(x, y, verbose=0, batch_size=2)
+    assert caught.value.args == ("mine", 3)
+    assert "raises" in [entry.name for entry in caught.traceback]
+    assert all(map(np.array_equal, before, model.get_weights()))
+    assert model.runtime.buffers["step"] == step
+    setattr(broken, where, None)
+    model.fit(x, y, verbose=0, batch_size=2)
+    assert np.isfinite(model.predict(x)).all()
+
+
+def test_an_exception_in_the_third_batch_keeps_the_two_before_it():
+    calls = []
+
+    def third(x):
+        calls.append(1)
+        if len(calls) == 3:
+            raise MyError
+        return x
+
+    broken = Broken()
+    model = Sequential([Input((4,)), Dense(4), broken, Dense(1)])
+    model.compile("sgd", "mse")
+    broken.forward_result = third
+    with pytest.raises(MyError):
+        model.fit(data(9, 4), data(9), verbose=0, batch_size=2)
+    assert int(model.runtime.buffers["step"][0]) == 2
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, StopIteration])
+def test_every_kind_of_exception_comes_out(error):
+    broken = Broken()
+    model = Sequential([Input((4,)), broken])
+
+    def throw(_):
+        raise error
+
+    broken.forward_result = throw
+    with pytest.raises(error):
+        model.predict(data(3, 4))
+    broken.forward_result = None
+    assert model.predict(data(3, 4)).shape == (3, 4)
+
+
+@pytest.mark.parametrize("where", ["forward_result", "backward_result"])
+@pytest.mark.parametrize(
+    "result",
+    [lambda x: x[:, :2], lambda x: x[:1], lambda x: x.sum(), lambda x: (x, x)],
+    ids=["columns", "rows", "scalar", "two"],
+)
+def test_a_wrong_shape_from_user_code_is_refused(where, result):
+    broken = Broken(name="mine")
+    model = Sequential([Input((4,)), Dense(4), broken, Dense(1)])
+    model.compile("sgd", "mse")
+    setattr(broken, where, result)
+    before = model.get_weights()
+    with pytest.raises(ShapeError, match=r"mine\.\w+: expected \(3, 4\), returned"):
+        model.fit(data(3, 4), data(3), verbose=0)
+    assert all(map(np.array_equal, before, model.get_weights()))
+
+
+@pytest.mark.parametrize("returned", [None, np.zeros(3), 3])
+def test_call_has_to_return_a_tensor(returned):
+    class Wrong(Layer):
+        def call(self, x):
+            return returned
+
+    with pytest.raises(TypeError, match=r"call\(x\) must return a tensor"):
+        Sequential([Input((4,)), Wrong()])
+
+
+def test_user_code_may_read_its_inputs_but_not_change_them():
+    broken = Broken()
+    model = Sequential([Input((4,)), broken])
+
+    def change(x):
+        x[:] = 0
+        return x
+
+    broken.forward_result = change
+    with pytest.raises(ValueError, match="read-only"):
+        model.predict(data(3, 4))
+
+
+def test_user_code_may_use_another_model_meanwhile():
+    inner = Sequential([Input((4,)), Dense(4)])
+    broken = Broken()
+    model = Sequential([Input((4,)), broken])
+    broken.forward_result = lambda x: inner.predict(x)
+    assert np.array_equal(model.predict(data(3, 4)), inner.predict(data(3, 4)))

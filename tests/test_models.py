@@ -1,0 +1,349 @@
+"""Models: how they are put together, looked at, taken apart; their weights, names and configs."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Input, Sequential
+from fastnn.errors import NotBuiltError, ShapeError
+from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+
+X = np.linspace(-1, 1, 44).reshape(11, 4).astype(np.float32)
+Y = np.arange(11) % 3
+
+
+def mlp(**options):
+    layers = [Input((4,)), Dense(5, "relu", name="first"), Dense(3, "softmax", name="last")]
+    return Sequential(layers, **options)
+
+
+def same(some, others):
+    return len(some) == len(others) and all(
+        a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(some, others, strict=True)
+    )
+
+
+def compiled(model):
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    return model
+
+
+def test_an_input_builds_at_once():
+    model = mlp()
+    assert model.built
+    assert model.input_shape == (None, 4)
+    assert model.output_shape == (None, 3)
+    assert model.count_params() == 4 * 5 + 5 + 5 * 3 + 3
+
+
+def test_layers_come_as_a_list_or_one_by_one_or_by_add():
+    fastnn.set_seed(3)
+    as_list = Sequential([Input((4,)), Dense(5), Dense(3)])
+    fastnn.set_seed(3)
+    one_by_one = Sequential(Input((4,)), Dense(5), Dense(3))
+    fastnn.set_seed(3)
+    added = Sequential()
+    for layer in (Input((4,)), Dense(5), Dense(3)):
+        added.add(layer)
+    assert same(as_list.get_weights(), one_by_one.get_weights())
+    assert same(as_list.get_weights(), added.get_weights())
+
+
+def test_without_input_the_first_data_builds():
+    model = Sequential([Dense(5), Dense(3)])
+    assert not model.built
+    assert model.get_weights() == []
+    assert model.predict(X).shape == (11, 3)
+    assert model.input_shape == (None, 4)
+
+
+def test_fit_builds_what_compile_could_not():
+    model = compiled(Sequential([Dense(3, "softmax")]))
+    history = model.fit(X, Y, verbose=0)
+    assert set(history.history) == {"loss", "accuracy"}
+
+
+@pytest.mark.parametrize("first", ["build", "predict", "predict_proba", "evaluate"])
+def test_a_model_compiled_first_and_built_later_can_train(first):
+    model = compiled(Sequential([Dense(3, "softmax")]))
+    use = {
+        "build": lambda: model.build((None, 4)),
+        "predict": lambda: model.predict(X),
+        "predict_proba": lambda: model.predict_proba(X),
+        "evaluate": lambda: model.evaluate(X, Y, verbose=0),
+    }
+    use[first]()
+    model.fit(X, Y, verbose=0)
+    assert int(model.runtime.buffers["step"][0]) == 1
+
+
+def test_a_loss_that_does_not_fit_is_noticed_once_built_and_the_model_can_be_compiled_again():
+    model = Sequential([Dense(3)])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="softmax"):
+        model.fit(X, Y, verbose=0)
+    model.compile("sgd", "mse")
+    model.fit(X, X[:, :3], verbose=0)
+
+
+def test_a_build_that_fails_leaves_the_layers_unbuilt():
+    model = Sequential([Dense(4), Conv2D(2, 3)])
+    with pytest.raises(ShapeError, match="images"):
+        model.predict(X)
+    assert not model.built
+    assert not any(layer.built for layer in model.layers)
+    assert model.predict(np.zeros((2, 5, 5, 3))).shape == (2, 3, 3, 2)
+
+
+def test_building_again_for_another_shape_is_refused_and_changes_nothing():
+    model = mlp()
+    before = model.get_weights()
+    with pytest.raises(ShapeError, match="axis"):
+        model.build((None, 7))
+    assert same(model.get_weights(), before)
+    assert model.predict(X).shape == (11, 3)
+
+
+def test_shapes_of_an_unbuilt_model_are_unknown():
+    model = Sequential([Dense(3)])
+    for read in (lambda: model.output_shape, model.count_params, model.explain):
+        with pytest.raises(NotBuiltError, match="Input"):
+            read()
+
+
+def test_a_model_without_layers_is_the_identity():
+    assert np.array_equal(Sequential().predict(X), X)
+    assert np.array_equal(Sequential([Input((4,))]).predict(X), X)
+
+
+def test_add_appends_and_pop_removes():
+    model = mlp()
+    model.add(Dense(2, name="more"))
+    assert model.predict(X).shape == (11, 2)
+    assert model.pop().name == "more"
+    assert model.output_shape == (None, 3)
+    assert [layer.name for layer in model.layers] == ["first", "last"]
+
+
+def test_add_and_pop_keep_the_weights_that_stay():
+    model = compiled(mlp())
+    model.fit(X, Y, verbose=0)
+    before = model.get_weights()
+    model.add(Dense(2))
+    assert same(model.get_weights()[:4], before)
+    model.pop()
+    assert same(model.get_weights(), before)
+
+
+def test_add_that_fails_changes_nothing():
+    model = compiled(mlp())
+    model.fit(X, Y, verbose=0)
+    before, predicted = model.get_weights(), model.predict(X)
+    with pytest.raises(ShapeError, match="images"):
+        model.add(MaxPooling2D())
+    assert len(model.layers) == 2
+    assert same(model.get_weights(), before)
+    assert np.array_equal(model.predict(X), predicted)
+    model.fit(X, Y, verbose=0)  # it is compiled still
+    assert int(model.runtime.buffers["step"][0]) == 2
+
+
+def test_summary_tells_names_types_shapes_and_counts():
+    lines = []
+    model = Sequential(
+        [Input((6, 6, 1)), Conv2D(2, 3), Flatten(), Dropout(0.5), Dense(3, name="scores")],
+        name="small",
+    )
+    model.layers[0].trainable = False
+    model.summary(print_fn=lines.append)
+    text = lines[0]
+    assert '"small"' in text
+    assert "scores (Dense)" in text
+    assert "(None, 4, 4, 2)" in text
+    assert "Total params: 119" in text
+    assert "Trainable params: 99" in text
+    assert "Non-trainable params: 20" in text
+
+
+def test_summary_prints(capsys):
+    assert mlp().summary() is None
+    assert "first (Dense)" in capsys.readouterr().out
+
+
+def test_summary_of_an_unbuilt_model_has_question_marks(capsys):
+    Sequential([Dense(3, name="d")]).summary()
+    assert "?" in capsys.readouterr().out
+
+
+def test_weights_are_copies_in_the_order_of_layers():
+    model = mlp()
+    weights = model.get_weights()
+    assert [w.shape for w in weights] == [(4, 5), (5,), (5, 3), (3,)]
+    assert [v.path for v in model.weights] == [
+        "first/kernel",
+        "first/bias",
+        "last/kernel",
+        "last/bias",
+    ]
+    weights[0][:] = 7
+    assert not (model.get_weights()[0] == 7).any()
+
+
+def test_set_weights_sets_what_predict_uses():
+    model, other = mlp(), mlp()
+    other.set_weights(model.get_weights())
+    assert np.array_equal(model.predict(X), other.predict(X))
+
+
+def test_set_weights_before_the_first_predict_and_after():
+    model = Sequential([Input((2,)), Dense(1)])
+    for factor in (1.0, 2.0):
+        model.set_weights([np.full((2, 1), factor), np.zeros(1)])
+        assert model.predict([[1.0, 1.0]]).item() == 2 * factor
+
+
+@pytest.mark.parametrize(
+    "last",
+    [np.zeros(4), np.array(["a", "b", "c"]), np.zeros(3, complex), [[1], [2, 3]]],
+    ids=["shape", "strings", "complex", "ragged"],
+)
+def test_set_weights_sets_all_or_none(last):
+    model = mlp()
+    before = model.get_weights()
+    with pytest.raises((ShapeError, TypeError)):
+        model.set_weights([*(w + 1 for w in before[:3]), last])
+    assert same(model.get_weights(), before)
+
+
+def test_a_layers_weights_are_the_models():
+    model = mlp()
+    model.layers[0].set_weights([np.ones((4, 5)), np.ones(5)])
+    assert (model.get_weights()[0] == 1).all()
+    model.layers[0].kernel.assign(np.zeros((4, 5)))
+    assert (model.get_weights()[0] == 0).all()
+
+
+def test_get_layer_by_name_and_index():
+    model = mlp()
+    assert model.get_layer("last") is model.layers[1]
+    assert model.get_layer(index=0) is model.layers[0]
+    assert model.get_layer(index=-1) is model.layers[1]
+    with pytest.raises(ValueError, match="first, last"):
+        model.get_layer("middle")
+    with pytest.raises(ValueError, match="no layer 2"):
+        model.get_layer(index=2)
+
+
+def test_names_made_by_the_library_differ():
+    names = [layer.name for layer in Sequential([Dense(1), Dense(1), MaxPooling2D()]).layers]
+    assert len(set(names)) == 3
+    assert names[2].startswith("max_pooling2d")
+    assert Sequential().name != Sequential().name
+
+
+def test_the_precision_is_that_of_the_model_or_the_input_or_floatx():
+    assert mlp().dtype == "float32"
+    assert mlp(dtype="float64").get_weights()[0].dtype == np.float64
+    assert Sequential([Input((2,), dtype="float64"), Dense(1)]).dtype == "float64"
+    fastnn.config.set_floatx("float64")
+    try:
+        assert mlp().predict(X).dtype == np.float64
+    finally:
+        fastnn.config.set_floatx("float32")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_model_predicts_in_its_precision(dtype):
+    model = mlp(dtype=dtype)
+    assert all(w.dtype == dtype for w in model.get_weights())
+    assert model.predict(X.astype(np.float64)).dtype == dtype
+
+
+def test_float64_is_more_precise_than_float32():
+    fastnn.set_seed(0)
+    narrow = mlp()
+    wide = mlp(dtype="float64")
+    wide.set_weights(narrow.get_weights())
+    hidden = np.maximum(X.astype(float) @ wide.get_weights()[0], 0)
+    z = hidden @ wide.get_weights()[2]
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    assert np.abs(wide.predict(X) - p).max() < 1e-15
+    assert 1e-15 < np.abs(narrow.predict(X) - p).max() < 1e-6
+
+
+def test_config_makes_an_equal_model_with_weights_of_its_own():
+    model = Sequential(
+        [Input((6, 6, 2)), Conv2D(3, 3, padding="same", name="c"), Flatten(), Dense(2, "tanh")],
+        name="m",
+        dtype="float64",
+    )
+    other = Sequential.from_config(model.get_config())
+    assert other.get_config() == model.get_config()
+    other.set_weights(model.get_weights())
+    x = np.linspace(0, 1, 72).reshape(1, 6, 6, 2)
+    assert np.array_equal(other.predict(x), model.predict(x))
+
+
+def test_config_of_an_unbuilt_model():
+    model = Sequential([Dense(2)])
+    assert not Sequential.from_config(model.get_config()).built
+
+
+def test_a_copy_trains_apart():
+    model = compiled(mlp())
+    model.fit(X, Y, verbose=0)
+    other = copy.deepcopy(model)
+    before = model.get_weights()
+    other.fit(X, Y, verbose=0)
+    assert same(model.get_weights(), before)
+    model.fit(X, Y, verbose=0)
+    assert same(model.get_weights(), other.get_weights())
+
+
+def test_calling_a_model_is_predict():
+    model = mlp()
+    assert np.array_equal(model(X), model.predict(X))
+    assert np.array_equal(model.predict_on_batch(X), model.predict(X))
+
+
+def test_metrics_names():
+    assert compiled(mlp()).metrics_names == ["loss", "accuracy"]
+
+
+def test_the_rows_of_a_batch_do_not_change_a_bit_of_predict():
+    model = mlp()
+    every = model.predict(X)
+    for rows in (1, 2, 3, 7, 11, 12, 2**70):
+        assert np.array_equal(model.predict(X, batch_size=rows), every)
+
+
+def test_predict_of_no_rows():
+    assert mlp().predict(X[:0]).shape == (0, 3)
+
+
+def test_explain_lists_the_program():
+    lines = []
+    model = compiled(mlp())
+    model.explain(print_fn=lines.append)
+    assert "train, 32 rows, float32" in lines[0]
+    for operation in ("dense_fwd", "softmax_ce_sparse", "dense_bwd_w", "adam"):
+        assert operation in lines[0]
+    assert "dense_bwd_x" in lines[0]
+    assert "activation_fwd" not in lines[0]  # they are in the products' epilogues
+
+
+def test_explain_profiles(capsys):
+    model = compiled(mlp())
+    before = model.get_weights()
+    model.explain(profile=True, batch_size=4)
+    assert "GFLOP/s" in capsys.readouterr().out
+    assert same(model.get_weights(), before)
+
+
+def test_explain_of_an_uncompiled_model_is_that_of_predict(capsys):
+    mlp().explain()
+    out = capsys.readouterr().out
+    assert "predict, 32 rows" in out
+    assert "store" in out
