@@ -7,7 +7,6 @@ its global random state or on the machine.
 from __future__ import annotations
 
 import math
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -30,6 +29,8 @@ def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         >>> x.shape, y[:10].tolist()
         ((1797, 8, 8, 1), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
+    from importlib.resources import files  # slow to import
+
     path = files("fastnn") / "data" / "digits.npz"
     with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
         return data["x"], data["y"]

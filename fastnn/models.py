@@ -9,13 +9,14 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from fastnn import config, losses, metrics, naming, optimizers, saving, training
+from fastnn import config, losses, metrics, naming, optimizers, training
 from fastnn.callbacks import Callback, History
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor
 from fastnn.data import arrays
 from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
+from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
 from fastnn.runtime import Guard, Runtime
@@ -231,9 +232,7 @@ class Model:
         assert self._parameters is not None
         if self._parameters.stale:
             self._pack()
-        self._runtime = Runtime(
-            self.call, self.input_shape, self._parameters, self.dtype, **recipe
-        )
+        self._runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype, **recipe)
 
     @property
     def optimizer(self) -> optimizers.Optimizer | None:
@@ -495,12 +494,16 @@ class Model:
         Raises:
             FileExistsError: if it is there and ``overwrite`` is false.
         """
+        from fastnn import saving  # slow to import, and seldom needed
+
         with self._guard.reading("save"):
             saving.save_model(self, path, overwrite)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""
         custom = {type(layer).__name__: type(layer) for layer in self.layers}
+        from fastnn import saving
+
         return saving.from_bytes, (saving.to_bytes(self), custom)
 
     def compile_config(self) -> dict[str, Any] | None:
@@ -632,7 +635,7 @@ class Sequential(Model):
             "name": self.name,
             "dtype": self.dtype,
             "input_shape": None if self._input_shape is None else list(self._input_shape),
-            "layers": [saving.serialize_layer(layer) for layer in self._layers],
+            "layers": [serialization.serialize(layer) for layer in self._layers],
         }
 
     @classmethod
@@ -645,7 +648,7 @@ class Sequential(Model):
             config: what ``get_config`` returned.
             custom_objects: classes of layers that are not fastnn's, by name.
         """
-        layers = [saving.deserialize_layer(each, custom_objects) for each in config["layers"]]
+        layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
         model = cls(layers, name=config["name"], dtype=config["dtype"])
         if config["input_shape"] is not None:
             model.build(config["input_shape"])
@@ -667,6 +670,8 @@ def load_model(
     Raises:
         ModelFileError: if it is not such a file, or was damaged; says which part.
     """
+    from fastnn import saving
+
     return saving.load_model(path, custom_objects, compile)
 
 
@@ -691,7 +696,7 @@ def _callbacks(given: Any) -> list[Callback]:
         if not isinstance(each, Callback):
             hint = "; write it with ()" if isinstance(each, type) else ""
             raise TypeError(
-                f"fit: a callback has to be a fastnn.callbacks.Callback, got {_describe(each)}{hint}"
+                f"fit: callbacks have to be fastnn.callbacks.Callback, got {_describe(each)}{hint}"
             )
     return every
 

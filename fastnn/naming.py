@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -40,6 +39,8 @@ def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:
     spelt = {key.lower(): key for key in known}
     if name.lower() in spelt:
         return known[spelt[name.lower()]]
+    import difflib  # slow to import, and only for those who mistyped
+
     close = difflib.get_close_matches(name.lower(), spelt, 1)
     hint = f"; did you mean {spelt[close[0]]!r}?" if close else "."
     raise ValueError(

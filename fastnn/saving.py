@@ -2,7 +2,8 @@
 
 ``numpy.load(path, allow_pickle=False)`` opens such a file.  It holds no code and no name of code
 but those of fastnn's own layers; classes of the caller's are given by the caller.  Every entry has
-a SHA-256 in the JSON text, whose own comes at its end.  A file is written beside its place, synced
+a SHA-256 in the JSON text, whose own comes at its end; that of the whole file is the zip's comment, so
+that no bit can change unnoticed.  A file is written beside its place, synced
 and renamed, so that the old one stays whole until the new one is.
 """
 
@@ -20,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import layers
 from fastnn.errors import ModelFileError
 from fastnn.layers.base import Layer
 from fastnn.typing import Array
@@ -29,47 +29,16 @@ if TYPE_CHECKING:
     from fastnn.models import Model, Sequential
 
 __all__ = [
-    "deserialize_layer",
     "from_bytes",
     "load_model",
     "save_model",
-    "serialize_layer",
     "to_bytes",
 ]
 
 _FORMAT = 1
 _CONFIG = "config.npy"
 _LIMIT = 1 << 20  # bytes of the JSON text
-
-_LAYERS: dict[str, type[Layer]] = {
-    name: cls
-    for name, cls in vars(layers).items()
-    if isinstance(cls, type) and issubclass(cls, Layer) and cls is not Layer
-}
-
-
-def serialize_layer(layer: Layer) -> dict[str, Any]:
-    """Return a description that ``deserialize_layer`` makes an equal layer from."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
-
-
-def deserialize_layer(
-    description: Mapping[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
-) -> Layer:
-    """Return the layer described.
-
-    Raises:
-        ModelFileError: if its class is neither fastnn's nor among ``custom_objects``.
-    """
-    name = description["class_name"]
-    cls = {**_LAYERS, **(custom_objects or {})}.get(name)
-    if cls is None:
-        raise ModelFileError(
-            f"no layer class {str(name)[:60]!r}; if it is yours, "
-            "pass custom_objects={'" + str(name)[:60] + "': the class}"
-        )
-    return cls.from_config(description["config"])
-
+_SEAL = 64  # hexadecimal digits of a SHA-256
 
 # ---- writing -------------------------------------------------------------------------------------
 
@@ -127,18 +96,25 @@ def to_bytes(model: Model) -> bytes:
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in entries.items()},
     }
     text = json.dumps(config, sort_keys=True).encode()
-    sealed = np.frombuffer(text + hashlib.sha256(text).hexdigest().encode(), np.uint8)
+    sealed = np.frombuffer(seal(text + bytes(_SEAL)), np.uint8)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive.comment = bytes(_SEAL)
         for name, content in {**entries, _CONFIG: _npy(sealed)}.items():
             archive.writestr(zipfile.ZipInfo(name), content)
-    return file.getvalue()
+    return seal(file.getvalue())
+
+
+def seal(content: bytes) -> bytes:
+    """Return ``content`` with the SHA-256 of all before as its end."""
+    body = content[:-_SEAL]
+    return body + hashlib.sha256(body).hexdigest().encode()
 
 
 def _arrays(model: Model) -> Iterator[tuple[str, Array]]:
     for variable in model.weights:
         yield f"weights/{variable.path}", variable.value
-    if model.built:
+    if model.built and not model.runtime.parameters.stale:
         for home in ("slots", "step"):
             yield f"state/{home}", model.runtime.buffers[home]
 
@@ -185,8 +161,15 @@ def from_bytes(
             raise ModelFileError(f"the entry {name!r} is damaged: its SHA-256 is another")
     if set(entries) - set(config["sha256"]) - {_CONFIG}:
         raise ModelFileError("there are entries that the config does not know")
+    if seal(content) != content:
+        raise ModelFileError("the file is damaged between its entries: its SHA-256 is another")
     arrays = {name: _array(name, entries[name]) for name in config["sha256"]}
-    return _restore(config, arrays, custom_objects, compile)
+    try:
+        return _restore(config, arrays, custom_objects, compile)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"the config does not make this model: {error}"[:300]) from error
 
 
 def _entries(content: bytes) -> dict[str, bytes]:
@@ -214,10 +197,9 @@ def _read_config(entries: Mapping[str, bytes]) -> dict[str, Any]:
     if len(entries[_CONFIG]) > _LIMIT:
         raise ModelFileError("the config is larger than a model's can be")
     sealed = _array(_CONFIG, entries[_CONFIG]).tobytes()
-    text, seal = sealed[:-64], sealed[-64:]
-    if hashlib.sha256(text).hexdigest().encode() != seal:
+    if seal(sealed) != sealed:
         raise ModelFileError("the config is damaged: its SHA-256 is another")
-    config: dict[str, Any] = json.loads(text)
+    config: dict[str, Any] = json.loads(sealed[:-_SEAL])
     if config.get("format") != _FORMAT:
         raise ModelFileError(
             f"the file has format {config.get('format')}, this fastnn reads {_FORMAT}; "
@@ -227,8 +209,13 @@ def _read_config(entries: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def _array(name: str, content: bytes) -> Array:
+    """Return an entry's array, which NumPy's own reader would allocate before it reads it."""
+    file = io.BytesIO(content)
     try:
-        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError("not of version 1.0")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        return np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
     except (ValueError, EOFError) as error:
         raise ModelFileError(f"the entry {name!r} is not an array: {error}"[:200]) from None
 
@@ -250,7 +237,15 @@ def _restore(
         model.set_weights([arrays[f"weights/{v.path}.npy"] for v in model.weights])
     if compile and config["compile"] is not None:
         model.compile(**config["compile"])
-        if model.built:
+        if model.built and "state/step.npy" in arrays:
             for home in ("slots", "step"):
-                model.runtime.buffers[home][...] = arrays[f"state/{home}.npy"]
+                _fill(model.runtime.buffers[home], arrays[f"state/{home}.npy"])
     return model
+
+
+def _fill(buffer: Array, array: Array) -> None:
+    if (buffer.shape, buffer.dtype) != (array.shape, array.dtype):
+        raise ModelFileError(
+            f"the optimizer's state is {array.dtype}{array.shape}, not {buffer.dtype}{buffer.shape}"
+        )
+    buffer[...] = array

@@ -137,11 +137,6 @@ def test_the_first_of_tied_classes_is_chosen():
     ] == pytest.approx(2 / 3)
 
 
-def test_nan_scores_are_not_right():
-    z = np.full((2, 3), np.nan)
-    assert measure(z, [0, 1], "sparse_categorical_crossentropy", "softmax", ["accuracy"])[1] <= 0.5
-
-
 def test_binary_threshold():
     metric = metrics.BinaryAccuracy(name="strict", threshold=0.9)
     p = 1 / (1 + np.exp(-Z))

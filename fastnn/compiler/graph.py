@@ -230,9 +230,10 @@ class _Binding:
         """Match an operand's shape with its axes."""
         for axis, dims in self._split(operand, shape).items():
             size = size_of(dims)
-            if self.sizes.setdefault(axis, size) != size:
+            known = self._dims.setdefault(axis, dims)
+            moved = known != dims and operand.alias is None  # only a reshape may differ in them
+            if self.sizes.setdefault(axis, size) != size or moved:
                 raise self._clash(axis, operand, shape)
-            self._dims.setdefault(axis, dims)
             self._seen.setdefault(axis, (operand, shape))
 
     def shape(self, operand: Operand) -> Shape:

@@ -4,6 +4,7 @@ from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from fastnn.layers.pooling import MaxPooling2D
+from fastnn.layers.serialization import deserialize, serialize
 
 __all__ = [
     "Activation",
@@ -16,4 +17,6 @@ __all__ = [
     "Layer",
     "MaxPooling2D",
     "Reshape",
+    "deserialize",
+    "serialize",
 ]

@@ -1,10 +1,10 @@
 """How far a kernel may be from its twin: a bound for every op, from the rounding errors it makes.
 
-A tolerance that is relative to the result rejects right sums that cancel and accepts wrong ones that
-do not.  Here each bound is the sum of the errors of the operations that the kernel makes, to first
-order: u = half an ulp of 1 for each rounding, times the size of what is rounded, plus u for the
-rounding of the twin, which works in float64.  Sums of products are held to the constant of netlib's
-tests instead, |error| <= 32 u |A| |B|, and exponentials and their kin to 4 ulp.
+A tolerance that is relative to the result rejects right sums that cancel and accepts wrong ones
+that do not.  Here each bound is the sum of the errors of the operations that the kernel makes, to
+first order: u = half an ulp of 1 for each rounding, times the size of what is rounded, plus u for
+the rounding of the twin, which works in float64.  Sums of products are held to the constant of
+netlib's tests instead, |error| <= 32 u |A| |B|, and exponentials and their kin to 4 ulp.
 
 An output that is not in an op's bound must be equal.  Fused and separate multiply-adds both fit.
 """
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from fastnn.ops.table import table
 from fastnn.reference.cases import CASES, Case
 from fastnn.reference.elementwise import ACTIVATIONS
 from fastnn.reference.twins import TWINS
@@ -87,14 +88,8 @@ def _twin(o: Outcome, inputs: Mapping[str, Array], **attrs: Any) -> Any:
     """Return what the op's twin makes of other inputs, in the order of ``o.inputs``."""
     sizes = {axis: n[0] for axis, n in o.case.sizes.items()}
     known = {**sizes, **o.case.attrs, **attrs}
-    names = _operands(o.case.op)
-    return TWINS[o.case.op](None, known, *(inputs.get(name) for name in names))
-
-
-def _operands(op: str) -> list[str]:
-    from fastnn.ops.table import table
-
-    return [operand.name for operand in table()[op].inputs]
+    operands = table()[o.case.op].inputs
+    return TWINS[o.case.op](None, known, *(inputs.get(operand.name) for operand in operands))
 
 
 def _sums(o: Outcome, inputs: Mapping[str, Array]) -> Any:
@@ -132,7 +127,7 @@ def _gradient_size(o: Outcome) -> Array:
         return dy
     if name == "tanh":
         return dy * (1 + o["y"] ** 2)
-    return np.abs(ACTIVATIONS[name][1](o["y"], dy))
+    return np.asarray(np.abs(ACTIVATIONS[name][1](o["y"], dy)))
 
 
 # ---- element by element --------------------------------------------------------------------------
@@ -161,8 +156,14 @@ def _maxpool_bwd(o: Outcome) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Softmax of z in units of u: |z - max|, which is rounded before it is raised, so that e has the
-    relative error gap + _EXP; the relative error of sum e; the logarithm of sum e."""
+    """Softmax of z, errors in units of u.
+
+    Attributes:
+        gap: |z - max|, which is rounded before e = exp(z - max) is taken, so that the relative
+            error of e is gap + _EXP.
+        total: the relative error of sum e.
+        log_total: the logarithm of sum e.
+    """
 
     gap: Array
     total: Array

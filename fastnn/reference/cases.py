@@ -8,7 +8,6 @@ on either side of a vector (8 or 16 lanes), of a tile and of the blocks of a sum
 from __future__ import annotations
 
 import itertools
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,10 +17,8 @@ import numpy as np
 from fastnn.compiler.geometry import Window
 from fastnn.compiler.graph import Shape
 from fastnn.ops.table import Operand, activation_names, table
-from fastnn.reference.twins import TWINS
-from fastnn.typing import Array
 
-__all__ = ["CASES", "KINDS", "Case", "cases", "draw", "plant"]
+__all__ = ["CASES", "KINDS", "LENGTHS", "Case", "cases"]
 
 #: Kinds of numbers: standard normal; in [0, 1); whole in [-8, 8], whose sums of products are exact;
 #: normal times 30, where exponentials saturate; normal with NaN, +inf and -inf among them.
@@ -29,9 +26,6 @@ KINDS = ("normal", "uniform", "integers", "wide", "special")
 
 #: Sizes on either side of a vector and of its halves.
 LENGTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 67)
-
-#: The sum of the operands' sizes up to which a case is cheap enough for every kind of numbers.
-SPECIALS = (np.nan, np.inf, -np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +66,28 @@ class Case:
         return tuple(rows if n is None else n for n in self.shape(operand))
 
     def __str__(self) -> str:
-        sizes = (f"{a}={'x'.join('r' if n is None else str(n) for n in s)}" for a, s in self.sizes.items())
+        sizes = (
+            f"{a}={'x'.join('r' if n is None else str(n) for n in s)}"
+            for a, s in self.sizes.items()
+        )
         attrs = (f"{name}={value}" for name, value in self.attrs.items())
         flags = [f"no {name}" for name in self.absent] + ["shuffled"] * self.shuffled
         steps = [f"{self.steps} steps"] * (self.steps > 1)
-        words = [self.op, f"rows={self.rows}", *sizes, *attrs, *flags, *steps, self.source, self.data]
+        words = [
+            self.op,
+            f"rows={self.rows}",
+            *sizes,
+            *attrs,
+            *flags,
+            *steps,
+            self.source,
+            self.data,
+        ]
         return " ".join(words)
+
+
+def _times(shape: Shape) -> str:
+    return "x".join("rows" if n is None else str(n) for n in shape)
 
 
 def _case(op: str, rows: int = 1, *, attrs: Mapping[str, Any] | None = None, **sizes: Any) -> Case:
@@ -93,8 +103,8 @@ def _kinds(known: Iterable[Case], kinds: Sequence[str] = KINDS) -> Iterator[Case
 
 # ---- products ------------------------------------------------------------------------------------
 
-#: r, i, o: single numbers, tails, tiles of 1 to 14 rows, sums of 1 to 3 blocks of 256 terms, operands
-#: that are packed (64 rows, 128 columns, 512 columns), and sums too deep for one packing of B.
+#: r, i, o: single numbers, tails, tiles of 1 to 14 rows, sums of 1 to 3 blocks of 256 terms,
+#: operands that are packed (64 rows, 128 or 512 columns), and sums too deep for one packing of B.
 _DENSE = (
     *((1, 1, 1), (2, 3, 5), (1, 7, 11), (5, 13, 16), (3, 17, 15), (13, 2, 17), (29, 5, 3)),
     *((1, 31, 33), (2, 255, 3), (3, 256, 5), (5, 257, 7), (3, 521, 13), (257, 5, 7), (521, 3, 2)),
@@ -383,122 +393,3 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
 def cases(op: str) -> Iterator[Case]:
     """Yield the cases of one op."""
     yield from CASES[op](op)
-
-
-# ---- numbers -------------------------------------------------------------------------------------
-
-Rng = np.random.Generator
-
-
-def _numbers(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    if kind == "uniform":
-        return rng.random(shape)
-    if kind == "integers":
-        return rng.integers(-8, 9, shape).astype(np.float64)
-    return rng.standard_normal(shape) * (30 if kind == "wide" else 1)
-
-
-def _targets(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    """Return rows of targets that sum to 1, some of them 0; whole ones are one-hot."""
-    if kind == "integers":
-        return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
-    weights = np.maximum(rng.standard_normal(shape), 0)
-    return weights / np.maximum(weights.sum(-1, keepdims=True), 1e-3)
-
-
-def _fractions(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    values = rng.random(shape)
-    return values.round() if kind == "integers" else values
-
-
-def _flags(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    return rng.integers(0, 2, shape)
-
-
-def _squares(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    return np.square(_numbers(rng, shape, kind))
-
-
-def _rate(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    return 0.01 + rng.random(shape) / 100
-
-
-def _updates(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    return rng.choice([0, 1, 9, 999], shape)
-
-
-def _running(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    return rng.integers(1, 1000, shape) * [1 / 7, 1]
-
-
-#: (operand's name, or op and operand) -> what it holds instead of numbers of the case's kind
-_MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
-    "softmax_ce_dense t": _targets,
-    "softmax_ce_dense_bwd t": _targets,
-    "accuracy_dense t": _targets,
-    "sigmoid_bce t": _fractions,
-    "sigmoid_bce_bwd t": _fractions,
-    "accuracy_binary t": _flags,
-    "adam v": _squares,
-    "hyper": _rate,
-    "step": _updates,
-    "total": _running,
-}
-
-_DTYPES = {"i32": np.int32, "i64": np.int64, "f64": np.float64}
-
-
-def draw(case: Case, dtype: np.dtype, seed: int = 0) -> dict[str, Array]:
-    """Return the inputs of a case by name, a function of the arguments alone.
-
-    Args:
-        case: the case.
-        dtype: the meaning of ``real``.
-        seed: others give other numbers.
-    """
-    rng = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(str(case).encode())]))
-    op = table()[case.op]
-    here = [operand for operand in op.inputs if operand.name not in case.absent]
-    inputs = {operand.name: _draw(case, operand, dtype, rng) for operand in here}
-    if case.data == "special":
-        plant(inputs[_first_real(case)], rng)
-    if case.op == "maxpool2d_bwd":  # y is the maximum of x, by the op's own contract
-        inputs["y"] = _pooled(case, inputs["x"])
-    return inputs
-
-
-def _draw(case: Case, operand: Operand, dtype: np.dtype, rng: Rng) -> Array:
-    if operand.dtype == "any":
-        return _source(case, case.filled(operand, case.rows * case.steps), rng)
-    shape = case.filled(operand, case.rows)
-    if operand.dtype == "i32":
-        return rng.integers(0, case.sizes["c"][0], shape, dtype=np.int32)
-    by_name = _MEANINGS.get(operand.name, _numbers)
-    values = _MEANINGS.get(f"{case.op} {operand.name}", by_name)(rng, shape, case.data)
-    return np.ascontiguousarray(values, _DTYPES.get(operand.dtype, dtype))
-
-
-def _source(case: Case, shape: tuple[int, ...], rng: Rng) -> Array:
-    """Return an array of the caller's own type: labels, numbers, or whole ones up to its limits."""
-    dtype = np.dtype(case.source)
-    if "classes" in case.attrs:
-        return rng.integers(0, case.attrs["classes"], shape).astype(dtype)
-    if dtype.kind == "f":
-        return _numbers(rng, shape, case.data).astype(dtype)
-    limits = np.iinfo(dtype)
-    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
-
-
-def plant(values: Array, rng: Rng) -> None:
-    """Put NaN, +inf and -inf at three places of ``values``, if it has so many."""
-    places = rng.permutation(values.size)[: len(SPECIALS)]
-    values.reshape(-1)[places] = SPECIALS[: len(places)]
-
-
-def _first_real(case: Case) -> str:
-    return next(o.name for o in table()[case.op].inputs if o.dtype in ("real", "any"))
-
-
-def _pooled(case: Case, x: Array) -> Array:
-    windows = {axis: case.sizes[axis][0] for axis in "pq"}
-    return np.asarray(TWINS["maxpool2d_fwd"](None, {**case.attrs, **windows}, x))

@@ -6,7 +6,6 @@ NaN (integers as a number that no op writes), so that a place left out shows.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -19,7 +18,8 @@ from fastnn.compiler.graph import Graph, Tensor
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.ops.table import Operand, table
 from fastnn.reference.bounds import Outcome, bounds
-from fastnn.reference.cases import Case, draw
+from fastnn.reference.cases import Case
+from fastnn.reference.inputs import draw
 from fastnn.reference.interpreter import Interpreter
 from fastnn.typing import Array
 
@@ -147,9 +147,7 @@ class Trial:
     def _core_run(self) -> _core.Run:
         rows = self.case.rows * self.case.steps
         order = _core.permutation(_SEED, _EPOCH, rows) if self.case.shuffled else None
-        return _core.Run(
-            rows, self.case.rows, order=order, epoch=_EPOCH, seed=_SEED, watch=False
-        )
+        return _core.Run(rows, self.case.rows, order=order, epoch=_EPOCH, seed=_SEED, watch=False)
 
     # ---- judging ---------------------------------------------------------------------------------
 
@@ -179,8 +177,3 @@ class Trial:
 
     def __str__(self) -> str:
         return f"{self.case} {self.dtype}"
-
-    @property
-    def elements(self) -> int:
-        """The size of all inputs together."""
-        return sum(math.prod(a.shape) for a in self.inputs.values())

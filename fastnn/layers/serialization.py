@@ -1,0 +1,59 @@
+"""Layers as descriptions that JSON can hold, and back.
+
+The registry is closed: fastnn's own layers, and classes that the caller hands over; a description
+cannot name code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastnn.errors import ModelFileError
+from fastnn.layers.base import Layer
+from fastnn.layers.convolution import Conv2D
+from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
+from fastnn.layers.pooling import MaxPooling2D
+
+__all__ = ["CLASSES", "deserialize", "serialize"]
+
+CLASSES: dict[str, type[Layer]] = {
+    cls.__name__: cls
+    for cls in (Activation, Conv2D, Dense, Dropout, Flatten, InputLayer, MaxPooling2D, Reshape)
+}
+
+
+def serialize(layer: Layer) -> dict[str, Any]:
+    """Return a description that ``deserialize`` makes an equal layer from, with other weights.
+
+    Args:
+        layer: any layer.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.layers.serialize(fastnn.layers.Dropout(0.5, name="drop"))["config"]["rate"]
+        0.5
+    """
+    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+
+
+def deserialize(
+    description: Mapping[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+) -> Layer:
+    """Return the layer that a description stands for.
+
+    Args:
+        description: what ``serialize`` returned.
+        custom_objects: classes of layers that are not fastnn's, by name.
+
+    Raises:
+        ModelFileError: if its class is neither fastnn's nor among ``custom_objects``.
+    """
+    name = description["class_name"]
+    cls = {**CLASSES, **(custom_objects or {})}.get(name)
+    if cls is None:
+        shown = str(name)[:60]
+        raise ModelFileError(
+            f"no layer class {shown!r}; if it is yours, pass it: custom_objects={{{shown!r}: ...}}"
+        )
+    return cls.from_config(description["config"])

@@ -1,0 +1,133 @@
+"""The numbers a case runs on: drawn from a seed, of the kind that the case names."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from fastnn.ops.table import Operand, table
+from fastnn.reference.cases import Case
+from fastnn.reference.twins import TWINS
+from fastnn.typing import Array
+
+__all__ = ["SPECIALS", "draw", "plant"]
+
+SPECIALS = (np.nan, np.inf, -np.inf)
+
+Rng = np.random.Generator
+
+
+def _numbers(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    if kind == "uniform":
+        return rng.random(shape)
+    if kind == "integers":
+        return rng.integers(-8, 9, shape).astype(np.float64)
+    return rng.standard_normal(shape) * (30 if kind == "wide" else 1)
+
+
+def _targets(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    """Return rows of targets that sum to 1, some of them 0; whole ones are one-hot."""
+    if kind == "integers":
+        return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
+    weights: Array = np.maximum(rng.standard_normal(shape), 0)
+    return np.asarray(weights / np.maximum(weights.sum(-1, keepdims=True), 1e-3))
+
+
+def _fractions(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    values = rng.random(shape)
+    return values.round() if kind == "integers" else values
+
+
+def _flags(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return rng.integers(0, 2, shape)
+
+
+def _squares(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return np.square(_numbers(rng, shape, kind))
+
+
+def _rate(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return 0.01 + rng.random(shape) / 100
+
+
+def _updates(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return rng.choice([0, 1, 9, 999], shape)
+
+
+def _running(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    return rng.integers(1, 1000, shape) * [1 / 7, 1]
+
+
+#: (operand's name, or op and operand) -> what it holds instead of numbers of the case's kind
+_MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
+    "softmax_ce_dense t": _targets,
+    "softmax_ce_dense_bwd t": _targets,
+    "accuracy_dense t": _targets,
+    "sigmoid_bce t": _fractions,
+    "sigmoid_bce_bwd t": _fractions,
+    "accuracy_binary t": _flags,
+    "adam v": _squares,
+    "hyper": _rate,
+    "step": _updates,
+    "total": _running,
+}
+
+_DTYPES = {"i32": np.int32, "i64": np.int64, "f64": np.float64}
+
+
+def draw(case: Case, dtype: np.dtype, seed: int = 0) -> dict[str, Array]:
+    """Return the inputs of a case by name, a function of the arguments alone.
+
+    Args:
+        case: the case.
+        dtype: the meaning of ``real``.
+        seed: others give other numbers.
+    """
+    rng = np.random.Generator(np.random.Philox(key=[seed, zlib.crc32(str(case).encode())]))
+    op = table()[case.op]
+    here = [operand for operand in op.inputs if operand.name not in case.absent]
+    inputs = {operand.name: _draw(case, operand, dtype, rng) for operand in here}
+    if case.data == "special":
+        plant(inputs[_first_real(case)], rng)
+    if case.op == "maxpool2d_bwd":  # y is the maximum of x, by the op's own contract
+        inputs["y"] = _pooled(case, inputs["x"])
+    return inputs
+
+
+def _draw(case: Case, operand: Operand, dtype: np.dtype, rng: Rng) -> Array:
+    if operand.dtype == "any":
+        return _source(case, case.filled(operand, case.rows * case.steps), rng)
+    shape = case.filled(operand, case.rows)
+    if operand.dtype == "i32":
+        return rng.integers(0, case.sizes["c"][0], shape, dtype=np.int32)
+    by_name = _MEANINGS.get(operand.name, _numbers)
+    values = _MEANINGS.get(f"{case.op} {operand.name}", by_name)(rng, shape, case.data)
+    return np.ascontiguousarray(values, _DTYPES.get(operand.dtype, dtype))
+
+
+def _source(case: Case, shape: tuple[int, ...], rng: Rng) -> Array:
+    """Return an array of the caller's own type: labels, numbers, or whole ones up to its limits."""
+    dtype = np.dtype(case.source)
+    if "classes" in case.attrs:
+        return rng.integers(0, case.attrs["classes"], shape).astype(dtype)
+    if dtype.kind == "f":
+        return _numbers(rng, shape, case.data).astype(dtype)
+    limits = np.iinfo(dtype)
+    return rng.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+
+
+def plant(values: Array, rng: Rng) -> None:
+    """Put NaN, +inf and -inf at three places of ``values``, if it has so many."""
+    places = rng.permutation(values.size)[: len(SPECIALS)]
+    values.reshape(-1)[places] = SPECIALS[: len(places)]
+
+
+def _first_real(case: Case) -> str:
+    return next(o.name for o in table()[case.op].inputs if o.dtype in ("real", "any"))
+
+
+def _pooled(case: Case, x: Array) -> Array:
+    windows = {axis: case.sizes[axis][0] for axis in "pq"}
+    return np.asarray(TWINS["maxpool2d_fwd"](None, {**case.attrs, **windows}, x))
