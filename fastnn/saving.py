@@ -232,7 +232,7 @@ def _restore(
     if config["class_name"] not in known:
         raise ModelFileError(f"no model class {str(config['class_name'])[:60]!r}")
     model = known[config["class_name"]].from_config(config["model"], custom_objects)
-    model.seed, model.epochs_trained = config["seed"], config["epochs_trained"]
+    model.seed, model.epochs_trained = map(_natural, (config["seed"], config["epochs_trained"]))
     if model.built:
         model.set_weights([arrays[f"weights/{v.path}.npy"] for v in model.weights])
     if compile and config["compile"] is not None:
@@ -241,6 +241,12 @@ def _restore(
             for home in ("slots", "step"):
                 _fill(model.runtime.buffers[home], arrays[f"state/{home}.npy"])
     return model
+
+
+def _natural(number: Any) -> int:
+    if type(number) is not int or not 0 <= number < 1 << 64:
+        raise ModelFileError(f"expected a whole number below 2**64, got {str(number)[:40]}")
+    return number
 
 
 def _fill(buffer: Array, array: Array) -> None:

@@ -126,7 +126,7 @@ def _gradient_size(o: Outcome) -> Array:
     if "y" not in o.inputs:
         return dy
     if name == "tanh":
-        return dy * (1 + o["y"] ** 2)
+        return np.asarray(dy * (1 + o["y"] ** 2))
     return np.asarray(np.abs(ACTIVATIONS[name][1](o["y"], dy)))
 
 
@@ -185,7 +185,7 @@ class _Rows:
     @property
     def log_error(self) -> Array:
         """The error of log total."""
-        return self.total + _EXP * self.log_total
+        return np.asarray(self.total + _EXP * self.log_total)
 
 
 def _softmax_fwd(o: Outcome) -> dict[str, Array]:

@@ -66,24 +66,12 @@ class Case:
         return tuple(rows if n is None else n for n in self.shape(operand))
 
     def __str__(self) -> str:
-        sizes = (
-            f"{a}={'x'.join('r' if n is None else str(n) for n in s)}"
-            for a, s in self.sizes.items()
-        )
+        sizes = (f"{axis}={_times(n)}" for axis, n in self.sizes.items())
         attrs = (f"{name}={value}" for name, value in self.attrs.items())
         flags = [f"no {name}" for name in self.absent] + ["shuffled"] * self.shuffled
         steps = [f"{self.steps} steps"] * (self.steps > 1)
-        words = [
-            self.op,
-            f"rows={self.rows}",
-            *sizes,
-            *attrs,
-            *flags,
-            *steps,
-            self.source,
-            self.data,
-        ]
-        return " ".join(words)
+        start = (self.op, f"rows={self.rows}")
+        return " ".join([*start, *sizes, *attrs, *flags, *steps, self.source, self.data])
 
 
 def _times(shape: Shape) -> str:
@@ -391,5 +379,5 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
 
 
 def cases(op: str) -> Iterator[Case]:
-    """Yield the cases of one op."""
-    yield from CASES[op](op)
+    """Yield the cases of one op, each once."""
+    yield from {str(case): case for case in CASES[op](op)}.values()

@@ -23,7 +23,7 @@ from fastnn.reference.inputs import draw
 from fastnn.reference.interpreter import Interpreter
 from fastnn.typing import Array
 
-__all__ = ["Place", "Trial", "poison", "ratio"]
+__all__ = ["Place", "Stopped", "Trial", "aligned", "poison", "ratio"]
 
 #: Puts a copy of an array somewhere; the result has its shape and type and is contiguous.
 Place = Callable[[Array], Array]
@@ -32,6 +32,18 @@ Place = Callable[[Array], Array]
 _SEED, _EPOCH = 0x9E3779B97F4A7C15, 5
 
 _POISON = -77
+
+
+class Stopped(Exception):
+    """A run ended before its rows were done.
+
+    Args:
+        status: why, as ``_core.Run`` says it.
+        fault: the data that was refused.
+    """
+
+    def __init__(self, status: int, fault: tuple[int, int, int, float]):
+        super().__init__(status, fault)
 
 
 def aligned(array: Array) -> Array:
@@ -72,12 +84,18 @@ class Trial:
         dtype: ``"float32"`` or ``"float64"``.
         seed: others give other numbers.
         inputs: instead of numbers drawn from the seed.
+        watch: whether a watched mean that is not finite stops the run.
     """
 
     def __init__(
-        self, case: Case, dtype: str, seed: int = 0, inputs: Mapping[str, Array] | None = None
+        self,
+        case: Case,
+        dtype: str,
+        seed: int = 0,
+        inputs: Mapping[str, Array] | None = None,
+        watch: bool = False,
     ):
-        self.case, self.dtype = case, np.dtype(dtype)
+        self.case, self.dtype, self.watch = case, np.dtype(dtype), watch
         self.op = table()[case.op]
         self.inputs = dict(inputs or draw(case, self.dtype, seed))
         self.program = Program.of(self._graph(), case.rows, dtype)
@@ -112,7 +130,11 @@ class Trial:
     # ---- running ---------------------------------------------------------------------------------
 
     def compiled(self, isa: str, threads: int = 1, place: Place = aligned) -> dict[str, Array]:
-        """Return all operands after the kernel of ``isa`` ran."""
+        """Return all operands after the kernel of ``isa`` ran.
+
+        Raises:
+            Stopped: if the run ended early.
+        """
         return self._run(lambda memory: Compiled(self.program, memory, isa, threads), place)
 
     @cached_property
@@ -125,9 +147,10 @@ class Trial:
         homes = {name: array.reshape(-1) for name, array in arrays.items() if name not in LENT}
         executable = bind(Memory(self.program, homes))
         executable.lend({name: arrays[name] for name in self.program.lent})
-        status = executable.run(self._core_run())
+        run = self._core_run()
+        status = executable.run(run)
         if status != _core.DONE:
-            raise RuntimeError(f"{self.case}: the run ended with status {status}")
+            raise Stopped(status, run.fault)
         return arrays
 
     def _place(self, place: Place) -> dict[str, Array]:
@@ -147,7 +170,8 @@ class Trial:
     def _core_run(self) -> _core.Run:
         rows = self.case.rows * self.case.steps
         order = _core.permutation(_SEED, _EPOCH, rows) if self.case.shuffled else None
-        return _core.Run(rows, self.case.rows, order=order, epoch=_EPOCH, seed=_SEED, watch=False)
+        keys = {"epoch": _EPOCH, "seed": _SEED}
+        return _core.Run(rows, self.case.rows, order=order, watch=self.watch, **keys)
 
     # ---- judging ---------------------------------------------------------------------------------
 

@@ -1,0 +1,49 @@
+"""What the tests share: the seed of their data, and buffers between pages that nobody may touch."""
+
+import ctypes
+import mmap
+import os
+
+import numpy as np
+import pytest
+
+PROT_NONE = 0
+PAGE = mmap.PAGESIZE
+
+
+@pytest.fixture(scope="session")
+def seed():
+    """The seed of the tests' data; another one makes other tests of the same things."""
+    return int(os.environ.get("FASTNN_TESTS_SEED", "0"))
+
+
+def _begin(place, room, array):
+    return {"below": room - array.nbytes, "above": 0, "odd": array.itemsize}[place]
+
+
+def _fenced(place, array):
+    """Return a copy that is flush with the page above it or below it, or off by one element."""
+    room = -(-(array.nbytes + array.itemsize) // PAGE) * PAGE
+    memory = mmap.mmap(-1, room + 2 * PAGE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for page in (address, address + PAGE + room):
+        assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(page), PAGE, PROT_NONE) == 0
+    begin = PAGE + _begin(place, room, array)
+    copy = np.ndarray(array.shape, array.dtype, memory, begin)
+    copy[...] = array
+    return copy
+
+
+@pytest.fixture(scope="session")
+def fences():
+    """Ways to place an array between two pages whose every access is a segmentation fault.
+
+    ``below`` ends where the upper page begins, ``above`` begins where the lower one ends, ``odd``
+    begins one element later.
+    """
+    if os.name != "posix":
+        pytest.skip("needs mprotect")
+    return {
+        place: lambda array, place=place: _fenced(place, array)
+        for place in ("below", "above", "odd")
+    }

@@ -1,0 +1,70 @@
+"""Keras as a peer: imported once, in float64, on jax; without it these tests are skipped, unless
+FASTNN_REQUIRE_PARITY=1 makes its absence an error."""
+
+import os
+import warnings
+
+import numpy as np
+import pytest
+
+import fastnn
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keras():
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    os.environ.setdefault("JAX_ENABLE_X64", "1")
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the peer's own affair
+        try:
+            import keras
+
+            keras.config.set_floatx("float64")
+        except ImportError as error:
+            if os.environ.get("FASTNN_REQUIRE_PARITY") == "1":
+                raise
+            pytest.skip(f"Keras with a backend is not installed: {error}")
+    return keras
+
+
+class Pair:
+    """The same model twice: ``ours`` and ``theirs``, with the same weights.
+
+    Args:
+        keras: the module.
+        shape: the shape of a sample.
+        layers: ``layers(module)`` returns the layers, made from ``module.layers``.
+        loss, optimizer, metrics: names, or functions of the module.
+    """
+
+    def __init__(self, keras, shape, layers, loss="mse", optimizer="sgd", metrics=()):
+        made = []
+        for module, options in ((fastnn, {"dtype": "float64"}), (keras, {})):
+            model = module.Sequential([module.Input(shape, **options), *layers(module)])
+            chosen = [x(module) if callable(x) else x for x in (optimizer, loss)]
+            model.compile(*chosen, metrics=list(metrics))
+            made.append(model)
+        self.ours, self.theirs = made
+        rng = np.random.default_rng(7)
+        self.weights = [0.5 * rng.normal(size=w.shape) for w in self.ours.get_weights()]
+        self.reset()
+
+    def reset(self):
+        """Give both the same weights."""
+        for model in (self.ours, self.theirs):
+            model.set_weights(self.weights)
+
+    def assert_same_weights(self, rtol):
+        """Compare the weights, relative to the largest of each."""
+        for a, b in zip(self.ours.get_weights(), self.theirs.get_weights(), strict=True):
+            assert a.shape == b.shape
+            assert np.abs(a - b).max() <= rtol * max(np.abs(b).max(), 1e-3)
+
+
+@pytest.fixture
+def pair(keras):
+    def make(*arguments, **options):
+        return Pair(keras, *arguments, **options)
+
+    return make

@@ -1,0 +1,174 @@
+"""Layers beside Keras's: outputs and gradients at random shapes and options, names and defaults."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+import fastnn
+
+RTOL = 1e-11
+
+
+def check(made, shape, seed):
+    """Compare outputs, and one step of gradient descent, which is the gradient of every weight."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(5, *shape))
+    ours, theirs = made.ours.predict(x), np.asarray(made.theirs.predict(x, verbose=0))
+    assert ours.shape == theirs.shape
+    assert np.abs(ours - theirs).max() <= RTOL * max(1, np.abs(theirs).max())
+    y = rng.normal(size=theirs.shape)
+    assert np.isclose(
+        made.ours.train_on_batch(x, y), float(made.theirs.train_on_batch(x, y)), rtol=RTOL
+    )
+    made.assert_same_weights(RTOL)
+
+
+def descent(module):
+    return module.optimizers.SGD(1.0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_dense(pair, seed):
+    rng = np.random.default_rng(seed)
+    rank = rng.integers(1, 4)
+    shape = tuple(int(n) for n in rng.integers(1, 9, rank))
+    options = {
+        "units": int(rng.integers(1, 40)),
+        "activation": [None, "relu", "sigmoid", "tanh", "softmax"][seed % 5],
+        "use_bias": bool(rng.integers(2)),
+    }
+
+    def layers(m):
+        return [m.layers.Dense(shape[-1], "tanh"), m.layers.Dense(**options)]
+
+    check(pair(shape, layers, optimizer=descent), shape, seed)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("seed", range(10))
+def test_convolution(pair, seed, padding):
+    rng = np.random.default_rng(seed)
+    shape = (*(int(n) for n in rng.integers(4, 12, 2)), int(rng.integers(1, 5)))
+    options = {
+        "filters": int(rng.integers(1, 9)),
+        "kernel_size": tuple(int(n) for n in rng.integers(1, 5, 2)),
+        "strides": tuple(int(n) for n in rng.integers(1, 4, 2)),
+        "padding": padding,
+        "activation": [None, "relu", "sigmoid", "tanh"][seed % 4],
+        "use_bias": bool(rng.integers(2)),
+    }
+
+    def layers(m):
+        return [m.layers.Conv2D(shape[-1], 1, activation="tanh"), m.layers.Conv2D(**options)]
+
+    check(pair(shape, layers, optimizer=descent), shape, seed)
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+@pytest.mark.parametrize("seed", range(8))
+def test_max_pooling(pair, seed, padding):
+    rng = np.random.default_rng(seed)
+    shape = (*(int(n) for n in rng.integers(5, 12, 2)), int(rng.integers(1, 5)))
+    options = {
+        "pool_size": tuple(int(n) for n in rng.integers(1, 5, 2)),
+        "strides": None if seed % 2 else tuple(int(n) for n in rng.integers(1, 4, 2)),
+        "padding": padding,
+    }
+
+    def layers(m):
+        return [m.layers.Conv2D(shape[-1], 1), m.layers.MaxPooling2D(**options)]
+
+    check(pair(shape, layers, optimizer=descent), shape, seed)
+
+
+@pytest.mark.parametrize("name", ["linear", "relu", "sigmoid", "tanh", "softmax"])
+def test_activation(pair, name):
+    def layers(m):
+        return [m.layers.Dense(7), m.layers.Activation(name)]
+
+    check(pair((5,), layers, optimizer=descent), (5,), 0)
+
+
+def test_flatten_and_reshape(pair):
+    def layers(m):
+        return [
+            m.layers.Conv2D(3, 2),
+            m.layers.Reshape((-1, 6)),
+            m.layers.Dense(5, "tanh"),
+            m.layers.Flatten(),
+            m.layers.Dense(2),
+        ]
+
+    check(pair((5, 7, 2), layers, optimizer=descent), (5, 7, 2), 0)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-320, 1e300])
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "tanh"])
+def test_special_values(pair, name, value):
+    made = pair((1,), lambda m: [m.layers.Activation(name)])
+    ours = made.ours.predict([[value]]).item()
+    theirs = np.asarray(made.theirs.predict(np.array([[value]]), verbose=0)).item()
+    assert ours == pytest.approx(theirs, rel=1e-15, abs=1e-300, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["Dense", "Conv2D", "MaxPooling2D", "Activation", "Dropout", "Flatten", "Reshape"]
+)
+def test_arguments_and_their_order_and_defaults(keras, name):
+    """Ours are Keras's without those of features we lack; what follows a lack is by keyword."""
+    ours = inspect.signature(getattr(fastnn.layers, name)).parameters
+    theirs = inspect.signature(getattr(keras.layers, name)).parameters
+    known = {"name", "trainable", "dtype"}  # of Keras's base class, in **kwargs there
+    for argument, parameter in ours.items():
+        if argument in known:
+            continue
+        assert argument in theirs
+        assert parameter.default == theirs[argument].default
+    positional = [a for a, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    shared = [a for a in theirs if a in positional]
+    assert positional == shared
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("Dense", {"units": 3, "activation": "relu"}),
+        ("Conv2D", {"filters": 3, "kernel_size": 2, "padding": "same", "strides": (1, 2)}),
+        ("MaxPooling2D", {"pool_size": 3}),
+        ("Activation", {"activation": "tanh"}),
+        ("Dropout", {"rate": 0.5}),
+        ("Flatten", {}),
+        ("Reshape", {"target_shape": (2, -1)}),
+    ],
+)
+def test_configs(keras, name, options):
+    """What both describe, both describe alike."""
+    ours = getattr(fastnn.layers, name)(**options).get_config()
+    theirs = getattr(keras.layers, name)(**options).get_config()
+    assert set(ours) <= set(theirs)
+    for key in set(ours) - {"name", "dtype"}:
+        a, b = ours[key], theirs[key]
+        if isinstance(a, dict):
+            assert a["class_name"] == b["class_name"]
+        else:
+            assert (tuple(a) if isinstance(a, list) else a) == (
+                tuple(b) if isinstance(b, list) else b
+            )
+
+
+def test_summary_counts(pair):
+    def layers(m):
+        return [
+            m.layers.Conv2D(3, 3, padding="same"),
+            m.layers.MaxPooling2D(),
+            m.layers.Flatten(),
+            m.layers.Dense(4),
+        ]
+
+    made = pair((9, 8, 2), layers)
+    assert made.ours.count_params() == made.theirs.count_params()
+    assert made.ours.output_shape == made.theirs.output_shape
+    assert [w.shape for w in made.ours.get_weights()] == [
+        w.shape for w in made.theirs.get_weights()
+    ]

@@ -1,0 +1,151 @@
+"""Equal bits: for any number of threads, any partition into batches, any alignment, any run, and on
+every instruction set with fused multiply-add.
+"""
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Input, Sequential, _core
+from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastnn.optimizers import SGD, Adam
+from fastnn.reference.cases import CASES, cases
+from fastnn.reference.harness import Trial
+
+ISAS = _core.isa_names()
+FUSED = tuple(isa for isa in ISAS if isa != "base")
+THREADS = (2, 3, 4, 8)
+
+every_op = pytest.mark.parametrize("op", CASES)
+every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+every_isa = pytest.mark.parametrize("isa", ISAS)
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """Let threads share every operation that moves anything."""
+    monkeypatch.setattr("fastnn.compiler.bind._WORTH_SHARING", 0)
+
+
+def bits(array):
+    """Return the bytes of an array whose NaNs are all one."""
+    if array.dtype.kind == "f":
+        array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
+    return array.tobytes()
+
+
+def results(trial, *args, **options):
+    arrays = trial.compiled(*args, **options)
+    return {name: bits(arrays[name]) for name in trial.results}
+
+
+def size(trial):
+    return sum(array.size for array in trial.expected.values())
+
+
+@pytest.mark.usefixtures("shared")
+@every_isa
+@every_dtype
+@every_op
+def test_threads_change_no_bit(op, dtype, isa, seed):
+    trials = [Trial(case, dtype, seed) for case in cases(op)]
+    for trial in sorted(trials, key=size)[-6:]:
+        alone = results(trial, isa)
+        for threads in THREADS:
+            assert results(trial, isa, threads) == alone, (str(trial), threads)
+
+
+@every_isa
+@every_dtype
+@every_op
+def test_alignment_and_repetition_change_no_bit(op, dtype, isa, seed, fences):
+    for case in cases(op):
+        trial = Trial(case, dtype, seed)
+        once = results(trial, isa)
+        assert results(trial, isa) == once, str(trial)
+        assert results(trial, isa, place=fences["odd"]) == once, str(trial)
+
+
+@pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add")
+@every_dtype
+@every_op
+def test_instruction_sets_agree_to_the_bit(op, dtype, seed):
+    for case in cases(op):
+        trial = Trial(case, dtype, seed)
+        first, *others = (results(trial, isa) for isa in FUSED)
+        assert all(other == first for other in others), str(trial)
+
+
+# ---- models --------------------------------------------------------------------------------------
+
+SHAPE = (9, 7, 3)
+
+
+def network(dtype):
+    """Convolutions with and without padding, an odd pooling, a sum of 2 blocks of 256 terms."""
+    fastnn.set_seed(11)
+    layers = [
+        Conv2D(13, 3, padding="same", activation="relu"),
+        MaxPooling2D(2, padding="same"),
+        Dropout(0.3),
+        Conv2D(17, (2, 3), activation="tanh"),
+        Flatten(),
+        Dense(257, activation="sigmoid"),
+        Dropout(0.5),
+        Dense(5, activation="softmax"),
+    ]
+    return Sequential([Input(SHAPE), *layers], dtype=dtype)
+
+
+def samples(rows):
+    rng = np.random.default_rng(2)
+    return rng.standard_normal((rows, *SHAPE)), rng.integers(0, 5, rows)
+
+
+@every_isa
+@every_dtype
+def test_a_row_does_not_know_its_batch(dtype, isa, monkeypatch):
+    monkeypatch.setenv("FASTNN_ISA", isa)
+    model, (x, _) = network(dtype), samples(40)
+    whole = bits(model.predict(x, batch_size=40))
+    for batch in range(1, 40):
+        assert bits(model.predict(x, batch_size=batch)) == whole, batch
+    assert b"".join(bits(model.predict(row[None])) for row in x) == whole
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("threads", THREADS)
+@every_dtype
+def test_threads_do_not_change_predictions(dtype, threads, monkeypatch):
+    model, (x, _) = network(dtype), samples(40)
+    monkeypatch.setattr("fastnn.config.get_num_threads", lambda: 1)
+    alone = bits(model.predict(x))
+    monkeypatch.setattr("fastnn.config.get_num_threads", lambda: threads)
+    assert bits(model.predict(x)) == alone
+
+
+OPTIMIZERS = {"momentum": lambda: SGD(0.05, momentum=0.9), "adam": lambda: Adam(0.01)}
+
+
+def trained(dtype, optimizer):
+    """Return the bits of all weights after 3 epochs of 5 batches, the last of each short."""
+    model, (x, y) = network(dtype), samples(61)
+    model.compile(OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy", ["accuracy"])
+    history = model.fit(x, y, batch_size=13, epochs=3, verbose=0).history
+    return [bits(weight) for weight in model.get_weights()], history
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@every_dtype
+def test_training_gives_the_same_bits(dtype, optimizer, monkeypatch):
+    """By 1, 2, 3, 4 and 8 threads, again by 1, and on every instruction set with fused
+    multiply-add."""
+    monkeypatch.setattr("fastnn.config.get_num_threads", lambda: 1)
+    known = trained(dtype, optimizer)
+    for threads in (*THREADS, 1):
+        monkeypatch.setattr("fastnn.config.get_num_threads", lambda threads=threads: threads)
+        assert trained(dtype, optimizer) == known, threads
+    for isa in FUSED:
+        monkeypatch.setenv("FASTNN_ISA", isa)
+        assert trained(dtype, optimizer) == known, isa

@@ -1,0 +1,260 @@
+"""Every gradient rule against central differences in float64, and every activation and loss against
+its formula, differentiated by SymPy.
+"""
+
+import numpy as np
+import pytest
+import sympy
+from sympy import Heaviside, Max, exp, log, tanh
+
+from fastnn import _core, config, ops
+from fastnn.compiler.bind import Compiled
+from fastnn.compiler.gradients import differentiate, rules
+from fastnn.compiler.graph import Graph
+from fastnn.compiler.program import Memory, Program
+from fastnn.ops.table import activation_names, table
+from fastnn.reference.cases import Case, cases
+from fastnn.reference.harness import Trial
+from fastnn.reference.inputs import draw
+
+EPSILON = 1e-6
+#: Differences of a loss near 1 are good to u / EPSILON = 1e-10, and to EPSILON^2 of its curvature.
+TOLERANCE = 1e-7
+
+FLOAT64 = np.dtype("float64")
+
+
+class Function:
+    """The mean of a case's outputs, by kernels, as a function of its inputs.
+
+    Outputs that are not a loss go through mean squared error against numbers of their own.
+    """
+
+    def __init__(self, case, build=None):
+        self.case, self.op = case, table()[case.op]
+        self.build = build or (lambda graph, tensors: graph.emit(case.op, *tensors, **self.options))
+        self.buffers = draw(case, FLOAT64)
+        named = {o.name for o in self.op.inputs if o.dtype == "real"} - {"t"}  # nobody asks for dt
+        self.real = [name for name in self.buffers if name in named]
+
+    @property
+    def options(self):
+        here = [o for o in self.op.outputs if o.name not in self.case.absent]
+        shapes = {operand.name: self.case.shape(operand) for operand in here}
+        return {"shapes": shapes, "absent": self.case.absent, **self.case.attrs}
+
+    def lower(self):
+        graph = Graph()
+        tensors = {
+            o.name: graph.place(o.name, self.case.shape(o), o.name, dtype=o.dtype)
+            for o in self.op.inputs
+            if o.name in self.buffers
+        }
+        outputs = self.build(graph, [tensors.get(operand.name) for operand in self.op.inputs])
+        return graph, tensors, self.mean(graph, outputs[-1])
+
+    def mean(self, graph, y):
+        if y.shape == ():
+            return y
+        if self.op.name.startswith("softmax_ce") or self.op.name in ("sigmoid_bce", "mse"):
+            return ops.mean(y)
+        shape = tuple(self.case.rows if n is None else n for n in y.shape)
+        self.buffers.setdefault("target", np.random.default_rng(5).standard_normal(shape))
+        return ops.mean(ops.mean_squared_error(y, graph.place("target", y.shape, "target")))
+
+    def run(self, graph):
+        program = Program.of(graph, self.case.rows, "float64")
+        flat = {name: array.reshape(-1) for name, array in self.buffers.items()}
+        executable = Compiled(program, Memory(program, flat), config.isa(), 1)
+        assert executable.run(_core.Run(self.case.rows, self.case.rows, seed=9)) == _core.DONE
+        return [node.op.name for node in program.nodes]
+
+    def gradients(self):
+        """Return the gradient of each real input, and the names of the operations that ran."""
+        graph, tensors, loss = self.lower()
+        found = differentiate(graph, loss, [tensors[name] for name in self.real])
+        for name in self.real:
+            copy = ops.activation(found[tensors[name]], "linear")
+            copy.home = f"d{name}"
+            self.buffers[copy.home] = np.full(self.buffers[name].shape, np.nan)
+        names = self.run(graph)
+        return {name: self.buffers[f"d{name}"] for name in self.real}, names
+
+    def value(self):
+        graph, _, loss = self.lower()
+        loss.home = "loss"
+        self.buffers["loss"] = np.zeros(1)
+        self.run(graph)
+        return self.buffers["loss"][0]
+
+    def differences(self, name, places):
+        return np.array([self.slope(self.buffers[name].reshape(-1), place) for place in places])
+
+    def slope(self, values, place):
+        kept, ends = values[place], []
+        for step in (EPSILON, -EPSILON):
+            values[place] = kept + step
+            ends.append(self.value())
+        values[place] = kept
+        return (ends[0] - ends[1]) / (2 * EPSILON)
+
+
+def check(function, count=12):
+    """Compare every gradient at some places; return the names of the operations that ran."""
+    gradients, names = function.gradients()
+    for name, gradient in gradients.items():
+        places = np.unique(np.linspace(0, gradient.size - 1, count).astype(int))
+        differences = function.differences(name, places)
+        scale = max(np.abs(gradient).max(), 1e-3)
+        error = np.abs(gradient.reshape(-1)[places] - differences).max() / scale
+        assert error <= TOLERANCE, (str(function.case), name, error)
+    return names
+
+
+def of_interest(op):
+    """Return cases of moderate size, with rows, and of every attribute."""
+    known = [
+        case
+        for case in cases(op)
+        if case.data in ("normal", "uniform") and case.steps == 1 and (0,) not in case.sizes.values()
+    ]
+    return [c for c in known if sum(a.size for a in draw(c, FLOAT64).values()) <= 600]
+
+
+DIFFERENTIABLE = sorted(rules() - {"python_call"})
+
+
+@pytest.mark.parametrize("op", DIFFERENTIABLE)
+def test_a_rule_agrees_with_differences(op):
+    known = of_interest(op)
+    assert known
+    for case in known[:: max(1, len(known) // 25)]:
+        check(Function(case))
+
+
+def test_every_rule_is_checked_on_every_activation():
+    for op in DIFFERENTIABLE:
+        known = of_interest(op)
+        names = {case.attrs["activation"] for case in known if "activation" in case.attrs}
+        assert names in (set(), set(activation_names())), op
+
+
+def plain(op, g):
+    """Return the cases of a product that leave the activation to an operation of its own."""
+    return [case for case in of_interest(op) if case.attrs["activation"] == g][:4]
+
+
+@pytest.mark.parametrize("g", activation_names())
+@pytest.mark.parametrize("op", ["dense_fwd", "conv2d_fwd"])
+def test_a_fused_backward_agrees_with_differences(op, g):
+    """Product and activation become one operation, and so do the derivative and both products."""
+    for case in plain(op, "linear"):
+        options = Function(case).options
+
+        def build(graph, tensors, options=options):
+            (z,) = graph.emit(op, *tensors, **options)
+            return [ops.activation(z, g)]
+
+        names = check(Function(case, build))
+        assert "activation_bwd" not in names
+        assert names.count("activation_fwd") == len(case.sizes and Function(case).real)  # copies
+        assert {op.replace("fwd", "bwd_x"), op.replace("fwd", "bwd_w")} <= set(names)
+
+
+def test_two_ways_to_one_input_add_up():
+    case = Case("add", {"n": (None, 3)}, 5)
+    check(Function(case, lambda graph, tensors: [ops.add(*tensors[:1], ops.tanh(tensors[0]))] and
+                   [ops.add(ops.add(tensors[0], ops.tanh(tensors[0])), tensors[1])]))
+
+
+def test_user_code_has_the_gradient_it_states():
+    def build(graph, tensors):
+        return graph.call_python(
+            tensors,
+            [tensors[0].shape],
+            function=lambda a, b: [np.sin(a) * b],
+            backward=lambda dy, a, b, y: [dy * np.cos(a) * b, dy * np.sin(a)],
+        )
+
+    names = check(Function(Case("add", {"n": (None, 3)}, 5), build))
+    assert names.count("python_call") == 2
+
+
+# ---- formulas ------------------------------------------------------------------------------------
+
+x = sympy.Symbol("x", real=True)
+
+FORMULAS = {
+    "linear": x,
+    "relu": Max(x, 0),
+    "sigmoid": 1 / (1 + exp(-x)),
+    "tanh": tanh(x),
+    "step": Heaviside(x, 1),
+}
+
+
+def evaluated(formula, points):
+    """Return a formula at each point, computed to 30 digits."""
+    return np.array([float(formula.subs(x, sympy.Float(p, 30)).evalf(30)) for p in points])
+
+
+def kernel(op, inputs, **attrs):
+    n = len(next(iter(inputs.values())))
+    case = Case(op, {"n": (n,)}, 1, attrs)
+    arrays = Trial(case, "float64", inputs=inputs).compiled(config.isa())
+    return arrays[table()[op].outputs[0].name]
+
+
+@pytest.mark.parametrize("g", activation_names())
+def test_an_activation_is_its_formula(g):
+    points = np.random.default_rng(3).normal(0, 5, 40)
+    y, expected = kernel("activation_fwd", {"x": points}, activation=g), evaluated(
+        FORMULAS[g], points
+    )
+    np.testing.assert_array_less(np.abs(y - expected), 4 * np.spacing(np.abs(expected)) + 1e-300)
+
+
+@pytest.mark.parametrize("g", activation_names())
+def test_a_derivative_is_its_formula(g):
+    """y is rounded before 1 - y is taken, so the error is in units of 1."""
+    points = np.random.default_rng(4).normal(0, 5, 40)
+    y = kernel("activation_fwd", {"x": points}, activation=g)
+    dx = kernel("activation_bwd", {"dy": np.ones(40), "y": y}, activation=g)
+    expected = evaluated(sympy.diff(FORMULAS[g], x), points)
+    np.testing.assert_allclose(dx, expected, rtol=0, atol=8 * np.finfo(float).eps)
+
+
+z = sympy.symbols("z:4", real=True)
+t = sympy.symbols("t:4", real=True)
+P = [exp(each) / sum(map(exp, z)) for each in z]
+
+#: The loss of a row of 4, and the input its gradient is taken of and starts from.
+LOSSES = {
+    "mse": (sum((a - b) ** 2 for a, b in zip(z, t, strict=True)) / 4, "a", None),
+    "sigmoid_bce": (sum(log(1 + exp(a)) - a * b for a, b in zip(z, t, strict=True)) / 4, "z", "p"),
+    "softmax_ce_dense": (-sum(b * log(p) for b, p in zip(t, P, strict=True)), "z", "p"),
+    "softmax_ce_sparse": (-log(P[2]), "z", "p"),
+}
+
+
+@pytest.mark.parametrize("op", LOSSES)
+def test_a_loss_and_its_gradient_are_their_formula(op):
+    formula, score, output = LOSSES[op]
+    rng = np.random.default_rng(6)
+    axis = "c" if op.startswith("softmax") else "n"
+    sizes = {"r": (None,), axis: (4,)}
+    labels = np.full(5, 2, np.int32) if op == "softmax_ce_sparse" else rng.random((5, 4))
+    inputs = {score: rng.normal(0, 2, (5, 4)), "t": labels}
+    arrays = Trial(Case(op, sizes, 5), "float64", inputs=inputs).compiled(config.isa())
+    start = arrays[output] if output else inputs[score]
+    inputs_bwd = {output or score: start, "t": labels, "dl": np.ones(5)}
+    backward = Trial(Case(f"{op}_bwd", sizes, 5), "float64", inputs=inputs_bwd)
+    gradient = backward.compiled(config.isa())[backward.results[0]]
+    for row in range(5):
+        at = dict(zip(z, map(sympy.Float, inputs[score][row]), strict=True))
+        if labels.ndim == 2:
+            at |= dict(zip(t, map(sympy.Float, labels[row]), strict=True))
+        value = float(formula.subs(at).evalf(30))
+        slopes = [float(sympy.diff(formula, each).subs(at).evalf(30)) for each in z]
+        np.testing.assert_allclose(arrays["l"][row], value, rtol=1e-14, atol=1e-15)
+        np.testing.assert_allclose(gradient[row], slopes, rtol=1e-13, atol=1e-15)

@@ -1,0 +1,188 @@
+"""Every kernel against its twin: op x instruction set x precision, on all cases.
+
+Outputs start as NaN, and buffers end at pages that nobody may touch, so a kernel that leaves a place
+out, or reads or writes one too many, is caught.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from fastnn import _core
+from fastnn.ops.table import activation_names, table
+from fastnn.reference.cases import CASES, Case, cases
+from fastnn.reference.harness import Stopped, Trial
+from fastnn.reference.inputs import SPECIALS, draw
+
+ISAS = _core.isa_names()
+DTYPES = ("float32", "float64")
+
+every_op = pytest.mark.parametrize("op", CASES)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+every_isa = pytest.mark.parametrize("isa", ISAS)
+
+
+@lru_cache(1)  # instruction sets are the innermost parameter
+def trials(op, dtype, seed):
+    return [Trial(case, dtype, seed) for case in cases(op)]
+
+
+@every_isa
+@every_dtype
+@every_op
+def test_kernel_is_within_the_bound_of_its_twin(op, dtype, isa, seed, fences):
+    for trial in trials(op, dtype, seed):
+        for where, place in fences.items():
+            arrays = trial.compiled(isa, place=place)
+            assert trial.ratio(arrays) <= 1, (str(trial), where)
+            assert not trial.spoilt(arrays), (str(trial), where)
+
+
+# ---- NaN and infinity ----------------------------------------------------------------------------
+
+
+def sized(op, n, **axes):
+    """Return a case whose vectors have n elements; a batch has a row for each place of a row."""
+    attrs = next(cases(op)).attrs
+    sizes = {axis: (n,) for axis in table()[op].axes} | {"r": (None,)} | axes
+    known = {axis: sizes[axis] for axis in table()[op].axes}
+    return Case(op, known, 4 * n if op.startswith("maxpool") else n, attrs)
+
+
+def convolution(op, n):
+    """Two places under a window of two, padded by one."""
+    one, two = (1,), (2,)
+    axes = {"h": one, "w": two, "m": one, "n": two, "p": one, "q": two}
+    attrs = {"stride_h": 1, "stride_w": 1, "pad_h": 0, "pad_w": 1}
+    sizes = {"r": (None,), "c": (n,), "o": (n,), **axes}
+    return Case(
+        op,
+        {axis: sizes[axis] for axis in table()[op].axes},
+        2 * n,
+        {**attrs, "activation": "relu" if "bwd" in op else "linear"},
+    )
+
+
+def pooling(op, n):
+    """The whole of 2 x 2 places, by the path for halves and, for odd n, the one for any window."""
+    window = 2 + n % 2
+    case = sized(op, n, h=(2,), w=(2,), p=(1,), q=(1,))
+    pads = {"pad_h": 0, "pad_w": 0, "stride_h": 2, "stride_w": 2}
+    return Case(op, case.sizes, case.rows, {"size_h": window, "size_w": window, **pads})
+
+
+def wide_cases(op, n):
+    if op.startswith("conv2d"):
+        return [convolution(op, n)] if n < 36 else []
+    if op.startswith("maxpool"):
+        return [pooling(op, n)]
+    small = {axis: (size,) for axis, size in (("h", 1), ("k", 1)) if op in ("sgd", "adam")}
+    if op == "accumulate":
+        small = {"k": (2,)}
+    case = sized(op, n, **small)
+    if "activation" not in case.attrs:
+        return [case]
+    names = activation_names() if op.startswith("activation") else ("linear", "relu")
+    return [Case(op, case.sizes, case.rows, {**case.attrs, "activation": g}) for g in names]
+
+
+def planted(array, n):
+    """Return ``array`` with NaN or an infinity in each row, at another place of each.
+
+    Without rows of its own it gets them at every second place.
+    """
+    copy = array.copy()
+    flat, width = copy.reshape(-1), copy.size // len(copy)
+    places = np.arange(len(copy)) * width + (np.arange(len(copy)) + n) % width
+    if copy.ndim == 1:
+        places = places[n % 2 :: 2]
+    flat[places] = np.resize(SPECIALS[n % 3 :] + SPECIALS[: n % 3], len(places))
+    return copy
+
+
+def with_specials(case, dtype, n, seed):
+    """Yield trials of the case with NaN and infinities in one input after the other."""
+    inputs = draw(case, np.dtype(dtype), seed)
+    for operand in table()[case.op].inputs:
+        array = inputs.get(operand.name)
+        pooled = case.op == "maxpool2d_bwd" and operand.name == "y"  # is the maximum of x
+        if array is None or operand.dtype not in ("real", "any") or pooled or not array.ndim:
+            continue
+        changed = {**inputs, operand.name: planted(array, n)}
+        if case.op == "maxpool2d_bwd" and operand.name == "x":
+            forward = Case("maxpool2d_fwd", case.sizes, case.rows, case.attrs)
+            changed["y"] = Trial(forward, dtype, inputs={"x": changed["x"]}).expected["y"]
+        yield operand.name, Trial(case, dtype, inputs=changed)
+
+
+def lost(trial, arrays):
+    """Return the results that are finite where the twin's are not."""
+    return [
+        name
+        for name in trial.results
+        if (np.isfinite(arrays[name]) & ~np.isfinite(trial.expected[name])).any()
+    ]
+
+
+@every_dtype
+@pytest.mark.parametrize("op", [op for op in CASES if op not in ("gather_labels", "reshape")])
+def test_nan_and_infinity_are_never_lost(op, dtype, seed):
+    for n in range(1, 68):
+        for case in wide_cases(op, n):
+            for name, trial in with_specials(case, dtype, n, seed):
+                for isa in ISAS:
+                    arrays = trial.compiled(isa)
+                    assert not lost(trial, arrays), (str(trial), name, isa)
+                    # zeros around the image meet an infinite weight in the kernel alone
+                    if (op, name) != ("conv2d_bwd_x", "k"):
+                        assert trial.ratio(arrays) <= 1, (str(trial), name, isa)
+
+
+@every_isa
+@every_dtype
+def test_a_watched_total_stops_the_run(isa, dtype):
+    case = Case("accumulate", {"r": (None,), "k": (2,)}, 5, {"watched": 1}, data="special")
+    trial = Trial(case, dtype, watch=True)
+    with pytest.raises(Stopped) as compiled:
+        trial.compiled(isa)
+    with pytest.raises(Stopped) as twin, np.errstate(all="ignore"):
+        _ = trial.expected
+    assert compiled.value.args == twin.value.args
+    assert compiled.value.args[0] == _core.NONFINITE
+
+
+# ---- data that is refused ------------------------------------------------------------------------
+
+LABELS, NUMBERS = {"classes": 3}, {}
+REFUSED = [
+    ("gather_labels", LABELS, np.array([0, 1, 2, 3, 9], np.uint8), (1, 3, 3)),
+    ("gather_labels", LABELS, np.array([0, 1, 2, -1, 1], np.int32), (1, 3, -1)),
+    ("gather_labels", LABELS, np.array([0, 2**40, 2, 0, 1], np.int64), (1, 1, 2**40)),
+    ("gather_labels", LABELS, np.array([0, 1, 0.5, 7, 1], np.float32), (2, 2, 0.5)),
+    ("gather_labels", LABELS, np.array([0, np.inf, 0.5, 7, 1]), (1, 1, np.inf)),
+    ("gather_labels", LABELS, np.array([0, 1, 1, 2, np.nan]), (2, 4, np.nan)),
+    ("gather", NUMBERS, np.array([1, np.inf, np.nan, -1e39, 1e300]), (3, 3, -1e39)),
+]
+
+
+@every_isa
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(("op", "attrs", "data", "fault"), REFUSED)
+def test_bad_data_is_refused_by_its_lowest_row(
+    op, attrs, data, fault, threads, shuffled, isa, monkeypatch
+):
+    monkeypatch.setattr("fastnn.compiler.bind._WORTH_SHARING", 0)
+    axes = {axis: (None,) if axis == "r" else () for axis in table()[op].axes}
+    case = Case(op, axes, 5, attrs, shuffled=shuffled)
+    trial = Trial(case, "float32", inputs={"data": data})
+    with pytest.raises(Stopped) as compiled:
+        trial.compiled(isa, threads)
+    with pytest.raises(Stopped) as twin:
+        _ = trial.expected
+    kind, row, value = fault
+    for status, found in (compiled.value.args, twin.value.args):
+        assert status == _core.FAULT
+        assert found[:3] == (kind, 0, row)
+        np.testing.assert_equal(found[3], np.asarray(value).item())
