@@ -7,6 +7,9 @@ BIN := $(abspath $(VENV))/bin
 C := $(wildcard csrc/*.c csrc/isa/*.c)
 STRICT := -Wall -Wextra -Wconversion -Wshadow -Werror
 CROSS ?= aarch64-linux-gnu-gcc
+CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,models.py training.py layers.py losses.py \
+    optimizers.py gradients.py whole_model.py process.py saving.py)
+SANITIZED := $(addprefix tests/test_,kernels.py gradients.py bits.py training.py layers.py saving.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
@@ -31,11 +34,11 @@ format: $(VENV)/extra-lint
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $$(find csrc tests/c -name '*.[ch]')
 
-# Every kernel of every instruction set this CPU has.
+# All that runs kernels without choosing them itself, once for each instruction set this CPU has.
 isa: $(VENV)/extra-test
 	for isa in $$($(BIN)/python -c "from fastnn import _core; print(*_core.isa_names())"); do \
 	    echo "FASTNN_ISA=$$isa"; \
-	    FASTNN_ISA=$$isa $(BIN)/python -m pytest -q tests/parity || exit 1; \
+	    FASTNN_ISA=$$isa $(BIN)/python -m pytest -q $(CHOSEN_BY_ENVIRONMENT) || exit 1; \
 	done
 
 # The C tests and the parity tests under address, undefined-behaviour and thread sanitizers; the
@@ -50,7 +53,7 @@ asan: $(VENV)/extra-dev
 	cd build/asan && \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    PYTHONMALLOC=malloc $(BIN)/python -m pytest -q -p no:cacheprovider tests/parity
+	    PYTHONMALLOC=malloc $(BIN)/python -m pytest -q -p no:cacheprovider $(SANITIZED)
 
 # Beside Keras itself; its absence is an error here, elsewhere a skip.
 parity: $(VENV)/extra-test $(VENV)/extra-parity

@@ -167,14 +167,16 @@ static void end_step(const fnn_program *program, fnn_run *run, int64_t *steps_to
     }
 }
 
-/* Thread 0 executes op i, or ends the step, unless the run has been told to halt since the last
- * barrier; run->pc stays at the first op that was not executed. */
+/* Thread 0 executes op i, or ends the step.  An op that is its alone it leaves out if the run has been
+ * told to halt since the last barrier; run->pc stays at the first op that was not executed.  A shared op
+ * it never leaves out: the others are at it.  From the first op that changes the weights on nothing
+ * interrupts a step: it is done as a whole or not at all. */
 static void lead(const walk_start *start, const fnn_task *task, int64_t i, int64_t *steps_to_clock)
 {
     fnn_task alone = {task->run, 0, 1, task->scratch};
     fnn_program *program = start->program;
     fnn_run *run = start->run;
-    if (atomic_load_explicit(&run->halt, memory_order_relaxed)) return;
+    if (!is_shared(program, i) && atomic_load_explicit(&run->halt, memory_order_relaxed)) return;
     if (i == program->count) {
         end_step(program, run, steps_to_clock);
         return;
@@ -182,7 +184,7 @@ static void lead(const walk_start *start, const fnn_task *task, int64_t i, int64
     const fnn_op *op = &program->ops[i];
     run->pc = i + 1;
     if (op->kernel) op->kernel(op, op->shared ? task : &alone); /* reshape only names memory */
-    if (op->shared) fnn_poll(task);
+    if (op->shared && i < program->commit) poll(run);
 }
 
 static void walk(void *self, int thread, int threads)

@@ -12,6 +12,7 @@ typedef struct {
     int64_t capacity;
     int64_t rows;          /* rows that op.dim is resolved for, -1: none yet              */
     int64_t clock_every;   /* steps between two looks at the clock: about 100 us of work   */
+    int64_t commit;        /* the first op that changes weights, or count                 */
     int threads;           /* threads wanted                                              */
     unsigned char *scratch; /* threads * FNN_SCRATCH bytes                                 */
     int64_t *elapsed_ns;   /* time spent in each op, where it is profiled; else NULL       */
@@ -24,7 +25,8 @@ void fnn_free(void *memory);
 /* Appends an op, its kernel taken from `table`; returns its index, or -1: no memory. */
 int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op);
 
-/* Makes the program ready to run on at most `threads` threads; returns 0, or -1: no memory. */
+/* Makes the program, whose clock_every and commit are set, ready to run on at most `threads` threads;
+ * returns 0, or -1: no memory. */
 int fnn_program_finish(fnn_program *program, int threads);
 
 void fnn_program_free(fnn_program *program);

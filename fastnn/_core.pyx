@@ -75,6 +75,7 @@ cdef extern from "program.h" nogil:
         fnn_op *ops
         int64_t count
         int64_t clock_every
+        int64_t commit
         int64_t *elapsed_ns
     void *fnn_alloc(int64_t bytes)
     int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op)
@@ -394,9 +395,14 @@ cdef class Program:
                 or len(attrs) > FNN_MAX_ATTRS):
             raise ValueError("an operation has more operands, axes or attributes than fnn.h allows")
 
-    def finish(self, int64_t clock_every):
-        """Make the program ready to run; it looks at the clock every ``clock_every`` steps."""
+    def finish(self, int64_t clock_every, int64_t commit):
+        """Make the program ready to run.
+
+        It looks at the clock every ``clock_every`` steps, and is not interrupted from operation
+        ``commit`` on.
+        """
         self.c.clock_every = clock_every
+        self.c.commit = commit
         if fnn_program_finish(&self.c, self.threads):
             raise MemoryError("fastnn: no memory for the working space of the threads")
 

@@ -194,7 +194,7 @@ def _digits_model() -> Any:
 def _selfcheck(options: argparse.Namespace) -> int:
     from fastnn.selfcheck import selfcheck
 
-    return 0 if selfcheck() else 1
+    return selfcheck()
 
 
 def _info(options: argparse.Namespace) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from fastnn import _core
+from fastnn._typing import Array
 from fastnn.compiler.graph import Node
 from fastnn.compiler.program import Memory
 from fastnn.runtime import Executable
-from fastnn.typing import Array
 
 __all__ = ["first_nonfinite"]
 

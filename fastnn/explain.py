@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastnn import _core, config
-from fastnn.compiler.bind import Compiled
-from fastnn.compiler.graph import Tensor
+from fastnn._typing import Array
+from fastnn.compiler.bind import Compiled, is_shared
+from fastnn.compiler.graph import Node, Tensor
 from fastnn.compiler.program import Memory, Program
-from fastnn.typing import Array
 
 if TYPE_CHECKING:
     from fastnn.models import Model
@@ -59,13 +59,10 @@ def explain(model: Model, profile: bool, rows: int) -> str:
         f"{len(program.nodes)} operations, arena {program.arena_bytes:,} bytes, "
         f"{sum(node.flops(rows) for node in program.nodes):,} FLOPs a step"
     ]
-    titles = ["#", "layer", "operation", "operands", "FLOPs", "bytes"]
+    titles = ["#", "layer", "operation", "operands", "threads", "FLOPs", "bytes"]
     table = [
-        [str(i), layer, title, operands, f"{node.flops(rows):,}", f"{moved:,}"]
-        for i, ((layer, title, operands), node) in enumerate(
-            zip(program.listing(), program.nodes, strict=True)
-        )
-        for moved in [program.bytes_moved(node, rows)]
+        [str(index), *words, _threads(program, node), *_work(program, node, rows)]
+        for index, (words, node) in enumerate(zip(program.listing(), program.nodes, strict=True))
     ]
     if profile:
         titles += ["us", "GFLOP/s", "GB/s"]
@@ -73,8 +70,16 @@ def explain(model: Model, profile: bool, rows: int) -> str:
         for line, node, taken in zip(table, program.nodes, seconds, strict=True):
             line += _rates(taken, node.flops(rows), program.bytes_moved(node, rows))
         head[0] += f", {sum(seconds) * 1e6:.1f} us"
-    right = set(range(4, len(titles))) | {0}
+    right = {0, *range(5, len(titles))}
     return "\n".join([*head, *_aligned([titles, *table], right)])
+
+
+def _threads(program: Program, node: Node) -> str:
+    return "all" if is_shared(program, node) else "one"
+
+
+def _work(program: Program, node: Node, rows: int) -> list[str]:
+    return [f"{node.flops(rows):,}", f"{program.bytes_moved(node, rows):,}"]
 
 
 def _rates(seconds: float, flops: int, moved: int) -> list[str]:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import _core, config, training
+from fastnn._typing import Array
 from fastnn.compiler import lower
 from fastnn.compiler.bind import Compiled
 from fastnn.compiler.graph import Graph
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import NotCompiledError
-from fastnn.typing import Array
 
 if TYPE_CHECKING:
     from fastnn.models import Model

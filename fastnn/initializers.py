@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn import _core, config
+from fastnn import _core, config, registry
+from fastnn._typing import Array
 from fastnn.naming import lookup, snake_case
-from fastnn.typing import Array
 
 __all__ = [
     "Constant",
@@ -308,8 +308,7 @@ def get(identifier: str | Mapping[str, Any] | Initializer | None) -> Initializer
     if identifier is None:
         return Zeros()
     if isinstance(identifier, Mapping):
-        cls = lookup("initializer", identifier["class_name"], CLASSES)
-        return cls.from_config(identifier["config"])
+        return registry.deserialize("initializer", identifier, CLASSES)
     if callable(identifier):
         return identifier
     return lookup("initializer", identifier, _BY_NAME)()
@@ -317,4 +316,4 @@ def get(identifier: str | Mapping[str, Any] | Initializer | None) -> Initializer
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
     """Return a description that ``get`` makes an equal initializer from."""
-    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+    return registry.serialize(initializer)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fastnn import ops
+from fastnn import ops, registry
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.naming import lookup, snake_case
@@ -44,10 +44,21 @@ class Lowered(NamedTuple):
 
 
 class Loss:
-    """A loss.
+    """A loss; one of your own overrides ``call``.
 
     Args:
         name: its name in messages.
+
+    Example:
+        >>> import fastnn
+        >>> class Doubled(fastnn.losses.Loss):
+        ...     def call(self, y_true, y_pred):
+        ...         error = fastnn.ops.mean_squared_error(y_pred, y_true)
+        ...         return error + error
+        >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Activation("linear")])
+        >>> model.compile(loss=Doubled())
+        >>> model.evaluate([[1.0]], [[3.0]], verbose=0)
+        8.0
     """
 
     def __init__(self, name: str | None = None):
@@ -57,9 +68,16 @@ class Loss:
         """Return what the loss expects beside a prediction of that shape."""
         return Targets(prediction)
 
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return the loss of each row, (rows,), composed of operations."""
+        raise NotImplementedError(
+            f"{type(self).__name__}: write call(y_true, y_pred), which composes fastnn.ops and "
+            "returns one value for each row"
+        )
+
     def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
-        """Compose the loss of each row."""
-        raise NotImplementedError
+        """Compose the loss, and the prediction as people read it."""
+        return Lowered(self.call(targets, prediction), prediction)
 
     def proba(self, prediction: Tensor) -> Tensor:
         """Return the prediction as probabilities, if that is what the loss makes of it."""
@@ -67,6 +85,7 @@ class Loss:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
+        registry.require_config(type(self), Loss)
         return {"name": self.name}
 
     @classmethod
@@ -86,9 +105,9 @@ class MeanSquaredError(Loss):
         2.0
     """
 
-    def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
-        """Compose the loss of each row."""
-        return Lowered(ops.mean_squared_error(prediction, targets), prediction)
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Return the loss of each row."""
+        return ops.mean_squared_error(y_pred, y_true)
 
 
 class _CrossEntropy(Loss):
@@ -115,6 +134,7 @@ class _CrossEntropy(Loss):
             f"drop from_logits=True, or the activation of {layer!r}"
             if self.from_logits
             else f"use activation={self.head!r}, or {type(self).__name__}(from_logits=True)"
+            f"{_OTHER.get(have, '')}"
         )
         kind = "logits" if self.from_logits else f"the output of a {self.head}"
         raise ValueError(
@@ -226,6 +246,13 @@ class BinaryCrossentropy(_CrossEntropy):
 BinaryCrossEntropy = BinaryCrossentropy
 
 
+#: Which loss goes with an activation, for those who took another.
+_OTHER = {
+    "softmax": ", or a loss for softmax: categorical_crossentropy, sparse_categorical_crossentropy",
+    "sigmoid": ", or a loss for sigmoid: binary_crossentropy",
+}
+
+
 def _head(prediction: Tensor) -> str | None:
     """Return the activation that made the prediction, if it is one that a loss looks for."""
     node = prediction.producer
@@ -287,11 +314,22 @@ def get(identifier: str | Mapping[str, Any] | Loss | type[Loss]) -> Loss:
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if isinstance(identifier, Mapping):
-        cls: type[Loss] = lookup("loss", identifier["class_name"], CLASSES)
-        return cls.from_config(identifier["config"])
+        return deserialize(identifier)
     return lookup("loss", identifier, _BY_NAME)()
 
 
 def serialize(loss: Loss) -> dict[str, Any]:
-    """Return a description that ``get`` makes an equal loss from."""
-    return {"class_name": type(loss).__name__, "config": loss.get_config()}
+    """Return a description that ``deserialize`` makes an equal loss from."""
+    return registry.serialize(loss)
+
+
+def deserialize(
+    description: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
+) -> Loss:
+    """Return the loss that a description stands for.
+
+    Args:
+        description: what ``serialize`` returned.
+        custom_objects: classes that are not fastnn's, by name.
+    """
+    return registry.deserialize("loss", description, CLASSES, custom_objects)

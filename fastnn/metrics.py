@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastnn import ops
+from fastnn import ops, registry
 from fastnn.compiler.graph import Tensor
 from fastnn.losses import Targets
 from fastnn.naming import lookup, snake_case
@@ -47,6 +47,7 @@ class Metric:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""
+        registry.require_config(type(self), Metric)
         return {"name": self.name}
 
     @classmethod
@@ -170,11 +171,22 @@ def get(identifier: str | Mapping[str, Any] | Metric | type[Metric]) -> Metric:
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if isinstance(identifier, Mapping):
-        cls: type[Metric] = lookup("metric", identifier["class_name"], CLASSES)
-        return cls.from_config(identifier["config"])
+        return deserialize(identifier)
     return lookup("metric", identifier, _BY_NAME)(name=snake_case(identifier))
 
 
 def serialize(metric: Metric) -> dict[str, Any]:
-    """Return a description that ``get`` makes an equal metric from."""
-    return {"class_name": type(metric).__name__, "config": metric.get_config()}
+    """Return a description that ``deserialize`` makes an equal metric from."""
+    return registry.serialize(metric)
+
+
+def deserialize(
+    description: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
+) -> Metric:
+    """Return the metric that a description stands for.
+
+    Args:
+        description: what ``serialize`` returned.
+        custom_objects: classes that are not fastnn's, by name.
+    """
+    return registry.deserialize("metric", description, CLASSES, custom_objects)

@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from fastnn import config, losses, metrics, naming, optimizers, training
+from fastnn._typing import Array
 from fastnn.callbacks import Callback, History
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
@@ -20,7 +21,6 @@ from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
 from fastnn.runtime import Guard, Runtime
-from fastnn.typing import Array
 from fastnn.variables import Parameters, Variable
 
 __all__ = ["Model", "Sequential", "load_model"]
@@ -100,7 +100,7 @@ class Model:
                 f"{self.name}: build expects (None, ...), the shape of a batch of samples with at "
                 f"least one axis, got {str(shape)[:60]}"
             )
-        shape = (None, *map(int, shape[1:]))
+        shape = (None, *(int(n) for n in shape[1:] if n is not None))
         fresh = [layer for layer in self.layers if not layer.built]
         try:
             self._output_shape = lower.shapes(self.call, shape)
@@ -228,8 +228,9 @@ class Model:
 
     def _start(self, **recipe: Any) -> None:
         """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
-        lower.evaluation(self.call, self.input_shape, recipe["loss"], recipe["metrics"])
         assert self._parameters is not None
+        loss, watched = recipe["loss"], recipe["metrics"]
+        lower.training(self.call, self.input_shape, loss, watched, self._parameters, None)
         if self._parameters.stale:
             self._pack()
         self._runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype, **recipe)
@@ -501,7 +502,10 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""
-        custom = {type(layer).__name__: type(layer) for layer in self.layers}
+        parts: list[Any] = [*self.layers]
+        if self._recipe is not None:
+            parts += [self._recipe["optimizer"], self._recipe["loss"], *self._recipe["metrics"]]
+        custom = {type(part).__name__: type(part) for part in parts}
         from fastnn import saving
 
         return saving.from_bytes, (saving.to_bytes(self), custom)
@@ -640,13 +644,13 @@ class Sequential(Model):
 
     @classmethod
     def from_config(
-        cls, config: Mapping[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
     ) -> Sequential:
         """Return the model that ``get_config`` described.
 
         Args:
             config: what ``get_config`` returned.
-            custom_objects: classes of layers that are not fastnn's, by name.
+            custom_objects: classes that are not fastnn's, by name.
         """
         layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
         model = cls(layers, name=config["name"], dtype=config["dtype"])
@@ -657,14 +661,14 @@ class Sequential(Model):
 
 def load_model(
     path: str | os.PathLike[str],
-    custom_objects: Mapping[str, type[Layer]] | None = None,
+    custom_objects: Mapping[str, type[Any]] | None = None,
     compile: bool = True,
 ) -> Model:
     """Read a model that ``save`` wrote.
 
     Args:
         path: the file; its content counts, not its suffix.
-        custom_objects: classes of layers that are not fastnn's, by name; a file cannot name code.
+        custom_objects: classes that are not fastnn's, by name; a file cannot name code.
         compile: whether to compile it as it was, with the optimizer's state.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastnn import registry
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.naming import lookup
 
@@ -54,6 +55,7 @@ class Optimizer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
+        registry.require_config(type(self), Optimizer)
         return {"learning_rate": self.learning_rate, "name": self.name}
 
     @classmethod
@@ -191,11 +193,22 @@ def get(identifier: str | Mapping[str, Any] | Optimizer | type[Optimizer]) -> Op
     if isinstance(identifier, type) and issubclass(identifier, Optimizer):
         return identifier()
     if isinstance(identifier, Mapping):
-        cls = lookup("optimizer", identifier["class_name"], CLASSES)
-        return cls.from_config(identifier["config"])
+        return deserialize(identifier)
     return lookup("optimizer", identifier, CLASSES)()
 
 
 def serialize(optimizer: Optimizer) -> dict[str, Any]:
-    """Return a description that ``get`` makes an equal optimizer from."""
-    return {"class_name": type(optimizer).__name__, "config": optimizer.get_config()}
+    """Return a description that ``deserialize`` makes an equal optimizer from."""
+    return registry.serialize(optimizer)
+
+
+def deserialize(
+    description: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
+) -> Optimizer:
+    """Return the optimizer that a description stands for.
+
+    Args:
+        description: what ``serialize`` returned.
+        custom_objects: classes that are not fastnn's, by name.
+    """
+    return registry.deserialize("optimizer", description, CLASSES, custom_objects)

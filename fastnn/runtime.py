@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fastnn import _core, config
+from fastnn._typing import Array
 from fastnn.compiler import lower
 from fastnn.compiler.bind import Compiled
 from fastnn.compiler.graph import Graph, Shape, Tensor
@@ -22,7 +23,6 @@ from fastnn.errors import ConcurrentUseError
 from fastnn.losses import Loss
 from fastnn.metrics import Metric
 from fastnn.optimizers import Optimizer
-from fastnn.typing import Array
 from fastnn.variables import Parameters
 
 __all__ = ["Executable", "Guard", "Runtime"]

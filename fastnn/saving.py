@@ -1,10 +1,10 @@
 """Model files: a zip of stored arrays and one JSON text, in NumPy's npz layout.
 
 ``numpy.load(path, allow_pickle=False)`` opens such a file.  It holds no code and no name of code
-but those of fastnn's own layers; classes of the caller's are given by the caller.  Every entry has
-a SHA-256 in the JSON text, whose own comes at its end; that of the whole file is the zip's comment, so
-that no bit can change unnoticed.  A file is written beside its place, synced
-and renamed, so that the old one stays whole until the new one is.
+but those of fastnn's own classes; those of the caller's are given by the caller.  Every entry has
+a SHA-256 in the JSON text, whose own comes at its end; that of the whole file is the zip's comment,
+so that no bit can change unnoticed.  A file is written beside its place, synced and renamed: the
+old one stays whole until the new one is.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn import losses, metrics, optimizers
+from fastnn._typing import Array
 from fastnn.errors import ModelFileError
-from fastnn.layers.base import Layer
-from fastnn.typing import Array
 
 if TYPE_CHECKING:
     from fastnn.models import Model, Sequential
@@ -130,7 +130,7 @@ def _npy(array: Array) -> bytes:
 
 def load_model(
     path: str | os.PathLike[str],
-    custom_objects: Mapping[str, type[Layer]] | None = None,
+    custom_objects: Mapping[str, type[Any]] | None = None,
     compile: bool = True,
 ) -> Model:
     """Read the model at ``path``."""
@@ -144,7 +144,7 @@ def load_model(
 
 def from_bytes(
     content: bytes,
-    custom_objects: Mapping[str, type[Layer]] | None = None,
+    custom_objects: Mapping[str, type[Any]] | None = None,
     compile: bool = True,
 ) -> Model:
     """Return the model whose file has this content.
@@ -223,7 +223,7 @@ def _array(name: str, content: bytes) -> Array:
 def _restore(
     config: Mapping[str, Any],
     arrays: Mapping[str, Array],
-    custom_objects: Mapping[str, type[Layer]] | None,
+    custom_objects: Mapping[str, type[Any]] | None,
     compile: bool,
 ) -> Model:
     from fastnn import models
@@ -236,11 +236,22 @@ def _restore(
     if model.built:
         model.set_weights([arrays[f"weights/{v.path}.npy"] for v in model.weights])
     if compile and config["compile"] is not None:
-        model.compile(**config["compile"])
+        model.compile(**_recipe(config["compile"], custom_objects))
         if model.built and "state/step.npy" in arrays:
             for home in ("slots", "step"):
                 _fill(model.runtime.buffers[home], arrays[f"state/{home}.npy"])
     return model
+
+
+def _recipe(
+    config: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None
+) -> dict[str, Any]:
+    """Return the arguments of ``compile``."""
+    return {
+        "optimizer": optimizers.deserialize(config["optimizer"], custom_objects),
+        "loss": losses.deserialize(config["loss"], custom_objects),
+        "metrics": [metrics.deserialize(each, custom_objects) for each in config["metrics"]],
+    }
 
 
 def _natural(number: Any) -> int:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _core
+from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History, Progress, make_progress
 from fastnn.data import arrays
 from fastnn.errors import NonFiniteWarning
 from fastnn.runtime import Executable, Runtime
-from fastnn.typing import Array
 
 if TYPE_CHECKING:
     from fastnn.models import Model

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import _core
+from fastnn._typing import Array
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
-from fastnn.typing import Array
 
 __all__ = ["Parameters", "Variable"]
 

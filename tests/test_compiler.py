@@ -1,4 +1,4 @@
-"""The compiler: shape inference and its messages, each rewrite alone, gradients, the memory plan."""
+"""The compiler: shapes and their messages, each rewrite alone, gradients, the memory plan."""
 
 import math
 
@@ -107,7 +107,9 @@ def test_tensors_of_one_size_but_two_shapes_do_not_add(shape):
 
 def test_a_clash_of_starred_axes_shows_them_all():
     graph = Graph()
-    with pytest.raises(ShapeError, match=r"axis 'n' is rowsx2x3 in a\(rows, 2, 3\) but rowsx6 in b"):
+    with pytest.raises(
+        ShapeError, match=r"axis 'n' is rowsx2x3 in a\(rows, 2, 3\) but rowsx6 in b"
+    ):
         ops.add(source(graph, 2, 3), source(graph, 6))
 
 
@@ -209,9 +211,7 @@ def test_a_derivative_that_something_else_reads_stays():
     x, w = source(graph, 5), weight(5, 5)
     z = ops.dense(x, w)
     y = ops.add(ops.tanh(z), z)
-    gradients = differentiate(
-        graph, ops.mean(ops.mean_squared_error(y, y)), [graph.parameter(w)]
-    )
+    gradients = differentiate(graph, ops.mean(ops.mean_squared_error(y, y)), [graph.parameter(w)])
     gradients[graph.parameter(w)].home = "grads"
     assert "activation_bwd" in names(fusion.fuse(graph.nodes))
 
@@ -356,7 +356,9 @@ def graphs(draw):
         if kind == "relu":
             tensors.append(ops.relu(x))
         elif kind == "add":
-            tensors.append(ops.add(x, draw(st.sampled_from([t for t in tensors if t.shape == x.shape]))))
+            tensors.append(
+                ops.add(x, draw(st.sampled_from([t for t in tensors if t.shape == x.shape])))
+            )
         elif kind == "dense":
             tensors.append(ops.dense(x, weight(x.shape[-1], draw(st.integers(1, 40)))))
         elif kind == "reshape":
@@ -404,7 +406,9 @@ def test_a_random_program_gives_what_the_reference_gives(graph, rows):
         "x": np.linspace(-1, 2, rows * n).reshape(rows, n),
         "t": np.zeros(rows, np.int64),
     }
-    out = next(t for node in program.nodes for t in node.outputs if t is not None and t.home == "out")
+    out = next(
+        t for node in program.nodes for t in node.outputs if t is not None and t.home == "out"
+    )
     results = []
     for make in (
         lambda memory: Compiled(program, memory, config.isa(), 1),

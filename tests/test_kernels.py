@@ -1,7 +1,7 @@
 """Every kernel against its twin: op x instruction set x precision, on all cases.
 
-Outputs start as NaN, and buffers end at pages that nobody may touch, so a kernel that leaves a place
-out, or reads or writes one too many, is caught.
+Outputs start as NaN, and buffers end at pages that nobody may touch, so a kernel that leaves a
+place out, or reads or writes one too many, is caught.
 """
 
 from functools import lru_cache
@@ -45,7 +45,7 @@ def test_kernel_is_within_the_bound_of_its_twin(op, dtype, isa, seed, fences):
 def sized(op, n, **axes):
     """Return a case whose vectors have n elements; a batch has a row for each place of a row."""
     attrs = next(cases(op)).attrs
-    sizes = {axis: (n,) for axis in table()[op].axes} | {"r": (None,)} | axes
+    sizes = dict.fromkeys(table()[op].axes, (n,)) | {"r": (None,)} | axes
     known = {axis: sizes[axis] for axis in table()[op].axes}
     return Case(op, known, 4 * n if op.startswith("maxpool") else n, attrs)
 

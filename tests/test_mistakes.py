@@ -140,7 +140,12 @@ MISTAKES = [
     ),
     # compile
     ("no loss", lambda m: m.compile("adam"), ValueError, "loss missing for example"),
-    ("unknown loss", lambda m: m.compile("adam", "sparse_crossentropy"), ValueError, "mean 'sparse"),
+    (
+        "unknown loss",
+        lambda m: m.compile("adam", "sparse_crossentropy"),
+        ValueError,
+        "mean 'sparse",
+    ),
     ("unknown optimizer", lambda m: m.compile("adm", "mse"), ValueError, "did you mean 'Adam'"),
     (
         "unknown metric",
@@ -262,7 +267,12 @@ MISTAKES = [
     ("dropout of all", lambda m: Dropout(1.0), ValueError, "rate [0, 1) 1.0"),
     ("dropout text", lambda m: Dropout("a"), ValueError, "rate [0, 1)"),
     ("kernel_size 0", lambda m: Conv2D(1, 0), ValueError, "kernel_size positive 0"),
-    ("kernel_size of three", lambda m: Conv2D(1, (1, 2, 3)), ValueError, "kernel_size height width"),
+    (
+        "kernel_size of three",
+        lambda m: Conv2D(1, (1, 2, 3)),
+        ValueError,
+        "kernel_size height width",
+    ),
     ("kernel_size fraction", lambda m: Conv2D(1, 2.5), ValueError, "kernel_size 2.5"),
     ("strides 0", lambda m: Conv2D(1, 3, strides=0), ValueError, "strides positive 0"),
     ("padding unknown", lambda m: Conv2D(1, 3, padding="full"), ValueError, "valid same full"),

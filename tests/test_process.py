@@ -93,7 +93,15 @@ def test_the_import_needs_numpy_alone():
     modules = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split()
-    third_party = set(modules) & {"matplotlib", "scipy", "pandas", "sklearn", "keras", "torch", "jax"}
+    third_party = set(modules) & {
+        "matplotlib",
+        "scipy",
+        "pandas",
+        "sklearn",
+        "keras",
+        "torch",
+        "jax",
+    }
     assert third_party == set()
 
 

@@ -95,9 +95,7 @@ def test_numpy_opens_it_without_pickle(tmp_path):
     model = convnet()
     model.save(tmp_path / "m.npz")
     with np.load(tmp_path / "m.npz", allow_pickle=False) as archive:
-        assert np.array_equal(
-            archive["weights/" + model.weights[0].path], model.get_weights()[0]
-        )
+        assert np.array_equal(archive["weights/" + model.weights[0].path], model.get_weights()[0])
         assert all(archive[name].dtype.kind in "fui" for name in archive.files)
 
 
@@ -142,7 +140,9 @@ def test_freezing_after_compile_can_be_saved():
 # ---- copies --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
+)
 def test_copies_and_pickles_are_models_of_their_own(duplicate):
     model = convnet()
     model.fit(X, Y, verbose=0)
@@ -295,7 +295,7 @@ class Bomb:
 
 
 def sealed(change):
-    """The tiny model's file with its JSON text changed and sealed again: what an attacker can do."""
+    """The tiny model's file with its JSON text changed and sealed again, as an attacker can."""
     import hashlib
     import json
 

@@ -1,4 +1,4 @@
-"""fit, evaluate, predict and train_on_batch: what their options mean, and that results hold still."""
+"""fit, evaluate, predict, train_on_batch: what their options mean; that results hold still."""
 
 import subprocess
 import sys
@@ -24,9 +24,7 @@ def model(optimizer="adam", dtype=None, metrics=("accuracy",), eager=False):
     made = Sequential(
         [Input((4,)), Dense(7, "relu"), Dropout(0.2), Dense(3, "softmax")], dtype=dtype
     )
-    made.compile(
-        optimizer, "sparse_categorical_crossentropy", list(metrics), run_eagerly=eager
-    )
+    made.compile(optimizer, "sparse_categorical_crossentropy", list(metrics), run_eagerly=eager)
     return made
 
 
@@ -60,7 +58,9 @@ class Recorder(Callback):
 # ---- epochs and batches --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("batch", "count"), [(None, 1), (1, 23), (5, 5), (23, 1), (24, 1), (2**70, 1)])
+@pytest.mark.parametrize(
+    ("batch", "count"), [(None, 1), (1, 23), (5, 5), (23, 1), (24, 1), (2**70, 1)]
+)
 def test_a_short_last_batch_is_a_step_like_any_other(batch, count):
     made = model()
     made.fit(X, Y, batch_size=batch, verbose=0)
@@ -355,9 +355,7 @@ def test_validation_data_is_measured_after_each_epoch():
 def test_validation_split_takes_the_end():
     parts, whole = model(), model()
     split = whole.fit(X, Y, epochs=2, validation_split=0.25, verbose=0).history
-    given = parts.fit(
-        X[:17], Y[:17], epochs=2, validation_data=(X[17:], Y[17:]), verbose=0
-    ).history
+    given = parts.fit(X[:17], Y[:17], epochs=2, validation_data=(X[17:], Y[17:]), verbose=0).history
     assert split == given
     assert bits(whole) == bits(parts)
 
@@ -371,9 +369,7 @@ def test_validation_does_not_change_training():
 
 def test_validation_freq_leaves_epochs_out():
     history = (
-        model()
-        .fit(X, Y, epochs=5, validation_data=(X, Y), validation_freq=2, verbose=0)
-        .history
+        model().fit(X, Y, epochs=5, validation_data=(X, Y), validation_freq=2, verbose=0).history
     )
     assert len(history["val_loss"]) == 2
 

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 
 from fastnn import _core
-from fastnn.compiler.graph import Node, Tensor
+from fastnn._typing import Array
+from fastnn.compiler.graph import Node, Size, Tensor
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.errors import ShapeError
 from fastnn.ops.table import activation_names
-from fastnn.typing import Array
 
 __all__ = ["Compiled"]
 
@@ -21,12 +21,19 @@ _FLOPS, _BYTES = 50e9, 10e9
 #: Seconds of work from which an operation is shared by the threads; a barrier costs about a
 #: microsecond.
 _WORTH_SHARING = 15e-6
+#: Seconds of work between two looks at the clock, which costs some 30 ns.
+_BETWEEN_CLOCKS = 100e-6
 
 
 def seconds(program: Program, node: Node) -> float:
     """Estimate the time one thread takes for ``node`` in a full batch."""
     work = node.flops(program.rows) / _FLOPS
     return max(work, program.bytes_moved(node, program.rows) / _BYTES)
+
+
+def is_shared(program: Program, node: Node) -> bool:
+    """Return whether the threads share ``node``; else one does it while the others wait."""
+    return seconds(program, node) > _WORTH_SHARING
 
 
 class Compiled:
@@ -46,7 +53,7 @@ class Compiled:
         for node in program.nodes:
             self._bind(node)
         step = sum(seconds(program, node) for node in program.nodes)
-        self._core.finish(max(1, int(100e-6 / max(step, 1e-7))))
+        self._core.finish(max(1, int(_BETWEEN_CLOCKS / max(step, 1e-7))), program.commit)
 
     def run(self, run: _core.Run) -> int:
         """Run until the rows are done, the slice is over or the run must stop; return why."""
@@ -63,14 +70,14 @@ class Compiled:
             self._core.lend(op, operand, arrays[name])
 
     def _bind(self, node: Node) -> None:
-        sizes = [node.sizes[axis] for axis in node.op.axes if axis in node.sizes]
+        sizes = [node.sizes.get(axis, Size(0, False)) for axis in node.op.axes]
         index = self._core.add(
             node.op.code,
             [self._address(tensor) for tensor in node.operands],
             [size.base for size in sizes],
             sum(size.per_row << d for d, size in enumerate(sizes)),
             [_number(node.attrs.get(name, 0)) for name in node.op.attributes],
-            seconds(self.program, node) > _WORTH_SHARING,
+            is_shared(self.program, node),
             self._function(node),
         )
         for operand, tensor in enumerate(node.operands):

@@ -28,7 +28,7 @@ def pair(who: str, name: str, value: int | tuple[int, ...] | list[int]) -> Pair:
 
 def is_size(value: object) -> bool:
     """Whether ``value`` is a positive integer, of Python or of NumPy."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) > 0
 
 
 def _pads(extent: int, size: int, stride: int, padding: str) -> tuple[int, int]:

@@ -54,7 +54,8 @@ def differentiate(graph: Graph, loss: Tensor, wrt: Iterable[Tensor]) -> dict[Ten
     targets = set(wrt)
     forward = list(graph.nodes)
     wanted = _downstream(forward, targets)
-    (seed,) = graph.emit("fill", shapes={"y": loss.shape}, value=1.0)
+    with graph.scope("loss"):
+        (seed,) = graph.emit("fill", shapes={"y": loss.shape}, value=1.0)
     gradients: dict[Tensor, Tensor] = {loss: seed}
     for node in reversed(forward):
         flows = [gradients.get(t) if t is not None else None for t in node.outputs]

@@ -68,6 +68,9 @@ class Tensor:
         """The tensor whose memory this one shares, in the end."""
         return self if self.alias is None else self.alias.root
 
+    def __add__(self, other: Tensor) -> Tensor:
+        return self.graph.emit("add", self, other)[0]
+
     def __repr__(self) -> str:
         return f"{self.name}{format_shape(self.shape)}"
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from fastnn import _core
+from fastnn._typing import Array
 from fastnn.compiler.fusion import fuse
 from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
 from fastnn.compiler.memory import item_bytes, plan
-from fastnn.typing import Array
 
 __all__ = ["Memory", "Program"]
 
@@ -57,6 +57,17 @@ class Program:
         """The tensors whose arrays a run gets from its caller, by name."""
         every = (t for node in self.nodes for t in node.operands if t is not None)
         return {tensor.name: tensor for tensor in every if tensor.home in LENT}
+
+    @property
+    def commit(self) -> int:
+        """The index of the first node that changes weights; from there a step runs to its end."""
+        writes = (
+            index
+            for index, node in enumerate(self.nodes)
+            for operand, tensor in zip(node.op.inputs, node.inputs, strict=False)
+            if operand.inplace and tensor is not None and tensor.home == "params"
+        )
+        return next(writes, len(self.nodes))
 
     def bytes_moved(self, node: Node, rows: int) -> int:
         """Return the bytes that ``node`` reads and writes in a batch of ``rows`` rows."""

@@ -11,9 +11,9 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, format_shape
 from fastnn.errors import DTypeError, LabelError, ShapeError
-from fastnn.typing import Array
 
 __all__ = ["as_array", "as_labels", "as_samples", "as_values"]
 
@@ -139,13 +139,13 @@ def refusal(who: str, fault: tuple[int, int, int, float], classes: int | None) -
 
 
 def _gathered(array: Array, direct: frozenset[np.dtype], dtype: str) -> Array:
-    """Return the array in C order and in a type that kernels gather from."""
+    """Return the array in C order, aligned, and in a type that kernels gather from."""
     native = array.dtype.newbyteorder("=")
     # of wider floats, what overflows float32 is left for gathering to notice
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
     kind = native if native in direct else np.dtype("float64" if wide else dtype)
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(array, kind)
+        return np.require(array, kind, ["C", "A"])
 
 
 def _reshape_hint(name: str, array: Array, shape: Shape) -> str:

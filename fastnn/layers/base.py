@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, initializers
+from fastnn import config, initializers, registry
+from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case, unique_name
-from fastnn.typing import Array
 from fastnn.variables import Variable
 
 __all__ = ["Layer"]
@@ -90,6 +90,7 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
+        registry.require_config(type(self), Layer)
         return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
 
     @classmethod

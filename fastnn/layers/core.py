@@ -195,7 +195,7 @@ class Dropout(Layer):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate < 1:
             raise ValueError(f"{self.name}: rate must be in [0, 1), got {rate!r}")
-        self.rate = float(rate)
+        self.rate: float = float(rate)
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, with units dropped in training."""

@@ -1,15 +1,11 @@
-"""Layers as descriptions that JSON can hold, and back.
-
-The registry is closed: fastnn's own layers, and classes that the caller hands over; a description
-cannot name code.
-"""
+"""The layers that a description can name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from fastnn.errors import ModelFileError
+from fastnn import registry
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
@@ -34,11 +30,11 @@ def serialize(layer: Layer) -> dict[str, Any]:
         >>> fastnn.layers.serialize(fastnn.layers.Dropout(0.5, name="drop"))["config"]["rate"]
         0.5
     """
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    return registry.serialize(layer)
 
 
 def deserialize(
-    description: Mapping[str, Any], custom_objects: Mapping[str, type[Layer]] | None = None
+    description: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
 ) -> Layer:
     """Return the layer that a description stands for.
 
@@ -49,11 +45,4 @@ def deserialize(
     Raises:
         ModelFileError: if its class is neither fastnn's nor among ``custom_objects``.
     """
-    name = description["class_name"]
-    cls = {**CLASSES, **(custom_objects or {})}.get(name)
-    if cls is None:
-        shown = str(name)[:60]
-        raise ModelFileError(
-            f"no layer class {shown!r}; if it is yours, pass it: custom_objects={{{shown!r}: ...}}"
-        )
-    return cls.from_config(description["config"])
+    return registry.deserialize("layer", description, CLASSES, custom_objects)

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from fastnn._typing import Array
 from fastnn.ops.table import table
 from fastnn.reference.cases import CASES, Case
 from fastnn.reference.elementwise import ACTIVATIONS
 from fastnn.reference.twins import TWINS
-from fastnn.typing import Array
 
 __all__ = ["BOUNDS", "Outcome", "bounds"]
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import _core
+from fastnn._typing import Array
 from fastnn.compiler.bind import Compiled
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.compiler.program import LENT, Memory, Program
@@ -21,7 +22,6 @@ from fastnn.reference.bounds import Outcome, bounds
 from fastnn.reference.cases import Case
 from fastnn.reference.inputs import draw
 from fastnn.reference.interpreter import Interpreter
-from fastnn.typing import Array
 
 __all__ = ["Place", "Stopped", "Trial", "aligned", "poison", "ratio"]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from fastnn._typing import Array
 from fastnn.ops.table import Operand, table
 from fastnn.reference.cases import Case
 from fastnn.reference.twins import TWINS
-from fastnn.typing import Array
 
 __all__ = ["SPECIALS", "draw", "plant"]
 

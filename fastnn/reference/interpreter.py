@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from fastnn import _core
+from fastnn._typing import Array
 from fastnn.compiler.bind import call_user
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.reference.gathering import Refusal
 from fastnn.reference.twins import TWINS
-from fastnn.typing import Array
 
 __all__ = ["Interpreter", "evaluate"]
 

@@ -19,8 +19,11 @@ def keras():
         warnings.simplefilter("ignore")  # the peer's own affair
         try:
             import keras
+            from keras.src.backend.common import dtypes
 
             keras.config.set_floatx("float64")
+            # on jax Keras computes float64 models in float32 unless told so
+            dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
         except ImportError as error:
             if os.environ.get("FASTNN_REQUIRE_PARITY") == "1":
                 raise
@@ -47,7 +50,11 @@ class Pair:
             made.append(model)
         self.ours, self.theirs = made
         rng = np.random.default_rng(7)
-        self.weights = [0.5 * rng.normal(size=w.shape) for w in self.ours.get_weights()]
+        # moderate scores: Keras clips probabilities by 1e-7
+        self.weights = [
+            rng.normal(size=w.shape) / np.sqrt(np.prod(w.shape[:-1], initial=4))
+            for w in self.ours.get_weights()
+        ]
         self.reset()
 
     def reset(self):

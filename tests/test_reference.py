@@ -1,0 +1,258 @@
+"""The reference itself: twins against loops and known answers, bounds that bite, a self-check that
+fails when a kernel is wrong.
+"""
+
+import itertools
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+from fastnn import _core, selfcheck
+from fastnn.compiler.geometry import Window
+from fastnn.reference import random
+from fastnn.reference.cases import CASES, Case, cases
+from fastnn.reference.harness import Trial, ratio
+from fastnn.reference.twins import TWINS
+
+RNG = np.random.default_rng(1)
+
+# ---- twins against loops -------------------------------------------------------------------------
+
+GEOMETRIES = [
+    ((5, 7), (3, 2), (1, 1), "valid"),
+    ((5, 7), (3, 2), (2, 3), "same"),
+    ((4, 3), (1, 1), (3, 2), "valid"),
+    ((3, 2), (5, 5), (2, 1), "same"),
+]
+
+
+def places(window, h, w):
+    """Yield (i, j, a, b, row, column) of every place of every window that is inside the image."""
+    (m, n), (p, q) = window.size, window.out
+    for i, j, a, b in itertools.product(range(p), range(q), range(m), range(n)):
+        row = i * window.strides[0] + a - window.pads[0]
+        column = j * window.strides[1] + b - window.pads[1]
+        if 0 <= row < h and 0 <= column < w:
+            yield i, j, a, b, row, column
+
+
+@pytest.mark.parametrize(("image", "size", "strides", "padding"), GEOMETRIES)
+def test_convolutions_are_their_loops(image, size, strides, padding):
+    (h, w), (m, n), r, c, o = image, size, 2, 3, 2
+    window = Window.of("test", (r, h, w, c), size, strides, padding)
+    x, k = RNG.standard_normal((r, h, w, c)), RNG.standard_normal((m, n, c, o))
+    dy, b = RNG.standard_normal((r, *window.out, o)), RNG.standard_normal(o)
+    y, dx, dk = np.zeros(dy.shape) + b, np.zeros(x.shape), np.zeros(k.shape)
+    for i, j, at_m, at_n, row, column in places(window, h, w):
+        for s in range(r):
+            y[s, i, j] += x[s, row, column] @ k[at_m, at_n]
+            dx[s, row, column] += k[at_m, at_n] @ dy[s, i, j]
+            dk[at_m, at_n] += np.outer(x[s, row, column], dy[s, i, j])
+    p, q = window.out
+    attrs = {**window.conv_attrs, "activation": "linear", "p": p, "q": q, "h": h, "w": w}
+    attrs |= {"m": m, "n": n}
+    np.testing.assert_allclose(TWINS["conv2d_fwd"](None, attrs, x, k, b), y, atol=1e-13)
+    np.testing.assert_allclose(TWINS["conv2d_bwd_x"](None, attrs, dy, None, k), dx, atol=1e-13)
+    found = TWINS["conv2d_bwd_w"](None, attrs, x, dy, None)
+    np.testing.assert_allclose(found[0], dk, atol=1e-13)
+    np.testing.assert_allclose(found[1], dy.sum((0, 1, 2)), atol=1e-13)
+
+
+@pytest.mark.parametrize(("image", "size", "strides", "padding"), GEOMETRIES)
+def test_pooling_is_its_loop(image, size, strides, padding):
+    """On few whole numbers, so that most windows have ties."""
+    (h, w), r, c = image, 2, 3
+    window = Window.of("test", (r, h, w, c), size, strides, padding)
+    x = RNG.integers(-2, 2, (r, h, w, c)).astype(float)
+    p, q = window.out
+    y, dy = np.full((r, p, q, c), -np.inf), RNG.integers(-9, 9, (r, p, q, c)).astype(float)
+    dx, first = np.zeros(x.shape), {}
+    for i, j, _, _, row, column in places(window, h, w):
+        for s, ch in itertools.product(range(r), range(c)):
+            if x[s, row, column, ch] > y[s, i, j, ch]:
+                y[s, i, j, ch] = x[s, row, column, ch]
+                first[s, i, j, ch] = (s, row, column, ch)
+    for output, place in first.items():
+        dx[place] += dy[output]
+    attrs = {**window.pool_attrs, "p": p, "q": q}
+    np.testing.assert_array_equal(TWINS["maxpool2d_fwd"](None, attrs, x), y)
+    np.testing.assert_array_equal(TWINS["maxpool2d_bwd"](None, attrs, x, y, dy), dx)
+
+
+def test_dense_is_its_loop():
+    x, w, dy = (RNG.standard_normal(shape) for shape in ((2, 3, 5), (5, 7), (2, 3, 7)))
+    y, dx, dw = np.zeros((2, 3, 7)), np.zeros(x.shape), np.zeros(w.shape)
+    for r, s, i, o in itertools.product(*map(range, (2, 3, 5, 7))):
+        y[r, s, o] += x[r, s, i] * w[i, o]
+        dx[r, s, i] += dy[r, s, o] * w[i, o]
+        dw[i, o] += x[r, s, i] * dy[r, s, o]
+    attrs = {"activation": "linear"}
+    np.testing.assert_allclose(TWINS["dense_fwd"](None, attrs, x, w, None), y, atol=1e-13)
+    np.testing.assert_allclose(TWINS["dense_bwd_x"](None, attrs, dy, None, w), dx, atol=1e-13)
+    np.testing.assert_allclose(TWINS["dense_bwd_w"](None, attrs, x, dy, None)[0], dw, atol=1e-13)
+
+
+def test_softmax_and_its_losses_are_their_definitions():
+    z, t = np.array([[0.0, math.log(3.0)], [1000.0, 0.0]]), np.array([0, 1], np.int32)
+    p, loss = TWINS["softmax_ce_sparse"](None, {}, z, t)
+    np.testing.assert_allclose(p, [[0.25, 0.75], [1, 0]])
+    np.testing.assert_allclose(loss, [math.log(4), 1000])
+    _, dense = TWINS["softmax_ce_dense"](None, {}, z, np.eye(2)[t])
+    np.testing.assert_allclose(dense, loss)
+
+
+def test_adam_is_the_paper():
+    """Kingma and Ba, 2015, algorithm 1, with the bias corrections folded into the rate."""
+    w, g = np.array([1.0, -2.0]), np.array([0.3, -0.7])
+    m, v, step = np.zeros(2), np.zeros(2), np.zeros(1, np.int64)
+    attrs, rate = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-12}, np.array([0.01])
+    first, second, expected = 0.0, 0.0, w.copy()
+    for update in range(1, 4):
+        TWINS["adam"](None, attrs, w, g, m, v, rate, step)
+        TWINS["advance"](None, {}, step)
+        first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g**2
+        corrected = np.sqrt(second / (1 - 0.999**update))
+        expected -= 0.01 * first / (1 - 0.9**update) / corrected
+        np.testing.assert_allclose(w, expected, rtol=1e-9)
+
+
+# ---- random numbers ------------------------------------------------------------------------------
+
+
+def test_philox_gives_the_known_answers():
+    """The test vectors of Random123, kat_vectors: philox4x32-10."""
+    ones = 0xFFFFFFFF
+    pi = (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344)
+    known = {
+        (0, 0, 0, 0, 0): "6627e8d5 e169c58d bc57ac4c 9b00dbd8",
+        (2**64 - 1, ones, ones, ones, ones): "408f276d 41c83b0e a20bc7c6 6d5451fd",
+        (0x299F31D0A4093822, *pi): "d16cfe09 94fdcceb 5001e420 24126ea1",
+    }
+    for (key, *counter), words in known.items():
+        assert " ".join(f"{word:08x}" for word in random.philox(key, *counter)) == words
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 1000])
+def test_core_and_reference_draw_alike(n):
+    for seed, stream in ((0, 0), (2**64 - 1, 3), (12345678901234567, 2**40)):
+        order = _core.permutation(seed, stream % 2**31, n)
+        assert sorted(order) == list(range(n))
+        np.testing.assert_array_equal(order, random.permutation(seed, stream % 2**31, n))
+        np.testing.assert_array_equal(
+            _core.uniform(seed, stream, n), random.uniform(seed, stream, n)
+        )
+
+
+# ---- bounds --------------------------------------------------------------------------------------
+
+
+def test_a_ratio_is_the_largest_error_in_units_of_its_bound():
+    expected, bound = np.array([1.0, 2.0, np.nan, np.inf]), np.array([0.5, 0.25, 1, np.nan])
+    assert ratio(expected, expected, None) == 0
+    assert ratio(np.array([1.25, 2.25, np.nan, np.inf]), expected, bound) == 1
+    assert ratio(expected[:0], expected[:0], bound[:0]) == 0
+    for wrong in ([1, 2, 3, np.inf], [1, 2, np.nan, 9], [1, np.nan, np.nan, np.inf]):
+        assert ratio(np.array(wrong), expected, bound) == np.inf
+    assert ratio(np.array([1.0, np.nextafter(2, 3)]), expected[:2], None) == np.inf
+    assert ratio(np.array([np.inf]), np.array([1.0]), np.array([np.inf])) == np.inf
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("op", CASES)
+def test_a_bound_bites(op, dtype):
+    """An error of a thousandth at any finite place of any result is outside of its bound."""
+    for case in cases(op):
+        trial = Trial(case, dtype)
+        for name in trial.results:
+            expected = trial.expected[name]
+            if case.data == "wide" or not expected.size or expected.dtype.kind != "f":
+                continue
+            scale = np.abs(expected[np.isfinite(expected)]).max(initial=0) * 1e-3
+            for place in {0, expected.size // 2, expected.size - 1}:
+                arrays = dict(trial.expected)
+                arrays[name] = wrong = expected.copy()
+                wrong.flat[place] += scale or 1
+                if np.isfinite(wrong.flat[place]) and case.attrs.get("activation") != "step":
+                    assert trial.ratio(arrays) > 1, (str(trial), name, place)
+
+
+def test_bounds_are_as_tight_as_float32():
+    """Results rounded to 12 bits instead of 24 are outside of the bounds of every op."""
+    for op in CASES:
+        worst = 0.0
+        for case in cases(op):
+            if case.data != "normal":
+                continue
+            trial = Trial(case, "float32")
+            reals = [n for n in trial.results if trial.expected[n].dtype.kind == "f"]
+            rounded = {n: round_to(trial.expected[n], 12) for n in reals}
+            worst = max(worst, trial.ratio({**trial.expected, **rounded}))
+        exact = op.startswith(("accuracy", "gather_labels")) or op == "advance"
+        assert worst > 1 or exact, op
+
+
+def round_to(values, bits):
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.round(mantissa * 2.0**bits) / 2.0**bits, exponent).astype(values.dtype)
+
+
+@pytest.mark.parametrize("op", CASES)
+def test_twins_are_silent_and_keep_their_precision(op):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for case in cases(op):
+            trial = Trial(case, "float32")
+            assert {trial.expected[n].dtype.kind for n in trial.results} <= {"f", "i"}
+
+
+# ---- self-check ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Only some ops, so that a test of the self-check is quick."""
+    few = {op: CASES[op] for op in ("add", "mse", "advance", "maxpool2d_fwd")}
+    monkeypatch.setattr(selfcheck, "CASES", few)
+
+
+@pytest.mark.usefixtures("short")
+def test_selfcheck_finds_nothing(capsys):
+    assert selfcheck.selfcheck() == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 * len(_core.isa_names())
+    assert all(line.endswith("OK") for line in lines)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("op", ["add", "mse", "advance", "maxpool2d_fwd"])
+def test_selfcheck_finds_an_op_that_differs_from_its_twin(op, monkeypatch, capsys):
+    twin = TWINS[op]
+
+    def wrong(run, attrs, *inputs):
+        if op == "advance":
+            return twin(run, attrs, *inputs) or twin(run, attrs, *inputs)
+        return twin(run, attrs, *inputs) * (1 + 1e-4)
+
+    monkeypatch.setitem(TWINS, op, wrong)
+    lines = []
+    assert selfcheck.run(lines.append) > 0
+    assert any(line.startswith(f"  MISS {op} ") for line in lines)
+    assert selfcheck.selfcheck(verbose=True) == 1
+    assert "MISSES" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("short")
+def test_selfcheck_finds_a_changed_input(monkeypatch):
+    monkeypatch.setattr(Trial, "spoilt", lambda trial, arrays: ["x"] * (trial.case.op == "mse"))
+    lines = []
+    assert selfcheck.run(lines.append, verbose=True) > 0
+    assert any("mse" in line and line.endswith("changed its input x") for line in lines)
+
+
+def test_a_place_left_out_shows():
+    trial = Trial(Case("add", {"n": (5,)}), "float32")
+    arrays = trial.compiled(_core.isa_names()[0])
+    arrays["y"][3] = np.nan
+    assert trial.ratio(arrays) == np.inf
