@@ -63,7 +63,6 @@ def test_a_seed_gives_the_same_model(tmp_path):
 
 
 def test_the_picture_is_drawn(tmp_path, capsys):
-    pytest.importorskip("matplotlib")
     path = tmp_path / "digits.png"
     words = ["train", "digits", "--epochs", "1", "--quiet", "--plot", str(path)]
     assert main(words) == 0
@@ -82,7 +81,6 @@ def test_a_picture_without_matplotlib_fails_before_training(monkeypatch, tmp_pat
 
 @pytest.mark.parametrize("misread", [0, 1, 9, 30])
 def test_a_report_shows_what_was_misread(misread):
-    pytest.importorskip("matplotlib")
     x, y = load_digits()
     p = np.eye(10)[y]
     p[:misread] = np.eye(10)[(y[:misread] + 1) % 10] * 0.75
@@ -98,7 +96,6 @@ def test_a_report_shows_what_was_misread(misread):
 
 
 def test_a_learning_curve_takes_what_fit_returns():
-    pytest.importorskip("matplotlib")
 
     class History:
         history = {"loss": [1.0]}  # noqa: RUF012 -- as fit returns it

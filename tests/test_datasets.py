@@ -17,14 +17,6 @@ def test_digits_are_the_pinned_bytes():
     assert digest == "65e5b4619795efb40c1082f4c350c049e4ad552200d369b6ae99e21eef5e72c5"
 
 
-def test_digits_are_scikit_learns():
-    datasets = pytest.importorskip("sklearn.datasets")
-    images, labels = datasets.load_digits().images, datasets.load_digits().target
-    x, y = load_digits()
-    assert np.array_equal(x[..., 0], images)
-    assert np.array_equal(y, labels)
-
-
 def test_digits_are_a_callers_own():
     x, _ = load_digits()
     x[:] = 0

@@ -70,8 +70,9 @@ class Case:
         attrs = (f"{name}={value}" for name, value in self.attrs.items())
         flags = [f"no {name}" for name in self.absent] + ["shuffled"] * self.shuffled
         steps = [f"{self.steps} steps"] * (self.steps > 1)
-        start = (self.op, f"rows={self.rows}")
-        return " ".join([*start, *sizes, *attrs, *flags, *steps, self.source, self.data])
+        source = [f"of {self.source}"] * any(o.dtype == "any" for o in table()[self.op].inputs)
+        words = [*sizes, *attrs, *flags, *steps, *source, self.data]
+        return " ".join([self.op, f"rows={self.rows}", *words])
 
 
 def _times(shape: Shape) -> str:
