@@ -52,6 +52,7 @@ int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_
     fnn_op *added = &program->ops[program->count];
     *added = *op;
     added->kernel = table->kernel[op->code];
+    added->shared = op->shared && added->kernel; /* reshape, without a kernel, only names memory */
     added->index = (int32_t)program->count;
     return program->count++;
 }
@@ -183,7 +184,7 @@ static void lead(const walk_start *start, const fnn_task *task, int64_t i, int64
     }
     const fnn_op *op = &program->ops[i];
     run->pc = i + 1;
-    if (op->kernel) op->kernel(op, op->shared ? task : &alone); /* reshape only names memory */
+    if (op->kernel) op->kernel(op, op->shared ? task : &alone);
     if (op->shared && i < program->commit) poll(run);
 }
 

@@ -1,6 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # Indices below come from lengths that are already checked; the stub file tells the types.
-"""The binding: the only module that sees C.  It owns bound programs and translates; it computes nothing."""
+"""The binding, the only module that sees C.
+
+It owns bound programs and translates; it computes nothing.
+"""
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memset
@@ -106,7 +109,8 @@ cdef extern from *:
     """
     /* The rows of the two tables as text. */
     static const char *const fnn_op_rows[][5] = {
-    #define OP(name, signature, attributes, flops, meaning) {#name, signature, attributes, flops, meaning},
+    #define OP(name, signature, attributes, flops, meaning) \
+        {#name, signature, attributes, flops, meaning},
     #include "ops.def"
     #undef OP
     };
@@ -222,7 +226,7 @@ def aligned_zeros(n, dtype):
 
 
 cdef class Run:
-    """One pass over rows of the caller's data: what is asked for, where it stands, what came of it."""
+    """A pass over rows of the caller's data: what is asked for, where it stands, what came out."""
 
     cdef fnn_run c
     cdef readonly object order
@@ -434,7 +438,7 @@ cdef class Program:
         if run.error is not None:
             raise run.error
         if status == FNN_STOP:
-            raise RuntimeError("fork: a user's function forked inside a run, which ends in the child")
+            raise RuntimeError("fork: a user's function forked in a run, which ends in the child")
         return <int> status
 
     def profile(self):

@@ -415,7 +415,7 @@ class Gate(Layer):
 
     def forward(self, x):
         self.reached.set()
-        assert self.open.wait(LIMIT)
+        assert self.open.wait(20)
         return x
 
     def backward(self, dy, x, y):
@@ -440,14 +440,25 @@ def while_it_works(use, meanwhile):
     gate = Gate()
     model = Sequential([Input((20,)), gate, Dense(3, "softmax")])
     model.compile("adam", "sparse_categorical_crossentropy")
-    worker = threading.Thread(target=USES[use], args=(model,))
+    failed = []
+
+    def work():
+        try:
+            USES[use](model)
+        except BaseException as error:
+            failed.append(error)
+            gate.reached.set()
+
+    worker = threading.Thread(target=work)
     worker.start()
     try:
-        assert gate.reached.wait(LIMIT)
+        assert gate.reached.wait(20)
+        assert not failed
         meanwhile(model)
     finally:
         gate.open.set()
         worker.join()
+    assert not failed
     USES[use](model)
 
 

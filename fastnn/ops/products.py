@@ -31,6 +31,7 @@ def dense(x: Tensor, w: Operand, b: Operand | None = None) -> Tensor:
 
 @gradient_of("dense_fwd")
 def _dense(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    assert node.attrs["activation"] == "linear", "activations are fused after differentiation"
     x, w, b = node.inputs
     dx = emit("dense_bwd_x", dy, None, w, activation="linear")[0] if wanted[0] else None
     return dx, *_weights("dense_bwd_w", x, dy, b, wanted, activation="linear")
@@ -65,6 +66,7 @@ def conv2d(
 
 @gradient_of("conv2d_fwd")
 def _conv2d(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    assert node.attrs["activation"] == "linear", "activations are fused after differentiation"
     x, kernel, b = node.inputs
     sizes = {axis: node.sizes[axis].base for axis in "hwmn"}
     dx = None

@@ -116,4 +116,7 @@ class Interpreter:
         if not node.attrs.get("watched"):
             return False
         (values, _) = node.inputs
-        return values is not None and not np.isfinite(self.memory.view(values, run.rows).sum())
+        assert values is not None
+        with np.errstate(all="ignore"):
+            total = self.memory.view(values, run.rows).sum(dtype=np.float64)
+        return not np.isfinite(total)
