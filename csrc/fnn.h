@@ -38,13 +38,7 @@ typedef enum {
 } fnn_activation;
 
 /* Types of a caller's array, as gather's `dtype` attribute names them. */
-typedef enum {
-    FNN_DTYPE_F32,
-    FNN_DTYPE_F64,
-    FNN_DTYPE_U8,
-    FNN_DTYPE_I32,
-    FNN_DTYPE_I64
-} fnn_dtype;
+typedef enum { FNN_DTYPE_F32, FNN_DTYPE_F64, FNN_DTYPE_U8, FNN_DTYPE_I32, FNN_DTYPE_I64 } fnn_dtype;
 
 /* Why a run came back. */
 typedef enum {
@@ -78,13 +72,13 @@ typedef void fnn_kernel(const fnn_op *op, const fnn_task *task);
 
 struct fnn_op {
     fnn_kernel *kernel;
-    void *arg[FNN_MAX_ARGS];      /* operands, inputs first; NULL where absent       */
-    int64_t dim[FNN_MAX_DIMS];    /* sizes of the axes for the batch that runs      */
-    double attr[FNN_MAX_ATTRS];   /* attributes in the order of ops.def             */
-    int64_t base[FNN_MAX_DIMS];   /* sizes of the axes for one row                  */
-    uint32_t scaled;              /* bit d: dim[d] = base[d] * rows, else base[d]   */
-    int32_t index;                /* place in the program                           */
-    int32_t shared;               /* 1: all threads take part, 0: thread 0 alone     */
+    void *arg[FNN_MAX_ARGS];    /* operands, inputs first; NULL where absent       */
+    int64_t dim[FNN_MAX_DIMS];  /* sizes of the axes for the batch that runs      */
+    double attr[FNN_MAX_ATTRS]; /* attributes in the order of ops.def             */
+    int64_t base[FNN_MAX_DIMS]; /* sizes of the axes for one row                  */
+    uint32_t scaled;            /* bit d: dim[d] = base[d] * rows, else base[d]   */
+    int32_t index;              /* place in the program                           */
+    int32_t shared;             /* 1: all threads take part, 0: thread 0 alone     */
     fnn_opcode code;
 };
 
@@ -103,19 +97,19 @@ struct fnn_run {
     int64_t batch;        /* rows of a step; the last may be shorter                      */
     int64_t epoch;        /* keys the random generator, with seed and the row of the data */
     uint64_t seed;
-    int64_t slice_ns;     /* come back at the next op boundary after this long; 0: never   */
-    int watch;            /* whether a non-finite watched mean stops the run               */
+    int64_t slice_ns; /* come back at the next op boundary after this long; 0: never   */
+    int watch;        /* whether a non-finite watched mean stops the run               */
     fnn_callbacks callbacks;
     /* where the run stands; zero at the start, kept across slices */
-    int64_t first;        /* rows processed before this step                              */
-    int64_t pc;           /* op of this step to run next                                   */
-    int64_t rows;         /* rows of this step                                            */
+    int64_t first; /* rows processed before this step                              */
+    int64_t pc;    /* op of this step to run next                                   */
+    int64_t rows;  /* rows of this step                                            */
     /* what came of it */
     fnn_fault fault;
-    atomic_int halt;      /* fnn_status that a kernel or callback asks for; 0: none        */
-    int64_t began_ns;     /* when this slice began                                         */
-    int64_t polled_ns;    /* when Python was last asked                                     */
-    unsigned fpmode;      /* the caller's floating-point mode                               */
+    atomic_int halt;   /* fnn_status that a kernel or callback asks for; 0: none        */
+    int64_t began_ns;  /* when this slice began                                         */
+    int64_t polled_ns; /* when Python was last asked                                     */
+    unsigned fpmode;   /* the caller's floating-point mode                               */
 };
 
 struct fnn_task {

@@ -10,12 +10,12 @@ typedef struct {
     fnn_op *ops;
     int64_t count;
     int64_t capacity;
-    int64_t rows;          /* rows that op.dim is resolved for, -1: none yet              */
-    int64_t clock_every;   /* steps between two looks at the clock: about 100 us of work   */
-    int64_t commit;        /* the first op that changes weights, or count                 */
-    int threads;           /* threads wanted                                              */
+    int64_t rows;           /* rows that op.dim is resolved for, -1: none yet              */
+    int64_t clock_every;    /* steps between two looks at the clock: about 100 us of work   */
+    int64_t commit;         /* the first op that changes weights, or count                 */
+    int threads;            /* threads wanted                                              */
     unsigned char *scratch; /* threads * FNN_SCRATCH bytes                                 */
-    int64_t *elapsed_ns;   /* time spent in each op, where it is profiled; else NULL       */
+    int64_t *elapsed_ns;    /* time spent in each op, where it is profiled; else NULL       */
 } fnn_program;
 
 /* The one seam for the core's memory.  64-byte aligned, not cleared; NULL when there is none. */

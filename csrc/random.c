@@ -25,8 +25,7 @@ static void refill(word_sequence *words)
 
 static uint32_t next_word(word_sequence *words)
 {
-    if (words->next == 4 * FNN_PHILOX)
-        refill(words);
+    if (words->next == 4 * FNN_PHILOX) refill(words);
     int i = words->next++;
     return words->counter[i % 4][i / 4];
 }
@@ -37,8 +36,7 @@ static uint64_t next_below(word_sequence *words, uint64_t bound)
     uint64_t product = next_word(words) * bound;
     if ((uint32_t)product < bound) {
         uint64_t excess = (UINT64_C(1) << 32) % bound;
-        while ((uint32_t)product < excess)
-            product = next_word(words) * bound;
+        while ((uint32_t)product < excess) product = next_word(words) * bound;
     }
     return product >> 32;
 }
@@ -46,8 +44,7 @@ static uint64_t next_below(word_sequence *words, uint64_t bound)
 void fnn_permutation(uint64_t seed, int64_t epoch, int64_t n, int64_t *order)
 {
     word_sequence words = {.seed = seed, .epoch = (uint32_t)epoch, .next = 4 * FNN_PHILOX};
-    for (int64_t i = 0; i < n; i++)
-        order[i] = i;
+    for (int64_t i = 0; i < n; i++) order[i] = i;
     for (int64_t i = n - 1; i > 0; i--) {
         int64_t j = (int64_t)next_below(&words, (uint64_t)i + 1);
         int64_t moved = order[i];

@@ -1,5 +1,6 @@
 """fit, evaluate, predict, train_on_batch: what their options mean; that results hold still."""
 
+import os
 import subprocess
 import sys
 import warnings
@@ -220,7 +221,8 @@ print(hashlib.sha256(b"".join(w.tobytes() for w in m.get_weights())).hexdigest()
 
 
 def digest(seed, threads):
-    environment = {"FASTNN_NUM_THREADS": str(threads), "PATH": "", "PYTHONHASHSEED": str(threads)}
+    own = {"FASTNN_NUM_THREADS": str(threads), "PYTHONHASHSEED": str(threads)}
+    environment = {**os.environ, **own}
     script = f"import sys; sys.path[:] = {sys.path!r}\n" + SCRIPT.format(seed=seed)
     return subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True

@@ -39,18 +39,18 @@ static inline vec load_biased(const real *y, const real *bias, int64_t column, i
 }
 
 /* y = g(y + bias) in place on y[rows, cols], whose rows are `stride` apart; bias[cols] may be NULL. */
-static void activate_block(int code, real *y, int64_t rows, int64_t cols, int64_t stride, const real *bias)
+static void activate_block(int code, real *y, int64_t rows, int64_t cols, int64_t stride,
+                           const real *bias)
 {
-    if (code == FNN_ACTIVATION_linear && !bias)
-        return;
+    if (code == FNN_ACTIVATION_linear && !bias) return;
     switch (code) {
-#define ACTIVATION(name, forward, backward)                        \
-    case FNN_ACTIVATION_##name:                                    \
-        for (; rows > 0; rows--, y += stride)                      \
-            for (int64_t j = 0; j < cols; j += LANES) {            \
-                vec x = load_biased(y, bias, j, cols - j);         \
-                store_lanes(y + j, forward, cols - j);             \
-            }                                                      \
+#define ACTIVATION(name, forward, backward)                \
+    case FNN_ACTIVATION_##name:                            \
+        for (; rows > 0; rows--, y += stride)              \
+            for (int64_t j = 0; j < cols; j += LANES) {    \
+                vec x = load_biased(y, bias, j, cols - j); \
+                store_lanes(y + j, forward, cols - j);     \
+            }                                              \
         break;
 #include "../activations.def"
 #undef ACTIVATION

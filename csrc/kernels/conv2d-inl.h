@@ -18,11 +18,21 @@ static void op_conv2d_fwd(const fnn_op *op, const fnn_task *task)
 {
     const int64_t *d = op->dim;
     int64_t r = d[0], o = d[6];
-    window g = {.h = d[1], .w = d[2], .c = d[3], .m = d[4], .n = d[5], .p = d[7], .q = d[8],
-                .stride_h = (int64_t)op->attr[0], .stride_w = (int64_t)op->attr[1],
-                .top = -(int64_t)op->attr[2], .left = -(int64_t)op->attr[3]};
+    window g = {.h = d[1],
+                .w = d[2],
+                .c = d[3],
+                .m = d[4],
+                .n = d[5],
+                .p = d[7],
+                .q = d[8],
+                .stride_h = (int64_t)op->attr[0],
+                .stride_w = (int64_t)op->attr[1],
+                .top = -(int64_t)op->attr[2],
+                .left = -(int64_t)op->attr[3]};
     int64_t rows = r * g.p * g.q;
-    product p = {.m = rows, .n = o, .k = g.m * g.n * g.c,
+    product p = {.m = rows,
+                 .n = o,
+                 .k = g.m * g.n * g.c,
                  .a = patches_of(op->arg[0], &g),
                  .b = plain(op->arg[1], o),
                  .c = rows_of(op->arg[3], rows, o),
@@ -36,12 +46,23 @@ static void op_conv2d_bwd_w(const fnn_op *op, const fnn_task *task)
 {
     const int64_t *d = op->dim;
     int64_t r = d[0], o = d[6];
-    window g = {.h = d[1], .w = d[2], .c = d[3], .m = d[7], .n = d[8], .p = d[4], .q = d[5],
-                .stride_h = (int64_t)op->attr[0], .stride_w = (int64_t)op->attr[1],
-                .top = -(int64_t)op->attr[2], .left = -(int64_t)op->attr[3]};
+    window g = {.h = d[1],
+                .w = d[2],
+                .c = d[3],
+                .m = d[7],
+                .n = d[8],
+                .p = d[4],
+                .q = d[5],
+                .stride_h = (int64_t)op->attr[0],
+                .stride_w = (int64_t)op->attr[1],
+                .top = -(int64_t)op->attr[2],
+                .left = -(int64_t)op->attr[3]};
     int64_t rows = g.m * g.n * g.c;
-    product p = {.m = rows, .n = o, .k = r * g.p * g.q,
-                 .a = patches_of(op->arg[0], &g), .a_by_k = 1,
+    product p = {.m = rows,
+                 .n = o,
+                 .k = r * g.p * g.q,
+                 .a = patches_of(op->arg[0], &g),
+                 .a_by_k = 1,
                  .b = gradient(op->arg[1], op->arg[2], o, op->attr[4]),
                  .c = rows_of(op->arg[3], rows, o),
                  .sum = op->arg[4]};
@@ -70,21 +91,36 @@ static void transposed_phase(const fnn_op *op, const fnn_task *task, phase fh, p
 {
     const int64_t *d = op->dim;
     int64_t r = d[0], o = d[3], n = d[5], c = d[6], h = d[7], w = d[8];
-    window g = {.h = d[1], .w = d[2], .c = o, .m = fh.taps, .n = fw.taps, .p = fh.count, .q = fw.count,
-                .stride_h = 1, .stride_w = 1, .top = fh.start, .left = fw.start};
-    int64_t tap_h = fh.rest + fh.stride * (fh.taps - 1), tap_w = fw.rest + fw.stride * (fw.taps - 1);
-    product p = {.m = r * g.p * g.q, .n = c, .k = g.m * g.n * o,
+    window g = {.h = d[1],
+                .w = d[2],
+                .c = o,
+                .m = fh.taps,
+                .n = fw.taps,
+                .p = fh.count,
+                .q = fw.count,
+                .stride_h = 1,
+                .stride_w = 1,
+                .top = fh.start,
+                .left = fw.start};
+    int64_t tap_h = fh.rest + fh.stride * (fh.taps - 1),
+            tap_w = fw.rest + fw.stride * (fw.taps - 1);
+    product p = {.m = r * g.p * g.q,
+                 .n = c,
+                 .k = g.m * g.n * o,
                  .a = gradient(op->arg[0], op->arg[1], o, op->attr[4]),
                  .bt = {.w = (const real *)op->arg[2] + (tap_h * n + tap_w) * c * o,
-                        .depth = o, .width = g.n,
-                        .step_h = -fh.stride * n * c * o, .step_w = -fw.stride * c * o},
+                        .depth = o,
+                        .width = g.n,
+                        .step_h = -fh.stride * n * c * o,
+                        .step_w = -fw.stride * c * o},
                  .c = {.base = (real *)op->arg[3] + (fh.first * w + fw.first) * c,
-                       .h = g.p, .w = g.q,
-                       .image = h * w * c, .row = fh.stride * w * c, .column = fw.stride * c}};
-    if (patches_of(p.a.base, &g).patches)
-        p.a.patches = &g;
-    if (fh.stride == 1 && fw.stride == 1)
-        p.c = rows_of(op->arg[3], p.m, c);
+                       .h = g.p,
+                       .w = g.q,
+                       .image = h * w * c,
+                       .row = fh.stride * w * c,
+                       .column = fw.stride * c}};
+    if (patches_of(p.a.base, &g).patches) p.a.patches = &g;
+    if (fh.stride == 1 && fw.stride == 1) p.c = rows_of(op->arg[3], p.m, c);
     multiply(&p, task);
 }
 

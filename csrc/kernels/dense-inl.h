@@ -5,7 +5,9 @@
 static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
-    product p = {.m = r, .n = o, .k = i,
+    product p = {.m = r,
+                 .n = o,
+                 .k = i,
                  .a = plain(op->arg[0], i),
                  .b = plain(op->arg[1], o),
                  .c = rows_of(op->arg[3], r, o),
@@ -18,7 +20,9 @@ static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
 static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], o = op->dim[1], i = op->dim[2];
-    product p = {.m = r, .n = i, .k = o,
+    product p = {.m = r,
+                 .n = i,
+                 .k = o,
                  .a = gradient(op->arg[0], op->arg[1], o, op->attr[0]),
                  .bt = {.w = op->arg[2], .depth = o, .width = 1},
                  .c = rows_of(op->arg[3], r, i)};
@@ -29,8 +33,11 @@ static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
 static void op_dense_bwd_w(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
-    product p = {.m = i, .n = o, .k = r,
-                 .a = plain(op->arg[0], i), .a_by_k = 1,
+    product p = {.m = i,
+                 .n = o,
+                 .k = r,
+                 .a = plain(op->arg[0], i),
+                 .a_by_k = 1,
                  .b = gradient(op->arg[1], op->arg[2], o, op->attr[0]),
                  .c = rows_of(op->arg[3], i, o),
                  .sum = op->arg[4]};

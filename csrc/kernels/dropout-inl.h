@@ -16,13 +16,14 @@ static dropout_rule dropout_rule_of(double rate)
 {
     double threshold = ceil(rate * 0x1p32);
     int none = threshold > UINT32_MAX;
-    return (dropout_rule){none ? UINT32_MAX : (uint32_t)threshold, none ? 0 : (real)(1 / (1 - rate))};
+    return (dropout_rule){none ? UINT32_MAX : (uint32_t)threshold,
+                          none ? 0 : (real)(1 / (1 - rate))};
 }
 
 /* A quad is the units of one counter.  The quads of all rows are numbered through, `quads` a row, so that
  * short rows share one round of the generator.  These are quads first..first+count-1. */
-static inline void dropout_counters(const fnn_op *op, const fnn_run *run, int64_t quads, int64_t first,
-                                    int64_t count, uint32_t counter[4][FNN_PHILOX])
+static inline void dropout_counters(const fnn_op *op, const fnn_run *run, int64_t quads,
+                                    int64_t first, int64_t count, uint32_t counter[4][FNN_PHILOX])
 {
     for (int64_t i = 0, stretch; i < count; i += stretch) {
         int64_t row = (first + i) / quads, begin = (first + i) % quads;

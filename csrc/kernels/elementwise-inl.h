@@ -8,12 +8,12 @@ static void op_activation_fwd(const fnn_op *op, const fnn_task *task)
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     switch ((int)op->attr[0]) {
-#define ACTIVATION(name, forward, backward)          \
-    case FNN_ACTIVATION_##name:                      \
-        for (; i < end; i += LANES) {                \
-            vec x = load_lanes(in + i, end - i);     \
-            store_lanes(out + i, forward, end - i);  \
-        }                                            \
+#define ACTIVATION(name, forward, backward)         \
+    case FNN_ACTIVATION_##name:                     \
+        for (; i < end; i += LANES) {               \
+            vec x = load_lanes(in + i, end - i);    \
+            store_lanes(out + i, forward, end - i); \
+        }                                           \
         break;
 #include "../activations.def"
 #undef ACTIVATION
@@ -29,13 +29,13 @@ static void op_activation_bwd(const fnn_op *op, const fnn_task *task)
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     switch ((int)op->attr[0]) {
-#define ACTIVATION(name, forward, backward)                                              \
-    case FNN_ACTIVATION_##name:                                                          \
-        for (; i < end; i += LANES) {                                                    \
-            vec dy = load_lanes(dout + i, end - i), y = load_lanes(out + i, end - i);    \
-            (void)dy, (void)y;                                                           \
-            store_lanes(din + i, backward, end - i);                                     \
-        }                                                                                \
+#define ACTIVATION(name, forward, backward)                                           \
+    case FNN_ACTIVATION_##name:                                                       \
+        for (; i < end; i += LANES) {                                                 \
+            vec dy = load_lanes(dout + i, end - i), y = load_lanes(out + i, end - i); \
+            (void)dy, (void)y;                                                        \
+            store_lanes(din + i, backward, end - i);                                  \
+        }                                                                             \
         break;
 #include "../activations.def"
 #undef ACTIVATION
@@ -58,8 +58,7 @@ static void fill_elements(const fnn_task *task, real *y, int64_t n, real value)
 {
     int64_t i, end;
     share_elements(task, n, &i, &end);
-    for (; i < end; i += LANES)
-        store_lanes(y + i, v_set1(value), end - i);
+    for (; i < end; i += LANES) store_lanes(y + i, v_set1(value), end - i);
 }
 
 static void op_fill(const fnn_op *op, const fnn_task *task)

@@ -4,11 +4,10 @@
  * is written then is harmless to the ops that still run: label 0, an infinite x. */
 
 /* Rows in order are one long row: x[0:n] = a[0:n], which for equal types is a memcpy. */
-#define GATHER(name, type)                                                        \
+#define GATHER(name, type)                                                         \
     static void gather_##name(const type *restrict a, real *restrict x, int64_t n) \
-    {                                                                             \
-        for (int64_t i = 0; i < n; i++)                                           \
-            x[i] = (real)a[i];                                                    \
+    {                                                                              \
+        for (int64_t i = 0; i < n; i++) x[i] = (real)a[i];                         \
     }
 GATHER(f32, float)
 GATHER(f64, double)
@@ -30,8 +29,7 @@ static int64_t first_overflow(const double *a, const real *x, int64_t n)
 {
     if (any_infinite(x, n))
         for (int64_t i = 0; i < n; i++)
-            if (isinf(x[i]) && !isinf(a[i]))
-                return i;
+            if (isinf(x[i]) && !isinf(a[i])) return i;
     return -1;
 }
 
@@ -101,12 +99,11 @@ static void op_gather_labels(const fnn_op *op, const fnn_task *task)
     for (; r < end; r++) {
         int64_t row = fnn_sample(task->run, r);
         double label = label_of(op->arg[0], dtype, row);
-        fnn_fault_kind fault = !(label == floor(label))         ? FNN_FAULT_LABEL_FRACTION
+        fnn_fault_kind fault = !(label == floor(label))        ? FNN_FAULT_LABEL_FRACTION
                                : label < 0 || label >= classes ? FNN_FAULT_LABEL_RANGE
-                                                                : FNN_FAULT_NONE;
+                                                               : FNN_FAULT_NONE;
         t[r] = fault ? 0 : (int32_t)label;
-        if (fault)
-            fnn_refuse(task->run, op, fault, row, label);
+        if (fault) fnn_refuse(task->run, op, fault, row, label);
     }
 }
 

@@ -68,15 +68,13 @@ VERB void tile_product(const tile *t, const int rows, const int vecs)
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++)
-            acc[i][v] = v_zero();
+        for (int v = 0; v < vecs; v++) acc[i][v] = v_zero();
     /* C comes from far: it can travel while the sums are made */
     if (t->k >= PREFETCH_K)
 #pragma GCC unroll 14
         for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++)
-                __builtin_prefetch(t->c + i * t->c_row + v * LANES, 1);
+            for (int v = 0; v < vecs; v++) __builtin_prefetch(t->c + i * t->c_row + v * LANES, 1);
     const terms *r = t->runs;
     for (int64_t left = t->k; left > 0; left -= r->count, r++) {
         const real *a[MAX_POINTERS];
@@ -87,23 +85,19 @@ VERB void tile_product(const tile *t, const int rows, const int vecs)
         for (int64_t k = r->count; k > 0; k--, b += b_step) {
             vec bv[MAX_TILE_VECS];
 #pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++)
-                bv[v] = v_load(b + v * LANES);
+            for (int v = 0; v < vecs; v++) bv[v] = v_load(b + v * LANES);
 #pragma GCC unroll 14
             for (int i = 0; i < rows; i++) {
                 vec av = v_set1(a[i / ROWS_A_POINTER][i % ROWS_A_POINTER * a_row]);
 #pragma GCC unroll 8
-                for (int v = 0; v < vecs; v++)
-                    acc[i][v] = v_fma(av, bv[v], acc[i][v]);
+                for (int v = 0; v < vecs; v++) acc[i][v] = v_fma(av, bv[v], acc[i][v]);
             }
 #pragma GCC unroll 4
-            for (int i = 0; i < POINTERS(rows); i++)
-                a[i] += a_step;
+            for (int i = 0; i < POINTERS(rows); i++) a[i] += a_step;
         }
     }
 #pragma GCC unroll 14
-    for (int i = 0; i < rows; i++)
-        tile_store(t, i, vecs, acc[i]);
+    for (int i = 0; i < rows; i++) tile_store(t, i, vecs, acc[i]);
 }
 
 /* Tiles are as tall as the registers allow: rows * vecs sums, a row of B, an element of A.
@@ -111,8 +105,8 @@ VERB void tile_product(const tile *t, const int rows, const int vecs)
 #define TILES_TO_2(T, vecs) T(1, vecs) T(2, vecs)
 #define TILES_TO_3(T, vecs) TILES_TO_2(T, vecs) T(3, vecs)
 #define TILES_TO_6(T, vecs) TILES_TO_3(T, vecs) T(4, vecs) T(5, vecs) T(6, vecs)
-#define TILES_TO_14(T, vecs)                                                                  \
-    TILES_TO_6(T, vecs)                                                                       \
+#define TILES_TO_14(T, vecs) \
+    TILES_TO_6(T, vecs)      \
     T(7, vecs) T(8, vecs) T(9, vecs) T(10, vecs) T(11, vecs) T(12, vecs) T(13, vecs) T(14, vecs)
 
 /* V_REGISTERS, from simd/, is the number of vec the register file holds: AVX-512 32, AVX2 8 (16 of half
@@ -131,11 +125,8 @@ static const int tallest[] = {2, 1, 0, 0};
 enum { PANEL_LOG2 = 0 };
 #endif
 
-#define T(rows, vecs)                                    \
-    static void tile_##rows##x##vecs(const tile *t)      \
-    {                                                    \
-        tile_product(t, rows, vecs);                     \
-    }
+#define T(rows, vecs) \
+    static void tile_##rows##x##vecs(const tile *t) { tile_product(t, rows, vecs); }
 TILES(T)
 #undef T
 
@@ -173,32 +164,30 @@ static inline source plain(const real *base, int64_t stride)
 static inline source gradient(const real *dy, const real *y, int64_t stride, double activation)
 {
     int code = (int)activation;
-    return (source){.base = dy, .stride = stride, .activation = code,
+    return (source){.base = dy,
+                    .stride = stride,
+                    .activation = code,
                     .y = code == FNN_ACTIVATION_linear ? NULL : y};
 }
 
-static inline int in_place(const source *s)
-{
-    return !s->y && !s->patches;
-}
+static inline int in_place(const source *s) { return !s->y && !s->patches; }
 
 /* Copies write whole vectors: what lies after `n` elements up to a multiple of LANES is spoilt. */
 static inline void copy_run(const real *from, real *to, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += LANES)
-        v_store(to + i, load_lanes(from + i, n - i));
+    for (int64_t i = 0; i < n; i += LANES) v_store(to + i, load_lanes(from + i, n - i));
 }
 
 static void copy_gradient(int code, const real *from, const real *out, real *to, int64_t n)
 {
     switch (code) {
-#define ACTIVATION(name, forward, backward)                                            \
-    case FNN_ACTIVATION_##name:                                                        \
-        for (int64_t i = 0; i < n; i += LANES) {                                       \
-            vec dy = load_lanes(from + i, n - i), y = load_lanes(out + i, n - i);      \
-            (void)dy, (void)y;                                                         \
-            v_store(to + i, backward);                                                 \
-        }                                                                              \
+#define ACTIVATION(name, forward, backward)                                       \
+    case FNN_ACTIVATION_##name:                                                   \
+        for (int64_t i = 0; i < n; i += LANES) {                                  \
+            vec dy = load_lanes(from + i, n - i), y = load_lanes(out + i, n - i); \
+            (void)dy, (void)y;                                                    \
+            v_store(to + i, backward);                                            \
+        }                                                                         \
         break;
 #include "../activations.def"
 #undef ACTIVATION
@@ -217,26 +206,24 @@ static inline void copy_elements(const source *s, int64_t at, real *to, int64_t 
 
 static inline void zero_run(real *to, int64_t n)
 {
-    for (int64_t i = 0; i < n; i += LANES)
-        v_store(to + i, v_zero());
+    for (int64_t i = 0; i < n; i += LANES) v_store(to + i, v_zero());
 }
 
 /* Elements x..x + n of an image row whose first element is `at`, zeros outside the row's `length`. */
-static inline void copy_padded(const source *s, int64_t at, int64_t x, int64_t length, real *to, int64_t n)
+static inline void copy_padded(const source *s, int64_t at, int64_t x, int64_t length, real *to,
+                               int64_t n)
 {
     int64_t before = x < 0 ? (-x < n ? -x : n) : 0;
     int64_t inside = length - x < n ? length - x : n;
-    if (before)
-        zero_run(to, before);
-    if (inside > before)
-        copy_elements(s, at + x + before, to + before, inside - before);
+    if (before) zero_run(to, before);
+    if (inside > before) copy_elements(s, at + x + before, to + before, inside - before);
     if (inside < n)
         zero_run(to + (inside > before ? inside : before), n - (inside > before ? inside : before));
 }
 
 /* Elements col..col + n of one patch; row m of the window is a run of elements of an image row. */
-static inline void copy_patch(const source *s, int64_t image, int64_t i, int64_t j, int64_t m, int64_t skip,
-                              real *to, int64_t n)
+static inline void copy_patch(const source *s, int64_t image, int64_t i, int64_t j, int64_t m,
+                              int64_t skip, real *to, int64_t n)
 {
     const window *g = s->patches;
     int64_t row = g->w * g->c, width = g->n * g->c, x = (g->left + j * g->stride_w) * g->c;
@@ -251,8 +238,8 @@ static inline void copy_patch(const source *s, int64_t image, int64_t i, int64_t
     }
 }
 
-static void copy_patches(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols, real *to,
-                         int64_t to_stride)
+static void copy_patches(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols,
+                         real *to, int64_t to_stride)
 {
     const window *g = s->patches;
     int64_t j = row % g->q, i = row / g->q % g->p, image = row / (g->p * g->q);
@@ -261,15 +248,14 @@ static void copy_patches(const source *s, int64_t row, int64_t rows, int64_t col
         copy_patch(s, image, i, j, m, skip, to, cols);
         if (++j == g->q) {
             j = 0;
-            if (++i == g->p)
-                i = 0, image++;
+            if (++i == g->p) i = 0, image++;
         }
     }
 }
 
 /* to[rows, cols] = s[row.., col..]; after the last row LANES - 1 elements may be spoilt. */
-static void copy_block(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols, real *to,
-                       int64_t to_stride)
+static void copy_block(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols,
+                       real *to, int64_t to_stride)
 {
     if (s->patches) {
         copy_patches(s, row, rows, col, cols, to, to_stride);
@@ -300,7 +286,8 @@ typedef int32_t places __attribute__((vector_size(16)));
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
 #endif
 
-static inline void transpose_quad(const real *from, int64_t from_stride, real *to, int64_t to_stride)
+static inline void transpose_quad(const real *from, int64_t from_stride, real *to,
+                                  int64_t to_stride)
 {
 #define FROM(i) (*(const quad *)(from + (i) * from_stride))
 #define TO(i) (*(quad *)(to + (i) * to_stride))
@@ -329,15 +316,16 @@ static void transpose(const real *from, int64_t from_stride, int64_t rows, int64
     int64_t rows_quad = rows / QUAD * QUAD, cols_quad = cols / QUAD * QUAD;
     for (int64_t j = 0; j < cols_quad; j += QUAD)
         for (int64_t i = 0; i < rows_quad; i += QUAD)
-            transpose_quad(from + i * from_stride + j, from_stride, to + j * to_stride + i, to_stride);
+            transpose_quad(from + i * from_stride + j, from_stride, to + j * to_stride + i,
+                           to_stride);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = i < rows_quad ? cols_quad : 0; j < cols; j++)
             to[j * to_stride + i] = from[i * from_stride + j];
 }
 
 /* to[kn, cols] = B[k.., n..], whole vectors */
-static void copy_transposed(const transposed *b, int64_t k, int64_t kn, int64_t n, int64_t cols, real *to,
-                            int64_t to_stride)
+static void copy_transposed(const transposed *b, int64_t k, int64_t kn, int64_t n, int64_t cols,
+                            real *to, int64_t to_stride)
 {
     if (cols % LANES)
         for (int64_t i = 0; i < kn; i++)
@@ -378,8 +366,7 @@ static inline places_of_c rows_of(real *c, int64_t m, int64_t stride)
 
 static inline real *place_of(const places_of_c *c, int64_t i)
 {
-    if (i < c->w)
-        return c->base + i * c->column;
+    if (i < c->w) return c->base + i * c->column;
     int64_t row = i / c->w;
     return c->base + row / c->h * c->image + row % c->h * c->row + i % c->w * c->column;
 }
@@ -422,27 +409,25 @@ typedef struct {
     int log2;
 } panel;
 
-static inline int64_t min_of(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+static inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* The panel that begins at column j; B is held from depth k on, for columns jc.. in scratch. */
-static inline panel panel_at(const share *s, int64_t j, int64_t jc, int64_t end, int64_t kn, int64_t k)
+static inline panel panel_at(const share *s, int64_t j, int64_t jc, int64_t end, int64_t kn,
+                             int64_t k)
 {
     int64_t left = end - j;
     if (!s->packed && left >= LANES) {
         int log2 = s->log2;
-        while (LANES << log2 > left)
-            log2--;
+        while (LANES << log2 > left) log2--;
         return (panel){s->p->b.base + k * s->p->b.stride + j, s->p->b.stride, LANES << log2, log2};
     }
-    if (!s->packed)
-        return (panel){s->b, LANES, left, 0};
-    return (panel){s->b + (j - jc) * kn, PANEL, min_of(left, PANEL), left > PANEL / 2 ? PANEL_LOG2 : 0};
+    if (!s->packed) return (panel){s->b, LANES, left, 0};
+    return (panel){s->b + (j - jc) * kn, PANEL, min_of(left, PANEL),
+                   left > PANEL / 2 ? PANEL_LOG2 : 0};
 }
 
-static void copy_panel(const product *p, int64_t k, int64_t kn, int64_t j, int64_t cols, real *to, int64_t step)
+static void copy_panel(const product *p, int64_t k, int64_t kn, int64_t j, int64_t cols, real *to,
+                       int64_t step)
 {
     if (p->bt.w)
         copy_transposed(&p->bt, k, kn, j, cols, to, step);
@@ -469,8 +454,7 @@ static void sum_panel(const panel *b, int64_t k, int64_t kn, real *sum)
             const real *at = b->b + begin * b->step + v;
             for (int64_t i = min_of(kn - begin, FNN_KC); i > 0; i--, at += b->step)
                 total = v_add(total, v_load(at));
-            if (k + begin)
-                total = v_add(load_lanes(sum + v, b->cols - v), total);
+            if (k + begin) total = v_add(load_lanes(sum + v, b->cols - v), total);
             store_lanes(sum + v, total, b->cols - v);
         }
 }
@@ -491,15 +475,9 @@ typedef struct {
     int64_t line, lines, first;
 } stack;
 
-static inline int64_t lines_of(const window *g)
-{
-    return (g->p - 1) * g->stride_h + g->m;
-}
+static inline int64_t lines_of(const window *g) { return (g->p - 1) * g->stride_h + g->m; }
 
-static inline int64_t line_of(const window *g)
-{
-    return ((g->q - 1) * g->stride_w + g->n) * g->c;
-}
+static inline int64_t line_of(const window *g) { return ((g->q - 1) * g->stride_w + g->n) * g->c; }
 
 static inline int inside(const window *g)
 {
@@ -539,7 +517,8 @@ static stack copy_lines(const source *s, int64_t i, int64_t count, real *to)
         if (h < 0 || h >= g->h)
             zero_run(to, lines.line);
         else
-            copy_padded(s, (l / lines.lines * g->h + h) * image_row, g->left * g->c, image_row, to, lines.line);
+            copy_padded(s, (l / lines.lines * g->h + h) * image_row, g->left * g->c, image_row, to,
+                        lines.line);
     }
     return lines;
 }
@@ -566,8 +545,7 @@ typedef struct {
 
 static inline int64_t row_offset(const share *s, const block *b, const tile *t, int64_t i)
 {
-    if (s->a_as < LINES_IN_PLACE)
-        return (i - b->row) * t->a_row;
+    if (s->a_as < LINES_IN_PLACE) return (i - b->row) * t->a_row;
     const window *g = s->p->a.patches;
     return s->p->a_by_k ? element_offset(g, &b->lines, i) : window_offset(g, &b->lines, i);
 }
@@ -586,8 +564,7 @@ static void read_lines(const share *s, block *b, int64_t k, int64_t kc, tile *t)
 {
     const source *a = &s->p->a;
     int64_t step = a->patches->stride_w * a->patches->c;
-    if (s->a_as == LINES && s->p->a_by_k)
-        b->lines = copy_lines(a, k, kc, s->a);
+    if (s->a_as == LINES && s->p->a_by_k) b->lines = copy_lines(a, k, kc, s->a);
     t->a = b->lines.base;
     t->a_row = s->p->a_by_k ? 1 : step;
     t->a_step = s->p->a_by_k ? step : 1;
@@ -621,14 +598,14 @@ static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, i
 /* The height of the next tile, of `left` rows: tiles of even height, none across groups of rows */
 static inline int64_t tile_rows(const share *s, int64_t i, int64_t left)
 {
-    if (s->group < s->p->m)
-        left = min_of(left, s->group - i % s->group);
+    if (s->group < s->p->m) left = min_of(left, s->group - i % s->group);
     int64_t count = (left + tallest[s->log2] - 1) / tallest[s->log2];
     return (left + count - 1) / count;
 }
 
 /* A tile of C, (+)= what t says of A times a panel of B; done: the sum is complete */
-static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_t rows, int64_t j, int done)
+static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_t rows, int64_t j,
+                                 int done)
 {
     const product *p = s->p;
     t->b = b->b;
@@ -640,7 +617,8 @@ static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_
 }
 
 /* C[i..end_i, jc..end] (+)= A[, k.. + kn] B[k.. + kn,] */
-static void multiply_rows(const share *s, int64_t i, int64_t end_i, int64_t jc, int64_t end, int64_t k, int64_t kn)
+static void multiply_rows(const share *s, int64_t i, int64_t end_i, int64_t jc, int64_t end,
+                          int64_t k, int64_t kn)
 {
     block a;
     if (s->a_as == LINES_IN_PLACE)
@@ -675,12 +653,10 @@ static void multiply_share(const share *s, const fnn_task *task)
         for (int64_t k = 0; k < p->k; k += s->kg) {
             int64_t end = min_of(jc + s->nc, s->n1), kn = min_of(p->k - k, s->kg);
             pack_b(s, k, kn, jc, end);
-            if (p->sum && s->m0 == 0)
-                sum_columns(s, k, kn, jc, end);
+            if (p->sum && s->m0 == 0) sum_columns(s, k, kn, jc, end);
             for (int64_t i = s->m0; i < s->m1; i += s->mc) {
                 multiply_rows(s, i, min_of(i + s->mc, s->m1), jc, end, k, kn);
-                if (fnn_poll(task))
-                    return;
+                if (fnn_poll(task)) return;
             }
         }
 }
@@ -699,8 +675,7 @@ static inline void share_product(share *s, const fnn_task *task)
 {
     const product *p = s->p;
     s->m1 = p->m, s->n1 = p->n;
-    if (task->threads == 1)
-        return;
+    if (task->threads == 1) return;
     if (p->n / PANEL > p->m / MAX_TILE_ROWS)
         fnn_share(task, p->n, LANES, &s->n0, &s->n1);
     else
@@ -740,23 +715,20 @@ static void plan_b(share *s, int64_t m, int64_t n)
     const product *p = s->p;
     s->packed = p->bt.w || !in_place(&p->b) || m >= MIN_PACKED_M;
     s->log2 = s->packed ? PANEL_LOG2 : 3;
-    while (s->log2 > PANEL_LOG2 && tallest[s->log2] < m)
-        s->log2--;
-    while (s->log2 > 0 && LANES << (s->log2 - 1) >= n)
-        s->log2--;
+    while (s->log2 > PANEL_LOG2 && tallest[s->log2] < m) s->log2--;
+    while (s->log2 > 0 && LANES << (s->log2 - 1) >= n) s->log2--;
     s->nc = s->packed ? min_of((n + PANEL - 1) / PANEL * PANEL, MAX_NC) : n;
     s->kg = B_REALS / (s->packed ? s->nc : LANES) / FNN_KC * FNN_KC;
 }
 
 static void multiply(const product *p, const fnn_task *task)
 {
-    share s = {.p = p, .b = (real *)(void *)task->scratch, .a = (real *)(void *)task->scratch + B_REALS};
-    if (p->m == 0)
-        return;
+    share s = {
+        .p = p, .b = (real *)(void *)task->scratch, .a = (real *)(void *)task->scratch + B_REALS};
+    if (p->m == 0) return;
     share_product(&s, task);
     int64_t m = s.m1 - s.m0, n = s.n1 - s.n0;
-    if (m == 0 || n == 0)
-        return;
+    if (m == 0 || n == 0) return;
     if (p->k == 0) {
         multiply_nothing(&s);
         return;

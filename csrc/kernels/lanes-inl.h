@@ -5,10 +5,7 @@
  * nothing of tails.  The tests are predicted: n >= LANES fails at most once a loop. */
 
 /* The first n elements of p, or LANES if there are more; other lanes 0. */
-VERB vec load_lanes(const real *p, int64_t n)
-{
-    return n >= LANES ? v_load(p) : v_load_n(p, n);
-}
+VERB vec load_lanes(const real *p, int64_t n) { return n >= LANES ? v_load(p) : v_load_n(p, n); }
 
 /* The same with `other` in the other lanes. */
 VERB vec load_lanes_or(const real *p, int64_t n, vec other)
@@ -25,10 +22,7 @@ VERB void store_lanes(real *p, vec v, int64_t n)
 }
 
 /* The lanes that hold elements when n are left. */
-VERB mask lanes_left(int64_t n)
-{
-    return m_first(n < LANES ? n : LANES);
-}
+VERB mask lanes_left(int64_t n) { return m_first(n < LANES ? n : LANES); }
 
 /* Elements that go to one thread at the least, where the work is one element at a time. */
 enum { ELEMENT_GRAIN = 4096 };

@@ -6,7 +6,8 @@
 
 /* p = softmax(z) and l = log(sum exp(z - max)) + (max - z[t]) for at most LANES rows, whose logarithms
  * are taken together. */
-static inline void sparse_rows(const real *z, const int32_t *t, real *p, real *l, int64_t rows, int64_t c)
+static inline void sparse_rows(const real *z, const int32_t *t, real *p, real *l, int64_t rows,
+                               int64_t c)
 {
     real sum[LANES] = {0}, gap[LANES] = {0};
     for (int64_t i = 0; i < rows; i++, z += c, p += c) {
@@ -64,15 +65,13 @@ static void op_softmax_ce_dense(const fnn_op *op, const fnn_task *task)
     real *p = op->arg[2], *l = op->arg[3];
     int64_t r, end, c = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++)
-        l[r] = dense_row(z + r * c, t + r * c, p + r * c, c);
+    for (; r < end; r++) l[r] = dense_row(z + r * c, t + r * c, p + r * c, c);
 }
 
 static inline real row_sum(const real *p, int64_t n)
 {
     vec sum = v_zero();
-    for (int64_t i = 0; i < n; i += LANES)
-        sum = v_add(sum, load_lanes(p + i, n - i));
+    for (int64_t i = 0; i < n; i += LANES) sum = v_add(sum, load_lanes(p + i, n - i));
     return v_sum(sum);
 }
 
@@ -127,8 +126,7 @@ static void op_sigmoid_bce(const fnn_op *op, const fnn_task *task)
     int64_t r, end, n = op->dim[1];
     fnn_share(task, op->dim[0], LANES, &r, &end);
     if (n != 1)
-        for (; r < end; r++)
-            l[r] = bce_row(z + r * n, t + r * n, p + r * n, n);
+        for (; r < end; r++) l[r] = bce_row(z + r * n, t + r * n, p + r * n, n);
     for (; r < end; r += LANES) {
         vec score = load_lanes(z + r, end - r);
         store_lanes(l + r, bce_term(score, load_lanes(t + r, end - r)), end - r);
@@ -151,10 +149,10 @@ static void op_mse(const fnn_op *op, const fnn_task *task)
     int64_t r, end, n = op->dim[1];
     fnn_share(task, op->dim[0], LANES, &r, &end);
     if (n != 1)
-        for (; r < end; r++)
-            l[r] = mse_row(a + r * n, t + r * n, n);
+        for (; r < end; r++) l[r] = mse_row(a + r * n, t + r * n, n);
     for (; r < end; r += LANES)
-        store_lanes(l + r, mse_term(load_lanes(a + r, end - r), load_lanes(t + r, end - r)), end - r);
+        store_lanes(l + r, mse_term(load_lanes(a + r, end - r), load_lanes(t + r, end - r)),
+                    end - r);
 }
 
 /* d = (a - t) factor over one stretch: the gradient of both means. */
@@ -175,7 +173,8 @@ static inline void mean_gradient(const fnn_op *op, const fnn_task *task, real ti
     if (n != 1)
         for (; r < end; r++)
             for (int64_t i = r * n; i < (r + 1) * n; i += LANES)
-                scaled_difference(a + i, t + i, v_mul(v_set1(dl[r]), over_n), d + i, (r + 1) * n - i);
+                scaled_difference(a + i, t + i, v_mul(v_set1(dl[r]), over_n), d + i,
+                                  (r + 1) * n - i);
     for (; r < end; r += LANES)
         scaled_difference(a + r, t + r, v_mul(load_lanes(dl + r, end - r), over_n), d + r, end - r);
 }
@@ -185,23 +184,18 @@ static void op_sigmoid_bce_bwd(const fnn_op *op, const fnn_task *task)
     mean_gradient(op, task, 1);
 }
 
-static void op_mse_bwd(const fnn_op *op, const fnn_task *task)
-{
-    mean_gradient(op, task, 2);
-}
+static void op_mse_bwd(const fnn_op *op, const fnn_task *task) { mean_gradient(op, task, 2); }
 
 /* sum + v[0] + v[1] + ... in that order, which no partition into batches changes. */
 static inline double add_rows(double sum, const real *v, int64_t r)
 {
-    for (int64_t i = 0; i < r; i++)
-        sum += (double)v[i];
+    for (int64_t i = 0; i < r; i++) sum += (double)v[i];
     return sum;
 }
 
 static void op_mean(const fnn_op *op, const fnn_task *task)
 {
-    if (task->thread)
-        return;
+    if (task->thread) return;
     real *m = op->arg[1];
     m[0] = (real)(add_rows(0, op->arg[0], op->dim[0]) / (double)op->dim[0]);
 }

@@ -7,8 +7,7 @@
 static inline int64_t first_lane(mask m)
 {
     real minus_lane[LANES];
-    for (int i = 0; i < LANES; i++)
-        minus_lane[i] = (real)-i;
+    for (int i = 0; i < LANES; i++) minus_lane[i] = (real)-i;
     return (int64_t)-v_hmax(v_select(m, v_load(minus_lane), v_set1(-LANES)));
 }
 
@@ -20,8 +19,7 @@ static inline int64_t first_argmax(const real *p, int64_t c)
     for (int64_t i = 0; i < c; i += LANES) {
         vec v = load_lanes_or(p + i, c - i, low);
         mask won = m_or(v_eq(v, max), v_isnan(v));
-        if (m_any(won))
-            return i + first_lane(won);
+        if (m_any(won)) return i + first_lane(won);
     }
     return 0;
 }
@@ -33,8 +31,7 @@ static void op_accuracy_sparse(const fnn_op *op, const fnn_task *task)
     real *h = op->arg[2];
     int64_t r, end, c = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++)
-        h[r] = (real)(first_argmax(p + r * c, c) == t[r]);
+    for (; r < end; r++) h[r] = (real)(first_argmax(p + r * c, c) == t[r]);
 }
 
 static void op_accuracy_dense(const fnn_op *op, const fnn_task *task)
@@ -43,8 +40,7 @@ static void op_accuracy_dense(const fnn_op *op, const fnn_task *task)
     real *h = op->arg[2];
     int64_t r, end, c = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++)
-        h[r] = (real)(first_argmax(p + r * c, c) == first_argmax(t + r * c, c));
+    for (; r < end; r++) h[r] = (real)(first_argmax(p + r * c, c) == first_argmax(t + r * c, c));
 }
 
 /* 1 where (p > threshold) == t, else 0. */
@@ -71,8 +67,7 @@ static void op_accuracy_binary(const fnn_op *op, const fnn_task *task)
     int64_t r, end, n = op->dim[1];
     fnn_share(task, op->dim[0], LANES, &r, &end);
     if (n != 1)
-        for (; r < end; r++)
-            h[r] = binary_row(p + r * n, t + r * n, threshold, n);
+        for (; r < end; r++) h[r] = binary_row(p + r * n, t + r * n, threshold, n);
     for (; r < end; r += LANES)
         store_lanes(h + r, binary_hits(p + r, t + r, threshold, end - r), end - r);
 }
@@ -81,8 +76,7 @@ static void op_accuracy_binary(const fnn_op *op, const fnn_task *task)
  * watched, so that a resumed run does not stop again for an old one. */
 static void op_accumulate(const fnn_op *op, const fnn_task *task)
 {
-    if (task->thread)
-        return;
+    if (task->thread) return;
     const real *v = op->arg[0];
     double *total = op->arg[1];
     int64_t r = op->dim[0];

@@ -31,8 +31,7 @@ static double power(double base, int64_t n)
 {
     double result = 1;
     for (; n > 0; n /= 2, base *= base)
-        if (n % 2)
-            result *= base;
+        if (n % 2) result *= base;
     return result;
 }
 
@@ -64,8 +63,7 @@ static void op_adam(const fnn_op *op, const fnn_task *task)
 
 static void op_advance(const fnn_op *op, const fnn_task *task)
 {
-    if (task->thread)
-        return;
+    if (task->thread) return;
     int64_t *step = op->arg[0];
     step[0] += 1;
 }

@@ -9,7 +9,8 @@ typedef struct {
 } pool_shape;
 
 typedef struct {
-    int64_t top, bottom, left, right; /* rows top..bottom-1 and columns left..right-1 of the image */
+    int64_t top, bottom, left,
+        right; /* rows top..bottom-1 and columns left..right-1 of the image */
 } pool_window;
 
 static inline pool_shape pool_shape_of(const fnn_op *op)
@@ -29,10 +30,7 @@ static inline pool_shape pool_shape_of(const fnn_op *op)
                         .pad_w = (int64_t)attr[5]};
 }
 
-static inline int64_t pool_clip(int64_t i, int64_t size)
-{
-    return i < 0 ? 0 : i < size ? i : size;
-}
+static inline int64_t pool_clip(int64_t i, int64_t size) { return i < 0 ? 0 : i < size ? i : size; }
 
 /* The part inside the image of the window of output (p, q). */
 static inline pool_window pool_window_of(const pool_shape *s, int64_t p, int64_t q)
@@ -45,8 +43,8 @@ static inline pool_window pool_window_of(const pool_shape *s, int64_t p, int64_t
 /* Whether the windows are whole 2 x 2 squares side by side: most networks' pooling. */
 static inline int pool_is_halving(const pool_shape *s)
 {
-    return s->size_h == 2 && s->size_w == 2 && s->stride_h == 2 && s->stride_w == 2 && s->pad_h == 0 &&
-           s->pad_w == 0 && 2 * s->p <= s->h && 2 * s->q <= s->w;
+    return s->size_h == 2 && s->size_w == 2 && s->stride_h == 2 && s->stride_w == 2 &&
+           s->pad_h == 0 && s->pad_w == 0 && 2 * s->p <= s->h && 2 * s->q <= s->w;
 }
 
 /* y[c] = max over window v of the image x[h,w,c]. */
@@ -68,7 +66,8 @@ static inline void pool_halve(const pool_shape *s, const real *x, real *y)
     for (int64_t q = 0; q < s->q; q++, x += 2 * c, y += c)
         for (int64_t k = 0; k < c; k += LANES) {
             vec top = v_max(load_lanes(x + k, c - k), load_lanes(x + c + k, c - k));
-            vec bottom = v_max(load_lanes(x + below + k, c - k), load_lanes(x + below + c + k, c - k));
+            vec bottom =
+                v_max(load_lanes(x + below + k, c - k), load_lanes(x + below + c + k, c - k));
             store_lanes(y + k, v_max(top, bottom), c - k);
         }
 }
@@ -116,7 +115,8 @@ static inline void pool_scatter(const pool_shape *s, pool_window v, const real *
 }
 
 /* dx[2,w,c] of a strip of whole squares; columns beyond them get 0. */
-static inline void pool_unhalve(const pool_shape *s, const real *x, const real *y, const real *dy, real *dx)
+static inline void pool_unhalve(const pool_shape *s, const real *x, const real *y, const real *dy,
+                                real *dx)
 {
     int64_t c = s->c, below = s->w * c, rest = (s->w - 2 * s->q) * c;
     for (int64_t q = 0; q < s->q; q++, x += 2 * c, dx += 2 * c, y += c, dy += c)
@@ -125,14 +125,16 @@ static inline void pool_unhalve(const pool_shape *s, const real *x, const real *
             mask found = m_first(0);
             for (int64_t corner = 0; corner < 4; corner++) {
                 int64_t at = corner / 2 * below + corner % 2 * c + k;
-                store_lanes(dx + at, pool_claim(load_lanes(x + at, c - k), most, slope, &found), c - k);
+                store_lanes(dx + at, pool_claim(load_lanes(x + at, c - k), most, slope, &found),
+                            c - k);
             }
         }
     memset(dx, 0, (size_t)rest * sizeof(real));
     memset(dx + below, 0, (size_t)rest * sizeof(real));
 }
 
-static void pool_halve_bwd(const pool_shape *s, const real *x, const real *y, const real *dy, real *dx)
+static void pool_halve_bwd(const pool_shape *s, const real *x, const real *y, const real *dy,
+                           real *dx)
 {
     int64_t strip = 2 * s->w * s->c, row = s->q * s->c;
     for (int64_t p = 0; p < s->p; p++)

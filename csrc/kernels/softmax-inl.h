@@ -7,8 +7,7 @@
 static inline real row_max(const real *p, int64_t n)
 {
     vec low = v_set1((real)-INFINITY), most = low;
-    for (int64_t i = 0; i < n; i += LANES)
-        most = v_max(most, load_lanes_or(p + i, n - i, low));
+    for (int64_t i = 0; i < n; i += LANES) most = v_max(most, load_lanes_or(p + i, n - i, low));
     return v_hmax(most);
 }
 
@@ -36,8 +35,7 @@ static void op_softmax_fwd(const fnn_op *op, const fnn_task *task)
     real *y = op->arg[1];
     int64_t r, end, c = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++)
-        softmax_row(x + r * c, y + r * c, c, row_max(x + r * c, c));
+    for (; r < end; r++) softmax_row(x + r * c, y + r * c, c, row_max(x + r * c, c));
 }
 
 static inline real row_dot(const real *a, const real *b, int64_t n)
