@@ -10,6 +10,7 @@ from libc.string cimport memset
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 cimport numpy as cnp
 
+import os
 from functools import cache
 
 import numpy as np
@@ -186,9 +187,9 @@ def num_threads():
     cdef int threads = fnn_num_threads()
     if threads < 1:
         fnn_default_threads(&variable)
-        raise ValueError(
-            f"{(<bytes> variable).decode()}: expected a positive number of threads"
-        )
+        name = (<bytes> variable).decode()
+        value = os.environ.get(name, "")[:40]
+        raise ValueError(f"{name}: expected a positive number of threads, got {value!r}")
     return threads
 
 

@@ -582,6 +582,7 @@ class Sequential(Model):
                 self._rebuild()
             except BaseException:
                 self._layers.remove(layer)
+                layer.leave()
                 self._recipe = recipe
                 raise
 
@@ -591,6 +592,7 @@ class Sequential(Model):
             raise ValueError(f"{self.name}: there is no layer to pop")
         with self._guard.training("pop"):
             layer = self._layers.pop()
+            layer.leave()
             self._rebuild()
         return layer
 
@@ -613,6 +615,7 @@ class Sequential(Model):
                 f"{self.name}: two layers are named {layer.name!r}; each needs a name of its own, "
                 "and a layer can be in a Sequential once"
             )
+        layer.join(self)
         layer.dtype = self.dtype
         self._layers.append(layer)
 
