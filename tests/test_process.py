@@ -313,24 +313,26 @@ report(times)
     assert worst < 1000
 
 
-def test_an_interrupted_fit_has_made_whole_steps():
+@pytest.mark.parametrize("width", [32, 4096], ids=["small", "its update shared by threads"])
+def test_an_interrupted_fit_has_made_whole_steps(width):
     """The weights are those of some number of whole batches, which can be made again."""
     script(
         INTERRUPT
-        + """
+        + f"""
+fastnn.set_num_threads(2)
 x, y = data(997)
-model = classifier(32)
-latency(lambda: model.fit(x, y, batch_size=3, epochs=10**6, shuffle=False, verbose=0), 0.1)
-class Stop(fastnn.callbacks.Callback):
-    left = int(model.runtime.buffers["step"][0])
-    def on_train_batch_begin(self, batch, logs=None):
-        self.model.stop_training = self.left == 1
-        self.left -= 1
-twin = classifier(32)
-if Stop.left:
-    twin.fit(x, y, batch_size=3, epochs=10**6, shuffle=False, verbose=0, callbacks=[Stop()])
-assert int(twin.runtime.buffers["step"][0]) == int(model.runtime.buffers["step"][0])
-assert bits(twin) == bits(model)
+for wait in (0.05, 0.07, 0.09, 0.11):
+    model, twin = classifier({width}), classifier({width})
+    latency(lambda: model.fit(x, y, batch_size=3, epochs=10**6, shuffle=False, verbose=0), wait)
+    class Stop(fastnn.callbacks.Callback):
+        left = int(model.runtime.buffers["step"][0])
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.stop_training = self.left == 1
+            self.left -= 1
+    if Stop.left:
+        twin.fit(x, y, batch_size=3, epochs=10**6, shuffle=False, verbose=0, callbacks=[Stop()])
+    assert int(twin.runtime.buffers["step"][0]) == int(model.runtime.buffers["step"][0])
+    assert bits(twin) == bits(model)
 """
     )
 
