@@ -7,9 +7,9 @@ BIN := $(abspath $(VENV))/bin
 C := $(wildcard csrc/*.c csrc/isa/*.c)
 STRICT := -Wall -Wextra -Wconversion -Wshadow -Werror
 CROSS ?= aarch64-linux-gnu-gcc
-CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,models.py training.py layers.py losses.py \
-    optimizers.py gradients.py whole_model.py process.py saving.py)
-SANITIZED := $(addprefix tests/test_,kernels.py gradients.py bits.py training.py layers.py saving.py)
+CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py optimizers.py \
+    gradients.py whole_model.py)
+SANITIZED := $(addprefix tests/test_,kernels.py bits.py training.py layers.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
@@ -38,7 +38,7 @@ format: $(VENV)/extra-lint
 isa: $(VENV)/extra-test
 	for isa in $$($(BIN)/python -c "from fastnn import _core; print(*_core.isa_names())"); do \
 	    echo "FASTNN_ISA=$$isa"; \
-	    FASTNN_ISA=$$isa $(BIN)/python -m pytest -q $(CHOSEN_BY_ENVIRONMENT) || exit 1; \
+	    FASTNN_ISA=$$isa $(BIN)/python -m pytest -q -n auto $(CHOSEN_BY_ENVIRONMENT) || exit 1; \
 	done
 
 # The C tests and the parity tests under address, undefined-behaviour and thread sanitizers; the
@@ -53,11 +53,11 @@ asan: $(VENV)/extra-dev
 	cd build/asan && \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    PYTHONMALLOC=malloc $(BIN)/python -m pytest -q -p no:cacheprovider $(SANITIZED)
+	    PYTHONMALLOC=malloc $(BIN)/python -m pytest -q -n auto -p no:cacheprovider $(SANITIZED)
 
 # Beside Keras itself; its absence is an error here, elsewhere a skip.
 parity: $(VENV)/extra-test $(VENV)/extra-parity
-	KERAS_BACKEND=jax FASTNN_REQUIRE_PARITY=1 $(BIN)/python -m pytest -q tests/parity
+	KERAS_BACKEND=jax FASTNN_REQUIRE_PARITY=1 $(BIN)/python -m pytest -q -n auto tests/parity
 
 cross:
 	mkdir -p build/cross

@@ -64,16 +64,28 @@ assert threading.active_count() == 1
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_import_costs_at_most_30_ms_beyond_numpy():
-    script = "import time, numpy; t = time.time(); import fastnn; print(time.time() - t)"
-    assert min(float(python("-c", script).stdout) for _ in range(5)) < 0.030
+#: Modules that take milliseconds to import and that only some calls need.
+SLOW = {"argparse", "difflib", "hashlib", "importlib.resources", "json", "tempfile", "zipfile"}
 
 
-def test_dev_can_build_without_isolation():
+def test_import_leaves_slow_modules_for_later():
+    """Time itself depends on the machine; `python -X importtime -c "import fastnn"` shows it."""
+    script = """
+import sys, numpy
+before = set(sys.modules)
+import fastnn
+print(*(set(sys.modules) - before))
+"""
+    brought = set(python("-c", script).stdout.split())
+    assert "fastnn._core" in brought
+    assert brought.isdisjoint(SLOW)
+
+
+def test_tests_can_build_without_isolation():
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    dev = project["project"]["optional-dependencies"]["test"]
-    assert set(project["build-system"]["requires"]) <= set(dev)
+    installed = project["project"]["optional-dependencies"]["test"]
+    assert set(project["build-system"]["requires"]) <= set(installed)
 
 
 @pytest.fixture

@@ -105,27 +105,6 @@ def test_the_import_needs_numpy_alone():
     assert third_party == set()
 
 
-def test_the_import_takes_little_beyond_numpy():
-    """Prints the milliseconds; asserts only what a busy machine cannot break."""
-    code = """
-import time
-import numpy
-began = time.perf_counter()
-import fastnn
-print((time.perf_counter() - began) * 1e3)
-"""
-    times = [
-        float(
-            subprocess.run(
-                [sys.executable, "-c", code], capture_output=True, text=True, check=True
-            ).stdout
-        )
-        for _ in range(5)
-    ]
-    print(f"import fastnn beyond numpy: {min(times):.1f} ms at best, {max(times):.1f} at worst")
-    assert min(times) < 1000
-
-
 # ---- fork ----------------------------------------------------------------------------------------
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -216,6 +195,13 @@ assert np.concatenate(parts).tobytes() == model.predict(x).tobytes()
 
 # ---- Ctrl-C --------------------------------------------------------------------------------------
 
+#: One whole piece of the work, of the kinds that come back to Python seldom: an interrupt may not
+#: wait for its end.
+WHOLE = {
+    "fit, few huge steps": "m.train_on_batch(x, y)",
+    "fit, huge convolutions": "m.train_on_batch(x, y)",
+    "predict": "m.predict(x, batch_size=3000)",
+}
 INTERRUPT = """
 def latency(work, after):
     # Seconds from a SIGINT, sent `after` seconds after the start, to the KeyboardInterrupt.
@@ -295,7 +281,7 @@ WORK = {
 @pytest.mark.parametrize("name", WORK)
 def test_an_interrupt_is_raised_soon_and_leaves_a_usable_model(name, threads):
     prepare, work, again = WORK[name]
-    repeats = 2 if "huge" in name or name == "predict" else 6
+    repeats = 2 if name in WHOLE else 6
     out = script(
         INTERRUPT
         + f"""
@@ -305,12 +291,16 @@ fastnn.set_num_threads({threads})
 times = [latency(lambda: {work}, 0.15 + 0.037 * i) for i in range({repeats})]
 assert all(np.isfinite(w).all() for w in m.get_weights())
 {again}
+began = time.perf_counter()
+{WHOLE.get(name, "")}
 report(times)
+print(1e3 * (time.perf_counter() - began))
 """
     )
-    median, worst = map(float, out.split())
+    median, worst, whole = map(float, out.split())
     print(f"{name}, {threads} threads: KeyboardInterrupt after {median} ms, at worst {worst} ms")
-    assert worst < 1000
+    if name in WHOLE:
+        assert worst < whole / 2
 
 
 @pytest.mark.parametrize("width", [32, 4096], ids=["small", "its update shared by threads"])
