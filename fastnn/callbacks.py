@@ -102,7 +102,7 @@ class Progress(Callback):
         """Called by ``fit`` some tens of times a second, with the samples processed."""
         if self.bar:
             filled = self._WIDTH * done // max(total, 1)
-            drawn = "━" * filled + " " * (self._WIDTH - filled)
+            drawn = _mark() * filled + " " * (self._WIDTH - filled)
             self._write(f"\r{self._head()} {drawn} {done}/{total}")
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -121,6 +121,11 @@ class Progress(Callback):
     def _write(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _mark() -> str:
+    """Return what a bar is drawn with, as far as the terminal can show it."""
+    return "━" if (sys.stdout.encoding or "").lower().startswith("utf") else "="
 
 
 class CallbackList:

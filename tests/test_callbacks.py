@@ -1,5 +1,7 @@
 """Callbacks by themselves: the history, the progress display, and who is called."""
 
+import io
+
 import pytest
 
 from fastnn.callbacks import Callback, CallbackList, History, Progress, make_progress
@@ -79,3 +81,13 @@ def test_verbose_chooses_the_display(monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert make_progress(0) == []
     assert [make_progress(v)[0].bar for v in (1, "auto", 2)] == [True, True, False]
+
+
+def test_the_bar_can_be_written_to_a_terminal_without_unicode(monkeypatch):
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    progress = Progress(bar=True)
+    progress.set_params({"epochs": 1, "samples": 10})
+    progress.on_epoch_begin(0)
+    progress.on_rows(5, 10)
+    assert raw.getvalue().count(b"=") == 12
