@@ -3,6 +3,8 @@
  * Invariant: ops.def says what a table holds; an op without its op_<name> here does not compile. */
 #include "lanes-inl.h"
 #include "activation-inl.h"
+#include "tile-inl.h"
+#include "source-inl.h"
 #include "gemm-inl.h"
 #include "dense-inl.h"
 #include "conv2d-inl.h"
