@@ -286,9 +286,10 @@ static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_
     t->b = b->b;
     t->b_step = b->step;
     t->last = b->cols - (LANES << b->log2) + LANES;
+    t->bias = done && p->bias ? p->bias + j : NULL;
+    t->relu = done && p->activation == FNN_ACTIVATION_relu;
     tiles[b->log2][rows](t);
-    if (done)
-        activate_block(p->activation, t->c, rows, b->cols, t->c_row, p->bias ? p->bias + j : NULL);
+    if (done && !t->relu) activate_block(p->activation, t->c, rows, b->cols, t->c_row, NULL);
 }
 
 /* C[i..end_i, jc..end] (+)= A[, k.. + kn] B[k.. + kn,] */

@@ -134,64 +134,37 @@ typedef struct {
     int64_t depth, width, step_h, step_w;
 } transposed;
 
-/* 16-byte vectors, which every ISA has, transpose QUAD by QUAD elements at a time. */
-typedef real quad __attribute__((vector_size(16), aligned(sizeof(real)), may_alias));
-enum { QUAD = 16 / sizeof(real) };
-
-#if defined(__clang__)
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#elif FNN_F64
-typedef int64_t places __attribute__((vector_size(16)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
-#else
-typedef int32_t places __attribute__((vector_size(16)));
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (places){__VA_ARGS__})
-#endif
-
-static inline void transpose_quad(const real *from, int64_t from_stride, real *to,
-                                  int64_t to_stride)
+/* A block of fewer than LANES rows or QUAD columns, with zeros around it, for v_load_columns */
+static inline void load_columns_of(const real *from, int64_t stride, int64_t rows, int64_t cols,
+                                   vec *column)
 {
-#define FROM(i) (*(const quad *)(from + (i) * from_stride))
-#define TO(i) (*(quad *)(to + (i) * to_stride))
-#if FNN_F64
-    quad a = FROM(0), b = FROM(1);
-    TO(0) = SHUFFLE(a, b, 0, 2);
-    TO(1) = SHUFFLE(a, b, 1, 3);
-#else
-    quad a = FROM(0), b = FROM(1), c = FROM(2), d = FROM(3);
-    quad ab = SHUFFLE(a, b, 0, 4, 1, 5), cd = SHUFFLE(c, d, 0, 4, 1, 5);
-    TO(0) = SHUFFLE(ab, cd, 0, 1, 4, 5);
-    TO(1) = SHUFFLE(ab, cd, 2, 3, 6, 7);
-    ab = SHUFFLE(a, b, 2, 6, 3, 7), cd = SHUFFLE(c, d, 2, 6, 3, 7);
-    TO(2) = SHUFFLE(ab, cd, 0, 1, 4, 5);
-    TO(3) = SHUFFLE(ab, cd, 2, 3, 6, 7);
-#endif
-#undef FROM
-#undef TO
+    real block[LANES * QUAD] = {0};
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++) block[i * QUAD + j] = from[i * stride + j];
+    v_load_columns(block, QUAD, column);
 }
-#undef SHUFFLE
 
-/* to[j, i] = from[i, j], i < rows, j < cols */
+/* to[j, i] = from[i, j], i < rows, j < cols; rows of `to` are written in whole vectors. */
 static void transpose(const real *from, int64_t from_stride, int64_t rows, int64_t cols, real *to,
                       int64_t to_stride)
 {
-    int64_t rows_quad = rows / QUAD * QUAD, cols_quad = cols / QUAD * QUAD;
-    for (int64_t j = 0; j < cols_quad; j += QUAD)
-        for (int64_t i = 0; i < rows_quad; i += QUAD)
-            transpose_quad(from + i * from_stride + j, from_stride, to + j * to_stride + i,
-                           to_stride);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = i < rows_quad ? cols_quad : 0; j < cols; j++)
-            to[j * to_stride + i] = from[i * from_stride + j];
+    for (int64_t i = 0; i < rows; i += LANES, from += LANES * from_stride)
+        for (int64_t j = 0; j < cols; j += QUAD) {
+            vec column[QUAD];
+            if (rows - i >= LANES && cols - j >= QUAD)
+                v_load_columns(from + j, from_stride, column);
+            else
+                load_columns_of(from + j, from_stride, rows - i < LANES ? rows - i : LANES,
+                                cols - j < QUAD ? cols - j : QUAD, column);
+            for (int q = 0; q < QUAD && q < cols - j; q++)
+                v_store(to + (j + q) * to_stride + i, column[q]);
+        }
 }
 
 /* to[kn, cols] = B[k.., n..], whole vectors */
 static void copy_transposed(const transposed *b, int64_t k, int64_t kn, int64_t n, int64_t cols,
                             real *to, int64_t to_stride)
 {
-    if (cols % LANES)
-        for (int64_t i = 0; i < kn; i++)
-            v_store(to + i * to_stride + cols / LANES * LANES, v_zero());
     for (int64_t end = k + kn, count; k < end; k += count, to += count * to_stride) {
         int64_t tap = k / b->depth, skip = k % b->depth;
         const real *w = b->w + tap / b->width * b->step_h + tap % b->width * b->step_w;

@@ -8,9 +8,9 @@ typedef struct {
     int64_t offset, count;
 } terms;
 
-/* C[rows, cols] (+)= A[rows, k] B[k, cols], k <= FNN_KC.  A is read at any strides, so that it may lie
- * by rows or by columns, and in runs, so that it may be windows on an image; rows of B are whole vectors
- * (what lies beyond the last column is not stored). */
+/* C[rows, cols] (+)= A[rows, k] B[k, cols], k <= FNN_KC, then + bias and relu where asked for.  A lies by
+ * rows (a_step is 1) or by columns (a_row is 1), and in runs, so that it may be windows on an image; rows
+ * of B are whole vectors (what lies beyond the last column is not stored). */
 typedef struct {
     const real *a;
     int64_t a_row, a_step; /* from row to row of A, from term to term of a run */
@@ -20,8 +20,10 @@ typedef struct {
     real *c;
     int64_t c_row;
     int64_t k;
-    int64_t last; /* columns of the last vector, 1..LANES */
-    int add;      /* 0: C is written, 1: added to         */
+    int64_t last;     /* columns of the last vector, 1..LANES    */
+    int add;          /* 0: C is written, 1: added to             */
+    int relu;         /* whether C = relu(C) in the end           */
+    const real *bias; /* [cols], added to all rows of C, or NULL */
 } tile;
 
 typedef void tile_kernel(const tile *t);
@@ -32,58 +34,119 @@ typedef void tile_kernel(const tile *t);
 
 enum { MAX_TILE_ROWS = 14, MAX_TILE_VECS = 8, MAX_POINTERS = POINTERS(MAX_TILE_ROWS) };
 enum { PREFETCH_K = 64 }; /* shorter sums leave no time for a prefetch */
+enum { TERMS_A_TURN = 4 }; /* of the loop over k: steps of pointers are few among the products */
 
-VERB void tile_store(const tile *t, int row, int vecs, const vec *acc)
+typedef vec tile_sums[MAX_TILE_ROWS][MAX_TILE_VECS];
+
+/* The sums of one term: sum[i] += a[i] b */
+VERB void add_term(tile_sums sum, const real *const *a, int64_t a_row, const real *b, const int rows,
+                   const int vecs)
 {
-    real *c = t->c + row * t->c_row;
+    vec bv[MAX_TILE_VECS];
 #pragma GCC unroll 8
-    for (int v = 0; v < vecs - 1; v++, c += LANES)
-        v_store(c, t->add ? v_add(v_load(c), acc[v]) : acc[v]);
-    if (t->last == LANES)
-        v_store(c, t->add ? v_add(v_load(c), acc[vecs - 1]) : acc[vecs - 1]);
-    else
-        v_store_n(c, t->add ? v_add(v_load_n(c, t->last), acc[vecs - 1]) : acc[vecs - 1], t->last);
+    for (int v = 0; v < vecs; v++) bv[v] = v_load(b + v * LANES);
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+        vec av = v_set1(a[i / ROWS_A_POINTER][i % ROWS_A_POINTER * a_row]);
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) sum[i][v] = v_fma(av, bv[v], sum[i][v]);
+    }
 }
 
-/* rows and vecs are constants: the sums and the pointers are registers. */
-VERB void tile_product(const tile *t, const int rows, const int vecs)
+/* The sums of a run; the stride that is 1 is a constant here. */
+VERB const real *add_run(tile_sums sum, const real *first, int64_t a_row, int64_t a_step,
+                         const real *b, int64_t b_step, int64_t count, const int rows,
+                         const int vecs)
 {
-    vec acc[MAX_TILE_ROWS][MAX_TILE_VECS];
-    const real *b = t->b;
-    const int64_t a_row = t->a_row, a_step = t->a_step, b_step = t->b_step;
-#pragma GCC unroll 14
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 8
-        for (int v = 0; v < vecs; v++) acc[i][v] = v_zero();
-    /* C comes from far: it can travel while the sums are made */
+    const real *a[MAX_POINTERS];
+#define TERM                                              \
+    add_term(sum, a, a_row, b, rows, vecs), b += b_step;  \
+    _Pragma("GCC unroll 4") for (int p = 0; p < POINTERS(rows); p++) a[p] += a_step
+#pragma GCC unroll 4
+    for (int p = 0; p < POINTERS(rows); p++) a[p] = first + ROWS_A_POINTER * p * a_row;
+#pragma GCC unroll 1
+    for (; count >= TERMS_A_TURN; count -= TERMS_A_TURN)
+#pragma GCC unroll 4
+        for (int u = 0; u < TERMS_A_TURN; u++) {
+            TERM;
+        }
+#pragma GCC unroll 1
+    for (; count > 0; count--) {
+        TERM;
+    }
+#undef TERM
+    return b;
+}
+
+/* C comes from far: it can travel while the sums are made. */
+VERB void tile_prefetch(const tile *t, const int rows, const int vecs)
+{
     if (t->k >= PREFETCH_K)
 #pragma GCC unroll 14
         for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
             for (int v = 0; v < vecs; v++) __builtin_prefetch(t->c + i * t->c_row + v * LANES, 1);
-    const terms *r = t->runs;
-    for (int64_t left = t->k; left > 0; left -= r->count, r++) {
-        const real *a[MAX_POINTERS];
-#pragma GCC unroll 4
-        for (int i = 0; i < POINTERS(rows); i++)
-            a[i] = t->a + r->offset + ROWS_A_POINTER * i * a_row;
-#pragma GCC unroll 1
-        for (int64_t k = r->count; k > 0; k--, b += b_step) {
-            vec bv[MAX_TILE_VECS];
-#pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) bv[v] = v_load(b + v * LANES);
-#pragma GCC unroll 14
-            for (int i = 0; i < rows; i++) {
-                vec av = v_set1(a[i / ROWS_A_POINTER][i % ROWS_A_POINTER * a_row]);
-#pragma GCC unroll 8
-                for (int v = 0; v < vecs; v++) acc[i][v] = v_fma(av, bv[v], acc[i][v]);
-            }
-#pragma GCC unroll 4
-            for (int i = 0; i < POINTERS(rows); i++) a[i] += a_step;
+}
+
+#define EACH_SUM                                             \
+    _Pragma("GCC unroll 14") for (int i = 0; i < rows; i++) \
+        _Pragma("GCC unroll 8") for (int v = 0; v < vecs; v++)
+
+/* C (+)= sum, + bias, relu; all vectors are whole ones */
+VERB void store_sums(const tile *t, tile_sums sum, const int rows, const int vecs)
+{
+    real *c = t->c;
+    const int64_t c_row = t->c_row;
+    if (t->add) EACH_SUM sum[i][v] = v_add(v_load(c + i * c_row + v * LANES), sum[i][v]);
+    if (t->bias) EACH_SUM sum[i][v] = v_add(sum[i][v], v_load(t->bias + v * LANES));
+    if (t->relu) EACH_SUM sum[i][v] = activation_of(FNN_ACTIVATION_relu, sum[i][v]);
+    EACH_SUM v_store(c + i * c_row + v * LANES, sum[i][v]);
+}
+
+/* The same for rows whose last vector is a short one; out of line, lest it be there for each tile. */
+static __attribute__((noinline)) void store_short(const tile *t, const real *sum, int rows, int vecs)
+{
+    real *c = t->c;
+    for (; rows > 0; rows--, c += t->c_row)
+        for (int64_t j = 0, left = vecs * LANES - LANES + t->last; left > 0;
+             j += LANES, left -= LANES, sum += LANES) {
+            vec x = v_load(sum);
+            if (t->add) x = v_add(load_lanes(c + j, left), x);
+            if (t->bias) x = v_add(x, load_lanes(t->bias + j, left));
+            if (t->relu) x = activation_of(FNN_ACTIVATION_relu, x);
+            store_lanes(c + j, x, left);
         }
+}
+
+VERB void tile_store(const tile *t, tile_sums sum, const int rows, const int vecs)
+{
+    real kept[MAX_TILE_ROWS * MAX_TILE_VECS * LANES];
+    if (t->last == LANES) {
+        store_sums(t, sum, rows, vecs);
+        return;
     }
+    EACH_SUM v_store(kept + (i * vecs + v) * LANES, sum[i][v]);
+    store_short(t, kept, rows, vecs);
+}
+#undef EACH_SUM
+
+/* rows and vecs are constants: the sums and the pointers are registers. */
+VERB void tile_product(const tile *t, const int rows, const int vecs)
+{
+    tile_sums sum;
+    const real *b = t->b;
 #pragma GCC unroll 14
-    for (int i = 0; i < rows; i++) tile_store(t, i, vecs, acc[i]);
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs; v++) sum[i][v] = v_zero();
+    tile_prefetch(t, rows, vecs);
+    const terms *r = t->runs;
+    for (int64_t left = t->k; left > 0; left -= r->count, r++)
+        if (t->a_step == 1)
+            b = add_run(sum, t->a + r->offset, t->a_row, 1, b, t->b_step, r->count, rows, vecs);
+        else
+            b = add_run(sum, t->a + r->offset, 1, t->a_step, b, t->b_step, r->count, rows, vecs);
+    tile_store(t, sum, rows, vecs);
 }
 
 /* Tiles are as tall as the registers allow: rows * vecs sums, a row of B, an element of A.

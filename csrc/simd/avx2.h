@@ -16,6 +16,8 @@ typedef __m256d v_reg;
 #define TO_REAL(i) _mm256_castsi256_pd(i)
 #define SWAP_HALVES(r) _mm256_permute2f128_pd(r, r, 1)
 #define FIRST_LANE(r) _mm256_cvtsd_f64(r)
+#define QUADS(low, high) \
+    _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(low)), _mm_loadu_pd(high), 1)
 #else
 typedef __m256 v_reg;
 #define I(name) _mm256_##name##_ps
@@ -26,6 +28,8 @@ typedef __m256 v_reg;
 #define TO_REAL(i) _mm256_castsi256_ps(i)
 #define SWAP_HALVES(r) _mm256_permute2f128_ps(r, r, 1)
 #define FIRST_LANE(r) _mm256_cvtss_f32(r)
+#define QUADS(low, high) \
+    _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high), 1)
 #endif
 
 typedef struct {
@@ -71,6 +75,34 @@ VERB void v_store_n(real *p, vec v, int64_t n)
     mask m = m_first(n);
     I(maskstore)(p, TO_BITS(m.r0), v.r0);
     I(maskstore)(p + LANES / 2, TO_BITS(m.r1), v.r1);
+}
+
+/* the first quads of the rows 0 and QUAD */
+VERB v_reg r_load_quads(const real *p, int64_t stride) { return QUADS(p, p + QUAD * stride); }
+
+VERB void r_load_columns(const real *p, int64_t stride, v_reg *column)
+{
+    v_reg a = r_load_quads(p, stride), b = r_load_quads(p + stride, stride);
+#if FNN_F64
+    column[0] = _mm256_unpacklo_pd(a, b);
+    column[1] = _mm256_unpackhi_pd(a, b);
+#else
+    v_reg c = r_load_quads(p + 2 * stride, stride), d = r_load_quads(p + 3 * stride, stride);
+#define PAIRS(a, b, half) _mm256_castps_pd(_mm256_unpack##half##_ps(a, b))
+    column[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(PAIRS(a, b, lo), PAIRS(c, d, lo)));
+    column[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(PAIRS(a, b, lo), PAIRS(c, d, lo)));
+    column[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(PAIRS(a, b, hi), PAIRS(c, d, hi)));
+    column[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(PAIRS(a, b, hi), PAIRS(c, d, hi)));
+#undef PAIRS
+#endif
+}
+
+VERB void v_load_columns(const real *p, int64_t stride, vec *column)
+{
+    v_reg low[QUAD], high[QUAD];
+    r_load_columns(p, stride, low);
+    r_load_columns(p + LANES / 2 * stride, stride, high);
+    for (int j = 0; j < QUAD; j++) column[j] = (vec){low[j], high[j]};
 }
 
 VERB v_reg r_neg(v_reg r) { return I(xor)(r, I(set1)((real)-0.0)); }
@@ -170,6 +202,7 @@ VERB real v_hmax(vec v)
 #undef TO_REAL
 #undef SWAP_HALVES
 #undef FIRST_LANE
+#undef QUADS
 #undef LAST_LEVELS
 #undef EACH1
 #undef EACH2

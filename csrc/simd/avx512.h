@@ -18,6 +18,9 @@ typedef __mmask8 mask;
 #define SWAP_HALVES(v) _mm512_shuffle_f64x2(v, v, 0x4e)
 #define SWAP_QUARTERS(v) _mm512_shuffle_f64x2(v, v, 0xb1)
 #define FIRST_LANE(v) _mm512_cvtsd_f64(v)
+#define LOAD_QUAD(p) _mm_loadu_pd(p)
+#define FROM_QUAD(q) _mm512_castpd128_pd512(q)
+#define INSERT_QUAD(v, q, at) _mm512_insertf64x2(v, q, at)
 #else
 typedef __m512 vec;
 typedef __mmask16 mask;
@@ -30,6 +33,9 @@ typedef __mmask16 mask;
 #define SWAP_HALVES(v) _mm512_shuffle_f32x4(v, v, 0x4e)
 #define SWAP_QUARTERS(v) _mm512_shuffle_f32x4(v, v, 0xb1)
 #define FIRST_LANE(v) _mm512_cvtss_f32(v)
+#define LOAD_QUAD(p) _mm_loadu_ps(p)
+#define FROM_QUAD(q) _mm512_castps128_ps512(q)
+#define INSERT_QUAD(v, q, at) _mm512_insertf32x4(v, q, at)
 #endif
 
 VERB vec v_zero(void) { return I(setzero)(); }
@@ -45,6 +51,32 @@ VERB vec v_load(const real *p) { return I(loadu)(p); }
 VERB void v_store(real *p, vec v) { I(storeu)(p, v); }
 VERB vec v_load_n(const real *p, int64_t n) { return I(maskz_loadu)(m_first(n), p); }
 VERB void v_store_n(real *p, vec v, int64_t n) { I(mask_storeu)(p, m_first(n), v); }
+
+/* the first quads of the rows 0, QUAD, 2 QUAD and 3 QUAD */
+VERB vec v_load_quads(const real *p, int64_t stride)
+{
+    vec v = FROM_QUAD(LOAD_QUAD(p));
+    v = INSERT_QUAD(v, LOAD_QUAD(p + QUAD * stride), 1);
+    v = INSERT_QUAD(v, LOAD_QUAD(p + 2 * QUAD * stride), 2);
+    return INSERT_QUAD(v, LOAD_QUAD(p + 3 * QUAD * stride), 3);
+}
+
+VERB void v_load_columns(const real *p, int64_t stride, vec *column)
+{
+    vec a = v_load_quads(p, stride), b = v_load_quads(p + stride, stride);
+#if FNN_F64
+    column[0] = _mm512_unpacklo_pd(a, b);
+    column[1] = _mm512_unpackhi_pd(a, b);
+#else
+    vec c = v_load_quads(p + 2 * stride, stride), d = v_load_quads(p + 3 * stride, stride);
+#define PAIRS(a, b, half) _mm512_castps_pd(_mm512_unpack##half##_ps(a, b))
+    column[0] = _mm512_castpd_ps(_mm512_unpacklo_pd(PAIRS(a, b, lo), PAIRS(c, d, lo)));
+    column[1] = _mm512_castpd_ps(_mm512_unpackhi_pd(PAIRS(a, b, lo), PAIRS(c, d, lo)));
+    column[2] = _mm512_castpd_ps(_mm512_unpacklo_pd(PAIRS(a, b, hi), PAIRS(c, d, hi)));
+    column[3] = _mm512_castpd_ps(_mm512_unpackhi_pd(PAIRS(a, b, hi), PAIRS(c, d, hi)));
+#undef PAIRS
+#endif
+}
 
 VERB vec v_add(vec a, vec b) { return I(add)(a, b); }
 VERB vec v_sub(vec a, vec b) { return I(sub)(a, b); }
@@ -117,4 +149,7 @@ VERB real v_hmax(vec v)
 #undef SWAP_HALVES
 #undef SWAP_QUARTERS
 #undef FIRST_LANE
+#undef LOAD_QUAD
+#undef FROM_QUAD
+#undef INSERT_QUAD
 #undef LAST_LEVELS

@@ -92,6 +92,43 @@ VERB void v_store_n(real *p, vec v, int64_t n)
     r_store_n(p + 3 * REG_LANES, v.r3, n - 3 * REG_LANES);
 }
 
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (v_bits){__VA_ARGS__})
+#endif
+
+VERB v_reg r_load(const real *p)
+{
+    v_reg r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
+
+VERB void r_load_columns(const real *p, int64_t stride, v_reg *column)
+{
+    v_reg a = r_load(p), b = r_load(p + stride);
+#if FNN_F64
+    column[0] = SHUFFLE(a, b, 0, 2);
+    column[1] = SHUFFLE(a, b, 1, 3);
+#else
+    v_reg c = r_load(p + 2 * stride), d = r_load(p + 3 * stride);
+    v_reg ab = SHUFFLE(a, b, 0, 4, 1, 5), cd = SHUFFLE(c, d, 0, 4, 1, 5);
+    column[0] = SHUFFLE(ab, cd, 0, 1, 4, 5);
+    column[1] = SHUFFLE(ab, cd, 2, 3, 6, 7);
+    ab = SHUFFLE(a, b, 2, 6, 3, 7), cd = SHUFFLE(c, d, 2, 6, 3, 7);
+    column[2] = SHUFFLE(ab, cd, 0, 1, 4, 5);
+    column[3] = SHUFFLE(ab, cd, 2, 3, 6, 7);
+#endif
+}
+
+VERB void v_load_columns(const real *p, int64_t stride, vec *column)
+{
+    v_reg r[4][QUAD];
+    for (int i = 0; i < 4; i++) r_load_columns(p + i * QUAD * stride, stride, r[i]);
+    for (int j = 0; j < QUAD; j++) column[j] = (vec){r[0][j], r[1][j], r[2][j], r[3][j]};
+}
+
 VERB v_reg r_add(v_reg a, v_reg b) { return a + b; }
 VERB v_reg r_sub(v_reg a, v_reg b) { return a - b; }
 VERB v_reg r_mul(v_reg a, v_reg b) { return a * b; }
@@ -182,3 +219,4 @@ VERB real v_hmax(vec v)
 #undef EACH3
 #undef LAST_LEVELS
 #undef PLUS
+#undef SHUFFLE
