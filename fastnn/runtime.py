@@ -169,6 +169,7 @@ class Runtime:
         self.buffers = self._allocate()
         self._names = ("loss", *(metric.name for metric in metrics))
         self._idle: dict[tuple[Any, ...], list[Executable]] = {}
+        self._idle_rows: dict[str, list[Executable]] = {}
 
     def _allocate(self) -> dict[str, Array]:
         count = self.parameters.trained
@@ -224,7 +225,7 @@ class Runtime:
             return Interpreter(program, memory)
         return Compiled(program, memory, config.isa(), threads)
 
-    def borrow(self, mode: str, rows: int, threads: int = 0) -> Loan:
+    def borrow(self, mode: str, rows: int) -> Loan:
         """Use a program of ``mode`` that nobody else uses meanwhile.
 
         One row has programs of its own: what is worth sharing in a batch is not in a row.
@@ -232,9 +233,8 @@ class Runtime:
         Args:
             mode: as in ``graph``.
             rows: the most rows of a batch.
-            threads: the most threads it uses; 0 is ``config.get_num_threads()``.
         """
-        threads = threads or config.get_num_threads()
+        threads = config.get_num_threads()
         idle = self._idle.setdefault((mode, rows == 1, config.isa(), threads), [])
         try:
             executable = idle.pop()
@@ -243,6 +243,21 @@ class Runtime:
         if executable.program.rows < rows:
             executable = self.make(mode, rows, threads)
         return Loan(executable, idle)
+
+    def predict_row(self, x: object, out: object) -> bool:
+        """Predict one row into ``out`` on this thread, from and to where they lie.
+
+        Returns:
+            Whether it was done; it is not where an array has to be converted, or is refused.
+        """
+        idle = self._idle_rows.setdefault(config.isa(), [])
+        try:
+            executable = idle.pop()
+        except IndexError:
+            executable = self.make("predict", 1, 1)
+        done = executable.run_row(x, out)
+        idle.append(executable)
+        return done
 
     def logs(self, executable: Executable) -> dict[str, float]:
         """Return the means of loss and metrics since a program's totals were last cleared."""

@@ -91,16 +91,6 @@ def drive(
             on_slice(run.first)
 
 
-def predict_row(runtime: Runtime, x: object, out: object) -> bool:
-    """Predict one row into ``out`` on this thread, if both lie as a program reads and writes them.
-
-    Returns:
-        Whether they do.
-    """
-    with runtime.borrow("predict", 1, threads=1) as executable:
-        return executable.run_row(x, out)
-
-
 def predict(
     runtime: Runtime,
     mode: str,
