@@ -6,6 +6,7 @@ It owns bound programs and translates; it computes nothing.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
+from libc.stdlib cimport getenv
 from libc.string cimport memset
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 cimport numpy as cnp
@@ -26,6 +27,7 @@ cdef extern from "fnn.h" nogil:
     enum: FNN_MAX_ATTRS
     enum: FNN_OP_gather
     enum: FNN_OP_gather_labels
+    enum: FNN_OP_store
     enum: FNN_DTYPE_F32
     enum: FNN_DTYPE_F64
     enum: FNN_DTYPE_U8
@@ -175,6 +177,12 @@ def cpu_name():
 def cpu_has_fma():
     """Return whether the CPU has fused multiply-add."""
     return bool(fnn_cpu_fma())
+
+
+def environment(str name):
+    """Return a variable of the environment, "" if it is not set: as os.environ.get, but quick."""
+    cdef const char *value = getenv(name.encode())
+    return "" if value == NULL else value.decode("utf-8", "surrogateescape")
 
 
 def num_threads():
@@ -344,6 +352,21 @@ cdef int _call(void *self, const fnn_op *op, int64_t rows) noexcept with gil:
     return 0
 
 
+cdef bint _lies_as(object a, tuple shape) except *:
+    """Return whether a is an array of that shape, C-contiguous, aligned and of native byte order."""
+    cdef cnp.ndarray array
+    cdef int i
+    if not isinstance(a, cnp.ndarray):
+        return False
+    array = <cnp.ndarray> a
+    if not cnp.PyArray_ISCARRAY_RO(array) or cnp.PyArray_NDIM(array) != len(shape):
+        return False
+    for i in range(cnp.PyArray_NDIM(array)):
+        if cnp.PyArray_DIM(array, i) != <cnp.npy_intp> shape[i]:
+            return False
+    return True
+
+
 cdef class Program:
     """A list of bound kernels.
 
@@ -356,7 +379,10 @@ cdef class Program:
     cdef fnn_program c
     cdef const fnn_table *table
     cdef int threads
+    cdef int real
     cdef bint running
+    cdef bint brief
+    cdef Run row
     cdef list arrays
     cdef dict functions
 
@@ -365,6 +391,8 @@ cdef class Program:
             raise ValueError(f"isa: expected one of {', '.join(isa_names())}, got {isa!r}")
         self.table = fnn_isa_table(fnn_isa_find(isa.encode()), bool(f64))
         self.threads = threads
+        self.real = cnp.NPY_FLOAT64 if f64 else cnp.NPY_FLOAT32
+        self.row = Run(1, 1)
         self.arrays = []
         self.functions = {}
 
@@ -400,12 +428,13 @@ cdef class Program:
                 or len(attrs) > FNN_MAX_ATTRS):
             raise ValueError("an operation has more operands, axes or attributes than fnn.h allows")
 
-    def finish(self, int64_t clock_every, int64_t commit):
+    def finish(self, int64_t clock_every, int64_t commit, bint brief):
         """Make the program ready to run.
 
         It looks at the clock every ``clock_every`` steps, and is not interrupted from operation
-        ``commit`` on.
+        ``commit`` on.  If it is ``brief``, a row is run without giving the GIL away.
         """
+        self.brief = brief
         self.c.clock_every = clock_every
         self.c.commit = commit
         if fnn_program_finish(&self.c, self.threads):
@@ -425,22 +454,55 @@ cdef class Program:
         Raises:
             BaseException: whatever a user's function or a signal handler raised.
         """
+        return <int> self._run(run, False)
+
+    cdef fnn_status _run(self, Run run, bint brief) except *:
         cdef fnn_status status
         if self.running:
             raise RuntimeError("a program is already running; each thread needs its own")
         self.running = True
         run.functions = self.functions
         run.error = None
-        try:
+        if brief:  # to give the GIL away and wait for it would take longer than the run
+            status = fnn_program_run(&self.c, &run.c)
+        else:
             with nogil:
                 status = fnn_program_run(&self.c, &run.c)
-        finally:
-            self.running = False
+        self.running = False
         if run.error is not None:
             raise run.error
         if status == FNN_STOP:
             raise RuntimeError("fork: a user's function forked in a run, which ends in the child")
-        return <int> status
+        return status
+
+    def run_row(self, object x, object out, tuple shape, tuple out_shape):
+        """Run a prediction on one row, straight from and to the caller's arrays.
+
+        Args:
+            x: the row; anything but an array of ``shape`` that can be gathered from is left alone.
+            out: where the output goes; anything but an array of ``out_shape`` and the program's
+                own type is left alone.
+
+        Returns:
+            Whether it was done.  It is not for such arrays, or if the row is refused.
+        """
+        cdef fnn_op *op
+        cdef int64_t i
+        if not _lies_as(x, shape) or not _lies_as(out, out_shape):
+            return False
+        code = _DTYPE_CODES.get((<cnp.ndarray> x).dtype)
+        if (code is None or cnp.PyArray_TYPE(<cnp.ndarray> out) != self.real
+                or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out)):
+            return False
+        for i in range(self.c.count):
+            op = &self.c.ops[i]
+            if op.code == FNN_OP_gather:
+                op.arg[0] = cnp.PyArray_DATA(<cnp.ndarray> x)
+                op.attr[0] = code
+            elif op.code == FNN_OP_store:
+                op.arg[1] = cnp.PyArray_DATA(<cnp.ndarray> out)
+        self.row.c.first = self.row.c.pc = 0
+        return self._run(self.row, self.brief) == FNN_DONE
 
     def profile(self):
         """Return the seconds spent in each operation since the last call; the first call starts."""

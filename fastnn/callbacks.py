@@ -133,19 +133,11 @@ class CallbackList:
 
     def __init__(self, callbacks: Iterable[Callback], model: Model, params: dict[str, Any]):
         self._callbacks = list(callbacks)
+        #: Whether a callback overrides a method about batches.
+        self.wants_batches = any(map(_wants_batches, self._callbacks))
         for callback in self._callbacks:
             callback.set_model(model)
             callback.set_params(params)
-
-    @property
-    def wants_batches(self) -> bool:
-        """Whether a callback overrides a method about batches."""
-        names = ("on_train_batch_begin", "on_train_batch_end")
-        return any(
-            getattr(type(callback), name, None) is not getattr(Callback, name)
-            for callback in self._callbacks
-            for name in names
-        )
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call the method ``name`` of every callback that has it."""
@@ -153,6 +145,11 @@ class CallbackList:
             method = getattr(callback, name, None)
             if method is not None:
                 method(*arguments)
+
+
+def _wants_batches(callback: Callback) -> bool:
+    names = ("on_train_batch_begin", "on_train_batch_end")
+    return any(getattr(type(callback), name, None) is not getattr(Callback, name) for name in names)
 
 
 def make_progress(verbose: int | str) -> list[Callback]:

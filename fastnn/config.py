@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from fastnn import _core
@@ -129,10 +128,12 @@ def isa() -> str:
         >>> fastnn.isa() in fastnn.isa_names()
         True
     """
-    forced = os.environ.get("FASTNN_ISA", "")
-    if forced and forced not in _core.isa_names():
+    forced = _core.environment("FASTNN_ISA")
+    if not forced:
+        return _core.isa_names()[0]
+    if forced not in _core.isa_names():
         raise ValueError(
             f"FASTNN_ISA: expected one of {', '.join(_core.isa_names())} on this CPU, "
             f"got {forced[:40]!r}"
         )
-    return forced or _core.isa_names()[0]
+    return forced

@@ -7,8 +7,7 @@ an arena of its own; weights, gradients, slots and totals are shared by all.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,6 +40,10 @@ class Executable(Protocol):
         """Run; return why it came back."""
         ...
 
+    def run_row(self, x: object, out: object) -> bool:
+        """Run a prediction on one row, from and to where they lie; return whether that could be."""
+        ...
+
 
 class Guard:
     """Lets many readers use a model, or one thread train it; whoever else comes is refused."""
@@ -51,36 +54,83 @@ class Guard:
         self._readers = 0
         self._trainer: int | None = None
 
-    @contextmanager
-    def reading(self, who: str) -> Iterator[None]:
+    def reading(self, who: str) -> _Reading:
         """Use the weights; fails while another thread trains."""
+        return _Reading(self, who)
+
+    def training(self, who: str) -> _Training:
+        """Change the weights; fails while anyone else uses them."""
+        return _Training(self, who)
+
+    def begin_reading(self, who: str) -> None:
+        """Count a reader."""
         with self._lock:
-            if self._trainer not in (None, threading.get_ident()):
+            if self._trainer is not None and self._trainer != threading.get_ident():
                 raise self._refusal(who, "is being trained by another thread")
             self._readers += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._readers -= 1
 
-    @contextmanager
-    def training(self, who: str) -> Iterator[None]:
-        """Change the weights; fails while anyone else uses them."""
+    def end_reading(self) -> None:
+        """Count it no more."""
+        with self._lock:
+            self._readers -= 1
+
+    def begin_training(self, who: str) -> None:
+        """Let this thread train."""
         with self._lock:
             if self._trainer is not None or self._readers:
                 raise self._refusal(who, "is in use already")
             self._trainer = threading.get_ident()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._trainer = None
+
+    def end_training(self) -> None:
+        """Let others use the model again."""
+        with self._lock:
+            self._trainer = None
 
     def _refusal(self, who: str, what: str) -> ConcurrentUseError:
         return ConcurrentUseError(
             f"{who}: the model {self._model!r} {what}; wait for it, or train a copy of the model"
         )
+
+
+# Classes, where generators would be shorter: a generator costs a microsecond, a third of what
+# predicting a row does.
+class _Reading:
+    __slots__ = ("_guard", "_who")
+
+    def __init__(self, guard: Guard, who: str):
+        self._guard, self._who = guard, who
+
+    def __enter__(self) -> None:
+        self._guard.begin_reading(self._who)
+
+    def __exit__(self, *error: object) -> None:
+        self._guard.end_reading()
+
+
+class _Training(_Reading):
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        self._guard.begin_training(self._who)
+
+    def __exit__(self, *error: object) -> None:
+        self._guard.end_training()
+
+
+class Loan:
+    """A program that nobody else uses meanwhile; after an error nobody uses it again."""
+
+    __slots__ = ("_executable", "_idle")
+
+    def __init__(self, executable: Executable, idle: list[Executable]):
+        self._executable, self._idle = executable, idle
+
+    def __enter__(self) -> Executable:
+        return self._executable
+
+    def __exit__(self, kind: object, *error: object) -> None:
+        if kind is None:
+            self._idle.append(self._executable)
 
 
 class Runtime:
@@ -117,7 +167,9 @@ class Runtime:
         )
         self.loss, self.metrics, self.optimizer, self.eager = loss, metrics, optimizer, eager
         self.buffers = self._allocate()
+        self._names = ("loss", *(metric.name for metric in metrics))
         self._idle: dict[tuple[Any, ...], list[Executable]] = {}
+        self._idle_rows: dict[str, list[Executable]] = {}
 
     def _allocate(self) -> dict[str, Array]:
         count = self.parameters.trained
@@ -163,7 +215,7 @@ class Runtime:
             self.call, self.input_shape, self.loss, self.metrics, self.parameters, optimizer
         )
 
-    def make(self, mode: str, rows: int) -> Executable:
+    def make(self, mode: str, rows: int, threads: int) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
         program = Program.of(self.graph(mode), rows, self.dtype)
         memory = Memory(program, {**self.buffers, "totals": self.totals()})
@@ -171,25 +223,46 @@ class Runtime:
             from fastnn.reference.interpreter import Interpreter
 
             return Interpreter(program, memory)
-        return Compiled(program, memory, config.isa(), config.get_num_threads())
+        return Compiled(program, memory, config.isa(), threads)
 
-    @contextmanager
-    def borrow(self, mode: str, rows: int) -> Iterator[Executable]:
-        """Use a program of ``mode`` that nobody else uses meanwhile."""
-        key = (mode, config.isa(), config.get_num_threads())
-        idle = self._idle.setdefault(key, [])
+    def borrow(self, mode: str, rows: int) -> Loan:
+        """Use a program of ``mode`` that nobody else uses meanwhile.
+
+        One row has programs of its own: what is worth sharing in a batch is not in a row.
+
+        Args:
+            mode: as in ``graph``.
+            rows: the most rows of a batch.
+        """
+        threads = config.get_num_threads()
+        idle = self._idle.setdefault((mode, rows == 1, config.isa(), threads), [])
         try:
             executable = idle.pop()
         except IndexError:
-            executable = None
-        if executable is None or executable.program.rows < rows:
-            executable = self.make(mode, rows)
-        yield executable
+            return Loan(self.make(mode, rows, threads), idle)
+        if executable.program.rows < rows:
+            executable = self.make(mode, rows, threads)
+        return Loan(executable, idle)
+
+    def predict_row(self, x: object, out: object) -> bool:
+        """Predict one row into ``out`` on this thread, from and to where they lie.
+
+        Returns:
+            Whether it was done; it is not where an array has to be converted, or is refused.
+        """
+        idle = self._idle_rows.setdefault(config.isa(), [])
+        try:
+            executable = idle.pop()
+        except IndexError:
+            executable = self.make("predict", 1, 1)
+        done = executable.run_row(x, out)
         idle.append(executable)
+        return done
 
     def logs(self, executable: Executable) -> dict[str, float]:
         """Return the means of loss and metrics since a program's totals were last cleared."""
-        sums, counts = executable.memory.buffers["totals"].reshape(-1, 2).T
-        means = sums / np.maximum(counts, 1)
-        names = ("loss", *(metric.name for metric in self.metrics))
-        return dict(zip(names, means.tolist(), strict=True))
+        totals = executable.memory.buffers["totals"].tolist()
+        return {
+            name: totals[2 * index] / max(totals[2 * index + 1], 1.0)
+            for index, name in enumerate(self._names)
+        }

@@ -91,13 +91,20 @@ def drive(
             on_slice(run.first)
 
 
-def predict(runtime: Runtime, mode: str, x: Array, shape: tuple[int, ...], rows: int) -> Array:
+def predict(
+    runtime: Runtime,
+    mode: str,
+    x: Array,
+    shape: tuple[int, ...],
+    rows: int,
+    who: str = "predict",
+) -> Array:
     """Return the model's output for each row of ``x``."""
     out = np.empty((len(x), *shape), runtime.dtype)
     rows = min(rows, max(len(x), 1))
     with runtime.borrow(mode, rows) as executable:
         executable.lend({"x": x, "out": out})
-        drive("predict", executable, _core.Run(len(x), rows, slice_seconds=SLICE_SECONDS))
+        drive(who, executable, _core.Run(len(x), rows, slice_seconds=SLICE_SECONDS))
     return out
 
 
@@ -177,8 +184,8 @@ class Fit:
         self._model.history, self._model.stop_training = self._history, False
         self._callbacks.call("on_train_begin")
         with self._runtime.borrow("train", self._batch) as executable:
+            executable.lend(self._data.lent)
             for epoch in self._epochs:
-                executable.lend(self._data.lent)
                 self._run_epoch(executable, epoch)
                 if self._model.stop_training:
                     break
@@ -187,8 +194,8 @@ class Fit:
 
     def _run_epoch(self, executable: Executable, epoch: int) -> None:
         self._callbacks.call("on_epoch_begin", epoch, {})
-        executable.memory.buffers["totals"].fill(0)
         run = self._start(epoch)
+        executable.memory.buffers["totals"].fill(0)
         if self._callbacks.wants_batches:
             self._run_batches(executable, run)
         else:

@@ -9,7 +9,7 @@ import fastnn
 from fastnn import Input, Sequential, _core
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from fastnn.optimizers import SGD, Adam
-from fastnn.reference.cases import CASES, cases
+from fastnn.reference.cases import CASES, Case, cases
 from fastnn.reference.harness import Trial
 
 ISAS = _core.isa_names()
@@ -74,6 +74,44 @@ def test_instruction_sets_agree_to_the_bit(op, dtype, seed):
         trial = Trial(case, dtype, seed)
         first, *others = (results(trial, isa) for isa in FUSED)
         assert all(other == first for other in others), str(trial)
+
+
+#: r, i, o of products small enough for tiny-inl.h: one output, tails, more than one tile and vector
+TINY = ((1, 3, 5), (1, 16, 1), (32, 30, 16), (32, 16, 1), (13, 67, 10), (7, 256, 3), (29, 5, 33))
+
+
+def embedded(op, small, dtype, seed, kind):
+    """Return the trials of a small product and of a large one that contains it."""
+    r, i, o = small
+    fixed = {"op": op, "attrs": {"activation": "tanh"}, "data": kind}
+    grown = "i" if op == "dense_bwd_w" else "r"  # where the outputs of a product lie side by side
+    sizes = {"r": (None,), "i": (i,), "o": (o,)}
+    part = Trial(Case(sizes=sizes, rows=r, **fixed), dtype, seed)
+    many = 1 + (1 << 16) // (r * o if grown == "i" else i * o)
+    large = {**sizes, "i": (i + many,)} if grown == "i" else sizes
+    rows = r if grown == "i" else r + many
+    inputs = dict(Trial(Case(sizes=large, rows=rows, **fixed), dtype, seed + 1).inputs)
+    for name, array in part.inputs.items():
+        if grown == "i" and name == "x":
+            inputs[name][:, :i] = array
+        elif array.shape != inputs[name].shape:
+            inputs[name][:r] = array
+        else:
+            inputs[name] = array
+    return part, Trial(Case(sizes=large, rows=rows, **fixed), dtype, seed, inputs)
+
+
+@pytest.mark.parametrize("kind", ["normal", "special"])
+@pytest.mark.parametrize("op", ["dense_fwd", "dense_bwd_x", "dense_bwd_w"])
+@every_isa
+@every_dtype
+def test_a_small_product_is_part_of_the_large_one(dtype, isa, op, kind, seed):
+    for small in TINY:
+        part, whole = embedded(op, small, dtype, seed, kind)
+        alone, within = part.compiled(isa), whole.compiled(isa)
+        for name in part.results:
+            cut = within[name][: len(alone[name])]
+            assert bits(cut) == bits(alone[name]), (small, name)
 
 
 # ---- models --------------------------------------------------------------------------------------

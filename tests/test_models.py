@@ -2,13 +2,15 @@
 
 import copy
 import gc
+import re
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import fastnn
 from fastnn import Input, Sequential
-from fastnn.errors import NotBuiltError, ShapeError
+from fastnn.errors import DTypeError, NotBuiltError, ShapeError
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 
 X = np.linspace(-1, 1, 44).reshape(11, 4).astype(np.float32)
@@ -318,6 +320,73 @@ def test_the_rows_of_a_batch_do_not_change_a_bit_of_predict():
     every = model.predict(X)
     for rows in (1, 2, 3, 7, 11, 12, 2**70):
         assert np.array_equal(model.predict(X, batch_size=rows), every)
+
+
+IMAGES = [Conv2D(3, 2, activation="tanh"), Flatten(), Dropout(0.5), Dense(2, "sigmoid")]
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("source", ["float32", "float64", "uint8", "int16", "list", "strided"])
+def test_one_sample_is_predicted_as_among_others(source, dtype, eager):
+    model = Sequential([Input((3, 4, 1)), *copy.deepcopy(IMAGES)], dtype=dtype)
+    model.compile("sgd", "binary_crossentropy", run_eagerly=eager)
+    x = np.arange(60).reshape(5, 3, 4, 1) * 4
+    among = model.predict(x)
+    for row, want in zip(x, among, strict=True):
+        if source == "strided":
+            given = np.stack([row, row], -1).astype(dtype)[..., 0]
+        else:
+            given = row.tolist() if source == "list" else row.astype(source)
+        out = np.full(2, np.nan, dtype)
+        assert model.predict_one(given, out) is out
+        assert out.tobytes() == model.predict_one(given).tobytes()
+        assert np.allclose(out, want) if eager else out.tobytes() == want.tobytes()
+
+
+def test_one_sample_builds():
+    model = Sequential([Dense(5), Dense(3)])
+    assert model.predict_one(X[0]).shape == (3,)
+    assert model.input_shape == (None, 4)
+
+
+WRONG_OUT = {
+    "shape": (np.empty((1, 3), "float32"), ShapeError, "(1, 3), expected (3,)"),
+    "dtype": (np.empty(3), DTypeError, "array of float32, got float64"),
+    "strides": (np.empty((3, 2), "float32")[:, 0], DTypeError, "strides"),
+    "kind": ([0.0] * 3, DTypeError, "got list"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_OUT)
+def test_one_sample_is_refused_an_output_that_does_not_fit(wrong):
+    out, error, words = WRONG_OUT[wrong]
+    with pytest.raises(error, match="predict_one: out .*" + re.escape(words)):
+        mlp().predict_one(X[0], out)
+
+
+def test_one_sample_of_another_shape_is_refused():
+    for x in (X[:1], X[0, :3], 1.0):
+        with pytest.raises(ShapeError, match=r"predict_one: x .*expected \(rows, 4\)"):
+            mlp().predict_one(x)
+    with pytest.raises(DTypeError, match="predict_one: row 0 holds 1e"):
+        mlp().predict_one(np.full(4, 1e300))
+
+
+def test_predicting_one_sample_allocates_nothing():
+    model, x, out = mlp(), X[0], np.empty(3, "float32")
+    model.predict_one(x, out)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        for _ in range(100):
+            model.predict_one(x, out)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held - before < 100  # bytes
+    assert peak - before < 2000  # of Python's own objects: no array
 
 
 def test_predict_of_no_rows():

@@ -377,6 +377,21 @@ def test_threads_that_predict_with_one_model_get_the_same_bits(threads):
         fastnn.set_num_threads(None)
 
 
+def test_threads_that_predict_one_sample_at_once_get_the_same_bits():
+    model = classifier()
+    want = model.predict(X)
+
+    def predict(i):
+        outs = np.empty((20, *want.shape), want.dtype)
+        for out in outs:
+            for row, place in zip(X, out, strict=True):
+                model.predict_one(row, place)
+        return outs
+
+    for outs in in_threads(4, predict):
+        assert all(out.tobytes() == want.tobytes() for out in outs)
+
+
 def test_threads_that_evaluate_one_model_get_the_same_numbers():
     model = classifier()
     want = model.evaluate(X, Y, verbose=0)
@@ -422,6 +437,7 @@ USES = {
     "add": lambda m: m.add(Dense(3)),
     "pop": lambda m: m.pop(),
     "predict": lambda m: m.predict(X),
+    "predict_one": lambda m: m.predict_one(X[0]),
     "evaluate": lambda m: m.evaluate(X, Y, verbose=0),
     "save": lambda m: m.save(os.devnull),
 }

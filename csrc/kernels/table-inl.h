@@ -6,6 +6,7 @@
 #include "tile-inl.h"
 #include "source-inl.h"
 #include "gemm-inl.h"
+#include "tiny-inl.h"
 #include "dense-inl.h"
 #include "conv2d-inl.h"
 #include "pool-inl.h"

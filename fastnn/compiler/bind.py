@@ -23,6 +23,8 @@ _FLOPS, _BYTES = 50e9, 10e9
 _WORTH_SHARING = 15e-6
 #: Seconds of work between two looks at the clock, which costs some 30 ns.
 _BETWEEN_CLOCKS = 100e-6
+#: Seconds of work up to which the prediction of a row keeps the GIL: what handing it on may cost.
+_BRIEF = 20e-6
 
 
 def seconds(program: Program, node: Node) -> float:
@@ -53,11 +55,17 @@ class Compiled:
         for node in program.nodes:
             self._bind(node)
         step = sum(seconds(program, node) for node in program.nodes)
-        self._core.finish(max(1, int(_BETWEEN_CLOCKS / max(step, 1e-7))), program.commit)
+        clock_every = max(1, int(_BETWEEN_CLOCKS / max(step, 1e-7)))
+        self._core.finish(clock_every, program.commit, step < _BRIEF)
+        self._row = [self._row_shape(name) for name in ("x", "out")]
 
     def run(self, run: _core.Run) -> int:
         """Run until the rows are done, the slice is over or the run must stop; return why."""
         return self._core.run(run)
+
+    def run_row(self, x: object, out: object) -> bool:
+        """Run a prediction on one row, from and to where they lie; return whether that could be."""
+        return self._core.run_row(x, out, *self._row)
 
     def profile(self) -> list[float]:
         """Switch profiling on; return the seconds spent in each node since the last call."""
@@ -68,6 +76,10 @@ class Compiled:
         self.memory.lend(arrays)
         for op, operand, name in self._lent:
             self._core.lend(op, operand, arrays[name])
+
+    def _row_shape(self, name: str) -> tuple[int, ...]:
+        tensor = self.program.lent.get(name)
+        return tuple(d for d in tensor.shape if d is not None) if tensor else ()
 
     def _bind(self, node: Node) -> None:
         sizes = [node.sizes.get(axis, Size(0, False)) for axis in node.op.axes]

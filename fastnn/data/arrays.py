@@ -86,6 +86,26 @@ def as_values(who: str, data: ArrayLike, shape: Shape, loss: str, dtype: str) ->
     return _gathered(array, _GATHERED, dtype)
 
 
+def require_out(who: str, out: object, shape: tuple[int, ...], dtype: str) -> None:
+    """Refuse what an output cannot be put into.
+
+    Raises:
+        ShapeError: if its shape is not ``shape``.
+        DTypeError: if it is no array of ``dtype`` in one writable piece.
+    """
+    if not isinstance(out, np.ndarray):
+        raise DTypeError(f"{who}: out must be a NumPy array, got {type(out).__name__}")
+    if out.shape != shape:
+        raise ShapeError(
+            f"{who}: out has shape {out.shape}, expected {shape}, the output of one sample"
+        )
+    if out.dtype != dtype or not out.flags.carray:
+        raise DTypeError(
+            f"{who}: out must be a writable C-contiguous array of {dtype}, got {out.dtype} with "
+            f"strides {out.strides}; make it by numpy.empty({shape}, {dtype!r})"
+        )
+
+
 def as_labels(who: str, data: ArrayLike, classes: int) -> Array:
     """Return integer labels, (n,) or (n, 1); their range is checked while a batch is gathered.
 
@@ -140,6 +160,8 @@ def refusal(who: str, fault: tuple[int, int, int, float], classes: int | None) -
 
 def _gathered(array: Array, direct: frozenset[np.dtype], dtype: str) -> Array:
     """Return the array in C order, aligned, and in a type that kernels gather from."""
+    if array.dtype in direct and array.flags.c_contiguous and array.flags.aligned:
+        return array
     native = array.dtype.newbyteorder("=")
     # of wider floats, what overflows float32 is left for gathering to notice
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 8

@@ -76,6 +76,10 @@ class Interpreter:
             run.pc = 0
         return _core.DONE
 
+    def run_row(self, x: object, out: object) -> bool:
+        """Run no row by a shorter way: there is none here."""
+        return False
+
     def _step(self, run: _core.Run) -> int:
         """Run the rest of one step; return why it ended."""
         for index in range(run.pc, len(self.program.nodes)):
