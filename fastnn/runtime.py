@@ -90,7 +90,7 @@ class Runtime:
         call: the model's layers.
         input_shape: the shape of its input.
         parameters: its variables.
-        dtype: the precision it computes in.
+        policy: what it computes in.
         loss: what training minimises; ``None`` before ``compile``.
         metrics: what is watched besides.
         optimizer: what changes the weights.
@@ -102,19 +102,15 @@ class Runtime:
         call: lower.Call,
         input_shape: Shape,
         parameters: Parameters,
-        dtype: str,
+        policy: str,
         *,
         loss: Loss | None = None,
         metrics: Sequence[Metric] = (),
         optimizer: Optimizer | None = None,
         eager: bool = False,
     ):
-        self.call, self.input_shape, self.parameters, self.dtype = (
-            call,
-            input_shape,
-            parameters,
-            dtype,
-        )
+        self.call, self.input_shape, self.parameters = call, input_shape, parameters
+        self.policy, self.dtype = policy, config.real_dtype(policy)
         self.loss, self.metrics, self.optimizer, self.eager = loss, metrics, optimizer, eager
         self.buffers = self._allocate()
         self._idle: dict[tuple[Any, ...], list[Executable]] = {}
@@ -165,18 +161,18 @@ class Runtime:
 
     def make(self, mode: str, rows: int) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
-        program = Program.of(self.graph(mode), rows, self.dtype)
+        program = Program.of(self.graph(mode), rows, self.policy)
         memory = Memory(program, {**self.buffers, "totals": self.totals()})
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
 
             return Interpreter(program, memory)
-        return Compiled(program, memory, config.isa(), config.get_num_threads())
+        return Compiled(program, memory, config.isa(self.policy), config.get_num_threads())
 
     @contextmanager
     def borrow(self, mode: str, rows: int) -> Iterator[Executable]:
         """Use a program of ``mode`` that nobody else uses meanwhile."""
-        key = (mode, config.isa(), config.get_num_threads())
+        key = (mode, config.isa(self.policy), config.get_num_threads())
         idle = self._idle.setdefault(key, [])
         try:
             executable = idle.pop()

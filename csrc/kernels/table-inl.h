@@ -5,6 +5,7 @@
 #include "activation-inl.h"
 #include "tile-inl.h"
 #include "source-inl.h"
+#include "product-inl.h"
 #include "gemm-inl.h"
 #include "dense-inl.h"
 #include "conv2d-inl.h"

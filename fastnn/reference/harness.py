@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _core
+from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import Compiled
 from fastnn.compiler.graph import Graph, Tensor
@@ -81,7 +81,7 @@ class Trial:
 
     Args:
         case: the case.
-        dtype: ``"float32"`` or ``"float64"``.
+        policy: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``.
         seed: others give other numbers.
         inputs: instead of numbers drawn from the seed.
         watch: whether a watched mean that is not finite stops the run.
@@ -90,15 +90,16 @@ class Trial:
     def __init__(
         self,
         case: Case,
-        dtype: str,
+        policy: str,
         seed: int = 0,
         inputs: Mapping[str, Array] | None = None,
         watch: bool = False,
     ):
-        self.case, self.dtype, self.watch = case, np.dtype(dtype), watch
+        self.case, self.policy, self.watch = case, policy, watch
+        self.dtype = np.dtype(config.real_dtype(policy))
         self.op = table()[case.op]
         self.inputs = dict(inputs or draw(case, self.dtype, seed))
-        self.program = Program.of(self._graph(), case.rows, dtype)
+        self.program = Program.of(self._graph(), case.rows, policy)
 
     def _graph(self) -> Graph:
         graph = Graph()
@@ -186,7 +187,7 @@ class Trial:
         """The largest error allowed in each result that need not be exact."""
         results = {name: self.expected[name] for name in self.results}
         u = float(np.finfo(self.dtype).eps) / 2
-        return bounds(Outcome(self.case, self.inputs, results, u))
+        return bounds(Outcome(self.case, self.inputs, results, u, self.policy))
 
     def ratio(self, arrays: Mapping[str, Array]) -> float:
         """Return the largest error of a result in units of its bound."""
@@ -200,4 +201,4 @@ class Trial:
         return [name for name in read if arrays[name].tobytes() != self.inputs[name].tobytes()]
 
     def __str__(self) -> str:
-        return f"{self.case} {self.dtype}"
+        return f"{self.case} {self.policy}"
