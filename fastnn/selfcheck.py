@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from fastnn import _core
-from fastnn.reference.cases import CASES, cases
-from fastnn.reference.harness import Trial
+from fastnn.reference.cases import cases
+from fastnn.reference.harness import POLICIES, Trial, checked_ops
 
 __all__ = ["run", "selfcheck"]
-
-_POLICIES = ("float32", "float64", "mixed_bfloat16")
 
 
 @dataclass
@@ -60,8 +58,8 @@ def run(print_fn: Callable[[str], object] = print, verbose: bool = False) -> int
         The number of misses.
     """
     misses = 0
-    for policy in _POLICIES:
-        ops = [op for op in CASES if op in _core.kernels(policy)]
+    for policy in POLICIES:
+        ops = checked_ops(policy)
         tallies = [_Tally(isa, policy, len(ops)) for isa in _core.isa_names(policy)]
         for trial in (Trial(case, policy) for op in ops for case in cases(op)):
             for tally in tallies:

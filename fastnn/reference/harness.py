@@ -19,11 +19,14 @@ from fastnn.compiler.graph import Graph, Tensor
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.ops.table import Operand, table
 from fastnn.reference.bounds import Outcome, bounds
-from fastnn.reference.cases import Case
+from fastnn.reference.cases import CASES, Case
 from fastnn.reference.inputs import draw
 from fastnn.reference.interpreter import Interpreter
 
-__all__ = ["Place", "Stopped", "Trial", "aligned", "poison", "ratio"]
+__all__ = ["POLICIES", "Place", "Stopped", "Trial", "aligned", "checked_ops", "poison", "ratio"]
+
+#: What kernels compute in.
+POLICIES = ("float32", "float64", "mixed_bfloat16")
 
 #: Puts a copy of an array somewhere; the result has its shape and type and is contiguous.
 Place = Callable[[Array], Array]
@@ -32,6 +35,11 @@ Place = Callable[[Array], Array]
 _SEED, _EPOCH = 0x9E3779B97F4A7C15, 5
 
 _POISON = -77
+
+
+def checked_ops(policy: str) -> list[str]:
+    """Return the operations with cases whose kernels of ``policy`` are not those of another."""
+    return [op for op in CASES if op in _core.kernels(policy)]
 
 
 class Stopped(Exception):
