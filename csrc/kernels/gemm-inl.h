@@ -15,37 +15,6 @@
  * ascending k from zero.  Blocks begin at multiples of FNN_KC, and nothing else (tile shape, packing,
  * thread, rows of the batch, ISA) enters the sum: so its bits depend on a row of A and a column of B. */
 
-/* Where rows of C lie: row (image, i, j) of a grid of h by w places */
-typedef struct {
-    real *base;
-    int64_t h, w, image, row, column;
-} places_of_c;
-
-typedef struct {
-    int64_t m, n, k;
-    source a;
-    int a_by_k; /* 0: a is A[m,k], 1: a is its transpose [k,m] */
-    source b;
-    transposed bt; /* in place of b where bt.w is given */
-    places_of_c c;
-    const real *bias; /* [n] or NULL */
-    int activation;
-    real *sum; /* [n] or NULL: gets the sums of the columns of B */
-} product;
-
-/* C as an array of rows `stride` apart */
-static inline places_of_c rows_of(real *c, int64_t m, int64_t stride)
-{
-    return (places_of_c){.base = c, .h = 1, .w = m, .column = stride};
-}
-
-static inline real *place_of(const places_of_c *c, int64_t i)
-{
-    if (i < c->w) return c->base + i * c->column;
-    int64_t row = i / c->w;
-    return c->base + row / c->h * c->image + row % c->h * c->row + i % c->w * c->column;
-}
-
 /* The working memory of a thread: panels of B, then a block of A or lines of images.  Together with the
  * tiles of C they stay in an L2 cache of 1 MiB. */
 enum {
@@ -83,8 +52,6 @@ typedef struct {
     int64_t step, cols;
     int log2;
 } panel;
-
-static inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* The panel that begins at column j; B is held from depth k on, for columns jc.. in scratch. */
 static inline panel panel_at(const share *s, int64_t j, int64_t jc, int64_t end, int64_t kn,
@@ -260,7 +227,7 @@ static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, i
         stride = a->stride;
         t->a = a->base + row * stride + col;
     } else {
-        stride = (cols + LANES - 1) / LANES * LANES + A_PAD;
+        stride = whole_vectors(cols) + A_PAD;
         copy_block(a, row, rows, col, cols, s->a, stride);
         t->a = s->a;
     }

@@ -21,6 +21,9 @@ VERB void store_lanes(real *p, vec v, int64_t n)
         v_store_n(p, v, n);
 }
 
+/* n rounded up to whole vectors */
+static inline int64_t whole_vectors(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
+
 /* The lanes that hold elements when n are left. */
 VERB mask lanes_left(int64_t n) { return m_first(n < LANES ? n : LANES); }
 

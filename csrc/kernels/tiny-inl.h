@@ -8,8 +8,9 @@ typedef struct {
     int64_t m, n, k;
     const real *a;
     int64_t a_row, a_step;
-    const real *b; /* rows n apart */
-    real *c;       /* rows n apart */
+    const real *b;
+    int64_t b_row;
+    real *c; /* rows n apart */
     const real *bias;
     int activation;
 } tiny;
@@ -34,9 +35,8 @@ enum {
 
 static inline int is_tiny(int64_t m, int64_t n, int64_t k)
 {
-    int64_t columns = (n + LANES - 1) / LANES * LANES;
-    return k <= FNN_KC && m <= TINY_TERMS && n <= TINY_TERMS && m * k * columns <= TINY_TERMS &&
-           m > 0 && k > 0 && (m >= 4 || n <= TINY_WIDE);
+    return k <= FNN_KC && m <= TINY_TERMS && n <= TINY_TERMS &&
+           m * k * whole_vectors(n) <= TINY_TERMS && m > 0 && k > 0 && (m >= 4 || n <= TINY_WIDE);
 }
 
 /* C[rows, n] = A B for at most LANES columns from j on; rows is a constant. */
@@ -45,7 +45,7 @@ VERB void tiny_tile(const tiny *t, int64_t i, int64_t j, real *c, int64_t c_row,
 {
     vec acc[TINY_ROWS];
     const real *b = t->b + j, *a = t->a + i * t->a_row;
-    const int64_t a_row = t->a_row, a_step = t->a_step, b_step = t->n;
+    const int64_t a_row = t->a_row, a_step = t->a_step, b_step = t->b_row;
     const real *a4 = a + 4 * a_row, *a8 = a + 8 * a_row;
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++) acc[r] = v_zero();
@@ -139,7 +139,8 @@ static const real *tiny_gradient(const fnn_op *op, const real *y, int64_t n, con
 static void tiny_fwd_column(tiny *t, const real *x, const real *b, const fnn_task *task)
 {
     real *transposed = tiny_copy(task, 0), *bias = tiny_copy(task, 1);
-    transpose(x, t->k, t->n, t->k, transposed, t->n);
+    t->b_row = whole_vectors(t->n);
+    transpose(x, t->k, t->n, t->k, transposed, t->b_row);
     t->b = transposed;
     t->bias = b ? bias : NULL;
     for (int64_t r = 0; b && r < t->n; r += LANES) v_store(bias + r, v_set1(b[0]));
@@ -157,6 +158,7 @@ static void tiny_fwd(const fnn_op *op, const fnn_task *task)
               .a_row = i,
               .a_step = 1,
               .b = w,
+              .b_row = o,
               .c = op->arg[3],
               .bias = b,
               .activation = (int)op->attr[0]};
@@ -181,9 +183,11 @@ static void tiny_bwd_x(const fnn_op *op, const fnn_task *task)
               .a_row = o,
               .a_step = 1,
               .b = w,
+              .b_row = i,
               .c = op->arg[3]};
     if (o > 1) {
-        transpose(w, o, i, o, tiny_copy(task, 1), i);
+        t.b_row = whole_vectors(i);
+        transpose(w, o, i, o, tiny_copy(task, 1), t.b_row);
         t.b = tiny_copy(task, 1);
     }
     tiny_multiply(&t);
@@ -206,8 +210,31 @@ static void tiny_bwd_w(const fnn_op *op, const fnn_task *task)
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
     if (task->thread) return;
     const real *dy = tiny_gradient(op, op->arg[2], r * o, task);
-    tiny t = {.m = i, .n = o, .k = r, .a = x, .a_row = 1, .a_step = i, .b = dy, .c = op->arg[3]};
-    if (o == 1) t.m = 1, t.n = i, t.a = dy, t.a_row = 0, t.a_step = 1, t.b = x;
+    tiny t = {.m = i,
+              .n = o,
+              .k = r,
+              .a = x,
+              .a_row = 1,
+              .a_step = i,
+              .b = dy,
+              .b_row = o,
+              .c = op->arg[3]};
+    if (o == 1) t.m = 1, t.n = t.b_row = i, t.a = dy, t.a_row = 0, t.a_step = 1, t.b = x;
     tiny_multiply(&t);
     if (op->arg[4]) tiny_sum(dy, r, o, op->arg[4]);
+}
+
+static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
+{
+    (is_tiny(op->dim[0], op->dim[2], op->dim[1]) ? tiny_fwd : dense_fwd)(op, task);
+}
+
+static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
+{
+    (is_tiny(op->dim[0], op->dim[2], op->dim[1]) ? tiny_bwd_x : dense_bwd_x)(op, task);
+}
+
+static void op_dense_bwd_w(const fnn_op *op, const fnn_task *task)
+{
+    (is_tiny(op->dim[1], op->dim[2], op->dim[0]) ? tiny_bwd_w : dense_bwd_w)(op, task);
 }

@@ -44,13 +44,14 @@ class Compiled:
     Args:
         program: the program.
         memory: where its tensors live.
-        isa: the instruction set whose kernels run it, one of ``_core.isa_names()``.
+        isa: the instruction set whose kernels run it, one of
+            ``_core.isa_names(program.policy)``.
         threads: the most threads it may use.
     """
 
     def __init__(self, program: Program, memory: Memory, isa: str, threads: int):
         self.program, self.memory = program, memory
-        self._core = _core.Program(program.dtype == "float64", isa, threads)
+        self._core = _core.Program(program.policy, isa, threads)
         self._lent: list[tuple[int, int, str]] = []
         for node in program.nodes:
             self._bind(node)

@@ -21,6 +21,7 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.ops.table import table
 from fastnn.reference.cases import CASES, Case
+from fastnn.reference.contract import bfloat16
 from fastnn.reference.elementwise import ACTIVATIONS
 from fastnn.reference.twins import TWINS
 
@@ -42,6 +43,12 @@ class Outcome:
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
     u: float
+    policy: str = "float64"
+
+    @property
+    def mixed(self) -> bool:
+        """Whether factors of products are rounded to bfloat16."""
+        return self.policy == "mixed_bfloat16"
 
     def __getitem__(self, name: str) -> Array:
         """Return an input in float64."""
@@ -87,16 +94,35 @@ _SLOPE = {"linear": 1.0, "relu": 1.0, "sigmoid": 0.25, "tanh": 1.0}
 def _twin(o: Outcome, inputs: Mapping[str, Array], **attrs: Any) -> Any:
     """Return what the op's twin makes of other inputs, in the order of ``o.inputs``."""
     sizes = {axis: n[0] for axis, n in o.case.sizes.items()}
-    known = {**sizes, **o.case.attrs, **attrs}
+    known = {**sizes, "policy": o.policy, **o.case.attrs, **attrs}
     operands = table()[o.case.op].inputs
     return TWINS[o.case.op](None, known, *(inputs.get(operand.name) for operand in operands))
 
 
 def _sums(o: Outcome, inputs: Mapping[str, Array]) -> Any:
-    """Return 32 u |A| |B|; sums of whole numbers are exact."""
+    """Return 32 u |A| |B|, or the roundings of a mixed sum; sums of whole numbers are exact."""
     sizes = _twin(o, {name: np.abs(a) for name, a in inputs.items()}, activation="linear")
-    factor = 0 if o.case.data == "integers" else PRODUCT * o.u
+    count = max(PRODUCT, _mixed_roundings(o)) if o.mixed else PRODUCT
+    factor = 0 if o.case.data == "integers" else count * o.u
     return tuple(factor * a for a in sizes) if isinstance(sizes, tuple) else factor * sizes
+
+
+#: The axes that the products sum over.
+_TERMS = {
+    "dense_fwd": "i",
+    "dense_bwd_x": "o",
+    "dense_bwd_w": "r",
+    "conv2d_fwd": "mnc",
+    "conv2d_bwd_x": "mno",
+    "conv2d_bwd_w": "rpq",
+}
+
+
+def _mixed_roundings(o: Outcome) -> int:
+    """16 terms of a chain, two chains, and one addition for each step of 32 terms."""
+    sizes = (n for axis in _TERMS[o.case.op] for n in o.case.sizes[axis])
+    terms = math.prod(o.case.rows if n is None else n for n in sizes)
+    return 18 + -(-terms // 32)
 
 
 def _product_fwd(o: Outcome) -> dict[str, Array]:
@@ -113,11 +139,23 @@ def _product_bwd(o: Outcome) -> dict[str, Array]:
     """As a product of dz = dy g'(y), taken at its size before the subtraction in g' cancels."""
     inputs = {name: o[name] for name in o.inputs if name != "y"}
     inputs["dy"] = _gradient_size(o)
-    error = _sums(o, inputs)
+    error, flips = _sums(o, inputs), _flips(o)
     if not isinstance(error, tuple):
-        return {"dx": error}
+        return {"dx": error + flips}
     weights = "dw" if o.case.op.startswith("dense") else "dk"
-    return {weights: error[0], "db": error[1]}
+    return {weights: error[0] + flips, "db": error[1]}
+
+
+def _flips(o: Outcome) -> Any:
+    """What a mixed sum changes by where the roundings of dy g'(y) lead to another bfloat16."""
+    if not o.mixed or o.case.attrs["activation"] not in ("sigmoid", "tanh") or "y" not in o.inputs:
+        return 0.0
+    dz = ACTIVATIONS[o.case.attrs["activation"]][1](o["y"], o["dy"])
+    error = 4 * o.u * _gradient_size(o)
+    inputs = {name: np.abs(o[name]) for name in o.inputs if name != "y"}
+    inputs["dy"] = np.abs(bfloat16(dz + error) - bfloat16(dz - error)).astype(np.float64)
+    change = _twin(o, inputs, activation="linear")
+    return change[0] if isinstance(change, tuple) else change
 
 
 def _gradient_size(o: Outcome) -> Array:
