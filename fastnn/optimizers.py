@@ -9,7 +9,7 @@ from fastnn import registry
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.naming import lookup
 
-__all__ = ["SGD", "Adam", "Optimizer", "get"]
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get"]
 
 
 class Optimizer:
@@ -141,9 +141,7 @@ class Adam(Optimizer):
         super().__init__(learning_rate, name)
         self.beta_1 = _fraction(self, "beta_1", beta_1)
         self.beta_2 = _fraction(self, "beta_2", beta_2)
-        self.epsilon = _number(self, "epsilon", epsilon)
-        if not self.epsilon > 0:
-            raise ValueError(f"{self.name}: epsilon must be positive, got {self.epsilon}")
+        self.epsilon = _positive(self, "epsilon", epsilon)
 
     def lower(
         self, graph: Graph, w: Tensor, g: Tensor, slots: Sequence[Tensor], state: Sequence[Tensor]
@@ -159,6 +157,62 @@ class Adam(Optimizer):
         return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
+class RMSprop(Optimizer):
+    """Steps divided by the root of a running mean of squares (Tieleman and Hinton, 2012).
+
+    Args:
+        learning_rate: positive or 0.
+        rho: decay of the means, in [0, 1).
+        momentum: in [0, 1]; if not 0, ``m = momentum m + step`` and ``w -= m``.
+        epsilon: added below the root, positive.
+        centered: whether the square of the mean gradient is subtracted: the root is then of a
+            variance (Graves, "Generating sequences with recurrent neural networks", 2013).
+        name: its name.
+
+    ``v += (1 - rho) (g^2 - v)``, ``w -= learning_rate g / sqrt(v + epsilon)``.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.optimizers.RMSprop(centered=True).rho
+        0.9
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        name: str | None = "rmsprop",
+    ):
+        super().__init__(learning_rate, name)
+        self.rho = _fraction(self, "rho", rho)
+        self.momentum = _fraction(self, "momentum", momentum, closed=True)
+        self.epsilon = _positive(self, "epsilon", epsilon)
+        self.centered = bool(centered)
+
+    @property
+    def slots(self) -> int:  # type: ignore[override]
+        """The mean of squares, the mean if centered, and what momentum adds up."""
+        return 1 + self.centered + (self.momentum > 0)
+
+    def lower(
+        self, graph: Graph, w: Tensor, g: Tensor, slots: Sequence[Tensor], state: Sequence[Tensor]
+    ) -> None:
+        """Add the update to the graph."""
+        mean = slots[1] if self.centered else None
+        change = slots[-1] if self.momentum else None
+        graph.emit("rmsprop", w, g, slots[0], mean, change, state[0], **self._decays())
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal optimizer."""
+        return {**super().get_config(), **self._decays(), "centered": self.centered}
+
+    def _decays(self) -> dict[str, Any]:
+        return {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon}
+
+
 def _number(optimizer: Optimizer, name: str, value: Any) -> float:
     try:
         return float(value)
@@ -166,6 +220,13 @@ def _number(optimizer: Optimizer, name: str, value: Any) -> float:
         raise TypeError(
             f"{optimizer.name}: {name} must be a number, got {type(value).__name__}"
         ) from None
+
+
+def _positive(optimizer: Optimizer, name: str, value: Any) -> float:
+    number = _number(optimizer, name, value)
+    if not number > 0:
+        raise ValueError(f"{optimizer.name}: {name} must be positive, got {number}")
+    return number
 
 
 def _fraction(optimizer: Optimizer, name: str, value: Any, closed: bool = False) -> float:
@@ -177,7 +238,7 @@ def _fraction(optimizer: Optimizer, name: str, value: Any, closed: bool = False)
     return number
 
 
-CLASSES: dict[str, type[Optimizer]] = {cls.__name__: cls for cls in (SGD, Adam)}
+CLASSES: dict[str, type[Optimizer]] = {cls.__name__: cls for cls in (SGD, Adam, RMSprop)}
 
 
 def get(identifier: str | Mapping[str, Any] | Optimizer | type[Optimizer]) -> Optimizer:

@@ -8,7 +8,7 @@ import pytest
 import fastnn
 from fastnn import Input, Sequential, _core
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from fastnn.optimizers import SGD, Adam
+from fastnn.optimizers import SGD, Adam, RMSprop
 from fastnn.reference.cases import CASES, cases
 from fastnn.reference.harness import Trial
 
@@ -124,7 +124,11 @@ def test_threads_do_not_change_predictions(dtype, threads, monkeypatch):
     assert bits(model.predict(x)) == alone
 
 
-OPTIMIZERS = {"momentum": lambda: SGD(0.05, momentum=0.9), "adam": lambda: Adam(0.01)}
+OPTIMIZERS = {
+    "momentum": lambda: SGD(0.05, momentum=0.9),
+    "adam": lambda: Adam(0.01),
+    "rmsprop": lambda: RMSprop(0.002, momentum=0.5, centered=True),
+}
 
 
 def trained(dtype, optimizer):

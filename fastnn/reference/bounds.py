@@ -311,6 +311,27 @@ def _adam_rate(o: Outcome, updates: int) -> tuple[float, float]:
     return float(rate), float(roundings * magnified * np.finfo(np.float64).eps)
 
 
+def _rmsprop(o: Outcome) -> dict[str, Array]:
+    """The errors of v and a, theirs and its own in the change, and those of m and w."""
+    u, gain, g = o.u, 1 - o.attr("rho"), np.abs(o["g"])
+    error = {"v": u * (5 * gain * (g**2 + o["v"]) + 2 * o.out("v"))}
+    variance, uncertain = o.out("v"), error["v"]
+    if "a" in o.inputs:
+        a = o.out("a")
+        error["a"] = e = u * (4 * gain * (g + np.abs(o["a"])) + 2 * a)
+        uncertain = uncertain + (2 * a + e) * e + 2 * u * (variance + a**2)
+        variance = np.maximum(0, variance - a**2)
+    lowest = np.maximum(variance - uncertain, 0) + o.attr("epsilon")
+    change = o["hyper"][0] * g / np.sqrt(lowest)  # the largest it may be
+    exact = o["hyper"][0] * g / np.sqrt(variance + o.attr("epsilon"))
+    step, size = change - exact + 6 * u * change, change
+    if "m" in o.inputs:
+        before = o.attr("momentum") * np.abs(o["m"])
+        error["m"] = step = step + u * (3 * before + 2 * (before + change))
+        size = before + change
+    return {**error, "w": step + 2 * u * (o.out("w") + size)}
+
+
 #: op -> its bound; an op that is not here is exact.
 _INEXACT: Mapping[str, Bound] = {
     "dense_fwd": _product_fwd,
@@ -336,6 +357,7 @@ _INEXACT: Mapping[str, Bound] = {
     "accumulate": _accumulate,
     "sgd": _sgd,
     "adam": _adam,
+    "rmsprop": _rmsprop,
 }
 
 BOUNDS: Mapping[str, Bound] = {op: _INEXACT.get(op, _exact) for op in CASES}

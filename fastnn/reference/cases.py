@@ -333,6 +333,14 @@ def _adam(op: str) -> Iterator[Case]:
     yield replace(_case(op, n=17, h=1, k=1, attrs=attrs), steps=3)
 
 
+def _rmsprop(op: str) -> Iterator[Case]:
+    for momentum, absent in ((0.9, ()), (0.5, ("a",)), (0.0, ("m",)), (0.0, ("a", "m"))):
+        attrs = {"rho": 0.9, "momentum": momentum, "epsilon": 1e-7}
+        known = [_case(op, n=n, h=1, attrs=attrs) for n in (0, *LENGTHS, 8209)]
+        known += _kinds([_case(op, n=67, h=1, attrs=attrs)])
+        yield from (replace(case, absent=absent) for case in known)
+
+
 def _advance(op: str) -> Iterator[Case]:
     yield _case(op, k=1)
     yield replace(_case(op, 3, k=1), steps=3)
@@ -375,6 +383,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "accumulate": _accumulate,
     "sgd": _sgd,
     "adam": _adam,
+    "rmsprop": _rmsprop,
     "advance": _advance,
 }
 

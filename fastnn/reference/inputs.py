@@ -69,6 +69,7 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "sigmoid_bce_bwd t": _fractions,
     "accuracy_binary t": _flags,
     "adam v": _squares,
+    "rmsprop v": _squares,
     "hyper": _rate,
     "step": _updates,
     "total": _running,

@@ -53,6 +53,7 @@ _TWINS: tuple[Twin, ...] = (
     metrics.accumulate,
     optimizers.sgd,
     optimizers.adam,
+    optimizers.rmsprop,
     optimizers.advance,
 )
 
