@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastnn import registry
+from fastnn._checks import fraction, number, positive_number
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.naming import lookup
 
@@ -34,7 +35,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        rate = _number(self, "learning_rate", value)
+        rate = number(self.name, "learning_rate", value)
         if not 0 <= rate < float("inf"):
             raise ValueError(f"{self.name}: learning_rate must be finite and >= 0, got {rate}")
         self._learning_rate = rate
@@ -88,7 +89,7 @@ class SGD(Optimizer):
         name: str | None = "SGD",
     ):
         super().__init__(learning_rate, name)
-        self.momentum = _fraction(self, "momentum", momentum, closed=True)
+        self.momentum = fraction(self.name, "momentum", momentum, closed=True)
         self.nesterov = bool(nesterov)
 
     @property
@@ -139,9 +140,9 @@ class Adam(Optimizer):
         name: str | None = "adam",
     ):
         super().__init__(learning_rate, name)
-        self.beta_1 = _fraction(self, "beta_1", beta_1)
-        self.beta_2 = _fraction(self, "beta_2", beta_2)
-        self.epsilon = _positive(self, "epsilon", epsilon)
+        self.beta_1 = fraction(self.name, "beta_1", beta_1)
+        self.beta_2 = fraction(self.name, "beta_2", beta_2)
+        self.epsilon = positive_number(self.name, "epsilon", epsilon)
 
     def lower(
         self, graph: Graph, w: Tensor, g: Tensor, slots: Sequence[Tensor], state: Sequence[Tensor]
@@ -187,9 +188,9 @@ class RMSprop(Optimizer):
         name: str | None = "rmsprop",
     ):
         super().__init__(learning_rate, name)
-        self.rho = _fraction(self, "rho", rho)
-        self.momentum = _fraction(self, "momentum", momentum, closed=True)
-        self.epsilon = _positive(self, "epsilon", epsilon)
+        self.rho = fraction(self.name, "rho", rho)
+        self.momentum = fraction(self.name, "momentum", momentum, closed=True)
+        self.epsilon = positive_number(self.name, "epsilon", epsilon)
         self.centered = bool(centered)
 
     @property
@@ -211,31 +212,6 @@ class RMSprop(Optimizer):
 
     def _decays(self) -> dict[str, Any]:
         return {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon}
-
-
-def _number(optimizer: Optimizer, name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{optimizer.name}: {name} must be a number, got {type(value).__name__}"
-        ) from None
-
-
-def _positive(optimizer: Optimizer, name: str, value: Any) -> float:
-    number = _number(optimizer, name, value)
-    if not number > 0:
-        raise ValueError(f"{optimizer.name}: {name} must be positive, got {number}")
-    return number
-
-
-def _fraction(optimizer: Optimizer, name: str, value: Any, closed: bool = False) -> float:
-    number = _number(optimizer, name, value)
-    if not (0 <= number < 1 or (closed and number == 1)):
-        raise ValueError(
-            f"{optimizer.name}: {name} must be in [0, 1{']' if closed else ')'}, got {number}"
-        )
-    return number
 
 
 CLASSES: dict[str, type[Optimizer]] = {cls.__name__: cls for cls in (SGD, Adam, RMSprop)}

@@ -7,7 +7,7 @@ import pytest
 
 import fastnn
 from fastnn import Input, Sequential, _core
-from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from fastnn.optimizers import SGD, Adam, RMSprop
 from fastnn.reference.cases import CASES, cases
 from fastnn.reference.harness import Trial
@@ -87,10 +87,12 @@ def network(dtype):
     layers = [
         Conv2D(13, 3, padding="same", activation="relu"),
         MaxPooling2D(2, padding="same"),
+        BatchNormalization(),
         Dropout(0.3),
         Conv2D(17, (2, 3), activation="tanh"),
         Flatten(),
         Dense(257, activation="sigmoid"),
+        BatchNormalization(momentum=0.5),
         Dropout(0.5),
         Dense(5, activation="softmax"),
     ]

@@ -70,6 +70,8 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "accuracy_binary t": _flags,
     "adam v": _squares,
     "rmsprop v": _squares,
+    "var": _squares,
+    "pool_moments s": _squares,
     "hyper": _rate,
     "step": _updates,
     "total": _running,
