@@ -7,8 +7,8 @@ import pytest
 
 import fastnn
 from fastnn import Input, Sequential, _core
-from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from fastnn.optimizers import SGD, Adam
+from fastnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastnn.optimizers import SGD, Adam, RMSprop
 from fastnn.reference.cases import Case, cases
 from fastnn.reference.harness import POLICIES, Trial, checked_ops
 
@@ -127,10 +127,12 @@ def network(dtype):
     layers = [
         Conv2D(13, 3, padding="same", activation="relu"),
         MaxPooling2D(2, padding="same"),
+        BatchNormalization(),
         Dropout(0.3),
         Conv2D(17, (2, 3), activation="tanh"),
         Flatten(),
         Dense(257, activation="sigmoid"),
+        BatchNormalization(momentum=0.5),
         Dropout(0.5),
         Dense(5, activation="softmax"),
     ]
@@ -165,7 +167,11 @@ def test_threads_do_not_change_predictions(dtype, threads, monkeypatch):
     assert bits(model.predict(x)) == alone
 
 
-OPTIMIZERS = {"momentum": lambda: SGD(0.05, momentum=0.9), "adam": lambda: Adam(0.01)}
+OPTIMIZERS = {
+    "momentum": lambda: SGD(0.05, momentum=0.9),
+    "adam": lambda: Adam(0.01),
+    "rmsprop": lambda: RMSprop(0.002, momentum=0.5, centered=True),
+}
 
 
 def trained(dtype, optimizer):

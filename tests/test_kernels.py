@@ -77,7 +77,7 @@ def wide_cases(op, n):
         return [convolution(op, n)] if n < 36 else []
     if op.startswith("maxpool"):
         return [pooling(op, n)]
-    small = {axis: (size,) for axis, size in (("h", 1), ("k", 1)) if op in ("sgd", "adam")}
+    small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
     if op == "accumulate":
         small = {"k": (2,)}
     case = sized(op, n, **small)

@@ -61,6 +61,37 @@ static void op_adam(const fnn_op *op, const fnn_task *task)
     }
 }
 
+/* v += (g^2 - v)(1 - rho) and, if there, a += (g - a)(1 - rho); w -= lr g / sqrt(v - a^2 + epsilon), or
+ * with m, whose decay is mu, m = mu m + that and w -= m.  v - a^2 is a variance, which rounding must not
+ * make negative. */
+static void op_rmsprop(const fnn_op *op, const fnn_task *task)
+{
+    real *w = op->arg[0], *v = op->arg[2], *a = op->arg[3], *m = op->arg[4];
+    const real *g = op->arg[1];
+    const double *hyper = op->arg[5];
+    vec rate = v_set1((real)hyper[0]), gain = v_set1((real)(1 - op->attr[0]));
+    vec momentum = v_set1((real)op->attr[1]), epsilon = v_set1((real)op->attr[2]);
+    int64_t i, end;
+    share_elements(task, op->dim[0], &i, &end);
+    for (; i < end; i += LANES) {
+        vec gradient = load_lanes(g + i, end - i), square = load_lanes(v + i, end - i);
+        square = v_fma(v_fma(gradient, gradient, v_neg(square)), gain, square);
+        store_lanes(v + i, square, end - i);
+        if (a) {
+            vec mean = load_lanes(a + i, end - i);
+            mean = v_fma(v_sub(gradient, mean), gain, mean);
+            store_lanes(a + i, mean, end - i);
+            square = v_max(v_zero(), v_fnma(mean, mean, square));
+        }
+        vec change = v_div(v_mul(rate, gradient), v_sqrt(v_add(square, epsilon)));
+        if (m) {
+            change = v_fma(momentum, load_lanes(m + i, end - i), change);
+            store_lanes(m + i, change, end - i);
+        }
+        store_lanes(w + i, v_sub(load_lanes(w + i, end - i), change), end - i);
+    }
+}
+
 static void op_advance(const fnn_op *op, const fnn_task *task)
 {
     if (task->thread) return;

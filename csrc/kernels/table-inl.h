@@ -11,6 +11,7 @@
 #include "tiny-inl.h"
 #include "conv2d-inl.h"
 #include "pool-inl.h"
+#include "normalization-inl.h"
 #include "elementwise-inl.h"
 #include "softmax-inl.h"
 #include "losses-inl.h"

@@ -13,8 +13,12 @@ from fastnn.ops.table import activation_names
 
 __all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues"]
 
-_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd"})
-_BACKWARD = frozenset({"dense_bwd_x", "dense_bwd_w", "conv2d_bwd_x", "conv2d_bwd_w"})
+_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "normalize_fwd"})
+_BACKWARD = frozenset(
+    f"{op}_bwd_{what}"
+    for op, whats in (("dense", "xw"), ("conv2d", "xw"), ("normalize", "px"))
+    for what in whats
+)
 
 
 def fuse(nodes: Iterable[Node]) -> list[Node]:

@@ -27,6 +27,7 @@ from fastnn.ops.metrics import (
     categorical_accuracy,
     sparse_categorical_accuracy,
 )
+from fastnn.ops.normalization import global_mean, moments, moving_average, normalize
 from fastnn.ops.products import conv2d, dense, max_pool2d
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 
@@ -39,9 +40,13 @@ __all__ = [
     "conv2d",
     "dense",
     "dropout",
+    "global_mean",
     "max_pool2d",
     "mean",
     "mean_squared_error",
+    "moments",
+    "moving_average",
+    "normalize",
     "relu",
     "reshape",
     "sigmoid",

@@ -126,11 +126,15 @@ def _mixed_roundings(o: Outcome) -> int:
 
 
 def _product_fwd(o: Outcome) -> dict[str, Array]:
-    """The error of the sum z goes through the activation, whose own is ULPS."""
-    inputs, name = {operand: o[operand] for operand in o.inputs}, o.case.attrs["activation"]
-    error = _sums(o, inputs)
+    return _activated(o, _sums(o, {operand: o[operand] for operand in o.inputs}))
+
+
+def _activated(o: Outcome, error: Array) -> dict[str, Array]:
+    """The error of z, which goes through the activation, whose own is ULPS."""
+    name = o.case.attrs["activation"]
     if name == "step":  # a z within the error of 0 may fall on either side
-        return {"y": np.where(np.abs(_twin(o, inputs, activation="linear")) <= error, 1.0, 0.0)}
+        z = _twin(o, {operand: o[operand] for operand in o.inputs}, activation="linear")
+        return {"y": np.where(np.abs(z) <= error, 1.0, 0.0)}
     own = _ulps(o.outputs["y"]) if name in ("sigmoid", "tanh") else 0
     return {"y": _SLOPE[name] * error + own}
 
@@ -166,6 +170,91 @@ def _gradient_size(o: Outcome) -> Array:
     if name == "tanh":
         return np.asarray(dy * (1 + o["y"] ** 2))
     return np.asarray(np.abs(ACTIVATIONS[name][1](o["y"], dy)))
+
+
+# ---- channels ------------------------------------------------------------------------------------
+
+
+def _spread_error(u: float, spread: Array, mean_size: Array, count: int) -> Array:
+    """Of sum (x - mean)^2 over `count` places, taken from means that are good to 4 u |x|.
+
+    Positive terms, each three roundings; and those that the error of the mean adds to them.
+    """
+    drift = 4 * u * mean_size
+    own, moved = (PRODUCT + 8) * u * spread, 2 * drift * np.sqrt(count * spread)
+    return np.asarray(own + moved + count * drift**2)
+
+
+def _moments(o: Outcome) -> dict[str, Array]:
+    size, _ = _twin(o, {"x": np.abs(o["x"])})
+    count = math.prod(o["x"].shape[1:-1])
+    return {"m": PRODUCT * o.u * size, "s": _spread_error(o.u, o.out("s"), size, count)}
+
+
+def _pool_moments(o: Outcome) -> dict[str, Array]:
+    size, m = o.attr("size"), o["m"]
+    mean_size, within = np.abs(m).mean(0), o["s"].sum(0) if "s" in o.inputs else 0
+    between = ((m - m.mean(0)) ** 2).sum(0)
+    error = size * _spread_error(o.u, between, mean_size, len(m)) + PRODUCT * o.u * within
+    return {
+        "mean": PRODUCT * o.u * mean_size,
+        "var": error / (size * len(m)) + 5 * o.u * o.out("var"),
+    }
+
+
+def _moving_average(o: Outcome) -> dict[str, Array]:
+    gain = 1 - o.attr("momentum")
+    return {"a": o.u * (4 * gain * (np.abs(o["x"]) + np.abs(o["a"])) + 2 * o.out("a"))}
+
+
+def _channel_scale(o: Outcome) -> Array:
+    """|gamma| / sqrt(var + epsilon): relatively precise to 4 u, of a sum, a root, a division."""
+    gamma = np.abs(o["gamma"]) if "gamma" in o.inputs else 1
+    return np.asarray(gamma / np.sqrt(o["var"] + o.attr("epsilon")))
+
+
+def _normalize_fwd(o: Outcome) -> dict[str, Array]:
+    """z = (x - mean) scale + beta"""
+    beta = np.abs(o["beta"]) if "beta" in o.inputs else 0
+    scaled = np.abs(o["x"] - o["mean"]) * _channel_scale(o)
+    return _activated(o, o.u * (8 * scaled + 2 * beta))
+
+
+def _normalize_bwd_p(o: Outcome) -> dict[str, Array]:
+    """Sums of dy g' and of dy g' (x - mean), the factor after three roundings."""
+    slope, axes = _gradient_size(o), tuple(range(1, o["x"].ndim - 1))
+    inner = (slope * np.abs(o["x"] - o["mean"])).sum(axes)
+    return {"a": PRODUCT * o.u * slope.sum(axes), "b": (PRODUCT + 4) * o.u * inner}
+
+
+def _normalize_bwd_w(o: Outcome) -> dict[str, Array]:
+    a, b = np.abs(o["a"]).sum(0), np.abs(o["b"]).sum(0)
+    return {"dgamma": (PRODUCT + 6) * o.u * b * _channel_scale(o), "dbeta": PRODUCT * o.u * a}
+
+
+def _normalize_bwd_x(o: Outcome) -> dict[str, Array]:
+    """dx = scale (dy g' - pull - (x - mean) slope), in at most a dozen roundings."""
+    size, scale = _gradient_size(o), _channel_scale(o)
+    if "x" in o.inputs:
+        count = math.prod(o["x"].shape[:-1])
+        xhat = np.abs(o["x"] - o["mean"]) / np.sqrt(o["var"] + o.attr("epsilon"))
+        size = size + (np.abs(o["dbeta"]) + xhat * np.abs(o["dgamma"])) / count
+    return {"dx": 16 * o.u * size * scale}
+
+
+def _normalize_fold(o: Outcome) -> dict[str, Array]:
+    b, beta = (np.abs(o[name]) if name in o.inputs else 0 for name in ("b", "beta"))
+    shift = (b + np.abs(o["mean"])) * _channel_scale(o)
+    return {"k": 6 * o.u * o.out("k"), "s": o.u * (8 * shift + 2 * beta)}
+
+
+def _global_mean_fwd(o: Outcome) -> dict[str, Array]:
+    return {"y": PRODUCT * o.u * _twin(o, {"x": np.abs(o["x"])})}
+
+
+def _global_mean_bwd(o: Outcome) -> dict[str, Array]:
+    """A division and the twin's rounding."""
+    return {"dx": 2 * o.u * o.out("dx")}
 
 
 # ---- element by element --------------------------------------------------------------------------
@@ -349,6 +438,27 @@ def _adam_rate(o: Outcome, updates: int) -> tuple[float, float]:
     return float(rate), float(roundings * magnified * np.finfo(np.float64).eps)
 
 
+def _rmsprop(o: Outcome) -> dict[str, Array]:
+    """The errors of v and a, theirs and its own in the change, and those of m and w."""
+    u, gain, g = o.u, 1 - o.attr("rho"), np.abs(o["g"])
+    error = {"v": u * (5 * gain * (g**2 + o["v"]) + 2 * o.out("v"))}
+    variance, uncertain = o.out("v"), error["v"]
+    if "a" in o.inputs:
+        a = o.out("a")
+        error["a"] = e = u * (4 * gain * (g + np.abs(o["a"])) + 2 * a)
+        uncertain = uncertain + (2 * a + e) * e + 2 * u * (variance + a**2)
+        variance = np.maximum(0, variance - a**2)
+    lowest = np.maximum(variance - uncertain, 0) + o.attr("epsilon")
+    change = o["hyper"][0] * g / np.sqrt(lowest)  # the largest it may be
+    exact = o["hyper"][0] * g / np.sqrt(variance + o.attr("epsilon"))
+    step, size = change - exact + 6 * u * change, change
+    if "m" in o.inputs:
+        before = o.attr("momentum") * np.abs(o["m"])
+        error["m"] = step = step + u * (3 * before + 2 * (before + change))
+        size = before + change
+    return {**error, "w": step + 2 * u * (o.out("w") + size)}
+
+
 #: op -> its bound; an op that is not here is exact.
 _INEXACT: Mapping[str, Bound] = {
     "dense_fwd": _product_fwd,
@@ -358,6 +468,16 @@ _INEXACT: Mapping[str, Bound] = {
     "conv2d_bwd_x": _product_bwd,
     "conv2d_bwd_w": _product_bwd,
     "maxpool2d_bwd": _maxpool_bwd,
+    "moments": _moments,
+    "pool_moments": _pool_moments,
+    "moving_average": _moving_average,
+    "normalize_fwd": _normalize_fwd,
+    "normalize_bwd_p": _normalize_bwd_p,
+    "normalize_bwd_w": _normalize_bwd_w,
+    "normalize_bwd_x": _normalize_bwd_x,
+    "normalize_fold": _normalize_fold,
+    "global_mean_fwd": _global_mean_fwd,
+    "global_mean_bwd": _global_mean_bwd,
     "activation_fwd": _activation_fwd,
     "activation_bwd": _activation_bwd,
     "softmax_fwd": _softmax_fwd,
@@ -374,6 +494,7 @@ _INEXACT: Mapping[str, Bound] = {
     "accumulate": _accumulate,
     "sgd": _sgd,
     "adam": _adam,
+    "rmsprop": _rmsprop,
 }
 
 BOUNDS: Mapping[str, Bound] = {op: _INEXACT.get(op, _exact) for op in CASES}
