@@ -28,6 +28,7 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -259,6 +260,51 @@ class LecunNormal(_Named):
     options = (1.0, "fan_in", "truncated_normal")
 
 
+class Orthogonal(_Random):
+    """An orthogonal matrix times ``gain``: it keeps the length of what it multiplies.
+
+    Args:
+        gain: the factor.
+        seed: an integer for the same array each time; ``None`` draws from the process's seed.
+
+    Rows or columns, whichever are fewer, are orthonormal, uniform among all that are; of more than
+    two axes all but the last count as rows (Saxe et al., "Exact solutions to the nonlinear dynamics
+    of learning in deep linear neural networks", 2014).
+
+    Example:
+        >>> import fastnn
+        >>> q = fastnn.initializers.Orthogonal()((3, 5), "float64")
+        >>> bool(abs(q @ q.T - [[1, 0, 0], [0, 1, 0], [0, 0, 1]]).max() < 1e-12)
+        True
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None):
+        self.gain, self.seed = gain, seed
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        if len(shape) < 2:
+            raise ShapeError(f"Orthogonal: the weight needs two axes at least, got shape {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        normal = self._draws().normal(rows * columns).reshape(rows, columns)
+        tall = orthonormal(normal if rows >= columns else normal.T)
+        return self.gain * (tall if rows >= columns else tall.T)
+
+
+def orthonormal(columns: Array) -> Array:
+    """Return an orthonormal basis, made of one column after the other (Gram and Schmidt, twice).
+
+    LAPACK's factorization would have other bits on another machine.
+    """
+    basis = np.zeros_like(columns)
+    for j in range(columns.shape[1]):
+        column = columns[:, j]
+        for _ in range(2):
+            for i in range(j):
+                column = column - math.fsum(basis[:, i] * column) * basis[:, i]
+        basis[:, j] = column / math.sqrt(math.fsum(column * column))
+    return basis
+
+
 def fans(shape: Shape) -> tuple[int, int]:
     """Return the inputs and outputs of one unit: (kernel pixels) x in, (kernel pixels) x out."""
     if len(shape) < 2:
@@ -283,6 +329,7 @@ CLASSES: dict[str, type[Initializer]] = {
         LecunNormal,
         LecunUniform,
         Ones,
+        Orthogonal,
         RandomNormal,
         RandomUniform,
         TruncatedNormal,

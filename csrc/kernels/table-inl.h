@@ -10,6 +10,7 @@
 #include "dense-inl.h"
 #include "conv2d-inl.h"
 #include "pool-inl.h"
+#include "recurrent-inl.h"
 #include "elementwise-inl.h"
 #include "softmax-inl.h"
 #include "losses-inl.h"

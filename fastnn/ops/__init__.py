@@ -28,6 +28,7 @@ from fastnn.ops.metrics import (
     sparse_categorical_accuracy,
 )
 from fastnn.ops.products import conv2d, dense, max_pool2d
+from fastnn.ops.recurrent import gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 
 __all__ = [
@@ -39,13 +40,17 @@ __all__ = [
     "conv2d",
     "dense",
     "dropout",
+    "gru",
+    "lstm",
     "max_pool2d",
     "mean",
     "mean_squared_error",
     "relu",
     "reshape",
+    "reverse",
     "sigmoid",
     "sigmoid_binary_crossentropy",
+    "simple_rnn",
     "softmax",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",
