@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastnn import _core, config, registry
 from fastnn._typing import Array
+from fastnn.errors import ShapeError
 from fastnn.naming import lookup, snake_case
 
 __all__ = [
@@ -285,23 +286,21 @@ class Orthogonal(_Random):
         if len(shape) < 2:
             raise ShapeError(f"Orthogonal: the weight needs two axes at least, got shape {shape}")
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        normal = self._draws().normal(rows * columns).reshape(rows, columns)
-        tall = orthonormal(normal if rows >= columns else normal.T)
-        return self.gain * (tall if rows >= columns else tall.T)
+        few, many = sorted((rows, columns))
+        basis = orthonormal(self._draws().normal(rows * columns).reshape(few, many))
+        return self.gain * (basis if few == rows else basis.T)
 
 
-def orthonormal(columns: Array) -> Array:
-    """Return an orthonormal basis, made of one column after the other (Gram and Schmidt, twice).
+def orthonormal(rows: Array) -> Array:
+    """Return the rows made orthonormal, one after the other (modified Gram and Schmidt).
 
-    LAPACK's factorization would have other bits on another machine.
+    Element by element: a factorization by LAPACK has other bits with other numbers of threads.
     """
-    basis = np.zeros_like(columns)
-    for j in range(columns.shape[1]):
-        column = columns[:, j]
-        for _ in range(2):
-            for i in range(j):
-                column = column - math.fsum(basis[:, i] * column) * basis[:, i]
-        basis[:, j] = column / math.sqrt(math.fsum(column * column))
+    basis = rows.copy()
+    for i in range(len(basis)):
+        basis[i] /= math.sqrt((basis[i] ** 2).sum())
+        rest = basis[i + 1 :]
+        rest -= (rest * basis[i]).sum(axis=1)[:, None] * basis[i]
     return basis
 
 

@@ -4,9 +4,12 @@ from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from fastnn.layers.pooling import MaxPooling2D
+from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.serialization import deserialize, serialize
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "Activation",
     "Conv2D",
     "Dense",
@@ -17,6 +20,7 @@ __all__ = [
     "Layer",
     "MaxPooling2D",
     "Reshape",
+    "SimpleRNN",
     "deserialize",
     "serialize",
 ]

@@ -10,12 +10,16 @@ from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
 from fastnn.layers.pooling import MaxPooling2D
+from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 
 __all__ = ["CLASSES", "deserialize", "serialize"]
 
 CLASSES: dict[str, type[Layer]] = {
     cls.__name__: cls
-    for cls in (Activation, Conv2D, Dense, Dropout, Flatten, InputLayer, MaxPooling2D, Reshape)
+    for cls in (
+        *(Activation, Conv2D, Dense, Dropout, Flatten, GRU, InputLayer, LSTM, MaxPooling2D),
+        *(Reshape, SimpleRNN),
+    )
 }
 
 

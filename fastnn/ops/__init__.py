@@ -28,7 +28,7 @@ from fastnn.ops.metrics import (
     sparse_categorical_accuracy,
 )
 from fastnn.ops.products import conv2d, dense, max_pool2d
-from fastnn.ops.recurrent import gru, lstm, reverse, simple_rnn
+from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "conv2d",
     "dense",
     "dropout",
+    "dropout_steps",
     "gru",
     "lstm",
     "max_pool2d",

@@ -15,9 +15,10 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, emit
+from fastnn.ops.elementwise import free_stream
 from fastnn.ops.products import dense
 
-__all__ = ["gru", "lstm", "reverse", "simple_rnn"]
+__all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
 
 Gradients = Sequence[Tensor | None]
 
@@ -175,6 +176,26 @@ def _recurrent_kernel(wanted: bool, y: Tensor | None, dz: Tensor) -> Tensor | No
 def _pick(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     axes = {"k": node.sizes["k"].base}
     return emit("pick_bwd", dy, axes=axes, **node.attrs)
+
+
+def dropout_steps(x: Tensor, rate: float) -> Tensor:
+    """Return a sequence with features set to 0 with probability ``rate``, the others scaled up.
+
+    Args:
+        x: (rows, time, ...).
+        rate: in [0, 1).
+
+    Returns:
+        What ``dropout`` returns of one step, with the same mask for all steps of a row (Gal and
+        Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks",
+        2016).
+    """
+    return emit("dropout_steps", x, rate=rate, stream=free_stream(x.graph))[0]
+
+
+@gradient_of("dropout_steps")
+def _dropout_steps(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    return emit("dropout_steps", dy, **node.attrs)
 
 
 def reverse(x: Tensor) -> Tensor:

@@ -307,6 +307,13 @@ def _dropout(op: str) -> Iterator[Case]:
     yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
 
 
+def _dropout_steps(op: str) -> Iterator[Case]:
+    for rate, t, n in ((0.0, 2, 3), (0.25, 3, 4), (0.5, 1, 67), (0.5, 4, 261), (0.999, 2, 5)):
+        known = _case(op, 7, r=None, t=t, n=n, attrs={"rate": rate, "stream": 3})
+        yield replace(known, steps=2, shuffled=n % 2 == 0)
+    yield from _kinds([_case(op, 5, r=None, t=3, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
+
+
 # ---- between the caller's arrays and the batch ---------------------------------------------------
 
 
@@ -425,6 +432,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gru_fwd": _walk,
     "gru_bwd": _walk,
     "gru_bwd_u": _walk_product,
+    "dropout_steps": _dropout_steps,
     "shift": _sequence,
     "reverse": _sequence,
     "transpose": _transpose,

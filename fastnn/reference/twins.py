@@ -48,6 +48,7 @@ _TWINS: tuple[Twin, ...] = (
     elementwise.add,
     elementwise.fill,
     elementwise.dropout,
+    elementwise.dropout_steps,
     scores.softmax_fwd,
     scores.softmax_bwd,
     losses.softmax_ce_sparse,
