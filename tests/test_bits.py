@@ -14,7 +14,9 @@ from fastnn.reference.harness import POLICIES, Trial, checked_ops
 
 THREADS = (2, 3, 4, 8)
 
-every_op = pytest.mark.parametrize(("op", "dtype"), [(op, p) for p in POLICIES for op in checked_ops(p)])
+every_op = pytest.mark.parametrize(
+    ("op", "dtype"), [(op, p) for p in POLICIES for op in checked_ops(p)]
+)
 every_kernel = pytest.mark.parametrize(
     ("op", "dtype", "isa"),
     [(op, p, isa) for p in POLICIES for op in checked_ops(p) for isa in _core.isa_names(p)],

@@ -12,6 +12,7 @@
 #include "conv2d-inl.h"
 #include "pool-inl.h"
 #include "normalization-inl.h"
+#include "recurrent-inl.h"
 #include "elementwise-inl.h"
 #include "softmax-inl.h"
 #include "losses-inl.h"

@@ -5,9 +5,12 @@ from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from fastnn.layers.normalization import BatchNormalization
 from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.serialization import deserialize, serialize
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "Activation",
     "BatchNormalization",
     "Conv2D",
@@ -21,6 +24,7 @@ __all__ = [
     "Layer",
     "MaxPooling2D",
     "Reshape",
+    "SimpleRNN",
     "deserialize",
     "serialize",
 ]

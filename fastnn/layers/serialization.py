@@ -11,6 +11,7 @@ from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
 from fastnn.layers.normalization import BatchNormalization
 from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 
 __all__ = ["CLASSES", "deserialize", "serialize"]
 
@@ -23,11 +24,14 @@ CLASSES: dict[str, type[Layer]] = {
         Dense,
         Dropout,
         Flatten,
+        GRU,
         GlobalAveragePooling2D,
         GlobalMaxPooling2D,
         InputLayer,
+        LSTM,
         MaxPooling2D,
         Reshape,
+        SimpleRNN,
     )
 }
 

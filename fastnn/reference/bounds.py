@@ -12,7 +12,7 @@ An output that is not in an op's bound must be equal.  Fused and separate multip
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,15 +23,19 @@ from fastnn.ops.table import table
 from fastnn.reference.cases import CASES, Case
 from fastnn.reference.contract import bfloat16
 from fastnn.reference.elementwise import ACTIVATIONS
+from fastnn.reference.recurrent import (
+    gru_steps,
+    gru_steps_back,
+    lstm_steps,
+    lstm_steps_back,
+    rnn_steps,
+    rnn_steps_back,
+)
+from fastnn.reference.rounding import PRODUCT, SLOPE, ULPS, Rounded
 from fastnn.reference.twins import TWINS
 
 __all__ = ["BOUNDS", "Outcome", "bounds"]
 
-#: |error| <= PRODUCT u |A| |B|: 16 eps.  Blocks of 256 terms stay below half of it at any depth.
-PRODUCT = 32
-
-#: Ulps of exp, log, log1p, sigmoid, tanh; an ulp is at most 2 u of the value.
-ULPS = 4
 _EXP = 2 * ULPS
 
 
@@ -87,9 +91,6 @@ def _depth(terms: int) -> int:
 
 # ---- products ------------------------------------------------------------------------------------
 
-#: The steepest slope of each activation that has one.
-_SLOPE = {"linear": 1.0, "relu": 1.0, "sigmoid": 0.25, "tanh": 1.0}
-
 
 def _twin(o: Outcome, inputs: Mapping[str, Array], **attrs: Any) -> Any:
     """Return what the op's twin makes of other inputs, in the order of ``o.inputs``."""
@@ -136,7 +137,7 @@ def _activated(o: Outcome, error: Array) -> dict[str, Array]:
         z = _twin(o, {operand: o[operand] for operand in o.inputs}, activation="linear")
         return {"y": np.where(np.abs(z) <= error, 1.0, 0.0)}
     own = _ulps(o.outputs["y"]) if name in ("sigmoid", "tanh") else 0
-    return {"y": _SLOPE[name] * error + own}
+    return {"y": SLOPE[name] * error + own}
 
 
 def _product_bwd(o: Outcome) -> dict[str, Array]:
@@ -255,6 +256,85 @@ def _global_mean_fwd(o: Outcome) -> dict[str, Array]:
 def _global_mean_bwd(o: Outcome) -> dict[str, Array]:
     """A division and the twin's rounding."""
     return {"dx": 2 * o.u * o.out("dx")}
+
+
+# ---- recurrent layers ----------------------------------------------------------------------------
+
+
+def _given(o: Outcome, name: str) -> Rounded:
+    """Return an input without error; zeros where it is absent."""
+    if name in o.inputs:
+        return Rounded(o[name], o.u)
+    (operand,) = (x for x in table()[o.case.op].inputs if x.name == name)
+    return Rounded(np.zeros(o.case.filled(operand, o.case.rows)), o.u)
+
+
+def _start(o: Outcome) -> Rounded:
+    return Rounded(np.zeros((len(o["z"]), len(o["u"]))), o.u)
+
+
+def _forward(o: Outcome) -> Iterator[Callable[[Rounded], Rounded]]:
+    """Yield the activations of a case, as functions of numbers with errors."""
+    for name in ("activation", "recurrent_activation"):
+        yield lambda x, g=o.case.attrs.get(name): x.activated(g)
+
+
+def _backward(o: Outcome) -> Iterator[Callable[[Rounded, Rounded], Rounded]]:
+    for name in ("activation", "recurrent_activation"):
+        yield lambda y, dy, g=o.case.attrs.get(name): y.derived(g, dy)
+
+
+def _walked(o: Outcome, **results: Rounded) -> dict[str, Array]:
+    """The errors of the walk, and the twin's rounding."""
+    return {name: results[name].error + o.u * o.out(name) for name in o.outputs}
+
+
+def _rnn_fwd(o: Outcome) -> dict[str, Array]:
+    act, _ = _forward(o)
+    steps = rnn_steps(_given(o, "z"), _given(o, "u"), _start(o), act)
+    (y,) = zip(*steps, strict=True)
+    return _walked(o, y=Rounded.stack(y), s=y[-1])
+
+
+def _rnn_bwd(o: Outcome) -> dict[str, Array]:
+    slope, _ = _backward(o)
+    back = rnn_steps_back(*(_given(o, name) for name in ("ut", "y", "dy", "ds")), slope)
+    (dz,) = zip(*back, strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]))
+
+
+def _lstm_fwd(o: Outcome) -> dict[str, Array]:
+    steps = lstm_steps(_given(o, "z"), _given(o, "u"), _start(o), _start(o), *_forward(o))
+    *a, c, y = zip(*steps, strict=True)
+    gates = Rounded.join([Rounded.stack(gate) for gate in a])
+    return _walked(o, a=gates, c=Rounded.stack(c), y=Rounded.stack(y), s=y[-1], e=c[-1])
+
+
+def _lstm_bwd(o: Outcome) -> dict[str, Array]:
+    act, _ = _forward(o)
+    slope, gate = _backward(o)
+    flows = (_given(o, name) for name in ("ut", "a", "c", "dy", "ds", "de"))
+    (dz,) = zip(*lstm_steps_back(*flows, (act, slope), gate, Rounded.join), strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]))
+
+
+def _gru_fwd(o: Outcome) -> dict[str, Array]:
+    inputs = (_given(o, name) for name in ("z", "u", "b"))
+    after = bool(o.attr("reset_after"))
+    *a, q, y = zip(*gru_steps(*inputs, _start(o), *_forward(o), after), strict=True)
+    gates = Rounded.join([Rounded.stack(gate) for gate in a])
+    return _walked(o, a=gates, q=Rounded.stack(q), y=Rounded.stack(y), s=y[-1])
+
+
+def _gru_bwd(o: Outcome) -> dict[str, Array]:
+    flows = (_given(o, name) for name in ("ut", "a", "q", "y", "dy", "ds"))
+    after = bool(o.attr("reset_after"))
+    dz, dm = zip(*gru_steps_back(*flows, *_backward(o), after, Rounded.join), strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]), dm=Rounded.stack(dm[::-1]))
+
+
+def _gru_bwd_u(o: Outcome) -> dict[str, Array]:
+    return {"du": _sums(o, {name: o[name] for name in o.inputs})}
 
 
 # ---- element by element --------------------------------------------------------------------------
@@ -467,6 +547,13 @@ _INEXACT: Mapping[str, Bound] = {
     "conv2d_fwd": _product_fwd,
     "conv2d_bwd_x": _product_bwd,
     "conv2d_bwd_w": _product_bwd,
+    "rnn_fwd": _rnn_fwd,
+    "rnn_bwd": _rnn_bwd,
+    "lstm_fwd": _lstm_fwd,
+    "lstm_bwd": _lstm_bwd,
+    "gru_fwd": _gru_fwd,
+    "gru_bwd": _gru_bwd,
+    "gru_bwd_u": _gru_bwd_u,
     "maxpool2d_bwd": _maxpool_bwd,
     "moments": _moments,
     "pool_moments": _pool_moments,

@@ -171,6 +171,75 @@ def _activated(case: Case, name: str) -> Case:
     return replace(case, attrs={**case.attrs, "activation": name})
 
 
+# ---- recurrent layers ----------------------------------------------------------------------------
+
+#: r, t, h: tails of vectors and panels, tiles of 1 to 14 rows, blocks of 64 rows, sums of several
+#: blocks of 256 terms, kernels that are read in place, for few rows or for want of room.
+_WALKS = (
+    *((1, 1, 1), (2, 3, 5), (1, 4, 7), (3, 2, 8), (5, 3, 16), (7, 2, 17), (1, 3, 33), (4, 2, 67)),
+    *((13, 2, 31), (29, 3, 3), (15, 2, 15), (67, 2, 9), (131, 3, 2), (2, 2, 131), (9, 2, 67)),
+    *((1, 2, 257), (17, 2, 259), (8, 2, 373)),
+)
+
+_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+def _walk(op: str) -> Iterator[Case]:
+    names = [name for name in table()[op].attributes if name.endswith("activation")]
+    usual = dict(zip(names, ("tanh", "sigmoid"), strict=False))
+    flags = [{"reset_after": after} for after in (1, 0)] if op.startswith("gru") else [{}]
+    for flag in flags:
+        yield from (_steps(op, *sizes, usual | flag) for sizes in _WALKS)
+        yield replace(_steps(op, 1, 2, 5, usual | flag), sizes=_steps_sizes(op, 2, 5, (0,)))
+        for name, g in itertools.product(names, activation_names()):
+            yield from _kinds([_steps(op, 5, 2, 19, usual | flag | {name: g})])
+        plain = _steps(op, 3, 3, 5, usual | flag)
+        yield from (replace(plain, absent=names) for names in _absent(op))
+
+
+def _steps(op: str, r: int, t: int, h: int, attrs: Mapping[str, Any]) -> Case:
+    return Case(op, _steps_sizes(op, t, h, (None,)), r, attrs)
+
+
+def _steps_sizes(op: str, t: int, h: int, rows: Shape) -> dict[str, Shape]:
+    sizes = {"r": rows, "t": (t,), "h": (h,), "g": (_GATES[op.split("_")[0]] * h,)}
+    return {axis: sizes[axis] for axis in table()[op].axes}
+
+
+def _absent(op: str) -> Iterator[tuple[str, ...]]:
+    """Yield what may be absent: every operand by itself; all gradients, or all outputs but one."""
+    inputs, outputs = (
+        [o.name for o in side if o.optional] for side in (table()[op].inputs, table()[op].outputs)
+    )
+    yield from ((name,) for name in inputs + outputs)
+    yield tuple(inputs)
+    yield from itertools.combinations(outputs, max(len(outputs) - 1, 0))
+
+
+def _walk_product(op: str) -> Iterator[Case]:
+    for r, t, h in _WALKS[:-3]:
+        yield _case(op, r, r=(None, t), h=h, g=3 * h)
+    yield _case(op, 300, r=(None, 2), h=5, g=15)
+    yield from _kinds([_case(op, 5, r=(None, 3), h=19, g=57)])
+
+
+def _sequence(op: str) -> Iterator[Case]:
+    for r, t, n in ((1, 1, 1), (3, 2, 5), (2, 7, (3, 2)), (5, 1, 17), (7, 5, 67)):
+        yield _case(op, r, r=None, t=t, n=n)
+    yield from _kinds([_case(op, 3, r=None, t=4, n=5)])
+    yield _case(op, r=0, t=2, n=3)
+
+
+def _transpose(op: str) -> Iterator[Case]:
+    yield from _kinds(_case(op, i=i, o=o) for i, o in ((1, 1), (3, 7), (16, 33), (67, 5), (31, 64)))
+
+
+def _pick(op: str) -> Iterator[Case]:
+    for k, index, n in ((1, 0, 3), (2, 0, 67), (2, 1, 33), (3, 1, (2, 7))):
+        yield _case(op, k=k, n=n, attrs={"index": index})
+    yield from _kinds([_case(op, 5, k=2, n=(None, 3), attrs={"index": 1})])
+
+
 # ---- pooling -------------------------------------------------------------------------------------
 
 #: r, h, w, c, size, strides, padding: halves with and without a rest, overlapping, gaps, padded
@@ -322,6 +391,13 @@ def _dropout(op: str) -> Iterator[Case]:
     yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
 
 
+def _dropout_steps(op: str) -> Iterator[Case]:
+    for rate, t, n in ((0.0, 2, 3), (0.25, 3, 4), (0.5, 1, 67), (0.5, 4, 261), (0.999, 2, 5)):
+        known = _case(op, 7, r=None, t=t, n=n, attrs={"rate": rate, "stream": 3})
+        yield replace(known, steps=2, shuffled=n % 2 == 0)
+    yield from _kinds([_case(op, 5, r=None, t=3, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
+
+
 # ---- between the caller's arrays and the batch ---------------------------------------------------
 
 
@@ -441,6 +517,19 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "conv2d_fwd": _conv,
     "conv2d_bwd_x": _conv,
     "conv2d_bwd_w": _conv,
+    "rnn_fwd": _walk,
+    "rnn_bwd": _walk,
+    "lstm_fwd": _walk,
+    "lstm_bwd": _walk,
+    "gru_fwd": _walk,
+    "gru_bwd": _walk,
+    "gru_bwd_u": _walk_product,
+    "dropout_steps": _dropout_steps,
+    "shift": _sequence,
+    "reverse": _sequence,
+    "transpose": _transpose,
+    "pick": _pick,
+    "pick_bwd": _pick,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
     "moments": _places,
