@@ -66,6 +66,19 @@ def test_alignment_and_repetition_change_no_bit(op, dtype, isa, seed, fences):
         assert results(trial, isa, place=fences["odd"]) == once, str(trial)
 
 
+@every_isa
+@every_dtype
+@every_op
+def test_stores_past_the_caches_change_no_bit(op, dtype, isa, seed, fences, monkeypatch):
+    for case in cases(op):
+        trial = Trial(case, dtype, seed)
+        near = results(trial, isa)
+        with monkeypatch.context() as patch:
+            patch.setattr("fastnn.compiler.bind._FAR", 0)
+            for where, place in fences.items():
+                assert results(trial, isa, place=place) == near, (str(trial), where)
+
+
 @pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add")
 @every_dtype
 @every_op
