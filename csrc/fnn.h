@@ -79,6 +79,7 @@ struct fnn_op {
     uint32_t scaled;            /* bit d: dim[d] = base[d] * rows, else base[d]   */
     int32_t index;              /* place in the program                           */
     int32_t shared;             /* 1: all threads take part, 0: thread 0 alone     */
+    int32_t far;                /* 1: what it writes is too large to stay in a cache */
     fnn_opcode code;
 };
 

@@ -63,6 +63,7 @@ class Program:
         scaled: int,
         attrs: list[float],
         shared: bool,
+        far: bool,
         function: Callable[[int], None] | None = None,
     ) -> int: ...
     def finish(self, clock_every: int, commit: int, brief: bool) -> None: ...

@@ -55,6 +55,7 @@ cdef extern from "fnn.h" nogil:
         uint32_t scaled
         int32_t index
         int32_t shared
+        int32_t far
         fnn_opcode code
     ctypedef struct fnn_callbacks:
         int (*poll)(void *self) noexcept
@@ -427,13 +428,14 @@ cdef class Program:
         fnn_program_free(&self.c)
 
     def add(self, int code, list operands, list bases, uint32_t scaled, list attrs, bint shared,
-            function=None):
+            bint far, function=None):
         """Append an operation; return its index.  Its arrays are kept alive."""
         cdef fnn_op op
         memset(&op, 0, sizeof(fnn_op))
         op.code = <fnn_opcode> code
         op.scaled = scaled
         op.shared = shared
+        op.far = far
         if function is None:
             self._check(operands, bases, attrs)
             for i, operand in enumerate(operands):

@@ -70,6 +70,17 @@ def test_alignment_and_repetition_change_no_bit(op, dtype, isa, seed, fences):
         assert results(trial, isa, place=fences["odd"]) == once, str(trial)
 
 
+@every_kernel
+def test_stores_past_the_caches_change_no_bit(op, dtype, isa, seed, fences, monkeypatch):
+    for case in cases(op):
+        trial = Trial(case, dtype, seed)
+        near = results(trial, isa)
+        with monkeypatch.context() as patch:
+            patch.setattr("fastnn.compiler.bind._FAR", 0)
+            for where, place in fences.items():
+                assert results(trial, isa, place=place) == near, (str(trial), where)
+
+
 @pytest.mark.skipif(len(fused("float32")) < 2, reason="one instruction set with fused multiply-add")
 @every_op
 def test_instruction_sets_agree_to_the_bit(op, dtype, seed):

@@ -28,8 +28,9 @@ static inline word rounded(float x)
 /* C[16 rows, 16 cols] of 1 or 2 tiles of A, one below the other, and as many of B, side by side. */
 typedef struct {
     const word *a[2], *b[2];
-    int64_t a_row;         /* words from row to row of a tile of A; tiles of B are dense */
-    const int64_t *a_step; /* words from a to the tile of each step; those of B lie one after another */
+    int64_t a_row; /* words from row to row of a tile of A; tiles of B are dense */
+    const int64_t
+        *a_step; /* words from a to the tile of each step; those of B lie one after another */
     int64_t steps;
     float *c;
     int64_t c_row;

@@ -10,6 +10,7 @@ import numpy as np
 from fastnn import _core
 from fastnn._typing import Array
 from fastnn.compiler.graph import Node, Size, Tensor
+from fastnn.compiler.memory import item_bytes
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.errors import ShapeError
 from fastnn.ops.table import activation_names
@@ -21,6 +22,9 @@ _FLOPS, _BYTES = 50e9, 10e9
 #: Seconds of work from which an operation is shared by the threads; a barrier costs about a
 #: microsecond.
 _WORTH_SHARING = 15e-6
+#: Bytes of an array from which it goes past the caches: twice the largest second-level caches, so that
+#: its next reader would hardly find it there.
+_FAR = 8 << 20
 #: Seconds of work between two looks at the clock, which costs some 30 ns.
 _BETWEEN_CLOCKS = 100e-6
 #: Seconds of work up to which the prediction of a row keeps the GIL: what handing it on may cost.
@@ -36,6 +40,14 @@ def seconds(program: Program, node: Node) -> float:
 def is_shared(program: Program, node: Node) -> bool:
     """Return whether the threads share ``node``; else one does it while the others wait."""
     return seconds(program, node) > _WORTH_SHARING
+
+
+def is_far(program: Program, node: Node) -> bool:
+    """Return whether what ``node`` writes in a full batch is too large to stay in a cache."""
+    real = np.dtype(program.dtype).itemsize
+    kept = (t for t, o in zip(node.inputs, node.op.inputs, strict=False) if o.inplace)
+    written = (t for t in (*node.outputs, *kept) if t is not None)
+    return any(t.size.at(program.rows) * item_bytes(t, real) >= _FAR for t in written)
 
 
 class Compiled:
@@ -91,6 +103,7 @@ class Compiled:
             sum(size.per_row << d for d, size in enumerate(sizes)),
             [_number(node.attrs.get(name, 0)) for name in node.op.attributes],
             is_shared(self.program, node),
+            is_far(self.program, node),
             self._function(node),
         )
         for operand, tensor in enumerate(node.operands):

@@ -386,8 +386,8 @@ class _Rows:
 
     @property
     def probability(self) -> Array:
-        """The relative error of e / total: one division, and the twin's rounding."""
-        return self.gap + _EXP + self.total + 2
+        """The relative error of e times 1 / total: two roundings, and the twin's."""
+        return self.gap + _EXP + self.total + 3
 
     @property
     def log_error(self) -> Array:
