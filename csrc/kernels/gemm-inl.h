@@ -53,16 +53,18 @@ enum {
     SCRATCH_REALS = FNN_SCRATCH / sizeof(real),
     B_REALS = SCRATCH_REALS / 4,
     A_REALS = SCRATCH_REALS - B_REALS - LANES,
-    A_PAD = LANES, /* keeps rows of a packed block out of the same cache sets */
+    STRIP = 16,              /* rows of A that are packed together, at most */
+    ROW_PAD = LANES,         /* keeps rows of a copy out of the same cache sets */
     MAX_MC = 98,
     MAX_NC = B_REALS / FNN_KC,
+    POLL_WORK = 1 << 22, /* products between two looks for signals */
     MIN_PACKED_M = 64, /* fewer rows do not pay for copying B    */
     MIN_PACKED_N = 128 /* fewer columns do not pay for copying A */
 };
 
-/* How A is read: where it lies, copied to a block, or (patches) as windows on the lines of the images,
+/* How A is read: where it lies, packed strip by strip, or (patches) as windows on the lines of the images,
  * where these lie or with their padding copied. */
-typedef enum { IN_PLACE, BLOCK, LINES_IN_PLACE, LINES } reading;
+typedef enum { IN_PLACE, PACKED, LINES_IN_PLACE, LINES } reading;
 
 /* A product as one thread does it: its share of C, and how A and B are read. */
 typedef struct {
@@ -110,10 +112,24 @@ static void copy_panel(const product *p, int64_t k, int64_t kn, int64_t j, int64
         copy_block(&p->b, k, kn, j, cols, to, step);
 }
 
+/* Copies B as it is read fastest, row by row. */
+static void pack_rows(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
+{
+    const source *b = &s->p->b;
+    for (int64_t i = 0; i < kn; i++) {
+        const real *from = b->base + (k + i) * b->stride;
+        real *to = s->b + i * PANEL;
+        for (int64_t j = jc; j < end; j += PANEL, to += PANEL * kn)
+            copy_run(from + j, to, min_of(end - j, PANEL));
+    }
+}
+
 /* Copies B[k.. + kn, jc..end] to scratch: all of it, or the columns after the last whole vector. */
 static void pack_b(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
 {
-    if (s->packed)
+    if (s->packed && !s->p->bt.w && in_place(&s->p->b))
+        pack_rows(s, k, kn, jc, end);
+    else if (s->packed)
         for (int64_t j = jc; j < end; j += PANEL)
             copy_panel(s->p, k, kn, j, min_of(end - j, PANEL), s->b + (j - jc) * kn, PANEL);
     else if ((end - jc) % LANES)
@@ -246,28 +262,42 @@ static void read_lines(const share *s, block *b, int64_t k, int64_t kc, tile *t)
     make_runs(s, b, k, kc);
 }
 
+/* A[i.. + mc, k.. + kc] -> [kc][STRIP], so that a term of a tile is one line of the cache */
+static void pack_strip(const share *s, int64_t i, int64_t mc, int64_t k, int64_t kc)
+{
+    const source *a = &s->p->a;
+    const real *from = a->base + i * a->stride + k;
+    int64_t stride = a->stride;
+    if (s->p->a_by_k) {
+        copy_block(a, k, kc, i, mc, s->a, STRIP);
+        return;
+    }
+    if (!in_place(a) || i + STRIP > s->p->m) {
+        real *rows = s->a + STRIP * FNN_KC;
+        stride = FNN_KC + ROW_PAD;
+        copy_block(a, i, mc, k, kc, rows, stride);
+        from = rows;
+    }
+    transpose(from, stride, STRIP, kc, s->a, STRIP);
+}
+
 /* Makes t and b describe A[i.. + mc, k.. + kc]. */
 static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, int64_t kc, tile *t)
 {
+    const source *a = &s->p->a;
     if (s->a_as >= LINES_IN_PLACE) {
         read_lines(s, b, k, kc, t);
         return;
     }
-    const source *a = &s->p->a;
-    int64_t row = s->p->a_by_k ? k : i, rows = s->p->a_by_k ? kc : mc;
-    int64_t col = s->p->a_by_k ? i : k, cols = s->p->a_by_k ? mc : kc, stride;
-    if (s->a_as == IN_PLACE) {
-        stride = a->stride;
-        t->a = a->base + row * stride + col;
-    } else {
-        stride = (cols + LANES - 1) / LANES * LANES + A_PAD;
-        copy_block(a, row, rows, col, cols, s->a, stride);
-        t->a = s->a;
-    }
-    t->a_row = s->p->a_by_k ? 1 : stride;
-    t->a_step = s->p->a_by_k ? stride : 1;
     b->row = i;
     b->runs[0] = (terms){0, kc};
+    if (s->a_as == PACKED) {
+        pack_strip(s, i, mc, k, kc);
+        t->a = s->a, t->a_row = 1, t->a_step = STRIP;
+    } else if (s->p->a_by_k)
+        t->a = a->base + k * a->stride + i, t->a_row = 1, t->a_step = a->stride;
+    else
+        t->a = a->base + i * a->stride + k, t->a_row = a->stride, t->a_step = 1;
 }
 
 /* The height of the next tile, of `left` rows: tiles of even height, none across groups of rows */
@@ -325,6 +355,7 @@ static void multiply_rows(const share *s, int64_t i, int64_t end_i, int64_t jc, 
 static void multiply_share(const share *s, const fnn_task *task)
 {
     const product *p = s->p;
+    int64_t work = 0;
     for (int64_t jc = s->n0; jc < s->n1; jc += s->nc)
         for (int64_t k = 0; k < p->k; k += s->kg) {
             int64_t end = min_of(jc + s->nc, s->n1), kn = min_of(p->k - k, s->kg);
@@ -332,7 +363,10 @@ static void multiply_share(const share *s, const fnn_task *task)
             if (p->sum && s->m0 == 0) sum_columns(s, k, kn, jc, end);
             for (int64_t i = s->m0; i < s->m1; i += s->mc) {
                 multiply_rows(s, i, min_of(i + s->mc, s->m1), jc, end, k, kn);
+                work += s->mc * (end - jc) * kn;
+                if (work < POLL_WORK) continue;
                 if (fnn_poll(task)) return;
+                work = 0;
             }
         }
 }
@@ -358,6 +392,14 @@ static inline void share_product(share *s, const fnn_task *task)
         fnn_share(task, p->m, p->a.patches && !p->a_by_k ? p->a.patches->q : 4, &s->m0, &s->m1);
 }
 
+/* The height of strips of even height that hold whole tiles */
+static inline int64_t strip_rows(int64_t m)
+{
+    int64_t tall = STRIP / tallest[PANEL_LOG2] * tallest[PANEL_LOG2];
+    int64_t count = (m + tall - 1) / tall;
+    return (m + count - 1) / count;
+}
+
 /* Windows of a block of rows, or of a block of depths, must have room for their lines. */
 static void plan_patches(share *s)
 {
@@ -371,7 +413,7 @@ static void plan_patches(share *s)
     else if (lines_fit(g, p->a_by_k ? FNN_KC : s->mc))
         s->a_as = LINES;
     else
-        s->a_as = BLOCK, s->mc = MAX_MC, s->group = p->c.w;
+        s->a_as = PACKED, s->mc = strip_rows(p->m), s->group = p->c.w;
 }
 
 static void plan_a(share *s, int64_t m, int64_t n)
@@ -381,8 +423,8 @@ static void plan_a(share *s, int64_t m, int64_t n)
         plan_patches(s);
         return;
     }
-    s->a_as = p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N) ? BLOCK : IN_PLACE;
-    s->mc = MAX_MC;
+    s->a_as = p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N) ? PACKED : IN_PLACE;
+    s->mc = s->a_as == PACKED ? strip_rows(m) : MAX_MC;
     s->group = p->c.w;
 }
 
