@@ -57,6 +57,8 @@ enum {
     ROW_PAD = LANES,         /* keeps rows of a copy out of the same cache sets */
     MAX_MC = 98,
     MAX_NC = B_REALS / FNN_KC,
+    MAX_LINES = 1024, /* that a strip sends for */
+    LINE = LANES,
     POLL_WORK = 1 << 22, /* products between two looks for signals */
     MIN_PACKED_M = 64, /* fewer rows do not pay for copying B    */
     MIN_PACKED_N = 128 /* fewer columns do not pay for copying A */
@@ -86,54 +88,74 @@ typedef struct {
     int log2;
 } panel;
 
+/* An array whose rows are `stride` apart */
+typedef struct {
+    const real *at;
+    int64_t rows, cols, stride;
+} area;
+
+/* Lines of the cache to be sent for while tiles are made, in order */
+typedef struct {
+    const real *line[MAX_LINES + FNN_KC];
+    int64_t count, used;
+} fetch_list;
+
+/* The part of B that is worked on: columns jc..end, depths k.. + kn; and what of the next part has not
+ * been sent for yet */
+typedef struct {
+    int64_t jc, end, k, kn;
+    area next;
+} group;
+
 static inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* The panel that begins at column j; B is held from depth k on, for columns jc.. in scratch. */
-static inline panel panel_at(const share *s, int64_t j, int64_t jc, int64_t end, int64_t kn,
-                             int64_t k)
+/* The panel that begins at column j */
+static inline panel panel_at(const share *s, const group *g, int64_t j)
 {
-    int64_t left = end - j;
+    int64_t left = g->end - j;
     if (!s->packed && left >= LANES) {
         int log2 = s->log2;
         while (LANES << log2 > left) log2--;
-        return (panel){s->p->b.base + k * s->p->b.stride + j, s->p->b.stride, LANES << log2, log2};
+        return (panel){s->p->b.base + g->k * s->p->b.stride + j, s->p->b.stride, LANES << log2,
+                       log2};
     }
     if (!s->packed) return (panel){s->b, LANES, left, 0};
-    return (panel){s->b + (j - jc) * kn, PANEL, min_of(left, PANEL),
+    return (panel){s->b + (j - g->jc) * g->kn, PANEL, min_of(left, PANEL),
                    left > PANEL / 2 ? PANEL_LOG2 : 0};
 }
 
-static void copy_panel(const product *p, int64_t k, int64_t kn, int64_t j, int64_t cols, real *to,
+static void copy_panel(const share *s, const group *g, int64_t j, int64_t cols, real *to,
                        int64_t step)
 {
-    if (p->bt.w)
-        copy_transposed(&p->bt, k, kn, j, cols, to, step);
+    if (s->p->bt.w)
+        copy_transposed(&s->p->bt, g->k, g->kn, j, cols, to, step);
     else
-        copy_block(&p->b, k, kn, j, cols, to, step);
+        copy_block(&s->p->b, g->k, g->kn, j, cols, to, step);
 }
 
 /* Copies B as it is read fastest, row by row. */
-static void pack_rows(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
+static void pack_rows(const share *s, const group *g)
 {
     const source *b = &s->p->b;
-    for (int64_t i = 0; i < kn; i++) {
-        const real *from = b->base + (k + i) * b->stride;
+    for (int64_t i = 0; i < g->kn; i++) {
+        const real *from = b->base + (g->k + i) * b->stride;
         real *to = s->b + i * PANEL;
-        for (int64_t j = jc; j < end; j += PANEL, to += PANEL * kn)
-            copy_run(from + j, to, min_of(end - j, PANEL));
+        for (int64_t j = g->jc; j < g->end; j += PANEL, to += PANEL * g->kn)
+            copy_run(from + j, to, min_of(g->end - j, PANEL));
     }
 }
 
-/* Copies B[k.. + kn, jc..end] to scratch: all of it, or the columns after the last whole vector. */
-static void pack_b(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
+/* Copies B to scratch: all of it, or the columns after the last whole vector. */
+static void pack_b(const share *s, const group *g)
 {
+    int64_t rest = (g->end - g->jc) % LANES;
     if (s->packed && !s->p->bt.w && in_place(&s->p->b))
-        pack_rows(s, k, kn, jc, end);
+        pack_rows(s, g);
     else if (s->packed)
-        for (int64_t j = jc; j < end; j += PANEL)
-            copy_panel(s->p, k, kn, j, min_of(end - j, PANEL), s->b + (j - jc) * kn, PANEL);
-    else if ((end - jc) % LANES)
-        copy_panel(s->p, k, kn, end - (end - jc) % LANES, (end - jc) % LANES, s->b, LANES);
+        for (int64_t j = g->jc; j < g->end; j += PANEL)
+            copy_panel(s, g, j, min_of(g->end - j, PANEL), s->b + (j - g->jc) * g->kn, PANEL);
+    else if (rest)
+        copy_panel(s, g, g->end - rest, rest, s->b, LANES);
 }
 
 /* The sums of the columns of B, one vector of columns at a time, in blocks of FNN_KC like any other. */
@@ -150,11 +172,11 @@ static void sum_panel(const panel *b, int64_t k, int64_t kn, real *sum)
         }
 }
 
-static void sum_columns(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
+static void sum_columns(const share *s, const group *g)
 {
-    for (int64_t j = jc; j < end;) {
-        panel b = panel_at(s, j, jc, end, kn, k);
-        sum_panel(&b, k, kn, s->p->sum + j);
+    for (int64_t j = g->jc; j < g->end;) {
+        panel b = panel_at(s, g, j);
+        sum_panel(&b, g->k, g->kn, s->p->sum + j);
         j += b.cols;
     }
 }
@@ -232,6 +254,7 @@ typedef struct {
     stack lines;
     int64_t row; /* number of the row of A at tile.a, where A is not lines */
     terms runs[FNN_KC];
+    fetch_list fetch;
 } block;
 
 static inline int64_t row_offset(const share *s, const block *b, const tile *t, int64_t i)
@@ -244,10 +267,10 @@ static inline int64_t row_offset(const share *s, const block *b, const tile *t, 
 static void make_runs(const share *s, block *b, int64_t k, int64_t kc)
 {
     const window *g = s->p->a.patches;
-    int64_t group = s->p->a_by_k ? g->q : g->n * g->c;
+    int64_t even = s->p->a_by_k ? g->q : g->n * g->c;
     for (terms *r = b->runs; kc > 0; k += r->count, kc -= r->count, r++) {
         r->offset = s->p->a_by_k ? window_offset(g, &b->lines, k) : element_offset(g, &b->lines, k);
-        r->count = min_of(group - k % group, kc);
+        r->count = min_of(even - k % even, kc);
     }
 }
 
@@ -322,9 +345,53 @@ static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_
     if (done && !t->relu) activate_block(p->activation, t->c, rows, b->cols, t->c_row, NULL);
 }
 
+/* Puts the lines of up to `rows` rows on the list, and takes these off the area.  From the last element
+ * backwards: what lies before an area has mostly come with the one before it. */
+static void fetch_rows(fetch_list *list, area *a, int64_t rows)
+{
+    int64_t lines = (a->cols + LINE - 1) / LINE;
+    for (; rows > 0 && a->rows > 0 && list->count + lines <= MAX_LINES; rows--, a->rows--) {
+        const real *last = a->at + a->cols - 1, **line = list->line + list->count;
+        for (int64_t l = 0; l < lines; l++) line[l] = last - l * LINE;
+        list->count += lines;
+        a->at += a->stride;
+    }
+}
+
+/* A[i.. + mc, k.. + kc] as it lies */
+static inline area area_of_a(const share *s, int64_t i, int64_t mc, int64_t k, int64_t kc)
+{
+    const source *a = &s->p->a;
+    if (s->p->a_by_k) return (area){a->base + k * a->stride + i, kc, mc, a->stride};
+    return (area){a->base + i * a->stride + k, mc, kc, a->stride};
+}
+
+static inline area area_of_b(const share *s, int64_t k, int64_t kn, int64_t j, int64_t cols)
+{
+    const product *p = s->p;
+    if (!p->bt.w) return (area){p->b.base + k * p->b.stride + j, kn, cols, p->b.stride};
+    if (p->bt.depth != p->k) return (area){0};
+    return (area){p->bt.w + j * p->k + k, cols, kn, p->k};
+}
+
+/* While the strip at (i, k) is multiplied, the next one and a part of the next part of B can travel. */
+static void plan_fetch(const share *s, group *g, fetch_list *list, int64_t i, int64_t k, int64_t kc)
+{
+    list->count = list->used = 0;
+    if (s->a_as != PACKED || !s->packed || s->p->a.patches) return;
+    int64_t next_k = k + kc < g->k + g->kn ? k + kc : g->k, next_i = next_k > k ? i : i + s->mc;
+    int64_t strips = (s->m1 - i + s->mc - 1) / s->mc;
+    if (next_i < s->m1) {
+        area a = area_of_a(s, next_i, min_of(s->mc, s->m1 - next_i), next_k,
+                           min_of(FNN_KC, g->k + g->kn - next_k));
+        fetch_rows(list, &a, a.rows);
+    }
+    if (next_k <= k) fetch_rows(list, &g->next, (g->next.rows + strips - 1) / strips);
+    while (list->count && kc >= TERMS_A_TURN && list->count % (kc / TERMS_A_TURN)) list->line[list->count++] = s->a;
+}
+
 /* C[i..end_i, jc..end] (+)= A[, k.. + kn] B[k.. + kn,] */
-static void multiply_rows(const share *s, int64_t i, int64_t end_i, int64_t jc, int64_t end,
-                          int64_t k, int64_t kn)
+static void multiply_rows(const share *s, group *g, int64_t i, int64_t end_i)
 {
     block a;
     if (s->a_as == LINES_IN_PLACE)
@@ -332,43 +399,59 @@ static void multiply_rows(const share *s, int64_t i, int64_t end_i, int64_t jc, 
     else if (s->a_as == LINES && !s->p->a_by_k)
         a.lines = copy_lines(&s->p->a, i, end_i - i, s->a);
     tile t = {.c_row = s->p->c.column, .runs = a.runs};
-    for (int64_t at = 0; at < kn; at += FNN_KC) {
-        t.k = min_of(kn - at, FNN_KC);
-        t.add = k + at > 0;
-        read_a(s, &a, i, end_i - i, k + at, t.k, &t);
+    for (int64_t at = 0; at < g->kn; at += FNN_KC) {
+        t.k = min_of(g->kn - at, FNN_KC);
+        t.add = g->k + at > 0;
+        read_a(s, &a, i, end_i - i, g->k + at, t.k, &t);
+        plan_fetch(s, g, &a.fetch, i, g->k + at, t.k);
         const real *origin = t.a;
         for (int64_t row = i, rows; row < end_i; row += rows) {
             rows = tile_rows(s, row, end_i - row);
             t.a = origin + row_offset(s, &a, &t, row);
             real *c = place_of(&s->p->c, row);
-            for (int64_t j = jc; j < end;) {
-                panel b = panel_at(s, j, jc, end, kn, k);
+            for (int64_t j = g->jc; j < g->end;) {
+                panel b = panel_at(s, g, j);
                 b.b += at * b.step;
                 t.c = c + j;
-                multiply_tile(s, &b, &t, rows, j, k + at + t.k == s->p->k);
+                t.fetch = a.fetch.used + t.k / TERMS_A_TURN <= a.fetch.count ? a.fetch.line + a.fetch.used : NULL;
+                a.fetch.used += t.k / TERMS_A_TURN;
+                multiply_tile(s, &b, &t, rows, j, g->k + at + t.k == s->p->k);
                 j += b.cols;
             }
         }
     }
 }
 
+/* The part of B after g: deeper, or the next columns */
+static void next_group(const share *s, group *g)
+{
+    if (g->k + g->kn < s->p->k)
+        g->k += g->kn;
+    else
+        g->k = 0, g->jc = g->end;
+    g->end = min_of(g->jc + s->nc, s->n1);
+    g->kn = min_of(s->p->k - g->k, s->kg);
+}
+
 static void multiply_share(const share *s, const fnn_task *task)
 {
     const product *p = s->p;
     int64_t work = 0;
-    for (int64_t jc = s->n0; jc < s->n1; jc += s->nc)
-        for (int64_t k = 0; k < p->k; k += s->kg) {
-            int64_t end = min_of(jc + s->nc, s->n1), kn = min_of(p->k - k, s->kg);
-            pack_b(s, k, kn, jc, end);
-            if (p->sum && s->m0 == 0) sum_columns(s, k, kn, jc, end);
-            for (int64_t i = s->m0; i < s->m1; i += s->mc) {
-                multiply_rows(s, i, min_of(i + s->mc, s->m1), jc, end, k, kn);
-                work += s->mc * (end - jc) * kn;
-                if (work < POLL_WORK) continue;
-                if (fnn_poll(task)) return;
-                work = 0;
-            }
+    group g = {.jc = s->n0, .end = min_of(s->n0 + s->nc, s->n1), .kn = min_of(p->k, s->kg)};
+    for (; g.jc < s->n1; next_group(s, &g)) {
+        group after = g;
+        next_group(s, &after);
+        g.next = area_of_b(s, after.k, after.kn, after.jc, after.end - after.jc);
+        pack_b(s, &g);
+        if (p->sum && s->m0 == 0) sum_columns(s, &g);
+        for (int64_t i = s->m0; i < s->m1; i += s->mc) {
+            multiply_rows(s, &g, i, min_of(i + s->mc, s->m1));
+            work += s->mc * (g.end - g.jc) * g.kn;
+            if (work < POLL_WORK) continue;
+            if (fnn_poll(task)) return;
+            work = 0;
         }
+    }
 }
 
 /* A sum of no terms: C = 0 */
