@@ -8,6 +8,7 @@ import pytest
 import fastnn
 from fastnn import Input, Sequential, _core
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastnn.ops.table import table
 from fastnn.optimizers import SGD, Adam
 from fastnn.reference.cases import CASES, Case, cases
 from fastnn.reference.harness import Trial
@@ -64,6 +65,25 @@ def test_alignment_and_repetition_change_no_bit(op, dtype, isa, seed, fences):
         once = results(trial, isa)
         assert results(trial, isa) == once, str(trial)
         assert results(trial, isa, place=fences["odd"]) == once, str(trial)
+
+
+OVER = {op: row for op, row in table().items() if any(o.over for o in row.outputs)}
+
+
+@pytest.mark.usefixtures("shared")
+@every_isa
+@every_dtype
+@pytest.mark.parametrize("op", OVER)
+def test_outputs_may_be_written_over_inputs(op, dtype, isa, seed):
+    """Where the table says so; by one thread and by three."""
+    (output,) = OVER[op].outputs
+    for case in (case for case in cases(op) if case.steps == 1):
+        trial = Trial(case, dtype, seed)
+        apart = bits(trial.compiled(isa)[output.name])
+        for below in output.over:
+            for threads in (1, 3):
+                arrays = trial.compiled(isa, threads, over={output.name: below})
+                assert bits(arrays[output.name]) == apart, (str(trial), below, threads)
 
 
 @pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add")
