@@ -1,10 +1,14 @@
 /* dense-inl.h: the three products of a dense layer, x[r,i] w[i,o] b[o] -> y[r,o].
  *
- * Invariant: all sums are the product's (gemm-inl.h), or the same in tiny-inl.h. */
+ * Invariant: all sums are the product's (gemm-inl.h), or the same in tiny-inl.h and column-inl.h. */
 
 static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
+    if (is_column(r, o)) {
+        column_fwd(op, task);
+        return;
+    }
     if (is_tiny(r, o, i)) {
         tiny_fwd(op, task);
         return;
@@ -24,6 +28,10 @@ static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
 static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], o = op->dim[1], i = op->dim[2];
+    if (is_column(r, o)) {
+        column_bwd_x(op, task);
+        return;
+    }
     if (is_tiny(r, i, o)) {
         tiny_bwd_x(op, task);
         return;
@@ -41,6 +49,10 @@ static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
 static void op_dense_bwd_w(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
+    if (is_column(r, o)) {
+        column_bwd_w(op, task);
+        return;
+    }
     if (is_tiny(i, o, r)) {
         tiny_bwd_w(op, task);
         return;

@@ -7,6 +7,7 @@
 #include "source-inl.h"
 #include "gemm-inl.h"
 #include "tiny-inl.h"
+#include "column-inl.h"
 #include "dense-inl.h"
 #include "conv2d-inl.h"
 #include "pool-inl.h"
