@@ -38,9 +38,7 @@ def seconds(program: Program) -> list[float]:
 def _node_seconds(program: Program, node: Node, near: bool) -> float:
     lent = any(t is not None and t.home in LENT for t in node.operands)
     rate = _NEAR_BYTES if near and not lent else _FAR_BYTES
-    return max(
-        node.flops(program.rows) / _FLOPS, program.bytes_moved(node, program.rows) / rate
-    )
+    return max(node.flops(program.rows) / _FLOPS, program.bytes_moved(node, program.rows) / rate)
 
 
 def shared(program: Program) -> list[bool]:

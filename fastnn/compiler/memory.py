@@ -76,9 +76,7 @@ def places(nodes: Sequence[Node], rows: int, real_bytes: int) -> list[Place]:
     return every
 
 
-def _vacated(
-    node: Node, life: Lifetime, size: int, known: Mapping[Tensor, Place]
-) -> Place | None:
+def _vacated(node: Node, life: Lifetime, size: int, known: Mapping[Tensor, Place]) -> Place | None:
     """Return the place of an input that ``life``, which ``node`` begins, may be written over."""
     for operand, output in zip(node.op.outputs, node.outputs, strict=False):
         if output is life.tensor:
