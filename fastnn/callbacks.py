@@ -148,8 +148,11 @@ class CallbackList:
 
 
 def _wants_batches(callback: Callback) -> bool:
-    names = ("on_train_batch_begin", "on_train_batch_end")
-    return any(getattr(type(callback), name, None) is not getattr(Callback, name) for name in names)
+    own = type(callback)
+    return (
+        own.on_train_batch_begin is not Callback.on_train_batch_begin
+        or own.on_train_batch_end is not Callback.on_train_batch_end
+    )
 
 
 def make_progress(verbose: int | str) -> list[Callback]:

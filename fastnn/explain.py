@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn import _core, config
 from fastnn._typing import Array
-from fastnn.compiler.bind import Compiled, is_shared
+from fastnn.compiler.bind import Compiled, shared
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.compiler.program import Memory, Program
 
@@ -61,8 +61,10 @@ def explain(model: Model, profile: bool, rows: int) -> str:
     ]
     titles = ["#", "layer", "operation", "operands", "threads", "FLOPs", "bytes"]
     table = [
-        [str(index), *words, _threads(program, node), *_work(program, node, rows)]
-        for index, (words, node) in enumerate(zip(program.listing(), program.nodes, strict=True))
+        [str(index), *words, "all" if all_threads else "one", *_work(program, node, rows)]
+        for index, (words, node, all_threads) in enumerate(
+            zip(program.listing(), program.nodes, shared(program), strict=True)
+        )
     ]
     if profile:
         titles += ["us", "GFLOP/s", "GB/s"]
@@ -72,10 +74,6 @@ def explain(model: Model, profile: bool, rows: int) -> str:
         head[0] += f", {sum(seconds) * 1e6:.1f} us"
     right = {0, *range(5, len(titles))}
     return "\n".join([*head, *_aligned([titles, *table], right)])
-
-
-def _threads(program: Program, node: Node) -> str:
-    return "all" if is_shared(program, node) else "one"
 
 
 def _work(program: Program, node: Node, rows: int) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 import fastnn
 from fastnn import Input, Sequential, _core
 from fastnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastnn.ops.table import table
 from fastnn.optimizers import SGD, Adam, RMSprop
 from fastnn.reference.cases import Case, cases
 from fastnn.reference.harness import POLICIES, Trial, checked_ops
@@ -79,6 +80,26 @@ def test_stores_past_the_caches_change_no_bit(op, dtype, isa, seed, fences, monk
             patch.setattr("fastnn.compiler.bind._FAR", 0)
             for where, place in fences.items():
                 assert results(trial, isa, place=place) == near, (str(trial), where)
+
+
+OVER = {op: row for op, row in table().items() if any(o.over for o in row.outputs)}
+
+
+@pytest.mark.usefixtures("shared")
+@pytest.mark.parametrize(
+    ("op", "dtype", "isa"),
+    [(op, p, isa) for p in POLICIES for op in OVER if op in checked_ops(p) for isa in _core.isa_names(p)],
+)
+def test_outputs_may_be_written_over_inputs(op, dtype, isa, seed):
+    """Where the table says so; by one thread and by three."""
+    (output,) = OVER[op].outputs
+    for case in (case for case in cases(op) if case.steps == 1):
+        trial = Trial(case, dtype, seed)
+        apart = bits(trial.compiled(isa)[output.name])
+        for below in output.over:
+            for threads in (1, 3):
+                arrays = trial.compiled(isa, threads, over={output.name: below})
+                assert bits(arrays[output.name]) == apart, (str(trial), below, threads)
 
 
 @pytest.mark.skipif(len(fused("float32")) < 2, reason="one instruction set with fused multiply-add")

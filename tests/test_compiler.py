@@ -1,5 +1,6 @@
 """The compiler: shapes and their messages, each rewrite alone, gradients, the memory plan."""
 
+import itertools
 import math
 
 import numpy as np
@@ -58,6 +59,8 @@ def test_every_row_is_consistent():
         assert {o.alias for o in op.outputs} - {None} <= known
         assert all(set(letters) <= set(op.axes) for _, letters in op.flops)
         assert not any(o.inplace for o in op.outputs)
+        axes = {o.name: o.axes for o in op.inputs}
+        assert all(axes[name] == o.axes for o in op.outputs for name in o.over)
 
 
 def test_flops_are_those_of_the_formula():
@@ -341,8 +344,46 @@ def test_a_chain_needs_two_places_only():
     graph = Graph()
     x = source(graph, 16)
     for _ in range(9):
-        x = ops.tanh(x)
+        x = ops.softmax(x)
     assert memory.plan(stored(graph, x).nodes, 4, 4) == 2 * 16 * 4 * 4
+
+
+def test_a_chain_of_operations_that_write_over_their_input_needs_one_place():
+    graph = Graph()
+    x = source(graph, 16)
+    for _ in range(9):
+        x = ops.tanh(x)
+    assert memory.plan(stored(graph, x).nodes, 4, 4) == 16 * 4 * 4
+
+
+def test_an_input_that_is_read_later_is_not_written_over():
+    graph = Graph()
+    x = source(graph, 16)
+    y = ops.relu(x)
+    stored(graph, ops.add(ops.tanh(y), x))
+    place, kept = memory.places(graph.nodes, 4, 4)
+    assert [life.tensor for life in place.lives] == [x]
+    assert [life.tensor for life in kept.lives][:1] == [y]
+    assert len(kept.lives) == 3  # tanh(y) over y, the sum over tanh(y)
+
+
+def test_the_plan_of_a_convnet_takes_no_more_than_lives_at_once():
+    same = {"padding": "same", "activation": "relu"}
+    model = Sequential(
+        [
+            *(Input((32, 32, 3)), Conv2D(32, 3, **same), Conv2D(32, 3, activation="relu")),
+            *(MaxPooling2D(), Conv2D(64, 3, **same), Conv2D(64, 3, activation="relu")),
+            *(MaxPooling2D(), Flatten(), Dense(512, "relu"), Dense(10, "softmax")),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    program = Program.of(model.runtime.graph("train"), 64, "float32")
+    every = memory.places(program.nodes, 64, 4)
+    at_once = (
+        sum(place.size for place in every if place.first <= node <= place.last)
+        for node in range(len(program.nodes))
+    )
+    assert program.arena_bytes == max(at_once)
 
 
 @st.composite
@@ -375,13 +416,17 @@ def graphs(draw):
 def test_no_two_tensors_that_live_at_once_overlap(graph, rows, real):
     end = memory.plan(graph.nodes, rows, real)
     placed = []
-    for life in memory.lifetimes(graph.nodes):
-        item = memory.item_bytes(life.tensor, real)
-        begin = life.tensor.offset * item
-        size = life.tensor.size.at(rows) * item
-        assert begin % memory.ALIGN == 0
-        assert begin + size <= end
-        placed.append((life, begin, begin + size))
+    for place in memory.places(graph.nodes, rows, real):
+        for life in place.lives:
+            item = memory.item_bytes(life.tensor, real)
+            begin = life.tensor.offset * item
+            size = life.tensor.size.at(rows) * item
+            assert begin % memory.ALIGN == 0
+            assert begin + size <= end
+        placed.append((place, begin, begin + size))
+        for before, after in itertools.pairwise(place.lives):
+            assert before.last == after.first
+            assert before.tensor.offset == after.tensor.offset
     for a, begin_a, end_a in placed:
         for b, begin_b, end_b in placed:
             together = a is not b and a.first <= b.last and b.first <= a.last

@@ -52,6 +52,7 @@ def test_every_activation_has_a_twin():
         ("b[o]?", Operand("b", "real", ("o",), None, True, False, None)),
         ("v[n]?~", Operand("v", "real", ("n",), None, True, True, None)),
         ("m[]", Operand("m", "real", (), None, False, False, None)),
+        ("y[n]@a|b", Operand("y", "real", ("n",), None, False, False, None, ("a", "b"))),
         ("y[n*]=x", Operand("y", "real", ("n",), "n", False, False, "x")),
     ],
 )
@@ -59,7 +60,7 @@ def test_an_operand_is_read(text, operand):
     assert Operand.parse(text) == operand
 
 
-@pytest.mark.parametrize("text", ["x", "x[r", "x[r]!", "[r]", "x:[r]", "x[r]=", ""])
+@pytest.mark.parametrize("text", ["x", "x[r", "x[r]!", "[r]", "x:[r]", "x[r]=", "x[r]@", ""])
 def test_what_is_no_operand_is_refused(text):
     with pytest.raises(ValueError, match=r"ops\.def"):
         Operand.parse(text)

@@ -55,6 +55,25 @@ static int64_t gather_elements(const void *data, int dtype, int64_t from, real *
     return -1;
 }
 
+/* A row that lies anywhere comes from memory a line at a time, unless it was asked for before: rows that
+ * are AHEAD_ROWS later are. */
+enum { AHEAD_ROWS = 3, LINE_BYTES = 64 };
+
+static inline void fetch_bytes(const unsigned char *row, int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i += LINE_BYTES) __builtin_prefetch(row + i);
+}
+
+static inline int64_t source_bytes(int dtype)
+{
+    static const int64_t bytes[] = {[FNN_DTYPE_F32] = 4,
+                                    [FNN_DTYPE_F64] = 8,
+                                    [FNN_DTYPE_U8] = 1,
+                                    [FNN_DTYPE_I32] = 4,
+                                    [FNN_DTYPE_I64] = 8};
+    return bytes[dtype];
+}
+
 static void op_gather(const fnn_op *op, const fnn_task *task)
 {
     const void *data = op->arg[0];
@@ -63,7 +82,11 @@ static void op_gather(const fnn_op *op, const fnn_task *task)
     int64_t r, end, n = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
     int64_t rows = task->run->order ? 1 : end - r;
+    int64_t row_bytes = n * source_bytes(dtype);
     for (; r < end; r += rows) {
+        if (task->run->order && r + AHEAD_ROWS < end)
+            fetch_bytes((const unsigned char *)data + fnn_sample(task->run, r + AHEAD_ROWS) * row_bytes,
+                    row_bytes);
         int64_t from = fnn_sample(task->run, r) * n;
         int64_t bad = gather_elements(data, dtype, from, x + r * n, rows * n);
         if (bad >= 0)

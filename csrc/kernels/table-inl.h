@@ -9,6 +9,8 @@
 #include "gemm-inl.h"
 #include "dense-inl.h"
 #include "tiny-inl.h"
+#include "column-inl.h"
+#include "dense_op-inl.h"
 #include "conv2d-inl.h"
 #include "pool-inl.h"
 #include "normalization-inl.h"

@@ -9,8 +9,8 @@ typedef struct {
     const real *a;
     int64_t a_row, a_step;
     const real *b;
-    int64_t b_row;
-    real *c; /* rows n apart */
+    int64_t b_step; /* from row to row of B */
+    real *c;        /* rows n apart */
     const real *bias;
     int activation;
 } tiny;
@@ -45,7 +45,7 @@ VERB void tiny_tile(const tiny *t, int64_t i, int64_t j, real *c, int64_t c_row,
 {
     vec acc[TINY_ROWS];
     const real *b = t->b + j, *a = t->a + i * t->a_row;
-    const int64_t a_row = t->a_row, a_step = t->a_step, b_step = t->b_row;
+    const int64_t a_row = t->a_row, a_step = t->a_step, b_step = t->b_step;
     const real *a4 = a + 4 * a_row, *a8 = a + 8 * a_row;
 #pragma GCC unroll 12
     for (int r = 0; r < rows; r++) acc[r] = v_zero();
@@ -135,61 +135,39 @@ static const real *tiny_gradient(const fnn_op *op, const real *y, int64_t n, con
     return tiny_copy(task, 0);
 }
 
-/* One output: the rows are the columns of a row, y[r] = g(w[i] x[r,i].T + b). */
-static void tiny_fwd_column(tiny *t, const real *x, const real *b, const fnn_task *task)
-{
-    real *transposed = tiny_copy(task, 0), *bias = tiny_copy(task, 1);
-    t->b_row = whole_vectors(t->n);
-    transpose(x, t->k, t->n, t->k, transposed, t->b_row);
-    t->b = transposed;
-    t->bias = b ? bias : NULL;
-    for (int64_t r = 0; b && r < t->n; r += LANES) v_store(bias + r, v_set1(b[0]));
-    tiny_multiply(t);
-}
-
 static void tiny_fwd(const fnn_op *op, const fnn_task *task)
 {
-    const real *x = op->arg[0], *w = op->arg[1], *b = op->arg[2];
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
     tiny t = {.m = r,
               .n = o,
               .k = i,
-              .a = x,
+              .a = op->arg[0],
               .a_row = i,
               .a_step = 1,
-              .b = w,
-              .b_row = o,
+              .b = op->arg[1],
+              .b_step = o,
               .c = op->arg[3],
-              .bias = b,
+              .bias = op->arg[2],
               .activation = (int)op->attr[0]};
-    if (task->thread) return;
-    if (o > 1 || r == 1) {
-        tiny_multiply(&t);
-        return;
-    }
-    t.m = 1, t.n = r, t.a = w, t.a_row = 0;
-    tiny_fwd_column(&t, x, b, task);
+    if (task->thread == 0) tiny_multiply(&t);
 }
 
 static void tiny_bwd_x(const fnn_op *op, const fnn_task *task)
 {
-    const real *w = op->arg[2];
     int64_t r = op->dim[0], o = op->dim[1], i = op->dim[2];
+    int64_t step = whole_vectors(i); /* a transposition writes whole vectors */
+    real *turned = tiny_copy(task, 1);
     if (task->thread) return;
+    transpose(op->arg[2], o, i, o, turned, step);
     tiny t = {.m = r,
               .n = i,
               .k = o,
               .a = tiny_gradient(op, op->arg[1], r * o, task),
               .a_row = o,
               .a_step = 1,
-              .b = w,
-              .b_row = i,
+              .b = turned,
+              .b_step = step,
               .c = op->arg[3]};
-    if (o > 1) {
-        t.b_row = whole_vectors(i);
-        transpose(w, o, i, o, tiny_copy(task, 1), t.b_row);
-        t.b = tiny_copy(task, 1);
-    }
     tiny_multiply(&t);
 }
 
@@ -206,35 +184,18 @@ static void tiny_sum(const real *b, int64_t k, int64_t n, real *sum)
 
 static void tiny_bwd_w(const fnn_op *op, const fnn_task *task)
 {
-    const real *x = op->arg[0];
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
     if (task->thread) return;
     const real *dy = tiny_gradient(op, op->arg[2], r * o, task);
     tiny t = {.m = i,
               .n = o,
               .k = r,
-              .a = x,
+              .a = op->arg[0],
               .a_row = 1,
               .a_step = i,
               .b = dy,
-              .b_row = o,
+              .b_step = o,
               .c = op->arg[3]};
-    if (o == 1) t.m = 1, t.n = t.b_row = i, t.a = dy, t.a_row = 0, t.a_step = 1, t.b = x;
     tiny_multiply(&t);
     if (op->arg[4]) tiny_sum(dy, r, o, op->arg[4]);
-}
-
-static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
-{
-    (is_tiny(op->dim[0], op->dim[2], op->dim[1]) ? tiny_fwd : dense_fwd)(op, task);
-}
-
-static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
-{
-    (is_tiny(op->dim[0], op->dim[2], op->dim[1]) ? tiny_bwd_x : dense_bwd_x)(op, task);
-}
-
-static void op_dense_bwd_w(const fnn_op *op, const fnn_task *task)
-{
-    (is_tiny(op->dim[1], op->dim[2], op->dim[0]) ? tiny_bwd_w : dense_bwd_w)(op, task);
 }

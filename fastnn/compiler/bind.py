@@ -17,11 +17,13 @@ from fastnn.ops.table import activation_names
 
 __all__ = ["Compiled"]
 
-#: A rough machine with one thread, only to decide what is worth sharing: FLOPs and bytes a second.
-_FLOPS, _BYTES = 50e9, 10e9
-#: Seconds of work from which an operation is shared by the threads; a barrier costs about a
-#: microsecond.
-_WORTH_SHARING = 15e-6
+#: A rough machine with one thread, only to decide what is worth sharing: FLOPs and bytes a second,
+#: the latter in the cache and beyond, and the bytes that such a cache holds.
+_FLOPS, _NEAR_BYTES, _FAR_BYTES, _CACHE = 100e9, 40e9, 20e9, 1 << 20
+#: Seconds of work from which an operation is shared by the threads: some ten barriers.
+_WORTH_SHARING = 7e-6
+#: What a step must have to share, in units of the above, before other threads are woken for it.
+_WORTH_WAKING = 15
 #: Bytes of an array from which it goes past the caches: twice the largest second-level caches, so that
 #: its next reader would hardly find it there.
 _FAR = 8 << 20
@@ -31,15 +33,23 @@ _BETWEEN_CLOCKS = 100e-6
 _BRIEF = 20e-6
 
 
-def seconds(program: Program, node: Node) -> float:
-    """Estimate the time one thread takes for ``node`` in a full batch."""
-    work = node.flops(program.rows) / _FLOPS
-    return max(work, program.bytes_moved(node, program.rows) / _BYTES)
+def seconds(program: Program) -> list[float]:
+    """Estimate the time one thread takes for each node in a full batch."""
+    near = program.bytes_held < _CACHE
+    return [_node_seconds(program, node, near) for node in program.nodes]
 
 
-def is_shared(program: Program, node: Node) -> bool:
-    """Return whether the threads share ``node``; else one does it while the others wait."""
-    return seconds(program, node) > _WORTH_SHARING
+def _node_seconds(program: Program, node: Node, near: bool) -> float:
+    lent = any(t is not None and t.home in LENT for t in node.operands)
+    rate = _NEAR_BYTES if near and not lent else _FAR_BYTES
+    return max(node.flops(program.rows) / _FLOPS, program.bytes_moved(node, program.rows) / rate)
+
+
+def shared(program: Program) -> list[bool]:
+    """Return which nodes the threads share; the others one does while they wait."""
+    worth = [each > _WORTH_SHARING for each in seconds(program)]
+    gain = sum(each for each, yes in zip(seconds(program), worth, strict=True) if yes)
+    return worth if gain > _WORTH_WAKING * _WORTH_SHARING else [False] * len(worth)
 
 
 def is_far(program: Program, node: Node) -> bool:
@@ -65,9 +75,9 @@ class Compiled:
         self.program, self.memory = program, memory
         self._core = _core.Program(program.policy, isa, threads)
         self._lent: list[tuple[int, int, str]] = []
-        for node in program.nodes:
-            self._bind(node)
-        step = sum(seconds(program, node) for node in program.nodes)
+        for node, is_shared in zip(program.nodes, shared(program), strict=True):
+            self._bind(node, is_shared)
+        step = sum(seconds(program))
         clock_every = max(1, int(_BETWEEN_CLOCKS / max(step, 1e-7)))
         self._core.finish(clock_every, program.commit, step < _BRIEF)
         self._row = [self._row_shape(name) for name in ("x", "out")]
@@ -94,7 +104,7 @@ class Compiled:
         tensor = self.program.lent.get(name)
         return tuple(d for d in tensor.shape if d is not None) if tensor else ()
 
-    def _bind(self, node: Node) -> None:
+    def _bind(self, node: Node, is_shared: bool) -> None:
         sizes = [node.sizes.get(axis, Size(0, False)) for axis in node.op.axes]
         index = self._core.add(
             node.op.code,
@@ -102,7 +112,7 @@ class Compiled:
             [size.base for size in sizes],
             sum(size.per_row << d for d, size in enumerate(sizes)),
             [_number(node.attrs.get(name, 0)) for name in node.op.attributes],
-            is_shared(self.program, node),
+            is_shared,
             is_far(self.program, node),
             self._function(node),
         )

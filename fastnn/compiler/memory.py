@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastnn.compiler.graph import Node, Tensor
 
-__all__ = ["Lifetime", "lifetimes", "plan"]
+__all__ = ["Lifetime", "Place", "lifetimes", "places", "plan"]
 
 #: Bytes that every temporary starts at a multiple of: a cache line, and one vector.
 ALIGN = 64
@@ -40,10 +40,60 @@ def lifetimes(nodes: Iterable[Node]) -> list[Lifetime]:
     return list(known.values())
 
 
-def plan(nodes: Iterable[Node], rows: int, real_bytes: int) -> int:
+@dataclass(eq=False)
+class Place:
+    """Memory for temporaries that follow one another, each written over the one before."""
+
+    lives: list[Lifetime]
+    size: int
+
+    @property
+    def first(self) -> int:
+        """The node from which on it is taken."""
+        return self.lives[0].first
+
+    @property
+    def last(self) -> int:
+        """The node up to which it is taken."""
+        return self.lives[-1].last
+
+
+def places(nodes: Sequence[Node], rows: int, real_bytes: int) -> list[Place]:
+    """Return the places that the temporaries need.
+
+    Where the table allows it, an output takes the place of an input that is read for the last time.
+    """
+    known: dict[Tensor, Place] = {}
+    every = []
+    for life in lifetimes(nodes):
+        size = _bytes(life.tensor, rows, real_bytes)
+        place = _vacated(nodes[life.first], life, size, known)
+        if place is None:
+            place = Place([], size)
+            every.append(place)
+        place.lives.append(life)
+        known[life.tensor] = place
+    return every
+
+
+def _vacated(node: Node, life: Lifetime, size: int, known: Mapping[Tensor, Place]) -> Place | None:
+    """Return the place of an input that ``life``, which ``node`` begins, may be written over."""
+    for operand, output in zip(node.op.outputs, node.outputs, strict=False):
+        if output is life.tensor:
+            inputs = dict(zip((o.name for o in node.op.inputs), node.inputs, strict=True))
+            for name in operand.over:
+                tensor = inputs[name]
+                place = known.get(tensor.root) if tensor is not None else None
+                if place is not None and place.last == life.first and place.size == size:
+                    return place
+    return None
+
+
+def plan(nodes: Sequence[Node], rows: int, real_bytes: int) -> int:
     """Give every temporary an offset, in elements, such that no two that live at once overlap.
 
-    The largest come first; each takes the lowest gap that is free for all of its life.
+    Each place takes the lowest gap that is free for all of its life, in two orders: the largest
+    first, and those first that are large for long.  The better one counts.
 
     Args:
         nodes: the program.
@@ -53,15 +103,28 @@ def plan(nodes: Iterable[Node], rows: int, real_bytes: int) -> int:
     Returns:
         The bytes of the arena.
     """
-    lives = lifetimes(nodes)
-    sizes = {id(x): _bytes(x.tensor, rows, real_bytes) for x in lives}
-    placed: list[tuple[int, int, Lifetime]] = []
-    for life in sorted(lives, key=lambda x: (-sizes[id(x)], x.first)):
-        size = sizes[id(life)]
-        start = _lowest_gap([p for p in placed if _overlap(p[2], life)], size)
-        placed.append((start, start + size, life))
-        life.tensor.offset = start // item_bytes(life.tensor, real_bytes)
-    return max((end for _, end, _ in placed), default=0)
+    every = places(nodes, rows, real_bytes)
+    plans = [
+        _fill(sorted(every, key=lambda x: (-x.size, x.first))),
+        _fill(sorted(every, key=lambda x: -x.size * (x.last - x.first + 1))),
+    ]
+    placed = min(plans, key=_end)
+    for start, place in placed:
+        for life in place.lives:
+            life.tensor.offset = start // item_bytes(life.tensor, real_bytes)
+    return _end(placed)
+
+
+def _fill(order: Iterable[Place]) -> list[tuple[int, Place]]:
+    placed: list[tuple[int, Place]] = []
+    for place in order:
+        taken = [p for p in placed if _overlap(p[1], place)]
+        placed.append((_lowest_gap(taken, place.size), place))
+    return placed
+
+
+def _end(placed: Iterable[tuple[int, Place]]) -> int:
+    return max((start + place.size for start, place in placed), default=0)
 
 
 def _bytes(tensor: Tensor, rows: int, real_bytes: int) -> int:
@@ -69,14 +132,14 @@ def _bytes(tensor: Tensor, rows: int, real_bytes: int) -> int:
     return -(-max(size, 1) // ALIGN) * ALIGN
 
 
-def _overlap(a: Lifetime, b: Lifetime) -> bool:
+def _overlap(a: Place, b: Place) -> bool:
     return a.first <= b.last and b.first <= a.last
 
 
-def _lowest_gap(taken: list[tuple[int, int, Lifetime]], size: int) -> int:
+def _lowest_gap(taken: Iterable[tuple[int, Place]], size: int) -> int:
     start = 0
-    for begin, end, _ in sorted(taken, key=lambda p: p[:2]):
+    for begin, place in sorted(taken, key=lambda p: p[0]):
         if begin - start >= size:
             return start
-        start = max(start, end)
+        start = max(start, begin + place.size)
     return start

@@ -75,6 +75,18 @@ class Program:
         )
         return next(writes, len(self.nodes))
 
+    @property
+    def bytes_held(self) -> int:
+        """The bytes that a full batch touches, in the arena and the model's buffers."""
+        real = np.dtype(self.dtype).itemsize
+        every = (t for node in self.nodes for t in node.operands if t is not None)
+        outside = {
+            (t.root.home, t.root.offset): t.size.at(self.rows) * item_bytes(t, real)
+            for t in every
+            if t.root.home not in ("arena", *LENT)
+        }
+        return self.arena_bytes + sum(outside.values())
+
     def bytes_moved(self, node: Node, rows: int) -> int:
         """Return the bytes that ``node`` reads and writes in a batch of ``rows`` rows."""
         if any(operand.alias for operand in node.op.outputs):

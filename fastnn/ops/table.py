@@ -18,6 +18,7 @@ __all__ = ["Op", "Operand", "activation_names", "table"]
 
 _OPERAND = re.compile(
     r"(?P<name>\w+)(:(?P<dtype>\w+))?\[(?P<axes>[\w*,]*)\](?P<flags>[?~]*)(=(?P<alias>\w+))?"
+    r"(@(?P<over>[\w|]+))?"
 )
 _TERM = re.compile(r"(?P<factor>\d*)(?P<letters>[a-z]*)")
 
@@ -33,6 +34,7 @@ class Operand:
     optional: bool
     inplace: bool
     alias: str | None
+    over: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Operand:
@@ -50,6 +52,7 @@ class Operand:
             optional="?" in match["flags"],
             inplace="~" in match["flags"],
             alias=match["alias"],
+            over=tuple(match["over"].split("|")) if match["over"] else (),
         )
 
 

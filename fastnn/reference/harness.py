@@ -138,21 +138,38 @@ class Trial:
 
     # ---- running ---------------------------------------------------------------------------------
 
-    def compiled(self, isa: str, threads: int = 1, place: Place = aligned) -> dict[str, Array]:
+    def compiled(
+        self,
+        isa: str,
+        threads: int = 1,
+        place: Place = aligned,
+        over: Mapping[str, str] | None = None,
+    ) -> dict[str, Array]:
         """Return all operands after the kernel of ``isa`` ran.
+
+        Args:
+            isa: one of ``_core.isa_names()``.
+            threads: the most threads it may use.
+            place: where operands lie.
+            over: the outputs that are written where an input lies, and that input.
 
         Raises:
             Stopped: if the run ended early.
         """
-        return self._run(lambda memory: Compiled(self.program, memory, isa, threads), place)
+        return self._run(
+            lambda memory: Compiled(self.program, memory, isa, threads), place, over or {}
+        )
 
     @cached_property
     def expected(self) -> dict[str, Array]:
         """All operands after the twin ran."""
-        return self._run(lambda memory: Interpreter(self.program, memory), aligned)
+        return self._run(lambda memory: Interpreter(self.program, memory), aligned, {})
 
-    def _run(self, bind: Callable[[Memory], Any], place: Place) -> dict[str, Array]:
+    def _run(
+        self, bind: Callable[[Memory], Any], place: Place, over: Mapping[str, str]
+    ) -> dict[str, Array]:
         arrays = self._place(place)
+        arrays |= {output: arrays[below] for output, below in over.items()}
         homes = {name: array.reshape(-1) for name, array in arrays.items() if name not in LENT}
         executable = bind(Memory(self.program, homes))
         executable.lend({name: arrays[name] for name in self.program.lent})

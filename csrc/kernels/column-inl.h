@@ -1,0 +1,144 @@
+/* column-inl.h: the three products of a dense layer with one output, y[r] = g(x[r,i] w[i] + b).
+ *
+ * A product that keeps columns of C in the lanes of a vector would use one lane of each.  Here they hold
+ * rows of y, or elements of dw.
+ *
+ * Invariant: an element is the chain of the product (gemm-inl.h): blocks of FNN_KC terms, each from zero by
+ * v_fma over ascending k, added in order.  So it changes no bit which of the two makes it. */
+
+enum {
+    COLUMN_ROWS = 4,  /* fewer rows do not pay for turning them into lanes  */
+    COLUMN_VECS = 8,  /* sums of dw that are made at a time                 */
+    COLUMN_POLL = 128 /* rows between two looks for signals                 */
+};
+
+/* Whether these kernels, rather than a general product, are for a layer of r rows and o outputs. */
+static inline int is_column(int64_t r, int64_t o) { return o == 1 && r >= COLUMN_ROWS; }
+
+/* sum + x[rows, n] w[n], rows <= LANES, one row a lane */
+VERB vec column_chain(const real *x, int64_t stride, int64_t rows, const real *w, int64_t n,
+                      vec sum)
+{
+    vec column[QUAD];
+    int64_t k = 0;
+    for (; rows == LANES && k + QUAD <= n; k += QUAD) {
+        v_load_columns(x + k, stride, column);
+#pragma GCC unroll 4
+        for (int q = 0; q < QUAD; q++) sum = v_fma(column[q], v_set1(w[k + q]), sum);
+    }
+    for (; k < n; k += QUAD) {
+        load_columns_of(x + k, stride, rows, n - k < QUAD ? n - k : QUAD, column);
+        for (int q = 0; q < QUAD && k + q < n; q++) sum = v_fma(column[q], v_set1(w[k + q]), sum);
+    }
+    return sum;
+}
+
+/* x[rows, n] w[n] */
+static vec column_sum(const real *x, int64_t rows, int64_t n, const real *w)
+{
+    vec sum = v_zero();
+    for (int64_t k = 0; k < n; k += FNN_KC) {
+        int64_t terms = n - k < FNN_KC ? n - k : FNN_KC;
+        vec part = column_chain(x + k, n, rows, w + k, terms, v_zero());
+        sum = k ? v_add(sum, part) : part;
+    }
+    return sum;
+}
+
+static void column_fwd(const fnn_op *op, const fnn_task *task)
+{
+    const real *x = op->arg[0], *w = op->arg[1], *b = op->arg[2];
+    real *y = op->arg[3];
+    int64_t r, end, i = op->dim[1];
+    int code = (int)op->attr[0];
+    fnn_share(task, op->dim[0], LANES, &r, &end);
+    for (; r < end; r += LANES) {
+        int64_t rows = end - r < LANES ? end - r : LANES;
+        vec sum = column_sum(x + r * i, rows, i, w);
+        if (b) sum = v_add(sum, v_set1(b[0]));
+        store_lanes(y + r, activation_of(code, sum), rows);
+        if (r % COLUMN_POLL == 0 && fnn_poll(task)) return;
+    }
+}
+
+/* to[0:n] = dy, or dy g'(y); to has room for whole vectors. */
+static void column_gradient(const real *dy, const real *y, int64_t n, int code, real *to)
+{
+    for (int64_t r = 0; r < n; r += LANES) {
+        vec slope = load_lanes(dy + r, n - r);
+        if (y) slope = activation_gradient(code, load_lanes(y + r, n - r), slope);
+        v_store(to + r, slope);
+    }
+}
+
+static void column_bwd_x(const fnn_op *op, const fnn_task *task)
+{
+    const real *dy = op->arg[0], *y = op->arg[1], *w = op->arg[2];
+    real *dx = op->arg[3], slopes[LANES];
+    int64_t r, end, i = op->dim[2];
+    fnn_share(task, op->dim[0], LANES, &r, &end);
+    for (; r < end; r++) {
+        if (r % LANES == 0)
+            column_gradient(dy + r, y ? y + r : NULL, end - r < LANES ? end - r : LANES,
+                            (int)op->attr[0], slopes);
+        vec slope = v_set1(slopes[r % LANES]);
+        for (int64_t j = 0; j < i; j += LANES)
+            store_lanes(dx + r * i + j, v_fma(slope, load_lanes(w + j, i - j), v_zero()), i - j);
+        if (r % COLUMN_POLL == 0 && fnn_poll(task)) return;
+    }
+}
+
+/* dw[0:vecs vectors] (+)= dy[rows] x[rows,], the last vector holding `last` elements */
+VERB void column_strip(const real *x, int64_t stride, const real *dy, int64_t rows, real *dw,
+                       int64_t last, int add, const int vecs)
+{
+    vec sum[COLUMN_VECS];
+#pragma GCC unroll 8
+    for (int v = 0; v < vecs; v++) sum[v] = v_zero();
+    for (int64_t r = 0; r < rows; r++, x += stride) {
+        vec slope = v_set1(dy[r]);
+#pragma GCC unroll 8
+        for (int v = 0; v < vecs - 1; v++) sum[v] = v_fma(slope, v_load(x + v * LANES), sum[v]);
+        vec tail = load_lanes(x + (vecs - 1) * LANES, last);
+        sum[vecs - 1] = v_fma(slope, tail, sum[vecs - 1]);
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < vecs; v++, dw += LANES) {
+        int64_t n = v < vecs - 1 ? LANES : last;
+        store_lanes(dw, add ? v_add(load_lanes(dw, n), sum[v]) : sum[v], n);
+    }
+}
+
+static inline real column_total(const real *dy, int64_t n)
+{
+    real total = 0;
+    for (int64_t r = 0; r < n; r++) total += dy[r];
+    return total;
+}
+
+/* dw[j:end] (+)= dy[rows] x[rows, j:end] */
+static void column_block(const real *x, int64_t stride, const real *dy, int64_t rows, real *dw,
+                         int64_t j, int64_t end, int add)
+{
+    for (; end - j >= COLUMN_VECS * LANES; j += COLUMN_VECS * LANES)
+        column_strip(x + j, stride, dy, rows, dw + j, LANES, add, COLUMN_VECS);
+    for (; end - j >= 2 * LANES; j += 2 * LANES)
+        column_strip(x + j, stride, dy, rows, dw + j, LANES, add, 2);
+    for (; j < end; j += LANES)
+        column_strip(x + j, stride, dy, rows, dw + j, end - j < LANES ? end - j : LANES, add, 1);
+}
+
+static void column_bwd_w(const fnn_op *op, const fnn_task *task)
+{
+    const real *x = op->arg[0], *dy = op->arg[1], *y = op->arg[2];
+    real *dw = op->arg[3], *db = op->arg[4], slopes[FNN_KC];
+    int64_t r = op->dim[0], i = op->dim[1], begin, end;
+    fnn_share(task, i, LANES, &begin, &end);
+    for (int64_t at = 0; at < r && begin < end; at += FNN_KC) {
+        int64_t rows = r - at < FNN_KC ? r - at : FNN_KC;
+        column_gradient(dy + at, y ? y + at : NULL, rows, (int)op->attr[0], slopes);
+        column_block(x + at * i, i, slopes, rows, dw, begin, end, at > 0);
+        if (db && begin == 0) db[0] = column_total(slopes, rows) + (at > 0 ? db[0] : 0);
+        if (fnn_poll(task)) return;
+    }
+}
