@@ -59,7 +59,8 @@ static inline int64_t tiles_of(int64_t n) { return (n + TILE - 1) / TILE; }
 static inline int64_t steps_of(int64_t n) { return (n + STEP - 1) / STEP; }
 
 /* s[row.. + rows, col.. + cols], copied to the stage if it is not an array: rows * cols <= STEP * STAGED */
-static view view_of(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols, real *stage)
+static view view_of(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols,
+                    real *stage)
 {
     if (in_place(s)) return (view){s->base + row * s->stride + col, s->stride};
     int64_t stride = whole_vectors(cols) + LANES;
@@ -197,8 +198,8 @@ static void move_c(const product *p, const row_tile *r, int64_t j, int64_t cols,
 
 /* The columns j.. + cols of one or two tiles of rows: C (+)= what t says; where a tile of C is not whole,
  * by way of the bench. */
-static void multiply_square(const product *p, workbench *bench, tiles *t, const row_tile *r, int64_t j,
-                            int64_t cols, int done)
+static void multiply_square(const product *p, workbench *bench, tiles *t, const row_tile *r,
+                            int64_t j, int64_t cols, int done)
 {
     int here[2];
     t->cols = cols > TILE ? 2 : 1;
@@ -219,8 +220,9 @@ static void multiply_square(const product *p, workbench *bench, tiles *t, const 
 }
 
 /* The columns jc..end of `count` tiles of rows; tiles of columns of b are `step` words apart. */
-static void multiply_rows(const product *p, workbench *bench, tiles *t, const row_tile *r, int64_t count,
-                          const word *b, int64_t step, int64_t jc, int64_t end, int done)
+static void multiply_rows(const product *p, workbench *bench, tiles *t, const row_tile *r,
+                          int64_t count, const word *b, int64_t step, int64_t jc, int64_t end,
+                          int done)
 {
     for (int64_t j = jc; j < end; j += 2 * TILE, b += 2 * step) {
         t->b[0] = b;

@@ -34,7 +34,8 @@ static int lines_fit(const window *g, const lines *l, int64_t rows)
 }
 
 /* Elements x.. + n of line `l` of the images, zeros outside of them */
-static void stage_line(const source *s, const lines *l, int64_t line, int64_t x, int64_t n, real *to)
+static void stage_line(const source *s, const lines *l, int64_t line, int64_t x, int64_t n,
+                       real *to)
 {
     const window *g = s->patches;
     int64_t h = line % l->an_image + g->top, row = g->w * g->c;
@@ -208,7 +209,8 @@ static pairs plan_pairs(const mixed_share *s, const lines *l)
 }
 
 /* Rounds lines first..end, the same element of two images to a word. */
-static void round_line_pairs(const mixed_share *s, const pairs *v, lines *l, int64_t first, int64_t end)
+static void round_line_pairs(const mixed_share *s, const pairs *v, lines *l, int64_t first,
+                             int64_t end)
 {
     enum { HALF = STAGE_REALS / 2 / LANES * LANES - LANES };
     real *even = s->bench->stage, *odd = even + HALF + LANES;
@@ -230,8 +232,8 @@ static void round_line_pairs(const mixed_share *s, const pairs *v, lines *l, int
 }
 
 /* b[place][column] = the patches at places t.. + count, columns e.. + cols; whole steps */
-static void copy_pair_patches(const mixed_share *s, const lines *l, int64_t t, int64_t count, int64_t e,
-                              int64_t cols, int64_t stride)
+static void copy_pair_patches(const mixed_share *s, const lines *l, int64_t t, int64_t count,
+                              int64_t e, int64_t cols, int64_t stride)
 {
     const window *g = s->p->a.patches;
     int64_t run = g->n * g->c;
@@ -257,7 +259,8 @@ static const real *row_of(const source *s, int64_t row, int64_t j, int64_t cols,
 }
 
 /* a[tile of columns of dz][step] = dz.T at places t.. + count, and the sums of these columns */
-static void pack_pairs_of_dz(const mixed_share *s, const pairs *v, int64_t t, int64_t count, int done)
+static void pack_pairs_of_dz(const mixed_share *s, const pairs *v, int64_t t, int64_t count,
+                             int done)
 {
     static const real zeros[STAGED + LANES];
     const product *p = s->p;
@@ -285,7 +288,8 @@ static void pack_pairs_of_dz(const mixed_share *s, const pairs *v, int64_t t, in
                     total = v_add(total, v_add(one, two));
                 }
                 zero_words(turned + rows * TILE, (TILE - rows) * TILE);
-                turn(turned, s->bench->a + ((j - s->n0 + c) / TILE * steps + at / TILE) * TILE_WORDS);
+                turn(turned,
+                     s->bench->a + ((j - s->n0 + c) / TILE * steps + at / TILE) * TILE_WORDS);
                 v_store(sum, total);
                 if (!p->sum || s->m0 || !done || at + TILE < count) continue;
                 if (t) total = v_add(load_lanes(p->sum + j + c, cols - c), total);
@@ -307,15 +311,31 @@ static void multiply_chunk(const mixed_share *s, const pairs *v, lines *l, int64
                .b_step = TILE * stride,
                .steps = (count + TILE - 1) / TILE,
                .add = t > 0};
-    round_line_pairs(s, v, l, line_under(g, l, t / g->q), line_under(g, l, (t + count - 1) / g->q) + g->m);
+    round_line_pairs(s, v, l, line_under(g, l, t / g->q),
+                     line_under(g, l, (t + count - 1) / g->q) + g->m);
     copy_pair_patches(s, l, t, count, e, cols, stride);
     pack_pairs_of_dz(s, v, t, count, e == s->m0);
     for (int64_t x = 0; x < k.steps; x++) s->bench->a_step[x] = x * TILE_WORDS;
     for (int64_t i = 0; i < rows; i += TILE)
         s->bench->rows[i / TILE] = (row_tile){s->bench->a + i * k.steps * TILE, i, TILE};
     tiles_begin();
-    multiply_rows(&turned, s->bench, &k, s->bench->rows, tiles_of(rows), s->bench->b, TILE, 0, width, 0);
+    multiply_rows(&turned, s->bench, &k, s->bench->rows, tiles_of(rows), s->bench->b, TILE, 0,
+                  width, 0);
     tiles_end();
+}
+
+/* C[e.. + cols, n0..n1] = bench->turned_c.T */
+static void turn_back(const mixed_share *s, int64_t e, int64_t cols)
+{
+    const int64_t width = tiles_of(cols) * TILE;
+    real *tile = s->bench->c;
+    for (int64_t j = s->n0; j < s->n1; j += TILE)
+        for (int64_t x = 0; x < cols; x++) {
+            if (x % TILE == 0)
+                transpose(s->bench->turned_c + (j - s->n0) * width + x, width, TILE, TILE, tile,
+                          TILE);
+            store_lanes(place_of(&s->p->c, e + x) + j, v_load(tile + x % TILE * TILE), s->n1 - j);
+        }
 }
 
 /* C = patches.T dz; 0 if there is no room for it */
@@ -326,13 +346,12 @@ static int multiply_pairs(const mixed_share *s, const fnn_task *task)
     pairs v = plan_pairs(s, &l);
     if (!v.chunk) return 0;
     for (int64_t e = s->m0; e < s->m1; e += v.nc) {
-        int64_t cols = min_of(s->m1 - e, v.nc), width = tiles_of(cols) * TILE;
+        int64_t cols = min_of(s->m1 - e, v.nc);
         for (int64_t t = 0; t < v.total; t += v.chunk) {
             multiply_chunk(s, &v, &l, t, min_of(v.total - t, v.chunk), e, cols);
             if (fnn_poll(task)) return 1;
         }
-        transpose(s->bench->turned_c, width, s->n1 - s->n0, cols, place_of(&p->c, e) + s->n0,
-                  p->c.column);
+        turn_back(s, e, cols);
     }
     return 1;
 }

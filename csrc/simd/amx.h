@@ -1,6 +1,5 @@
 /* amx.h: the verbs of AVX-512, and those of bf16.h in the tile registers of AMX. */
-#define FNN_TARGET \
-    "avx512f,avx512vl,avx512bw,avx512dq,fma,avx512bf16,amx-tile,amx-bf16"
+#define FNN_TARGET "avx512f,avx512vl,avx512bw,avx512dq,fma,avx512bf16,amx-tile,amx-bf16"
 #define FNN_AMX 1
 #include "avx512.h"
 #include "bf16.h"
@@ -34,11 +33,11 @@ static inline void tiles_begin(void)
 static inline void tiles_end(void) { _tile_release(); }
 
 /* Registers 0 to 3 hold C, 4 and 5 A, 6 and 7 B; their numbers are part of the instructions. */
-#define EACH_C(t, DO)                                   \
-    DO(0, (t)->c[0], c_bytes[0]);                       \
-    if ((t)->cols > 1) DO(1, (t)->c[0] + TILE, c_bytes[0]); \
-    if ((t)->rows > 1) {                                \
-        DO(2, (t)->c[1], c_bytes[1]);                   \
+#define EACH_C(t, DO)                                           \
+    DO(0, (t)->c[0], c_bytes[0]);                               \
+    if ((t)->cols > 1) DO(1, (t)->c[0] + TILE, c_bytes[0]);     \
+    if ((t)->rows > 1) {                                        \
+        DO(2, (t)->c[1], c_bytes[1]);                           \
         if ((t)->cols > 1) DO(3, (t)->c[1] + TILE, c_bytes[1]); \
     }
 #define LOAD_C(number, place, stride) _tile_loadd(number, place, stride)
