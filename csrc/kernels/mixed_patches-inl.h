@@ -250,52 +250,75 @@ static void copy_pair_patches(const mixed_share *s, const lines *l, int64_t t, i
     zero_words(s->bench->b + count * stride, (TILE - count % TILE) % TILE * stride);
 }
 
-/* Row `row` of dz, its columns j.. + cols, where it can be read */
-static const real *row_of(const source *s, int64_t row, int64_t j, int64_t cols, real *stage)
+/* Rows of dz at 16 places or fewer, of the one image and of the next */
+typedef struct {
+    const real *even[TILE], *odd[TILE];
+} dz_rows;
+
+/* Finds `count` rows of dz from `row` on, their columns j.. + cols, copied to the stage if need be. */
+static void find_rows(const source *s, int64_t row, int64_t count, int64_t j, int64_t cols,
+                      real *stage, const real **to)
 {
-    if (in_place(s)) return s->base + row * s->stride + j;
-    copy_elements(s, row * s->stride + j, stage, cols);
-    return stage;
+    view v = {stage, cols};
+    if (s->y && s->stride == cols) /* one run */
+        copy_elements(s, row * cols, stage, count * cols);
+    else
+        v = view_of(s, row, count, j, cols, stage);
+    for (int64_t x = 0; x < count; x++) to[x] = v.at + x * v.stride;
 }
 
-/* a[tile of columns of dz][step] = dz.T at places t.. + count, and the sums of these columns */
-static void pack_pairs_of_dz(const mixed_share *s, const pairs *v, int64_t t, int64_t count,
-                             int done)
+/* The rows at places t.. + count; an image that is not there is zeros. */
+static void find_pairs(const mixed_share *s, const pairs *v, int64_t t, int64_t count, int64_t j,
+                       int64_t cols, dz_rows *r)
 {
     static const real zeros[STAGED + LANES];
-    const product *p = s->p;
-    const int64_t steps = (count + TILE - 1) / TILE;
-    for (int64_t j = s->n0; j < s->n1; j += STAGED)
+    for (int64_t x = 0, n; x < count; x += n) {
+        int64_t image = (t + x) / v->places * 2, place = (t + x) % v->places;
+        int64_t row = image * v->places + place;
+        real *stage = s->bench->stage + x * (STAGED + LANES);
+        n = min_of(count - x, v->places - place);
+        find_rows(&s->p->b, row, n, j, cols, stage, r->even + x);
+        for (int64_t i = x; i < x + n; i++) r->odd[i] = zeros;
+        if (image + 1 < v->images)
+            find_rows(&s->p->b, row + v->places, n, j, cols, stage + STAGE_REALS / 2, r->odd + x);
+    }
+}
+
+/* to = the tile of the columns c.. + n of r, turned; returns sum + the sums of these columns. */
+static vec pack_pairs(const mixed_share *s, const dz_rows *r, int64_t count, int64_t c, int64_t n,
+                      vec sum, word *to)
+{
+    word *turned = s->bench->turned;
+    for (int64_t x = 0; x < count; x++, turned += TILE) {
+        vec even = load_lanes(r->even[x] + c, n), odd = load_lanes(r->odd[x] + c, n);
+        words_of_pair(even, odd, turned);
+        sum = v_add(sum, v_add(even, odd));
+    }
+    zero_words(turned, (TILE - count) * TILE);
+    turn(s->bench->turned, to);
+    return sum;
+}
+
+/* a[tile of columns of dz][step] = dz.T at places t.. + count; their sums, if wanted, a chunk at a time */
+static void pack_dz(const mixed_share *s, const pairs *v, int64_t t, int64_t count, real *sums)
+{
+    const int64_t steps = tiles_of(count), n = s->n1 - s->n0;
+    dz_rows r;
+    for (int64_t j = 0; j < n; j += STAGED)
         for (int64_t at = 0; at < count; at += TILE) {
-            const real *even[TILE], *odd[TILE];
-            int64_t rows = min_of(count - at, TILE), cols = min_of(s->n1 - j, STAGED);
-            for (int64_t x = 0; x < rows; x++) {
-                int64_t image = (t + at + x) / v->places * 2, place = (t + at + x) % v->places;
-                real *stage = s->bench->stage + 2 * x * (STAGED + LANES);
-                even[x] = row_of(&p->b, image * v->places + place, j, cols, stage);
-                odd[x] = image + 1 == v->images ? zeros
-                                                : row_of(&p->b, (image + 1) * v->places + place, j,
-                                                         cols, stage + STAGED + LANES);
-            }
+            int64_t cols = min_of(n - j, STAGED), rows = min_of(count - at, TILE);
+            find_pairs(s, v, t + at, rows, s->n0 + j, cols, &r);
             for (int64_t c = 0; c < cols; c += TILE) {
-                word *turned = s->bench->turned;
-                real *sum = s->bench->sums + j - s->n0 + c;
-                vec total = at ? v_load(sum) : v_zero();
-                for (int64_t x = 0; x < rows; x++) {
-                    vec one = load_lanes(even[x] + c, cols - c);
-                    vec two = load_lanes(odd[x] + c, cols - c);
-                    words_of_pair(one, two, turned + x * TILE);
-                    total = v_add(total, v_add(one, two));
-                }
-                zero_words(turned + rows * TILE, (TILE - rows) * TILE);
-                turn(turned,
-                     s->bench->a + ((j - s->n0 + c) / TILE * steps + at / TILE) * TILE_WORDS);
-                v_store(sum, total);
-                if (!p->sum || s->m0 || !done || at + TILE < count) continue;
-                if (t) total = v_add(load_lanes(p->sum + j + c, cols - c), total);
-                store_lanes(p->sum + j + c, total, cols - c);
+                real *sum = s->bench->sums + j + c;
+                word *to = s->bench->a + ((j + c) / TILE * steps + at / TILE) * TILE_WORDS;
+                v_store(sum, pack_pairs(s, &r, rows, c, cols - c, at ? v_load(sum) : v_zero(), to));
             }
         }
+    for (int64_t j = 0; sums && j < n; j += LANES) {
+        vec sum = v_load(s->bench->sums + j);
+        if (t) sum = v_add(load_lanes(sums + j, n - j), sum);
+        store_lanes(sums + j, sum, n - j);
+    }
 }
 
 /* The transposed C of columns e.. + cols, in bench->turned_c, (+)= the places t.. + count */
@@ -314,7 +337,7 @@ static void multiply_chunk(const mixed_share *s, const pairs *v, lines *l, int64
     round_line_pairs(s, v, l, line_under(g, l, t / g->q),
                      line_under(g, l, (t + count - 1) / g->q) + g->m);
     copy_pair_patches(s, l, t, count, e, cols, stride);
-    pack_pairs_of_dz(s, v, t, count, e == s->m0);
+    pack_dz(s, v, t, count, s->p->sum && e == 0 ? s->p->sum + s->n0 : NULL);
     for (int64_t x = 0; x < k.steps; x++) s->bench->a_step[x] = x * TILE_WORDS;
     for (int64_t i = 0; i < rows; i += TILE)
         s->bench->rows[i / TILE] = (row_tile){s->bench->a + i * k.steps * TILE, i, TILE};
