@@ -1,4 +1,4 @@
-"""What holds for the whole process: precision, seed, threads, instruction set."""
+"""What holds for the whole process: precision, policy, seed, threads, instruction set."""
 
 from __future__ import annotations
 

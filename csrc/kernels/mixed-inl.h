@@ -8,34 +8,45 @@
  * thread, rows of the batch, ISA) enters it.  Sums of the columns of B are not products: float32's. */
 
 enum {
-    MIXED_DEPTH =
-        512,          /* terms that are packed at a time, a multiple of STEP and FNN_KC's divisor */
-    MIXED_ROWS = 512, /* rows of A */
-    MIXED_COLS = 1024, /* columns of B */
+    MIXED_DEPTH = 512, /* terms that are packed at a time, a multiple of STEP */
+    MIXED_ROWS = 512,  /* rows of A */
+    MIXED_COLS = 768,  /* columns of B */
+    MIXED_STEPS = 512, /* most steps of a sum that is not cut at MIXED_DEPTH */
     STAGED = 256,      /* floats of a row of a stage */
-    STAGE_ROWS = STEP,
     STAGE_REALS = STEP * (STAGED + LANES),
     A_WORDS = MIXED_ROWS * MIXED_DEPTH / 2,
-    B_WORDS = MIXED_COLS * MIXED_DEPTH / 2
+    B_WORDS = MIXED_COLS * MIXED_DEPTH / 2,
+    LINE_WORDS = 96 << 10,
+    C_REALS = 64 << 10
 };
+
+/* 16 or fewer rows of A, and of C from row i on */
+typedef struct {
+    const word *a;
+    int64_t i, rows;
+} row_tile;
+
+enum { MAX_ROW_TILES = 256 };
 
 /* The working memory of a thread */
 typedef struct {
-    word a[A_WORDS], b[B_WORDS];
+    word a[A_WORDS], b[B_WORDS], lines[LINE_WORDS];
+    real turned_c[C_REALS];
     word turned[TILE_WORDS];
     real stage[STAGE_REALS];
     real sums[MIXED_COLS]; /* of the columns of B, since the last multiple of FNN_KC */
     real c[2 * TILE * 2 * TILE];
-} bench;
+    row_tile rows[MAX_ROW_TILES];
+    int64_t a_step[MIXED_STEPS];
+} workbench;
 
-_Static_assert(sizeof(bench) <= FNN_SCRATCH, "a thread's scratch is too small");
+_Static_assert(sizeof(workbench) <= FNN_SCRATCH, "a thread's scratch is too small");
 
 /* A product as one thread does it: its share of C. */
 typedef struct {
     const product *p;
     int64_t m0, m1, n0, n1;
-    bench *bench;
-    int64_t a_step[MIXED_DEPTH / STEP];
+    workbench *bench;
 } mixed_share;
 
 /* A block of float32 where it can be read */
@@ -177,48 +188,70 @@ static inline int is_even(const places_of_c *c, int64_t i, int64_t rows)
 }
 
 /* Moves C[i.. + rows, j.. + cols] to the bench, or from there. */
-static void move_c(const mixed_share *s, int64_t i, int64_t rows, int64_t j, int64_t cols, int back)
+static void move_c(const product *p, const row_tile *r, int64_t j, int64_t cols, real *at, int back)
 {
-    real *at = s->bench->c;
-    for (int64_t row = i; row < i + rows; row++, at += 2 * TILE) {
-        real *c = place_of(&s->p->c, row) + j;
+    for (int64_t i = r->i; i < r->i + r->rows; i++, at += 2 * TILE) {
+        real *c = place_of(&p->c, i) + j;
         memcpy(back ? c : at, back ? at : c, (size_t)cols * sizeof *c);
     }
 }
 
-/* C[i.. + rows, j.. + cols] (+)= what t says, up to 32 by 32 */
-static void multiply_square(const mixed_share *s, tiles *t, int64_t i, int64_t rows, int64_t j,
-                            int64_t cols, int done)
+/* The columns j.. + cols of one or two tiles of rows: C (+)= what t says; where a tile of C is not whole,
+ * by way of the bench. */
+static void multiply_square(const product *p, workbench *bench, tiles *t, const row_tile *r,
+                            int64_t j, int64_t cols, int done)
 {
-    const product *p = s->p;
-    int here = rows % TILE == 0 && cols % TILE == 0 && is_even(&p->c, i, rows);
-    t->rows = rows > TILE ? 2 : 1;
+    int here[2];
     t->cols = cols > TILE ? 2 : 1;
-    t->c = here ? place_of(&p->c, i) + j : s->bench->c;
-    t->c_row = here ? p->c.column : 2 * TILE;
-    if (!here && t->add) move_c(s, i, rows, j, cols, 0);
+    for (int x = 0; x < t->rows; x++) {
+        real *at = bench->c + x * TILE * 2 * TILE;
+        here[x] = r[x].rows == TILE && cols % TILE == 0 && is_even(&p->c, r[x].i, TILE);
+        if (!here[x] && t->add) move_c(p, &r[x], j, cols, at, 0);
+        t->a[x] = r[x].a;
+        t->c[x] = here[x] ? place_of(&p->c, r[x].i) + j : at;
+        t->c_row[x] = here[x] ? p->c.column : 2 * TILE;
+    }
     multiply_tiles(t);
-    if (done)
-        activate_block(p->activation, t->c, rows, cols, t->c_row, p->bias ? p->bias + j : NULL);
-    if (!here) move_c(s, i, rows, j, cols, 1);
+    for (int x = 0; x < t->rows; x++) {
+        const real *bias = p->bias ? p->bias + j : NULL;
+        if (done) activate_block(p->activation, t->c[x], r[x].rows, cols, t->c_row[x], bias);
+        if (!here[x]) move_c(p, &r[x], j, cols, t->c[x], 1);
+    }
 }
 
-/* C[i.. + rows, jc..end] (+)= A[, k.. + kn] B[k.. + kn,] */
-static void multiply_rows(const mixed_share *s, int64_t i, int64_t rows, int64_t jc, int64_t end,
-                          int64_t k, int64_t kn)
+/* The columns jc..end of `count` tiles of rows; tiles of columns of b are `step` words apart. */
+static void multiply_rows(const product *p, workbench *bench, tiles *t, const row_tile *r,
+                          int64_t count, const word *b, int64_t step, int64_t jc, int64_t end,
+                          int done)
 {
-    tiles t = {.a_row = TILE, .a_step = s->a_step, .steps = steps_of(kn), .add = k > 0};
-    int64_t tile = t.steps * TILE_WORDS; /* from tile to tile of rows or columns */
-    for (int64_t j = jc; j < end; j += 2 * TILE) {
-        t.b[0] = s->bench->b + (j - jc) / TILE * tile;
-        t.b[1] = t.b[0] + tile;
-        for (int64_t row = 0; row < rows; row += 2 * TILE) {
-            t.a[0] = s->bench->a + row / TILE * tile;
-            t.a[1] = t.a[0] + tile;
-            multiply_square(s, &t, i + row, min_of(rows - row, 2 * TILE), j,
-                            min_of(end - j, 2 * TILE), k + kn == s->p->k);
+    for (int64_t j = jc; j < end; j += 2 * TILE, b += 2 * step) {
+        t->b[0] = b;
+        t->b[1] = b + step;
+        for (int64_t x = 0; x < count; x += 2) {
+            t->rows = x + 1 < count ? 2 : 1;
+            multiply_square(p, bench, t, r + x, j, min_of(end - j, 2 * TILE), done);
         }
     }
+}
+
+/* C[i.. + rows, jc..end] (+)= A[, k.. + kn] B[k.. + kn,], of packed tiles */
+static void multiply_packed(const mixed_share *s, int64_t i, int64_t rows, int64_t jc, int64_t end,
+                            int64_t k, int64_t kn)
+{
+    row_tile *list = s->bench->rows;
+    tiles t = {.a_row = TILE,
+               .b_row = TILE,
+               .a_step = s->bench->a_step,
+               .b_step = TILE_WORDS,
+               .steps = steps_of(kn),
+               .add = k > 0};
+    int64_t tile = t.steps * TILE_WORDS, count = tiles_of(rows);
+    for (int64_t step = 0; step < t.steps; step++) s->bench->a_step[step] = step * TILE_WORDS;
+    for (int64_t x = 0; x < count; x++)
+        list[x] = (row_tile){s->bench->a + x * tile, i + x * TILE, min_of(rows - x * TILE, TILE)};
+    tiles_begin(); /* between the polls: what Python calls may use the tiles too */
+    multiply_rows(s->p, s->bench, &t, list, count, s->bench->b, tile, jc, end, k + kn == s->p->k);
+    tiles_end();
 }
 
 static void multiply_share(const mixed_share *s, const fnn_task *task)
@@ -231,9 +264,7 @@ static void multiply_share(const mixed_share *s, const fnn_task *task)
             for (int64_t i = s->m0; i < s->m1; i += MIXED_ROWS) {
                 int64_t rows = min_of(s->m1 - i, MIXED_ROWS);
                 (p->a_by_k ? pack_columns_of_a : pack_rows_of_a)(s, i, rows, k, kn);
-                tiles_begin(); /* between the polls: what Python calls may use the tiles too */
-                multiply_rows(s, i, rows, jc, end, k, kn);
-                tiles_end();
+                multiply_packed(s, i, rows, jc, end, k, kn);
                 if (fnn_poll(task)) return;
             }
         }
@@ -248,18 +279,18 @@ static void multiply_nothing(const mixed_share *s)
         memset(s->p->sum + s->n0, 0, (size_t)(s->n1 - s->n0) * sizeof(real));
 }
 
+#include "mixed_patches-inl.h"
+
 static void multiply(const product *p, const fnn_task *task)
 {
-    mixed_share s = {.p = p, .m1 = p->m, .n1 = p->n, .bench = (bench *)(void *)task->scratch};
+    mixed_share s = {.p = p, .m1 = p->m, .n1 = p->n, .bench = (workbench *)(void *)task->scratch};
     if (p->n >= p->m) /* whoever shares the columns packs all of A, and the other way round */
         fnn_share(task, p->n, TILE, &s.n0, &s.n1);
     else
-        fnn_share(task, p->m, TILE, &s.m0, &s.m1);
+        fnn_share(task, p->m, p->a.patches && !p->a_by_k ? p->a.patches->q : TILE, &s.m0, &s.m1);
     if (s.m0 == s.m1 || s.n0 == s.n1) return;
-    if (p->k == 0) {
+    if (p->k == 0)
         multiply_nothing(&s);
-        return;
-    }
-    for (int64_t i = 0; i < MIXED_DEPTH / STEP; i++) s.a_step[i] = i * TILE_WORDS;
-    multiply_share(&s, task);
+    else if (!p->a.patches || !(p->a_by_k ? multiply_pairs : multiply_windows)(&s, task))
+        multiply_share(&s, task);
 }

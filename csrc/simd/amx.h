@@ -32,32 +32,31 @@ static inline void tiles_begin(void)
 
 static inline void tiles_end(void) { _tile_release(); }
 
-enum { ROW_BYTES = TILE * sizeof(word) };
-
 /* Registers 0 to 3 hold C, 4 and 5 A, 6 and 7 B; their numbers are part of the instructions. */
-#define EACH_C(t, DO)                                                \
-    DO(0, (t)->c);                                                   \
-    if ((t)->cols > 1) DO(1, (t)->c + TILE);                         \
-    if ((t)->rows > 1) {                                             \
-        DO(2, (t)->c + TILE * (t)->c_row);                           \
-        if ((t)->cols > 1) DO(3, (t)->c + TILE * (t)->c_row + TILE); \
+#define EACH_C(t, DO)                                           \
+    DO(0, (t)->c[0], c_bytes[0]);                               \
+    if ((t)->cols > 1) DO(1, (t)->c[0] + TILE, c_bytes[0]);     \
+    if ((t)->rows > 1) {                                        \
+        DO(2, (t)->c[1], c_bytes[1]);                           \
+        if ((t)->cols > 1) DO(3, (t)->c[1] + TILE, c_bytes[1]); \
     }
-#define LOAD_C(number, place) _tile_loadd(number, place, c_bytes)
-#define ZERO_C(number, place) _tile_zero(number)
-#define STORE_C(number, place) _tile_stored(number, place, c_bytes)
+#define LOAD_C(number, place, stride) _tile_loadd(number, place, stride)
+#define ZERO_C(number, place, stride) _tile_zero(number)
+#define STORE_C(number, place, stride) _tile_stored(number, place, stride)
 
 /* rows and cols are constants */
 VERB void sum_tiles(const tiles *t, const int rows, const int cols)
 {
     const word *b0 = t->b[0], *b1 = t->b[1];
     const int64_t a_bytes = t->a_row * (int64_t)sizeof(word);
-    for (int64_t s = 0; s < t->steps; s++, b0 += TILE_WORDS, b1 += TILE_WORDS) {
+    const int64_t b_bytes = t->b_row * (int64_t)sizeof(word);
+    for (int64_t s = 0; s < t->steps; s++, b0 += t->b_step, b1 += t->b_step) {
         int64_t at = t->a_step[s];
-        _tile_loadd(6, b0, ROW_BYTES);
+        _tile_loadd(6, b0, b_bytes);
         _tile_loadd(4, t->a[0] + at, a_bytes);
         _tile_dpbf16ps(0, 4, 6);
         if (cols > 1) {
-            _tile_loadd(7, b1, ROW_BYTES);
+            _tile_loadd(7, b1, b_bytes);
             _tile_dpbf16ps(1, 4, 7);
         }
         if (rows > 1) {
@@ -70,7 +69,8 @@ VERB void sum_tiles(const tiles *t, const int rows, const int cols)
 
 static void multiply_tiles(const tiles *t)
 {
-    const int64_t c_bytes = t->c_row * (int64_t)sizeof(float);
+    const int64_t c_bytes[2] = {t->c_row[0] * (int64_t)sizeof(float),
+                                t->c_row[1] * (int64_t)sizeof(float)};
     if (t->add) {
         EACH_C(t, LOAD_C)
     } else {

@@ -28,12 +28,12 @@ static inline word rounded(float x)
 /* C[16 rows, 16 cols] of 1 or 2 tiles of A, one below the other, and as many of B, side by side. */
 typedef struct {
     const word *a[2], *b[2];
-    int64_t a_row; /* words from row to row of a tile of A; tiles of B are dense */
-    const int64_t
-        *a_step; /* words from a to the tile of each step; those of B lie one after another */
+    int64_t a_row, b_row;  /* words from row to row of a tile */
+    const int64_t *a_step; /* words from a to the tile of each step */
+    int64_t b_step;        /* words from step to step of b */
     int64_t steps;
-    float *c;
-    int64_t c_row;
+    float *c[2]; /* where the tiles of each row of tiles lie, side by side */
+    int64_t c_row[2];
     int rows, cols; /* in tiles */
     int add;        /* 0: C is written, 1: added to */
 } tiles;
@@ -102,11 +102,10 @@ static void multiply_tiles(const tiles *t)
     for (int64_t s = 0; s < t->steps; s++) {
         spread a[2], b[2];
         for (int i = 0; i < t->rows; i++) spread_tile(t->a[i] + t->a_step[s], t->a_row, &a[i]);
-        for (int j = 0; j < t->cols; j++) spread_tile(t->b[j] + s * TILE_WORDS, TILE, &b[j]);
+        for (int j = 0; j < t->cols; j++) spread_tile(t->b[j] + s * t->b_step, t->b_row, &b[j]);
         for (int i = 0; i < t->rows; i++)
             for (int j = 0; j < t->cols; j++)
-                add_step(&a[i], &b[j], t->c + i * TILE * t->c_row + j * TILE, t->c_row,
-                         s > 0 || t->add);
+                add_step(&a[i], &b[j], t->c[i] + j * TILE, t->c_row[i], s > 0 || t->add);
     }
 }
 #endif
