@@ -88,7 +88,7 @@ typedef struct {
     const real *end;
 } recurrence;
 
-static inline int64_t padded(int64_t n) { return (n + LANES - 1) / LANES * LANES + A_PAD; }
+static inline int64_t padded(int64_t n) { return (n + LANES - 1) / LANES * LANES + ROW_PAD; }
 
 static inline real *take(recurrence *s, int64_t count)
 {
