@@ -87,6 +87,20 @@ def check_policy(who: str, policy: Any) -> str:
     return name
 
 
+def policy_of(who: str, dtype: str | None, real: str | None) -> str:
+    """Return the policy of a model that is asked to have ``dtype``, if any, and whose weights, if
+    there are some already, are ``real``."""
+    if dtype is None and real not in (None, real_dtype(dtype_policy())):
+        return real or dtype_policy()
+    policy = check_policy(who, dtype or dtype_policy())
+    if real not in (None, real_dtype(policy)):
+        raise ValueError(
+            f"{who}: dtype={policy!r} needs {real_dtype(policy)} weights, those of its layers are "
+            f"{real}; give Input(dtype={real_dtype(policy)!r})"
+        )
+    return policy
+
+
 def real_dtype(policy: str) -> str:
     """Return the type of a policy's weights, activations and results."""
     return _POLICIES[policy]

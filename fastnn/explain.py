@@ -24,21 +24,26 @@ _PROFILE_STEPS = 20
 
 def summary(model: Model) -> str:
     """Return a table of the layers, their output shapes and numbers of weights."""
+    titles = ["Layer (type)", "Output Shape", "Param #"]
     rows = [
-        (
+        [
             f"{layer.name} ({type(layer).__name__})",
             "?" if layer.output_shape is None else _keras_shape(layer.output_shape),
             f"{layer.count_params():,}",
-        )
+        ]
         for layer in model.layers
     ]
+    if model.built and not model.network.is_chain:
+        titles.append("Connected to")
+        for row, layer in zip(rows, model.layers, strict=True):
+            row.append(", ".join(model.network.sources(layer)))
     learns = sum(v.size for v in model.trainable_weights)
     frozen = sum(v.size for v in model.non_trainable_weights)
     size = (learns + frozen) * np.dtype(model.dtype).itemsize
     return "\n".join(
         [
             f'Model: "{model.name}"',
-            *_aligned([("Layer (type)", "Output Shape", "Param #"), *rows], right={2}),
+            *_aligned([titles, *rows], right={2}),
             f"Total params: {learns + frozen:,} ({size / 1024:,.2f} KB)",
             f"Trainable params: {learns:,}",
             f"Non-trainable params: {frozen:,}",

@@ -18,6 +18,7 @@ from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor
 from fastnn.data import arrays
 from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
+from fastnn.functional import Network, Symbol, rebuild
 from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
@@ -28,17 +29,38 @@ __all__ = ["Model", "Sequential", "load_model"]
 
 
 class Model:
-    """What all models can do; ``Sequential`` is the one to make.
+    """A model of the layers between an input and an output, which may branch, meet and be shared.
 
     Args:
+        inputs: what ``Input`` returned.
+        outputs: what the last layer returned.
         name: the model's name; ``None`` makes one.
-        dtype: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``; ``None`` is
-            ``fastnn.config.dtype_policy()``.
+        dtype: ``"mixed_bfloat16"``, or the precision of ``Input``, which ``None`` stands for.
+
+    There is one input and one output so far.
+
+    Example:
+        >>> import fastnn
+        >>> from fastnn.layers import Add, Dense
+        >>> x = fastnn.Input((4,))
+        >>> y = Dense(8, "relu")(x)
+        >>> y = Add()([y, Dense(8, "relu")(y)])
+        >>> model = fastnn.Model(x, Dense(3, "softmax")(y))
+        >>> model.count_params()
+        139
     """
 
-    def __init__(self, name: str | None = None, dtype: str | None = None):
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        dtype: str | None = None,
+    ):
+        network = self._connect(inputs, outputs, name or "Model")
+        real = None if network is None else network.input.dtype
         self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
-        self.dtype_policy = config.check_policy(self.name, dtype or config.dtype_policy())
+        self.dtype_policy = config.policy_of(self.name, dtype, real)
         self.seed = config.next_seed()
         self.history: History | None = None
         self.stop_training = False
@@ -49,26 +71,83 @@ class Model:
         self._parameters: Parameters | None = None
         self._runtime: Runtime | None = None
         self._recipe: dict[str, Any] | None = None
+        self._network: Network | None = None
+        if network is not None:
+            self._take(network)
+
+    @classmethod
+    def _connect(cls, inputs: Any, outputs: Any, who: str) -> Network | None:
+        """Return the network between symbols, if there are any."""
+        if cls is not Model and inputs is None and outputs is None:
+            return None
+        ends = (_only_symbol(who, *end) for end in (("inputs", inputs), ("outputs", outputs)))
+        return Network(who, *ends)
+
+    def _take(self, network: Network) -> None:
+        """Become the model of a network, whose layers are free and built."""
+        joined: list[Layer] = []
+        try:
+            for layer in network.layers:
+                if not isinstance(layer, InputLayer):
+                    layer.join(self)
+                    joined.append(layer)
+        except ValueError:
+            for layer in joined:
+                layer.leave()
+            raise
+        network.input.layer.dtype = network.input.dtype
+        self._settle(network)
+
+    def _settle(self, network: Network) -> None:
+        self._network = network
+        self._input_shape, self._output_shape = network.input.shape, network.output.shape
+        self._pack()
 
     @property
     def dtype(self) -> str:
         """The type of weights, activations and results: ``"float32"`` or ``"float64"``."""
         return config.real_dtype(self.dtype_policy)
 
-    # ---- what a kind of model defines ------------------------------------------------------------
+    # ---- the network -----------------------------------------------------------------------------
+
+    @property
+    def network(self) -> Network:
+        """The calls of layers that lead from the input to the output."""
+        self._require(self._input_shape)
+        assert self._network is not None
+        return self._network
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, in order, without the input."""
-        raise NotImplementedError
+        """The layers, the farthest from the output first: the order of the weights."""
+        return list(self.network.layers)
 
     def call(self, x: Tensor, training: bool) -> Tensor:
         """Return the output of the layers, composed in the graph that ``x`` belongs to."""
-        raise NotImplementedError
+        return self.network(x, training)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes an equal model, with other weights."""
-        raise NotImplementedError
+        return {
+            "name": self.name,
+            "dtype": self.dtype_policy,
+            "layers": [serialization.serialize(layer) for layer in self.layers],
+            "calls": self.network.describe(),
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
+    ) -> Model:
+        """Return the model that ``get_config`` described.
+
+        Args:
+            config: what ``get_config`` returned.
+            custom_objects: classes that are not fastnn's, by name.
+        """
+        layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
+        symbols = rebuild(config["calls"], layers)
+        return cls(*symbols, name=config["name"], dtype=config["dtype"])
 
     # ---- building --------------------------------------------------------------------------------
 
@@ -107,20 +186,15 @@ class Model:
                 f"{self.name}: build expects (None, ...), the shape of a batch of samples with at "
                 f"least one axis, got {str(shape)[:60]}"
             )
-        shape = (None, *(int(n) for n in shape[1:] if n is not None))
-        fresh = [layer for layer in self.layers if not layer.built]
-        try:
-            self._output_shape = lower.shapes(self.call, shape)
-        except BaseException:
-            for layer in fresh:
-                layer.unbuild()
-            raise
-        self._input_shape = shape
-        self._pack()
+        self._build((None, *(int(n) for n in shape[1:] if n is not None)))
         if self._recipe is not None:
             recipe, self._recipe = self._recipe, None  # not compiled, if it does not fit
             self._start(self.dtype_policy, **recipe)
             self._recipe = recipe
+
+    def _build(self, shape: Shape) -> None:
+        if shape != self.input_shape:
+            raise ShapeError(f"{self.name}: it is built for {self.input_shape}, got {shape}")
 
     def _pack(self) -> None:
         """Gather the weights in one buffer, and start a runtime on it."""
@@ -616,23 +690,23 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Layer | Iterable[Layer] | None = None,
+        layers: Layer | Symbol | Iterable[Layer | Symbol] | None = None,
         *more: Layer,
         name: str | None = None,
         dtype: str | None = None,
     ):
         if layers is None:
-            given: list[Layer] = []
-        elif isinstance(layers, Layer):
+            given: list[Any] = []
+        elif isinstance(layers, Layer | Symbol):
             given = [layers, *more]
         elif more:
             raise TypeError("Sequential: give the layers as one list, or one by one, not both")
         else:
             given = list(layers) if isinstance(layers, Iterable) else [layers]
-        first = given[0] if given else None
+        first = _layer(given[0]) if given else None
         if dtype is None and isinstance(first, InputLayer):
             dtype = first.dtype
-        super().__init__(name, dtype)
+        super().__init__(name=name, dtype=dtype)
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
         for layer in given:
@@ -644,20 +718,20 @@ class Sequential(Model):
         """The layers, in order, without the input."""
         return list(self._layers)
 
-    def add(self, layer: Layer) -> None:
+    def add(self, layer: Layer | Symbol) -> None:
         """Append a layer; a model that was compiled has to be compiled again.
 
         Raises:
             ShapeError: if the layer cannot take what the last one gives; it is not added then.
         """
         with self._guard.training("add"):
-            recipe = self._recipe
-            self._append(layer)
+            recipe, known = self._recipe, _layer(layer)
+            self._append(known)
             try:
                 self._rebuild()
             except BaseException:
-                self._layers.remove(layer)
-                layer.leave()
+                self._layers.remove(known)
+                known.leave()
                 self._recipe = recipe
                 raise
 
@@ -671,7 +745,8 @@ class Sequential(Model):
             self._rebuild()
         return layer
 
-    def _append(self, layer: Layer) -> None:
+    def _append(self, layer: Any) -> None:
+        layer = _layer(layer)
         if not isinstance(layer, Layer):
             hint = "; write Dense(10), not Dense" if isinstance(layer, type) else ""
             raise TypeError(f"{self.name}: expected a layer, got {_describe(layer)}{hint}")
@@ -705,11 +780,22 @@ class Sequential(Model):
         else:
             self._build_from_input()
 
-    def call(self, x: Tensor, training: bool) -> Tensor:
-        """Return the output of the layers, composed in the graph that ``x`` belongs to."""
+    def _build(self, shape: Shape) -> None:
+        fresh = [layer for layer in self._layers if not layer.built]
+        try:
+            self._settle(Network(self.name, *self._chain(shape)))
+        except BaseException:
+            for layer in fresh:
+                layer.unbuild()
+            raise
+
+    def _chain(self, shape: Shape) -> tuple[Symbol, Symbol]:
+        """Return input and output of the layers called one after the other."""
+        source = InputLayer([n for n in shape if n is not None], "input", self.dtype)
+        output = source.output
         for layer in self._layers:
-            x = layer(x, training)
-        return x
+            output = layer(output)
+        return source.output, output
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes an equal model, with other weights."""
@@ -799,6 +885,28 @@ def _count(name: str, value: Any) -> int:
 def _check_verbose(who: str, verbose: Any) -> None:
     if verbose not in (0, 1, 2, "auto"):
         raise ValueError(f'{who}: verbose must be 0, 1, 2 or "auto", got {str(verbose)[:40]!r}')
+
+
+def _layer(given: Any) -> Any:
+    """Return the layer behind what ``Input`` returns; anything else as it is."""
+    is_input = isinstance(given, Symbol) and isinstance(given.layer, InputLayer)
+    return given.layer if is_input else given
+
+
+def _only_symbol(who: str, name: str, given: Any) -> Symbol:
+    """Return the one symbol that was given, by itself or in a list."""
+    several = list(given) if isinstance(given, list | tuple) else [given]
+    if len(several) > 1:
+        raise ValueError(
+            f"{who}: a model has one input and one output so far, got {len(several)} {name}; join "
+            "the data to one array and take its parts in a layer, or make several models"
+        )
+    if not several or not isinstance(several[0], Symbol):
+        kind = type(several[0]).__name__ if several else "an empty list"
+        raise TypeError(
+            f"{who}: {name} has to be what Input, or a layer called on it, returned, got {kind}"
+        )
+    return several[0]
 
 
 def _describe(thing: Any) -> str:

@@ -26,7 +26,7 @@ from fastnn._typing import Array
 from fastnn.errors import ModelFileError
 
 if TYPE_CHECKING:
-    from fastnn.models import Model, Sequential
+    from fastnn.models import Model
 
 __all__ = [
     "from_bytes",
@@ -228,7 +228,7 @@ def _restore(
 ) -> Model:
     from fastnn import models
 
-    known: dict[str, type[Sequential]] = {"Sequential": models.Sequential}
+    known: dict[str, type[Model]] = {"Model": models.Model, "Sequential": models.Sequential}
     if config["class_name"] not in known:
         raise ModelFileError(f"no model class {str(config['class_name'])[:60]!r}")
     model = known[config["class_name"]].from_config(config["model"], custom_objects)

@@ -72,7 +72,23 @@ def pooling(op, n):
     return Case(op, case.sizes, case.rows, {"size_h": window, "size_w": window, **pads})
 
 
+def laid_out(op, n):
+    """What is copied has n elements a row, at another place."""
+    one = (1,)
+    axes = {
+        "concatenate": {"i": (n,), "j": one, "k": (n + 1,)},
+        "slice": {"k": (n + 1,), "i": (n,)},
+        "pad": {"h": one, "w": one, "p": one, "q": (2,)},
+        "crop": {"h": one, "w": (2,), "p": one, "q": one},
+    }[op]
+    case = sized(op, n, **axes)
+    attrs = {name: {"begin": 1, "pad_h": 0, "pad_w": 1}[name] for name in table()[op].attributes}
+    return Case(op, case.sizes, case.rows, attrs)
+
+
 def wide_cases(op, n):
+    if op in ("concatenate", "slice", "pad", "crop"):
+        return [laid_out(op, n)]
     if op.startswith("conv2d"):
         return [convolution(op, n)] if n < 36 else []
     if op.startswith("maxpool"):

@@ -16,6 +16,7 @@
 #include "normalization-inl.h"
 #include "recurrent-inl.h"
 #include "elementwise-inl.h"
+#include "merge-inl.h"
 #include "softmax-inl.h"
 #include "losses-inl.h"
 #include "metrics-inl.h"

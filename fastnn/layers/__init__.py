@@ -3,7 +3,17 @@
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
 from fastnn.layers.normalization import BatchNormalization
+from fastnn.layers.padding import Cropping2D, ZeroPadding2D
 from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.serialization import deserialize, serialize
@@ -12,8 +22,12 @@ __all__ = [
     "GRU",
     "LSTM",
     "Activation",
+    "Add",
+    "Average",
     "BatchNormalization",
+    "Concatenate",
     "Conv2D",
+    "Cropping2D",
     "Dense",
     "Dropout",
     "Flatten",
@@ -23,8 +37,13 @@ __all__ = [
     "InputLayer",
     "Layer",
     "MaxPooling2D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
     "Reshape",
     "SimpleRNN",
+    "Subtract",
+    "ZeroPadding2D",
     "deserialize",
     "serialize",
 ]

@@ -15,6 +15,7 @@ from fastnn import config, initializers, registry
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
+from fastnn.functional import Symbol, call_on_symbols
 from fastnn.naming import snake_case, unique_name
 from fastnn.variables import Variable
 
@@ -41,6 +42,9 @@ class Layer:
     operation, at the speed of NumPy.  ``compute_output_shape`` tells the shape of the result if it
     is not that of ``x``.
 
+    A layer that is called on a list of tensors gets the list in ``call``, and the arrays one by one
+    in ``forward`` and ``backward``.
+
     Example:
         >>> import fastnn
         >>> class Scale(fastnn.layers.Layer):
@@ -64,7 +68,7 @@ class Layer:
         self.name = str(name or "") or unique_name(snake_case(type(self).__name__))
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
         self.built = False
-        self.input_shape: Shape | None = None
+        self.input_shape: Any = None  # of several inputs, a list of their shapes
         self.output_shape: Shape | None = None
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
@@ -203,25 +207,41 @@ class Layer:
 
     # ---- lowering --------------------------------------------------------------------------------
 
-    def __call__(self, x: Tensor, training: bool = False) -> Tensor:
-        """Add the layer to the graph that ``x`` belongs to, building it on the first call."""
-        if not isinstance(x, Tensor):
+    def __call__(self, x: Any, training: bool | None = None) -> Any:
+        """Return the layer's output for ``x``, building the layer on the first call.
+
+        Args:
+            x: what ``Input`` or another layer returned, or a list of those for layers such as
+                ``Add``; inside of another layer's ``call``, tensors of the graph.
+            training: whether the layer computes as in training; ``None`` leaves it to the model.
+        """
+        given = list(x) if isinstance(x, list | tuple) else [x]
+        if given and all(isinstance(each, Symbol) for each in given):
+            return call_on_symbols(self, x, training)
+        if not given or not all(isinstance(each, Tensor) for each in given):
+            kinds = ", ".join(type(each).__name__ for each in given) or "nothing"
             raise TypeError(
-                f"{self.name}: a layer is called on a tensor of the graph, got {type(x).__name__}; "
-                "to compute with arrays, put it in a Sequential and call predict"
+                f"{self.name}: a layer is called on what Input or a layer returned, got {kinds}; "
+                "to compute with arrays, put it in a Sequential and call predict"[:390]
             )
-        self._build_once(x.shape)
+        return self._lower(given if isinstance(x, list | tuple) else x, bool(training))
+
+    def _lower(self, x: Any, training: bool) -> Tensor:
+        """Add the layer to the graph that ``x``, a tensor or a list of tensors, belongs to."""
+        several = isinstance(x, list)
+        shapes = [each.shape for each in x] if several else x.shape
+        self._build_once(shapes)
         options = {"training": training} if self._wants_training() else {}
-        with x.graph.scope(self.name):
+        with (x[0] if several else x).graph.scope(self.name):
             y = self.call(x, **options)
         if not isinstance(y, Tensor):
             raise TypeError(
                 f"{self.name}: call(x) must return a tensor of the graph, got {type(y).__name__}"
             )
-        self.input_shape, self.output_shape = x.shape, y.shape
+        self.input_shape, self.output_shape = shapes, y.shape
         return y
 
-    def _build_once(self, shape: Shape) -> None:
+    def _build_once(self, shape: Any) -> None:
         if not self.built:
             self.build(shape)
             self.built = True
@@ -234,7 +254,7 @@ class Layer:
     def _wants_training(self) -> bool:
         return "training" in inspect.signature(self.call).parameters
 
-    def _call_python(self, x: Tensor) -> Tensor:
+    def _call_python(self, x: Any) -> Tensor:
         """Add ``forward``, with ``backward`` as its gradient, as a call of user code."""
 
         def forward(*arrays: Array) -> list[Array]:
@@ -249,8 +269,10 @@ class Layer:
         functions = {"function": forward}
         if hasattr(self, "backward"):
             functions["backward"] = backward
-        shape = tuple(self.compute_output_shape(x.shape))
-        return x.graph.call_python([x, *self._variables], [shape], **functions)[0]
+        several: list[Tensor] = x if isinstance(x, list) else [x]
+        shapes: Any = [each.shape for each in several] if isinstance(x, list) else x.shape
+        shape = tuple(self.compute_output_shape(shapes))
+        return several[0].graph.call_python([*several, *self._variables], [shape], **functions)[0]
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
-from fastnn import activations, initializers, ops
+from fastnn import activations, config, initializers, ops
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
+from fastnn.functional import Symbol
 from fastnn.layers.base import Layer
 
 __all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Reshape"]
@@ -35,6 +37,13 @@ class InputLayer(Layer):
             )
         self.shape = tuple(map(int, sizes))
 
+    @cached_property
+    def output(self) -> Symbol:
+        """What other layers are called on."""
+        dtype = self.dtype or config.real_dtype(config.dtype_policy())
+        self.output_shape = (None, *self.shape)
+        return Symbol(self.output_shape, dtype, self)
+
     def call(self, x: Tensor) -> Tensor:
         """Return ``x``."""
         return x
@@ -44,8 +53,8 @@ class InputLayer(Layer):
         return {"shape": list(self.shape), "name": self.name, "dtype": self.dtype}
 
 
-def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = None) -> InputLayer:
-    """Return the first layer of a model, which states the shape of a sample.
+def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = None) -> Symbol:
+    """Return what the first layer of a model is called on, or the first part of a ``Sequential``.
 
     Args:
         shape: the shape of one sample, without the axis of the batch: ``(8, 8, 1)``.
@@ -55,9 +64,9 @@ def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = 
     Example:
         >>> import fastnn
         >>> fastnn.Input((8, 8, 1)).shape
-        (8, 8, 1)
+        (None, 8, 8, 1)
     """
-    return InputLayer(shape, name=name, dtype=dtype)
+    return InputLayer(shape, name=name, dtype=dtype).output
 
 
 class Dense(Layer):

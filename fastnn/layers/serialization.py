@@ -9,7 +9,17 @@ from fastnn import registry
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
+from fastnn.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Maximum,
+    Minimum,
+    Multiply,
+    Subtract,
+)
 from fastnn.layers.normalization import BatchNormalization
+from fastnn.layers.padding import Cropping2D, ZeroPadding2D
 from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 
@@ -19,8 +29,12 @@ CLASSES: dict[str, type[Layer]] = {
     cls.__name__: cls
     for cls in (
         Activation,
+        Add,
+        Average,
         BatchNormalization,
+        Concatenate,
         Conv2D,
+        Cropping2D,
         Dense,
         Dropout,
         Flatten,
@@ -30,8 +44,13 @@ CLASSES: dict[str, type[Layer]] = {
         InputLayer,
         LSTM,
         MaxPooling2D,
+        Maximum,
+        Minimum,
+        Multiply,
         Reshape,
         SimpleRNN,
+        Subtract,
+        ZeroPadding2D,
     )
 }
 

@@ -350,6 +350,11 @@ def _activation_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": 4 * o.u * _gradient_size(o)} if smooth else {}
 
 
+def _scale(o: Outcome) -> dict[str, Array]:
+    """The factor's rounding, its own, the twin's."""
+    return {"y": 3 * o.u * o.out("y")}
+
+
 def _maxpool_bwd(o: Outcome) -> dict[str, Array]:
     """A place lies under at most `count` windows, whose gradients are added in some order."""
     attr, inputs = o.attr, {**o.inputs, "dy": np.abs(o["dy"])}
@@ -554,6 +559,7 @@ _INEXACT: Mapping[str, Bound] = {
     "gru_fwd": _gru_fwd,
     "gru_bwd": _gru_bwd,
     "gru_bwd_u": _gru_bwd_u,
+    "scale": _scale,
     "maxpool2d_bwd": _maxpool_bwd,
     "moments": _moments,
     "pool_moments": _pool_moments,

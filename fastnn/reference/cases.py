@@ -371,6 +371,46 @@ def _elements(op: str) -> Iterator[Case]:
     yield from _kinds([_case(op, n=67), _case(op, 3, n=(None, 5, 7))])
 
 
+def _scale(op: str) -> Iterator[Case]:
+    for factor in (-1.0, 1 / 3):
+        yield from (replace(case, attrs={"factor": factor}) for case in _elements(op))
+
+
+def _pass_largest(op: str) -> Iterator[Case]:
+    for strict in (0, 1):
+        yield from (replace(case, attrs={"strict": strict}) for case in _elements(op))
+
+
+def _concatenate(op: str) -> Iterator[Case]:
+    for r, i, j in ((1, 1, 1), (3, 5, 16), (2, 17, 3), (67, 2, 1), (5, 67, 33)):
+        yield _case(op, r, r=None, i=i, j=j, k=i + j)
+    yield from _kinds([_case(op, 3, r=(None, 5), i=7, j=2, k=9)])
+    yield _case(op, r=0, i=3, j=2, k=5)
+
+
+def _slice(op: str) -> Iterator[Case]:
+    for r, k, i, begin in ((1, 1, 1, 0), (3, 21, 5, 16), (2, 17, 16, 0), (67, 3, 2, 1)):
+        yield _case(op, r, r=None, k=k, i=i, attrs={"begin": begin})
+    yield from _kinds([_case(op, 3, r=(None, 5), k=9, i=7, attrs={"begin": 2})])
+
+
+_FRAMES = (
+    *((1, 1, 1, 1, (0, 0), (0, 0)), (2, 3, 5, 7, (1, 2), (0, 3)), (3, 5, 2, 17, (0, 0), (2, 1))),
+    (2, 7, 3, 2, (3, 0), (1, 1)),
+)
+
+
+def _framed(op: str) -> Iterator[Case]:
+    """Yield the cases of h x w images among zeros, or of the way back."""
+    for r, h, w, c, (top, bottom), (left, right) in _FRAMES:
+        small, large = {"h": h, "w": w}, {"h": h + top + bottom, "w": w + left + right}
+        before, after = (small, large) if op == "pad" else (large, small)
+        axes = {**before, "c": c, "p": after["h"], "q": after["w"]}
+        attrs = {"pad_h": top, "pad_w": left}
+        kinds = KINDS if r == 3 else ("normal",)
+        yield from _kinds([_case(op, r, r=None, attrs=attrs, **axes)], kinds)
+
+
 def _activation(op: str) -> Iterator[Case]:
     for name in activation_names():
         yield from (_activated(case, name) for case in _elements(op))
@@ -548,6 +588,16 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "activation_fwd": _activation,
     "activation_bwd": _activation,
     "add": _elements,
+    "subtract": _elements,
+    "multiply": _elements,
+    "maximum": _elements,
+    "minimum": _elements,
+    "scale": _scale,
+    "pass_largest": _pass_largest,
+    "concatenate": _concatenate,
+    "slice": _slice,
+    "pad": _framed,
+    "crop": _framed,
     "fill": _fill,
     "reshape": _reshape,
     "dropout": _dropout,

@@ -125,6 +125,15 @@ def test_global_pooling(pair, name, keepdims):
     check(pair((6, 5, 2), layers, optimizer=descent), (6, 5, 2), 0)
 
 
+@pytest.mark.parametrize("name", ["ZeroPadding2D", "Cropping2D"])
+@pytest.mark.parametrize("frame", [1, (1, 0), ((0, 1), (2, 0))])
+def test_frames(pair, name, frame):
+    def layers(m):
+        return [m.layers.Conv2D(3, 2), getattr(m.layers, name)(frame)]
+
+    check(pair((6, 7, 2), layers, optimizer=descent), (6, 7, 2), 0)
+
+
 @pytest.mark.parametrize("name", ["linear", "relu", "sigmoid", "tanh", "softmax"])
 def test_activation(pair, name):
     def layers(m):
@@ -180,6 +189,8 @@ def test_arguments_and_their_order_and_defaults(keras, name):
         ("BatchNormalization", {"momentum": 0.9, "scale": False}),
         ("GlobalAveragePooling2D", {"keepdims": True}),
         ("GlobalMaxPooling2D", {}),
+        ("Add", {}),
+        ("Concatenate", {"axis": 1}),
         ("Activation", {"activation": "tanh"}),
         ("Dropout", {"rate": 0.5}),
         ("Flatten", {}),

@@ -1,0 +1,311 @@
+"""Models of branches: symbols, networks, merging layers, files of them."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Input, Model, Sequential, layers
+from fastnn.errors import ModelFileError, ShapeError
+from fastnn.layers import Add, BatchNormalization, Concatenate, Conv2D, Dense, Dropout, Flatten
+
+X = np.random.default_rng(0).normal(size=(9, 5))
+Y = np.random.default_rng(1).normal(size=(9, 2))
+
+
+def branched(dtype="float64"):
+    """Two branches of different depth, a sum of three, and a layer called twice."""
+    fastnn.set_seed(4)
+    x = Input((5,), dtype=dtype, name="x")
+    shared = Dense(5, "tanh", name="shared")
+    a = shared(x)
+    b = shared(Dense(5, "sigmoid", name="middle")(a))
+    y = Add(name="sum")([a, b, x])
+    return Model(x, Dense(2, name="out")(y), name="branched")
+
+
+def by_hand(weights, x):
+    k, c, m, d, o, e = weights
+    a = np.tanh(x @ k + c)
+    b = np.tanh((1 / (1 + np.exp(-(a @ m + d)))) @ k + c)
+    return (a + b + x) @ o + e
+
+
+PATHS = ["shared/kernel", "shared/bias", "middle/kernel", "middle/bias", "out/kernel", "out/bias"]
+
+
+# ---- what it computes ----------------------------------------------------------------------------
+
+
+def test_branches_and_shared_layers_are_what_they_say():
+    model = branched()
+    assert np.allclose(model.predict(X), by_hand(model.get_weights(), X), rtol=1e-13, atol=1e-13)
+
+
+def test_gradients_of_branches_and_shared_layers():
+    model = branched()
+    model.compile("sgd", "mse")
+    check = fastnn.gradcheck(model, X, Y)
+    assert check.ok, str(check)
+    assert check.checked == model.count_params()
+
+
+def test_training_is_that_of_the_interpreter():
+    results = []
+    for eager in (False, True):
+        model = branched()
+        model.compile("adam", "mse", run_eagerly=eager)
+        model.fit(X, Y, epochs=3, batch_size=4, verbose=0)
+        results.append(model.get_weights())
+    assert all(map(np.allclose, *results))
+
+
+def test_a_chain_is_the_sequential_model():
+    def parts():
+        return [Dense(7, "relu"), Dropout(0.3), BatchNormalization(), Dense(2)]
+
+    x = y = Input((5,))
+    for layer in parts():
+        y = layer(y)
+    chain, sequential = Model(x, y), Sequential([Input((5,)), *parts()])
+    sequential.set_weights(chain.get_weights())
+    sequential.seed = chain.seed
+    for model in (chain, sequential):
+        model.compile("adam", "mse")
+        model.fit(X, Y, epochs=2, batch_size=4, verbose=0)
+    assert np.array_equal(chain.predict(X), sequential.predict(X))
+
+
+def test_a_residual_network_of_images_learns():
+    fastnn.set_seed(0)
+    x = Input((6, 6, 1))
+    y = layers.Activation("relu")(BatchNormalization()(Conv2D(4, 3, padding="same")(x)))
+    z = BatchNormalization()(Conv2D(4, 3, padding="same")(y))
+    y = layers.GlobalAveragePooling2D()(layers.Activation("relu")(Add()([z, y])))
+    model = Model(x, Dense(2, "softmax")(y))
+    model.compile(fastnn.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy")
+    labels = np.arange(40) % 2
+    images = np.random.default_rng(0).normal(size=(40, 6, 6, 1)) * (1 + labels[:, None, None, None])
+    losses = model.fit(images, labels, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] / 3
+
+
+@pytest.mark.parametrize("said", [True, False, None])
+def test_a_call_can_fix_whether_it_is_as_in_training(said):
+    x = Input((5,), dtype="float64")
+    layer = BatchNormalization(momentum=0.0)
+    model = Model(x, layer(x, training=said))
+    model.compile(fastnn.optimizers.SGD(0.0), "mse")
+    model.train_on_batch(X, X)
+    assert (layer.moving_mean.numpy() != 0).all() == (said is not False)
+    layer.moving_mean.assign(np.full(5, 100.0))
+    assert (np.abs(model.predict(X).mean(0)) < 1e-12).all() == (said is True)
+    assert [call["training"] for call in model.get_config()["calls"]] == [None, said]
+
+
+# ---- merging -------------------------------------------------------------------------------------
+
+MERGES = {
+    layers.Add: lambda a, b, c: a + b + c,
+    layers.Multiply: lambda a, b, c: a * b * c,
+    layers.Maximum: lambda a, b, c: np.maximum(np.maximum(a, b), c),
+    layers.Minimum: lambda a, b, c: np.minimum(np.minimum(a, b), c),
+    layers.Average: lambda a, b, c: (a + b + c) / 3,
+    layers.Concatenate: lambda a, b, c: np.concatenate([a, b, c], -1),
+    layers.Subtract: lambda a, b: a - b,
+}
+
+
+def test_every_merging_layer_is_here():
+    assert set(MERGES) == {
+        cls for cls in vars(layers).values() if getattr(cls, "__module__", "").endswith("merging")
+    }
+
+
+@pytest.mark.parametrize("cls", MERGES)
+def test_a_merge_is_its_formula_and_has_its_gradient(cls):
+    count = MERGES[cls].__code__.co_argcount
+    x = Input((4, 3), dtype="float64")
+    hidden = [Dense(3, "tanh", name=f"part{i}") for i in range(count - 1)]
+    merge = cls(name="merge")
+    model = Model(x, Dense(2)(Flatten()(merge([x, *(layer(x) for layer in hidden)]))))
+    data = np.random.default_rng(3).normal(size=(5, 4, 3))
+    parts = [np.tanh(data @ k + b) for k, b in (layer.get_weights() for layer in hidden)]
+    kernel, bias = model.layers[-1].get_weights()
+    expected = MERGES[cls](data, *parts).reshape(5, -1) @ kernel + bias
+    assert np.allclose(model.predict(data), expected, rtol=1e-12, atol=1e-13)
+    model.compile("sgd", "mse")
+    check = fastnn.gradcheck(model, data, np.ones((5, 2)))
+    assert check.ok, str(check)
+    again = cls.from_config(merge.get_config())
+    assert again.get_config() == merge.get_config()
+
+
+@pytest.mark.parametrize(("axis", "shape"), [(1, (2, 3, 4)), (2, (3, 2, 4)), (-1, (3, 3, 9))])
+def test_concatenation_along_any_axis(axis, shape):
+    x = Input((3, 3, 4), dtype="float64")
+    other = layers.Reshape(shape)(Dense(int(np.prod(shape)), name="part")(Flatten()(x)))
+    joined = Concatenate(axis)([x, other])
+    model = Model(x, Dense(2)(Flatten()(joined)))
+    data = np.random.default_rng(3).normal(size=(5, 3, 3, 4))
+    kernel, bias = model.get_layer("part").get_weights()
+    part = (data.reshape(5, -1) @ kernel + bias).reshape(5, *shape)
+    expected = np.concatenate([data, part], axis)
+    assert joined.shape == (None, *expected.shape[1:])
+    kernel, bias = model.layers[-1].get_weights()
+    assert np.allclose(model.predict(data), expected.reshape(5, -1) @ kernel + bias)
+    model.compile("sgd", "mse")
+    assert fastnn.gradcheck(model, data, np.ones((5, 2)), samples=20).ok
+
+
+def test_symbols_add_subtract_and_multiply():
+    x = Input((2,), dtype="float64")
+    two = Model(x, (x + x) * x - x)
+    assert two.predict([[3.0, -1.0]]).tolist() == [[15.0, 3.0]]
+
+
+def test_nan_passes_a_merge():
+    x = Input((1,))
+    for cls in (layers.Maximum, layers.Minimum):
+        zero = Dense(1, kernel_initializer="zeros")(x)
+        assert np.isnan(Model(x, cls()([x, zero])).predict([[np.nan]])).all()
+
+
+# ---- what it tells -------------------------------------------------------------------------------
+
+
+def test_shapes_layers_and_weights():
+    model = branched()
+    assert model.input_shape == (None, 5)
+    assert model.output_shape == (None, 2)
+    assert [layer.name for layer in model.layers] == ["x", "shared", "middle", "sum", "out"]
+    assert [variable.path for variable in model.weights] == PATHS
+    assert model.get_layer("sum").input_shape == [(None, 5)] * 3
+
+
+def test_the_summary_says_what_is_connected_to_what():
+    lines = []
+    branched().summary(print_fn=lines.append)
+    text = lines[0]
+    assert "Connected to" in text
+    assert any("sum (Add)" in line and "shared, shared, x" in line for line in text.splitlines())
+    Sequential([Input((3,)), Dense(2)]).summary(print_fn=lines.append)
+    assert "Connected to" not in lines[1]
+
+
+def test_explain_lists_the_program():
+    lines = []
+    branched().explain(print_fn=lines.append)
+    assert lines[0].count("dense_fwd") == 4
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def test_config_save_and_copy_give_the_same_model(tmp_path):
+    model = branched("float32")
+    model.compile("adam", "mse")
+    model.fit(X, Y, epochs=2, verbose=0)
+    model.save(tmp_path / "model")
+    loaded, copied = fastnn.models.load_model(tmp_path / "model"), copy.deepcopy(model)
+    again = Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    for other in (loaded, copied, again):
+        assert np.array_equal(other.predict(X), model.predict(X))
+        assert other.get_config() == model.get_config()
+    for each in (model, loaded, copied):
+        each.fit(X, Y, verbose=0)
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+    assert np.array_equal(copied.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("inputs", [[9], [-1], [2], [True], ["x"], [1.0]])
+def test_a_call_of_what_comes_later_is_refused(inputs):
+    config = branched().get_config()
+    config["calls"][2]["inputs"] = inputs
+    with pytest.raises(ValueError, match="not outputs of calls before"):
+        Model.from_config(config)
+
+
+def test_a_file_names_layers_alone(tmp_path):
+    class Own(layers.Layer):
+        def call(self, x):
+            return x
+
+    x = Input((3,))
+    Model(x, Own()(x)).save(tmp_path / "model")
+    with pytest.raises(ModelFileError, match="custom_objects"):
+        fastnn.models.load_model(tmp_path / "model")
+    fastnn.models.load_model(tmp_path / "model", custom_objects={"Own": Own})
+
+
+# ---- mistakes ------------------------------------------------------------------------------------
+
+
+def refused(call, error, *words):
+    with pytest.raises(error) as caught:
+        call()
+    message = str(caught.value)
+    assert len(message) < 400
+    for word in words:
+        assert word in message, message
+
+
+def test_mistakes():
+    x, other = Input((3,), name="x"), Input((3,), name="other")
+    y = Dense(2)(x)
+    refused(lambda: Model(x, Add()([x, other])), ValueError, "other", "one input")
+    refused(lambda: Model(other, y), ValueError, "does not depend", "other")
+    refused(lambda: Model([x, other], y), ValueError, "2 inputs", "one input")
+    refused(lambda: Model(x, [y, y]), ValueError, "2 outputs")
+    refused(lambda: Model(y, Dense(2)(y)), ValueError, "Input")
+    refused(lambda: Model(x, np.ones(3)), TypeError, "outputs", "ndarray")
+    refused(lambda: Model(x), TypeError, "outputs", "NoneType")
+    refused(lambda: Model(), TypeError, "inputs")
+    refused(lambda: Dense(2)(np.ones((1, 3))), TypeError, "ndarray", "predict")
+    refused(lambda: Add()(x), ValueError, "list of 2 or more", "one tensor")
+    refused(lambda: Add()([x]), ValueError, "got 1")
+    refused(lambda: layers.Subtract()([x, x, x]), ValueError, "list of 2 ", "got 3")
+    refused(lambda: Add()([x, y]), ShapeError, "(rows, 3)", "(rows, 2)")
+    refused(lambda: Concatenate(0)([x, y]), ShapeError, "axis=0")
+    refused(lambda: Concatenate(1)([Dense(2)(Input((4, 3))), y]), ShapeError, "axis 1")
+    refused(lambda: Conv2D(2, 3)(x), ShapeError, "images")
+    wide = Input((3,), dtype="float64")
+    refused(lambda: Add()([x, wide]), ValueError, "float32, float64")
+    refused(lambda: Model(x, y, dtype="float64"), ValueError, "float64", "Input")
+
+
+def test_a_layer_is_in_one_model():
+    x = Input((3,))
+    dense = Dense(2)
+    first = Model(x, dense(x), name="first")
+    free = Dense(2)
+    refused(lambda: Model(x, Add()([free(x), dense(x)])), ValueError, "'first'")
+    Sequential([Input((3,)), free])  # a model that was refused has not taken it
+    assert first.predict(np.ones((1, 3))).shape == (1, 2)
+
+
+def test_two_layers_of_one_name_are_refused():
+    x = Input((3,))
+    refused(lambda: Model(x, Dense(2, name="a")(Dense(2, name="a")(x))), ValueError, "'a'")
+
+
+def test_a_call_that_fails_leaves_the_layer_as_it_was():
+    layer = Conv2D(1, 3, padding="same")
+    refused(lambda: layer(Input((5,))), ShapeError)
+    assert not layer.built
+    assert layer(Input((4, 4, 1))).shape == (None, 4, 4, 1)
+
+
+def test_a_model_of_another_shape_is_not_built_again():
+    model = branched()
+    model.build((None, 5))
+    refused(lambda: model.build((None, 6)), ShapeError, "(None, 6)")
+
+
+def test_a_long_chain_is_no_recursion():
+    x = y = Input((2,))
+    for _ in range(1500):
+        y = layers.Activation("relu")(y)
+    assert Model(x, y).predict([[1.0, -1.0]]).tolist() == [[1, 0]]
