@@ -13,6 +13,7 @@
 
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
 #elif defined(__APPLE__)
 #include <sys/sysctl.h>
 #endif
@@ -27,12 +28,14 @@ typedef struct {
 } cpuid_leaf;
 
 /* All zero if the CPU does not know the leaf. */
-static cpuid_leaf cpuid(unsigned leaf)
+static cpuid_leaf cpuid_of(unsigned leaf, unsigned subleaf)
 {
     cpuid_leaf r = {0, 0, 0, 0};
-    __get_cpuid_count(leaf, 0, &r.eax, &r.ebx, &r.ecx, &r.edx);
+    __get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx);
     return r;
 }
+
+static cpuid_leaf cpuid(unsigned leaf) { return cpuid_of(leaf, 0); }
 
 /* Whether the operating system saves all the register states in `mask` (XCR0); needs OSXSAVE. */
 static int os_saves(unsigned mask)
@@ -57,6 +60,22 @@ static int has_avx512(void)
     return has_avx2() && (cpuid(7).ebx & need) == need && os_saves(0xe6);
 }
 
+#if FNN_HAS_AMX && defined(__linux__)
+/* Linux hands the 8 KiB of tile registers only to processes that ask.  Signals need more stack from then
+ * on, so nobody asks before a program has bfloat16 to multiply. */
+static int has_amx(void)
+{
+    enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+    unsigned need = 1U << 22 | 1U << 24; /* AMX-BF16, AMX-TILE */
+    return has_avx512() && cpuid_of(7, 1).eax & 1U << 5 /* AVX512-BF16 */ &&
+           (cpuid(7).edx & need) == need && os_saves(0x600e6) &&
+           syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+extern const fnn_table fnn_table_amx_mixed;
+#define PRODUCTS_ONLY {"amx", has_amx, {NULL, NULL, &fnn_table_amx_mixed}},
+#endif
+
 #define ISAS(ISA) ISA(avx512) ISA(avx2) ISA(base)
 #elif defined(__aarch64__)
 int fnn_cpu_fma(void) { return 1; }
@@ -67,32 +86,37 @@ int fnn_cpu_fma(void) { return 0; }
 #define ISAS(ISA) ISA(base)
 #endif
 
+#if !defined(PRODUCTS_ONLY)
+#define PRODUCTS_ONLY
+#endif
+
 static int has_base(void) { return 1; }
 
-/* ISA(avx2) declares fnn_table_avx2_f32 and _f64 of isa/avx2.c, then makes the row
- * {"avx2", has_avx2, {&fnn_table_avx2_f32, &fnn_table_avx2_f64}}. */
-#define ISA(name) extern const fnn_table fnn_table_##name##_f32, fnn_table_##name##_f64;
+/* ISA(avx2) declares the tables of isa/avx2_f32.c, avx2_f64.c and avx2_mixed.c, then makes the row
+ * {"avx2", has_avx2, {&fnn_table_avx2_f32, &fnn_table_avx2_f64, &fnn_table_avx2_mixed}}. */
+#define TABLE(name, precision) fnn_table_##name##_##precision
+#define ISA(name) extern const fnn_table TABLE(name, f32), TABLE(name, f64), TABLE(name, mixed);
 ISAS(ISA)
 #undef ISA
-#define ISA(name) {#name, has_##name, {&fnn_table_##name##_f32, &fnn_table_##name##_f64}},
+#define ISA(name) \
+    {#name, has_##name, {&TABLE(name, f32), &TABLE(name, f64), &TABLE(name, mixed)}},
 static const struct {
     const char *name;
     int (*available)(void);
-    const fnn_table *table[2]; /* float32, float64 */
-} isas[] = {ISAS(ISA)};
+    const fnn_table *table[FNN_PRECISION_COUNT];
+} isas[] = {PRODUCTS_ONLY ISAS(ISA)};
 #undef ISA
+#undef TABLE
 #undef ISAS
+#undef PRODUCTS_ONLY
 
 int fnn_isa_count(void) { return (int)(sizeof isas / sizeof *isas); }
 const char *fnn_isa_name(int isa) { return isas[isa].name; }
 int fnn_isa_available(int isa) { return isas[isa].available() != 0; }
-const fnn_table *fnn_isa_table(int isa, int f64) { return isas[isa].table[f64 != 0]; }
 
-int fnn_isa_best(void)
+const fnn_table *fnn_isa_table(int isa, fnn_precision precision)
 {
-    int isa = 0;
-    while (!isas[isa].available()) isa++;
-    return isa;
+    return isas[isa].table[precision];
 }
 
 int fnn_isa_find(const char *name)

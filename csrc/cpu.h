@@ -13,9 +13,10 @@
 int fnn_isa_count(void);
 const char *fnn_isa_name(int isa);
 int fnn_isa_available(int isa);     /* whether this CPU and its system run it */
-int fnn_isa_best(void);             /* the first that is available             */
 int fnn_isa_find(const char *name); /* -1: there is none of that name          */
-const fnn_table *fnn_isa_table(int isa, int f64);
+
+/* NULL: it has no kernels of that precision (AMX multiplies bfloat16, and that is all). */
+const fnn_table *fnn_isa_table(int isa, fnn_precision precision);
 
 /* Whether the CPU has fused multiply-add. */
 int fnn_cpu_fma(void);

@@ -79,6 +79,7 @@ struct fnn_op {
     uint32_t scaled;            /* bit d: dim[d] = base[d] * rows, else base[d]   */
     int32_t index;              /* place in the program                           */
     int32_t shared;             /* 1: all threads take part, 0: thread 0 alone     */
+    int32_t far;                /* 1: what it writes is too large to stay in a cache */
     fnn_opcode code;
 };
 
@@ -146,10 +147,22 @@ int fnn_poll(const fnn_task *task);
 /* The kernel of python_call.  program.c */
 void fnn_python_call(const fnn_op *op, const fnn_task *task);
 
+/* What a program computes in: float32, float64, or float32 with products of bfloat16. */
+typedef enum { FNN_FLOAT32, FNN_FLOAT64, FNN_MIXED_BFLOAT16, FNN_PRECISION_COUNT } fnn_precision;
+
+/* Whether the compiler knows AMX. */
+#if defined(__x86_64__) && (defined(__clang__) ? __clang_major__ >= 12 : __GNUC__ >= 11)
+#define FNN_HAS_AMX 1
+#else
+#define FNN_HAS_AMX 0
+#endif
+
 /* A kernel table: one per ISA and precision, indexed by opcode.  isa/ */
-typedef struct {
+typedef struct fnn_table fnn_table;
+struct fnn_table {
     const char *isa;
+    const fnn_table *rest; /* NULL, or the table of the kernels that are not in this one */
     fnn_kernel *kernel[FNN_OP_COUNT];
-} fnn_table;
+};
 
 #endif

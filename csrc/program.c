@@ -46,12 +46,18 @@ static int grow(fnn_program *program)
     return 0;
 }
 
+static fnn_kernel *kernel_of(const fnn_table *table, fnn_opcode code)
+{
+    while (!table->kernel[code] && table->rest) table = table->rest;
+    return table->kernel[code];
+}
+
 int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op)
 {
     if (program->count == program->capacity && grow(program)) return -1;
     fnn_op *added = &program->ops[program->count];
     *added = *op;
-    added->kernel = table->kernel[op->code];
+    added->kernel = kernel_of(table, op->code);
     added->shared = op->shared && added->kernel; /* reshape, without a kernel, only names memory */
     added->index = (int32_t)program->count;
     return program->count++;

@@ -55,6 +55,7 @@ cdef extern from "fnn.h" nogil:
         uint32_t scaled
         int32_t index
         int32_t shared
+        int32_t far
         fnn_opcode code
     ctypedef struct fnn_callbacks:
         int (*poll)(void *self) noexcept
@@ -73,8 +74,14 @@ cdef extern from "fnn.h" nogil:
         int64_t pc
         int64_t rows
         fnn_fault fault
+    ctypedef enum fnn_precision:
+        FNN_FLOAT32
+        FNN_FLOAT64
+        FNN_MIXED_BFLOAT16
+    ctypedef void (*fnn_kernel)(const fnn_op *op, const void *task) noexcept
     ctypedef struct fnn_table:
-        pass
+        const fnn_table *rest
+        fnn_kernel *kernel[0]
 
 cdef extern from "program.h" nogil:
     ctypedef struct fnn_program:
@@ -95,7 +102,7 @@ cdef extern from "cpu.h" nogil:
     const char *fnn_isa_name(int isa)
     int fnn_isa_available(int isa)
     int fnn_isa_find(const char *name)
-    const fnn_table *fnn_isa_table(int isa, int f64)
+    const fnn_table *fnn_isa_table(int isa, fnn_precision precision)
     int fnn_cpu_fma()
     void fnn_cpu_name(char *name)
 
@@ -154,11 +161,31 @@ def activation_names():
     return tuple(fnn_activation_rows[i].decode() for i in range(FNN_ACTIVATION_ROWS))
 
 
+_PRECISIONS = {
+    "float32": FNN_FLOAT32,
+    "float64": FNN_FLOAT64,
+    "mixed_bfloat16": FNN_MIXED_BFLOAT16,
+}
+
+
 @cache
-def isa_names():
-    """Return the instruction sets that this CPU can run kernels for, best first."""
+def isa_names(precision="float32"):
+    """Return the instruction sets that this CPU can run kernels of ``precision`` for, best first."""
+    cdef fnn_precision which = _PRECISIONS[precision]
     return tuple(
-        fnn_isa_name(i).decode() for i in range(fnn_isa_count()) if fnn_isa_available(i)
+        fnn_isa_name(i).decode()
+        for i in range(fnn_isa_count())
+        if fnn_isa_table(i, which) != NULL and fnn_isa_available(i)
+    )
+
+
+def kernels(precision):
+    """Return the operations whose kernels of ``precision`` are not those of another precision."""
+    cdef const fnn_table *table = fnn_isa_table(fnn_isa_count() - 1, _PRECISIONS[precision])
+    return tuple(
+        fnn_op_rows[i][0].decode()
+        for i in range(FNN_OP_ROWS)
+        if table.rest == NULL or table.kernel[i] != NULL
     )
 
 
@@ -371,8 +398,8 @@ cdef class Program:
     """A list of bound kernels.
 
     Args:
-        f64: whether ``real`` is float64.
-        isa: one of ``isa_names()``.
+        precision: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``.
+        isa: one of ``isa_names(precision)``.
         threads: the most threads it may use.
     """
 
@@ -386,12 +413,13 @@ cdef class Program:
     cdef list arrays
     cdef dict functions
 
-    def __init__(self, f64, isa, threads):
-        if isa not in isa_names():
-            raise ValueError(f"isa: expected one of {', '.join(isa_names())}, got {isa!r}")
-        self.table = fnn_isa_table(fnn_isa_find(isa.encode()), bool(f64))
+    def __init__(self, precision, isa, threads):
+        names = isa_names(precision)
+        if isa not in names:
+            raise ValueError(f"isa: expected one of {', '.join(names)}, got {isa!r}")
+        self.table = fnn_isa_table(fnn_isa_find(isa.encode()), _PRECISIONS[precision])
         self.threads = threads
-        self.real = cnp.NPY_FLOAT64 if f64 else cnp.NPY_FLOAT32
+        self.real = cnp.NPY_FLOAT64 if precision == "float64" else cnp.NPY_FLOAT32
         self.row = Run(1, 1)
         self.arrays = []
         self.functions = {}
@@ -400,13 +428,14 @@ cdef class Program:
         fnn_program_free(&self.c)
 
     def add(self, int code, list operands, list bases, uint32_t scaled, list attrs, bint shared,
-            function=None):
+            bint far, function=None):
         """Append an operation; return its index.  Its arrays are kept alive."""
         cdef fnn_op op
         memset(&op, 0, sizeof(fnn_op))
         op.code = <fnn_opcode> code
         op.scaled = scaled
         op.shared = shared
+        op.far = far
         if function is None:
             self._check(operands, bases, attrs)
             for i, operand in enumerate(operands):

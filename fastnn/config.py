@@ -7,9 +7,11 @@ from typing import Any
 from fastnn import _core
 
 __all__ = [
+    "dtype_policy",
     "floatx",
     "get_num_threads",
     "isa",
+    "set_dtype_policy",
     "set_floatx",
     "set_num_threads",
     "set_seed",
@@ -17,7 +19,11 @@ __all__ = [
 
 _FLOATS = ("float32", "float64")
 
+#: policy -> the type of weights, activations and results
+_POLICIES = {"float32": "float32", "float64": "float64", "mixed_bfloat16": "float32"}
+
 _floatx = "float32"
+_policy: str | None = None
 _seed = 0
 _drawn = 0
 
@@ -43,6 +49,47 @@ def set_floatx(value: str) -> None:
     """
     global _floatx
     _floatx = check_dtype("set_floatx", value)
+
+
+def dtype_policy() -> str:
+    """Return the policy of models that name none; until ``set_dtype_policy``, it is ``floatx()``.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.config.dtype_policy()
+        'float32'
+    """
+    return _policy or _floatx
+
+
+def set_dtype_policy(policy: str) -> None:
+    """Set what models made from now on compute in.
+
+    Args:
+        policy: ``"float32"``, ``"float64"``, or ``"mixed_bfloat16"``: float32, but the factors of
+            the products of dense layers and convolutions are rounded to bfloat16.
+    """
+    global _policy
+    _policy = check_policy("set_dtype_policy", policy)
+
+
+def check_policy(who: str, policy: Any) -> str:
+    """Return ``policy`` as the name of one that kernels exist for."""
+    name = policy if isinstance(policy, str) else getattr(policy, "__name__", str(policy))
+    if name == "mixed_float16":
+        raise ValueError(
+            f'{who}: there are no kernels for "mixed_float16"; take "mixed_bfloat16", which has the '
+            "range of float32 and needs no scaling of the loss"
+        )
+    if name not in _POLICIES:
+        known = ", ".join(f'"{known}"' for known in _POLICIES)
+        raise ValueError(f"{who}: dtype must be one of {known}, got {name[:40]!r}")
+    return name
+
+
+def real_dtype(policy: str) -> str:
+    """Return the type of a policy's weights, activations and results."""
+    return _POLICIES[policy]
 
 
 def check_dtype(who: str, dtype: Any) -> str:
@@ -117,8 +164,12 @@ def get_num_threads() -> int:
     return _core.num_threads()
 
 
-def isa() -> str:
-    """Return the instruction set whose kernels run: the best, or what FASTNN_ISA forces.
+def isa(policy: str = "float32") -> str:
+    """Return the instruction set whose kernels run: the best, or what FASTNN_ISA allows.
+
+    Args:
+        policy: what the kernels compute in.  AMX has products of ``"mixed_bfloat16"`` alone:
+            ``FASTNN_ISA=amx`` leaves the other policies to the next best.
 
     Raises:
         ValueError: if FASTNN_ISA names one that this CPU does not have.
@@ -128,12 +179,12 @@ def isa() -> str:
         >>> fastnn.isa() in fastnn.isa_names()
         True
     """
-    forced = _core.environment("FASTNN_ISA")
-    if not forced:
-        return _core.isa_names()[0]
-    if forced not in _core.isa_names():
+    forced, names = _core.environment("FASTNN_ISA"), _core.isa_names(policy)
+    if not forced or forced in names:
+        return forced or names[0]
+    every = _core.isa_names("mixed_bfloat16")
+    if forced not in every:
         raise ValueError(
-            f"FASTNN_ISA: expected one of {', '.join(_core.isa_names())} on this CPU, "
-            f"got {forced[:40]!r}"
+            f"FASTNN_ISA: expected one of {', '.join(every)} on this CPU, got {forced[:40]!r}"
         )
-    return forced
+    return next(name for name in every[every.index(forced) :] if name in names)

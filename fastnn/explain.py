@@ -53,9 +53,9 @@ def _keras_shape(shape: Sequence[int | None]) -> str:
 def explain(model: Model, profile: bool, rows: int) -> str:
     """Return the listing of the model's program: that of a training step once it is compiled."""
     mode = "train" if model.loss is not None else "predict"
-    program = Program.of(model.runtime.graph(mode), rows, model.dtype)
+    program = Program.of(model.runtime.graph(mode), rows, model.dtype_policy)
     head = [
-        f"{model.name}: {mode}, {rows} rows, {program.dtype}, {config.isa()}, "
+        f"{model.name}: {mode}, {rows} rows, {program.policy}, {config.isa(program.policy)}, "
         f"{len(program.nodes)} operations, arena {program.arena_bytes:,} bytes, "
         f"{sum(node.flops(rows) for node in program.nodes):,} FLOPs a step"
     ]
@@ -89,7 +89,7 @@ def _rates(seconds: float, flops: int, moved: int) -> list[str]:
 def _profile(model: Model, program: Program, rows: int) -> list[float]:
     """Return the median seconds of each operation, on copies of the model's buffers."""
     memory = Memory(program, model.runtime.copies(model.dtype))
-    compiled = Compiled(program, memory, config.isa(), config.get_num_threads())
+    compiled = Compiled(program, memory, config.isa(program.policy), config.get_num_threads())
     compiled.lend({name: _made_up(t, rows, program) for name, t in program.lent.items()})
     taken = []
     compiled.profile()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastnn import _core, config, registry
 from fastnn._typing import Array
+from fastnn.errors import ShapeError
 from fastnn.naming import lookup, snake_case
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "LecunNormal",
     "LecunUniform",
     "Ones",
+    "Orthogonal",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
@@ -259,6 +261,49 @@ class LecunNormal(_Named):
     options = (1.0, "fan_in", "truncated_normal")
 
 
+class Orthogonal(_Random):
+    """An orthogonal matrix times ``gain``: it keeps the length of what it multiplies.
+
+    Args:
+        gain: the factor.
+        seed: an integer for the same array each time; ``None`` draws from the process's seed.
+
+    Rows or columns, whichever are fewer, are orthonormal, uniform among all that are; of more than
+    two axes all but the last count as rows (Saxe et al., "Exact solutions to the nonlinear dynamics
+    of learning in deep linear neural networks", 2014).
+
+    Example:
+        >>> import fastnn
+        >>> q = fastnn.initializers.Orthogonal()((3, 5), "float64")
+        >>> bool(abs(q @ q.T - [[1, 0, 0], [0, 1, 0], [0, 0, 1]]).max() < 1e-12)
+        True
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None):
+        self.gain, self.seed = gain, seed
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        if len(shape) < 2:
+            raise ShapeError(f"Orthogonal: the weight needs two axes at least, got shape {shape}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        few, many = sorted((rows, columns))
+        basis = orthonormal(self._draws().normal(rows * columns).reshape(few, many))
+        return self.gain * (basis if few == rows else basis.T)
+
+
+def orthonormal(rows: Array) -> Array:
+    """Return the rows made orthonormal, one after the other (modified Gram and Schmidt).
+
+    Element by element: a factorization by LAPACK has other bits with other numbers of threads.
+    """
+    basis = rows.copy()
+    for i in range(len(basis)):
+        basis[i] /= math.sqrt((basis[i] ** 2).sum())
+        rest = basis[i + 1 :]
+        rest -= (rest * basis[i]).sum(axis=1)[:, None] * basis[i]
+    return basis
+
+
 def fans(shape: Shape) -> tuple[int, int]:
     """Return the inputs and outputs of one unit: (kernel pixels) x in, (kernel pixels) x out."""
     if len(shape) < 2:
@@ -283,6 +328,7 @@ CLASSES: dict[str, type[Initializer]] = {
         LecunNormal,
         LecunUniform,
         Ones,
+        Orthogonal,
         RandomNormal,
         RandomUniform,
         TruncatedNormal,

@@ -32,12 +32,13 @@ class Model:
 
     Args:
         name: the model's name; ``None`` makes one.
-        dtype: ``"float32"`` or ``"float64"``; ``None`` is ``fastnn.config.floatx()``.
+        dtype: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``; ``None`` is
+            ``fastnn.config.dtype_policy()``.
     """
 
     def __init__(self, name: str | None = None, dtype: str | None = None):
         self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
-        self.dtype = config.check_dtype(self.name, dtype or config.floatx())
+        self.dtype_policy = config.check_policy(self.name, dtype or config.dtype_policy())
         self.seed = config.next_seed()
         self.history: History | None = None
         self.stop_training = False
@@ -48,6 +49,11 @@ class Model:
         self._parameters: Parameters | None = None
         self._runtime: Runtime | None = None
         self._recipe: dict[str, Any] | None = None
+
+    @property
+    def dtype(self) -> str:
+        """The type of weights, activations and results: ``"float32"`` or ``"float64"``."""
+        return config.real_dtype(self.dtype_policy)
 
     # ---- what a kind of model defines ------------------------------------------------------------
 
@@ -113,13 +119,13 @@ class Model:
         self._pack()
         if self._recipe is not None:
             recipe, self._recipe = self._recipe, None  # not compiled, if it does not fit
-            self._start(**recipe)
+            self._start(self.dtype_policy, **recipe)
             self._recipe = recipe
 
     def _pack(self) -> None:
         """Gather the weights in one buffer, and start a runtime on it."""
         self._parameters = Parameters(self.weights, self.dtype)
-        self._runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype)
+        self._runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype_policy)
 
     def _build_for(self, who: str, x: ArrayLike) -> None:
         if not self.built:
@@ -194,6 +200,7 @@ class Model:
         loss: Any = None,
         metrics: Sequence[Any] | None = None,
         run_eagerly: bool = False,
+        dtype: str | None = None,
     ) -> None:
         """Choose how the model learns.
 
@@ -202,6 +209,8 @@ class Model:
             loss: name, class or object.
             metrics: names, classes or objects; ``"accuracy"`` picks the one that fits the loss.
             run_eagerly: run the NumPy reference instead of the compiled kernels: slow, for doubts.
+            dtype: ``"mixed_bfloat16"`` rounds the factors of products to bfloat16, here and in
+                ``predict``; ``"float32"`` ends that; ``None`` leaves it as it is.
 
         Raises:
             ValueError: if the loss does not go with the last layer; says which does.
@@ -222,19 +231,31 @@ class Model:
             "metrics": _metrics(metrics),
             "eager": bool(run_eagerly),
         }
+        policy = self._policy_for_compile(dtype)
         with self._guard.training("compile"):
             if self.built:
-                self._start(**recipe)
-            self._recipe = recipe
+                self._start(policy, **recipe)
+            self.dtype_policy, self._recipe = policy, recipe
 
-    def _start(self, **recipe: Any) -> None:
+    def _policy_for_compile(self, dtype: str | None) -> str:
+        """Return the policy that ``compile(dtype=dtype)`` asks for: one of the weights' own type."""
+        policy = self.dtype_policy if dtype is None else config.check_policy("compile", dtype)
+        if config.real_dtype(policy) != self.dtype:
+            raise ValueError(
+                f"compile: dtype={policy!r} needs {config.real_dtype(policy)} weights, those of "
+                f"{self.name!r} are {self.dtype}; make the model with Sequential(..., "
+                f"dtype={policy!r})"
+            )
+        return policy
+
+    def _start(self, policy: str, **recipe: Any) -> None:
         """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
         assert self._parameters is not None
         loss, watched = recipe["loss"], recipe["metrics"]
         lower.training(self.call, self.input_shape, loss, watched, self._parameters, None)
         if self._parameters.stale:
             self._pack()
-        self._runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype, **recipe)
+        self._runtime = Runtime(self.call, self.input_shape, self._parameters, policy, **recipe)
 
     @property
     def optimizer(self) -> optimizers.Optimizer | None:
@@ -582,8 +603,8 @@ class Sequential(Model):
         layers: the layers, as a list or one by one; an ``Input(shape)`` first makes the weights at
             once, else the first data does.
         name: the model's name; ``None`` makes one.
-        dtype: ``"float32"`` or ``"float64"``; ``None`` is that of ``Input``, or
-            ``fastnn.config.floatx()``.
+        dtype: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``; ``None`` is that of ``Input``,
+            or ``fastnn.config.dtype_policy()``.
 
     Example:
         >>> import fastnn
@@ -694,7 +715,7 @@ class Sequential(Model):
         """Return what makes an equal model, with other weights."""
         return {
             "name": self.name,
-            "dtype": self.dtype,
+            "dtype": self.dtype_policy,
             "input_shape": None if self._input_shape is None else list(self._input_shape),
             "layers": [serialization.serialize(layer) for layer in self._layers],
         }

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastnn import registry
+from fastnn._checks import fraction, number, positive_number
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.naming import lookup
 
-__all__ = ["SGD", "Adam", "Optimizer", "get"]
+__all__ = ["SGD", "Adam", "Optimizer", "RMSprop", "get"]
 
 
 class Optimizer:
@@ -34,7 +35,7 @@ class Optimizer:
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
-        rate = _number(self, "learning_rate", value)
+        rate = number(self.name, "learning_rate", value)
         if not 0 <= rate < float("inf"):
             raise ValueError(f"{self.name}: learning_rate must be finite and >= 0, got {rate}")
         self._learning_rate = rate
@@ -88,7 +89,7 @@ class SGD(Optimizer):
         name: str | None = "SGD",
     ):
         super().__init__(learning_rate, name)
-        self.momentum = _fraction(self, "momentum", momentum, closed=True)
+        self.momentum = fraction(self.name, "momentum", momentum, closed=True)
         self.nesterov = bool(nesterov)
 
     @property
@@ -139,11 +140,9 @@ class Adam(Optimizer):
         name: str | None = "adam",
     ):
         super().__init__(learning_rate, name)
-        self.beta_1 = _fraction(self, "beta_1", beta_1)
-        self.beta_2 = _fraction(self, "beta_2", beta_2)
-        self.epsilon = _number(self, "epsilon", epsilon)
-        if not self.epsilon > 0:
-            raise ValueError(f"{self.name}: epsilon must be positive, got {self.epsilon}")
+        self.beta_1 = fraction(self.name, "beta_1", beta_1)
+        self.beta_2 = fraction(self.name, "beta_2", beta_2)
+        self.epsilon = positive_number(self.name, "epsilon", epsilon)
 
     def lower(
         self, graph: Graph, w: Tensor, g: Tensor, slots: Sequence[Tensor], state: Sequence[Tensor]
@@ -159,25 +158,63 @@ class Adam(Optimizer):
         return {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
 
 
-def _number(optimizer: Optimizer, name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{optimizer.name}: {name} must be a number, got {type(value).__name__}"
-        ) from None
+class RMSprop(Optimizer):
+    """Steps divided by the root of a running mean of squares (Tieleman and Hinton, 2012).
+
+    Args:
+        learning_rate: positive or 0.
+        rho: decay of the means, in [0, 1).
+        momentum: in [0, 1]; if not 0, ``m = momentum m + step`` and ``w -= m``.
+        epsilon: added below the root, positive.
+        centered: whether the square of the mean gradient is subtracted: the root is then of a
+            variance (Graves, "Generating sequences with recurrent neural networks", 2013).
+        name: its name.
+
+    ``v += (1 - rho) (g^2 - v)``, ``w -= learning_rate g / sqrt(v + epsilon)``.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.optimizers.RMSprop(centered=True).rho
+        0.9
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        name: str | None = "rmsprop",
+    ):
+        super().__init__(learning_rate, name)
+        self.rho = fraction(self.name, "rho", rho)
+        self.momentum = fraction(self.name, "momentum", momentum, closed=True)
+        self.epsilon = positive_number(self.name, "epsilon", epsilon)
+        self.centered = bool(centered)
+
+    @property
+    def slots(self) -> int:  # type: ignore[override]
+        """The mean of squares, the mean if centered, and what momentum adds up."""
+        return 1 + self.centered + (self.momentum > 0)
+
+    def lower(
+        self, graph: Graph, w: Tensor, g: Tensor, slots: Sequence[Tensor], state: Sequence[Tensor]
+    ) -> None:
+        """Add the update to the graph."""
+        mean = slots[1] if self.centered else None
+        change = slots[-1] if self.momentum else None
+        graph.emit("rmsprop", w, g, slots[0], mean, change, state[0], **self._decays())
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal optimizer."""
+        return {**super().get_config(), **self._decays(), "centered": self.centered}
+
+    def _decays(self) -> dict[str, Any]:
+        return {"rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon}
 
 
-def _fraction(optimizer: Optimizer, name: str, value: Any, closed: bool = False) -> float:
-    number = _number(optimizer, name, value)
-    if not (0 <= number < 1 or (closed and number == 1)):
-        raise ValueError(
-            f"{optimizer.name}: {name} must be in [0, 1{']' if closed else ')'}, got {number}"
-        )
-    return number
-
-
-CLASSES: dict[str, type[Optimizer]] = {cls.__name__: cls for cls in (SGD, Adam)}
+CLASSES: dict[str, type[Optimizer]] = {cls.__name__: cls for cls in (SGD, Adam, RMSprop)}
 
 
 def get(identifier: str | Mapping[str, Any] | Optimizer | type[Optimizer]) -> Optimizer:

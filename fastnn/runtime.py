@@ -140,7 +140,7 @@ class Runtime:
         call: the model's layers.
         input_shape: the shape of its input.
         parameters: its variables.
-        dtype: the precision it computes in.
+        policy: what it computes in.
         loss: what training minimises; ``None`` before ``compile``.
         metrics: what is watched besides.
         optimizer: what changes the weights.
@@ -152,19 +152,15 @@ class Runtime:
         call: lower.Call,
         input_shape: Shape,
         parameters: Parameters,
-        dtype: str,
+        policy: str,
         *,
         loss: Loss | None = None,
         metrics: Sequence[Metric] = (),
         optimizer: Optimizer | None = None,
         eager: bool = False,
     ):
-        self.call, self.input_shape, self.parameters, self.dtype = (
-            call,
-            input_shape,
-            parameters,
-            dtype,
-        )
+        self.call, self.input_shape, self.parameters = call, input_shape, parameters
+        self.policy, self.dtype = policy, config.real_dtype(policy)
         self.loss, self.metrics, self.optimizer, self.eager = loss, metrics, optimizer, eager
         self.buffers = self._allocate()
         self._names = ("loss", *(metric.name for metric in metrics))
@@ -217,13 +213,13 @@ class Runtime:
 
     def make(self, mode: str, rows: int, threads: int) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
-        program = Program.of(self.graph(mode), rows, self.dtype)
+        program = Program.of(self.graph(mode), rows, self.policy)
         memory = Memory(program, {**self.buffers, "totals": self.totals()})
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
 
             return Interpreter(program, memory)
-        return Compiled(program, memory, config.isa(), threads)
+        return Compiled(program, memory, config.isa(self.policy), threads)
 
     def borrow(self, mode: str, rows: int) -> Loan:
         """Use a program of ``mode`` that nobody else uses meanwhile.
@@ -235,7 +231,7 @@ class Runtime:
             rows: the most rows of a batch.
         """
         threads = config.get_num_threads()
-        idle = self._idle.setdefault((mode, rows == 1, config.isa(), threads), [])
+        idle = self._idle.setdefault((mode, rows == 1, config.isa(self.policy), threads), [])
         try:
             executable = idle.pop()
         except IndexError:
@@ -250,7 +246,7 @@ class Runtime:
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
         """
-        idle = self._idle_rows.setdefault(config.isa(), [])
+        idle = self._idle_rows.setdefault(config.isa(self.policy), [])
         try:
             executable = idle.pop()
         except IndexError:

@@ -7,19 +7,27 @@ import pytest
 
 import fastnn
 from fastnn import Input, Sequential, _core
-from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from fastnn.ops.table import table
-from fastnn.optimizers import SGD, Adam
-from fastnn.reference.cases import CASES, Case, cases
-from fastnn.reference.harness import Trial
+from fastnn.optimizers import SGD, Adam, RMSprop
+from fastnn.reference.cases import Case, cases
+from fastnn.reference.harness import POLICIES, Trial, checked_ops
 
-ISAS = _core.isa_names()
-FUSED = tuple(isa for isa in ISAS if isa != "base")
 THREADS = (2, 3, 4, 8)
 
-every_op = pytest.mark.parametrize("op", CASES)
-every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
-every_isa = pytest.mark.parametrize("isa", ISAS)
+every_op = pytest.mark.parametrize(
+    ("op", "dtype"), [(op, p) for p in POLICIES for op in checked_ops(p)]
+)
+every_kernel = pytest.mark.parametrize(
+    ("op", "dtype", "isa"),
+    [(op, p, isa) for p in POLICIES for op in checked_ops(p) for isa in _core.isa_names(p)],
+)
+every_dtype = pytest.mark.parametrize("dtype", POLICIES)
+
+
+def fused(policy):
+    """The instruction sets with fused multiply-add."""
+    return [isa for isa in _core.isa_names(policy) if isa != "base"]
 
 
 @pytest.fixture
@@ -45,9 +53,7 @@ def size(trial):
 
 
 @pytest.mark.usefixtures("shared")
-@every_isa
-@every_dtype
-@every_op
+@every_kernel
 def test_threads_change_no_bit(op, dtype, isa, seed):
     trials = [Trial(case, dtype, seed) for case in cases(op)]
     for trial in sorted(trials, key=size)[-6:]:
@@ -56,9 +62,7 @@ def test_threads_change_no_bit(op, dtype, isa, seed):
             assert results(trial, isa, threads) == alone, (str(trial), threads)
 
 
-@every_isa
-@every_dtype
-@every_op
+@every_kernel
 def test_alignment_and_repetition_change_no_bit(op, dtype, isa, seed, fences):
     for case in cases(op):
         trial = Trial(case, dtype, seed)
@@ -67,13 +71,25 @@ def test_alignment_and_repetition_change_no_bit(op, dtype, isa, seed, fences):
         assert results(trial, isa, place=fences["odd"]) == once, str(trial)
 
 
+@every_kernel
+def test_stores_past_the_caches_change_no_bit(op, dtype, isa, seed, fences, monkeypatch):
+    for case in cases(op):
+        trial = Trial(case, dtype, seed)
+        near = results(trial, isa)
+        with monkeypatch.context() as patch:
+            patch.setattr("fastnn.compiler.bind._FAR", 0)
+            for where, place in fences.items():
+                assert results(trial, isa, place=place) == near, (str(trial), where)
+
+
 OVER = {op: row for op, row in table().items() if any(o.over for o in row.outputs)}
 
 
 @pytest.mark.usefixtures("shared")
-@every_isa
-@every_dtype
-@pytest.mark.parametrize("op", OVER)
+@pytest.mark.parametrize(
+    ("op", "dtype", "isa"),
+    [(op, p, isa) for p in POLICIES for op in OVER if op in checked_ops(p) for isa in _core.isa_names(p)],
+)
 def test_outputs_may_be_written_over_inputs(op, dtype, isa, seed):
     """Where the table says so; by one thread and by three."""
     (output,) = OVER[op].outputs
@@ -86,13 +102,12 @@ def test_outputs_may_be_written_over_inputs(op, dtype, isa, seed):
                 assert bits(arrays[output.name]) == apart, (str(trial), below, threads)
 
 
-@pytest.mark.skipif(len(FUSED) < 2, reason="one instruction set with fused multiply-add")
-@every_dtype
+@pytest.mark.skipif(len(fused("float32")) < 2, reason="one instruction set with fused multiply-add")
 @every_op
 def test_instruction_sets_agree_to_the_bit(op, dtype, seed):
     for case in cases(op):
         trial = Trial(case, dtype, seed)
-        first, *others = (results(trial, isa) for isa in FUSED)
+        first, *others = (results(trial, isa) for isa in fused(dtype))
         assert all(other == first for other in others), str(trial)
 
 
@@ -123,8 +138,9 @@ def embedded(op, small, dtype, seed, kind):
 
 @pytest.mark.parametrize("kind", ["normal", "special"])
 @pytest.mark.parametrize("op", ["dense_fwd", "dense_bwd_x", "dense_bwd_w"])
-@every_isa
-@every_dtype
+@pytest.mark.parametrize(
+    ("dtype", "isa"), [(p, isa) for p in POLICIES for isa in _core.isa_names(p)]
+)
 def test_a_small_product_is_part_of_the_large_one(dtype, isa, op, kind, seed):
     for small in TINY:
         part, whole = embedded(op, small, dtype, seed, kind)
@@ -145,10 +161,12 @@ def network(dtype):
     layers = [
         Conv2D(13, 3, padding="same", activation="relu"),
         MaxPooling2D(2, padding="same"),
+        BatchNormalization(),
         Dropout(0.3),
         Conv2D(17, (2, 3), activation="tanh"),
         Flatten(),
         Dense(257, activation="sigmoid"),
+        BatchNormalization(momentum=0.5),
         Dropout(0.5),
         Dense(5, activation="softmax"),
     ]
@@ -160,8 +178,9 @@ def samples(rows):
     return rng.standard_normal((rows, *SHAPE)), rng.integers(0, 5, rows)
 
 
-@every_isa
-@every_dtype
+@pytest.mark.parametrize(
+    ("dtype", "isa"), [(p, isa) for p in POLICIES for isa in _core.isa_names(p)]
+)
 def test_a_row_does_not_know_its_batch(dtype, isa, monkeypatch):
     monkeypatch.setenv("FASTNN_ISA", isa)
     model, (x, _) = network(dtype), samples(40)
@@ -182,7 +201,11 @@ def test_threads_do_not_change_predictions(dtype, threads, monkeypatch):
     assert bits(model.predict(x)) == alone
 
 
-OPTIMIZERS = {"momentum": lambda: SGD(0.05, momentum=0.9), "adam": lambda: Adam(0.01)}
+OPTIMIZERS = {
+    "momentum": lambda: SGD(0.05, momentum=0.9),
+    "adam": lambda: Adam(0.01),
+    "rmsprop": lambda: RMSprop(0.002, momentum=0.5, centered=True),
+}
 
 
 def trained(dtype, optimizer):
@@ -204,6 +227,6 @@ def test_training_gives_the_same_bits(dtype, optimizer, monkeypatch):
     for threads in (*THREADS, 1):
         monkeypatch.setattr("fastnn.config.get_num_threads", lambda threads=threads: threads)
         assert trained(dtype, optimizer) == known, threads
-    for isa in FUSED:
+    for isa in fused(dtype):
         monkeypatch.setenv("FASTNN_ISA", isa)
         assert trained(dtype, optimizer) == known, isa

@@ -9,30 +9,30 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from fastnn import _core
+from fastnn import _core, config
 from fastnn.ops.table import activation_names, table
-from fastnn.reference.cases import CASES, Case, cases
-from fastnn.reference.harness import Stopped, Trial
+from fastnn.reference.cases import Case, cases
+from fastnn.reference.harness import POLICIES, Stopped, Trial, checked_ops
 from fastnn.reference.inputs import SPECIALS, draw
 
-ISAS = _core.isa_names()
-DTYPES = ("float32", "float64")
+REAL = ("float32", "float64")
 
-every_op = pytest.mark.parametrize("op", CASES)
-every_dtype = pytest.mark.parametrize("dtype", DTYPES)
-every_isa = pytest.mark.parametrize("isa", ISAS)
+every_kernel = pytest.mark.parametrize(
+    ("op", "policy", "isa"),
+    [(op, p, isa) for p in POLICIES for op in checked_ops(p) for isa in _core.isa_names(p)],
+)
+every_dtype = pytest.mark.parametrize("dtype", REAL)
+every_isa = pytest.mark.parametrize("isa", _core.isa_names())
 
 
 @lru_cache(1)  # instruction sets are the innermost parameter
-def trials(op, dtype, seed):
-    return [Trial(case, dtype, seed) for case in cases(op)]
+def trials(op, policy, seed):
+    return [Trial(case, policy, seed) for case in cases(op)]
 
 
-@every_isa
-@every_dtype
-@every_op
-def test_kernel_is_within_the_bound_of_its_twin(op, dtype, isa, seed, fences):
-    for trial in trials(op, dtype, seed):
+@every_kernel
+def test_kernel_is_within_the_bound_of_its_twin(op, policy, isa, seed, fences):
+    for trial in trials(op, policy, seed):
         for where, place in fences.items():
             arrays = trial.compiled(isa, place=place)
             assert trial.ratio(arrays) <= 1, (str(trial), where)
@@ -77,7 +77,7 @@ def wide_cases(op, n):
         return [convolution(op, n)] if n < 36 else []
     if op.startswith("maxpool"):
         return [pooling(op, n)]
-    small = {axis: (size,) for axis, size in (("h", 1), ("k", 1)) if op in ("sgd", "adam")}
+    small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
     if op == "accumulate":
         small = {"k": (2,)}
     case = sized(op, n, **small)
@@ -101,9 +101,9 @@ def planted(array, n):
     return copy
 
 
-def with_specials(case, dtype, n, seed):
+def with_specials(case, policy, n, seed):
     """Yield trials of the case with NaN and infinities in one input after the other."""
-    inputs = draw(case, np.dtype(dtype), seed)
+    inputs = draw(case, np.dtype(config.real_dtype(policy)), seed)
     for operand in table()[case.op].inputs:
         array = inputs.get(operand.name)
         pooled = case.op == "maxpool2d_bwd" and operand.name == "y"  # is the maximum of x
@@ -112,8 +112,8 @@ def with_specials(case, dtype, n, seed):
         changed = {**inputs, operand.name: planted(array, n)}
         if case.op == "maxpool2d_bwd" and operand.name == "x":
             forward = Case("maxpool2d_fwd", case.sizes, case.rows, case.attrs)
-            changed["y"] = Trial(forward, dtype, inputs={"x": changed["x"]}).expected["y"]
-        yield operand.name, Trial(case, dtype, inputs=changed)
+            changed["y"] = Trial(forward, policy, inputs={"x": changed["x"]}).expected["y"]
+        yield operand.name, Trial(case, policy, inputs=changed)
 
 
 def lost(trial, arrays):
@@ -125,13 +125,15 @@ def lost(trial, arrays):
     ]
 
 
-@every_dtype
-@pytest.mark.parametrize("op", [op for op in CASES if op not in ("gather_labels", "reshape")])
-def test_nan_and_infinity_are_never_lost(op, dtype, seed):
+@pytest.mark.parametrize(
+    ("op", "policy"),
+    [(op, p) for p in POLICIES for op in checked_ops(p) if op not in ("gather_labels", "reshape")],
+)
+def test_nan_and_infinity_are_never_lost(op, policy, seed):
     for n in range(1, 68):
         for case in wide_cases(op, n):
-            for name, trial in with_specials(case, dtype, n, seed):
-                for isa in ISAS:
+            for name, trial in with_specials(case, policy, n, seed):
+                for isa in _core.isa_names(policy):
                     arrays = trial.compiled(isa)
                     assert not lost(trial, arrays), (str(trial), name, isa)
                     # zeros around the image meet an infinite weight in the kernel alone

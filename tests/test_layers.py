@@ -43,6 +43,22 @@ CASES = {
         ({"pool_size": (3, 2), "strides": 1, "padding": "same"}, (5, 7, 2), (5, 7, 2)),
     ],
 }
+CASES |= {
+    layers.BatchNormalization: [
+        ({}, (7,), (7,)),
+        ({"epsilon": 0.1, "momentum": 0.9}, (3, 4, 5), (3, 4, 5)),
+        ({"center": False, "gamma_initializer": "he_normal"}, (2, 3), (2, 3)),
+        ({"scale": False, "beta_initializer": "ones", "axis": 3}, (2, 2, 3), (2, 2, 3)),
+    ],
+    layers.GlobalAveragePooling2D: [
+        ({}, (5, 7, 2), (2,)),
+        ({"keepdims": True}, (3, 1, 17), (1, 1, 17)),
+    ],
+    layers.GlobalMaxPooling2D: [
+        ({}, (5, 7, 2), (2,)),
+        ({"keepdims": True}, (3, 1, 17), (1, 1, 17)),
+    ],
+}
 EVERY = [(cls, *case) for cls, cases in CASES.items() for case in cases]
 
 

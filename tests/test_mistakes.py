@@ -300,6 +300,8 @@ MISTAKES = [
     ("momentum 1.5", lambda m: optimizers.SGD(momentum=1.5), ValueError, "momentum [0, 1] 1.5"),
     ("beta 1", lambda m: optimizers.Adam(beta_1=1), ValueError, "beta_1 [0, 1) 1"),
     ("epsilon 0", lambda m: optimizers.Adam(epsilon=0), ValueError, "epsilon positive 0"),
+    ("rho 1", lambda m: optimizers.RMSprop(rho=1), ValueError, "rho [0, 1) 1"),
+    ("epsilon -1", lambda m: optimizers.RMSprop(epsilon=-1), ValueError, "epsilon positive -1"),
     # weights
     ("too few weights", lambda m: m.set_weights(WEIGHTS[:3]), ShapeError, "4 arrays got 3"),
     (

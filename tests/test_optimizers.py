@@ -32,6 +32,17 @@ def adam(beta_1=0.9, beta_2=0.999, epsilon=1e-7):
     return rule
 
 
+def rmsprop(rho=0.9, momentum=0.0, epsilon=1e-7, centered=False):
+    def rule(rate, g, t, state):
+        state["v"] = v = rho * state.get("v", 0) + (1 - rho) * g**2
+        state["a"] = a = rho * state.get("a", 0) + (1 - rho) * g
+        step = rate * g / np.sqrt(v - centered * a**2 + epsilon)
+        state["m"] = momentum * state.get("m", 0) + step
+        return -state["m"]
+
+    return rule
+
+
 CASES = {
     "sgd": (lambda: optimizers.SGD(0.1), sgd(0, False)),
     "momentum": (lambda: optimizers.SGD(0.05, momentum=0.9), sgd(0.9, False)),
@@ -41,6 +52,19 @@ CASES = {
     "adam's options": (
         lambda: optimizers.Adam(0.02, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
         adam(0.5, 0.9, 1e-3),
+    ),
+    "rmsprop": (lambda: optimizers.RMSprop(0.01), rmsprop()),
+    "rmsprop with momentum": (
+        lambda: optimizers.RMSprop(0.01, rho=0.8, momentum=0.7),
+        rmsprop(0.8, 0.7),
+    ),
+    "rmsprop centered": (
+        lambda: optimizers.RMSprop(0.01, centered=True, epsilon=1e-3),
+        rmsprop(epsilon=1e-3, centered=True),
+    ),
+    "rmsprop's options": (
+        lambda: optimizers.RMSprop(0.02, 0.5, 0.9, 1e-2, True),
+        rmsprop(0.5, 0.9, 1e-2, True),
     ),
 }
 
@@ -106,6 +130,14 @@ def test_defaults_are_keras_s():
         "beta_2": 0.999,
         "epsilon": 1e-7,
     }
+    assert optimizers.RMSprop().get_config() == {
+        "name": "rmsprop",
+        "learning_rate": 0.001,
+        "rho": 0.9,
+        "momentum": 0.0,
+        "epsilon": 1e-7,
+        "centered": False,
+    }
 
 
 @pytest.mark.parametrize("rate", [-1, float("nan"), float("inf")])
@@ -114,6 +146,14 @@ def test_a_rate_that_makes_no_sense_is_refused_and_the_old_one_stays(rate):
     with pytest.raises(ValueError, match="learning_rate"):
         made.learning_rate = rate
     assert made.learning_rate == 0.1
+
+
+def test_a_gradient_that_never_changes_has_no_negative_variance():
+    """Its variance v - a^2 is 0 but for rounding, which is larger than epsilon."""
+    model = Sequential([Input((67,)), Dense(1, use_bias=False)])
+    model.compile(optimizers.RMSprop(0.0, rho=0.5, centered=True), "mse")
+    model.fit(np.linspace(1, 333, 67)[None], [[1e6]], epochs=60, verbose=0)
+    assert np.isfinite(model.get_weights()).all()
 
 
 def test_compile_forgets_the_moments():

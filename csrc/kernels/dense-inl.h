@@ -1,18 +1,10 @@
 /* dense-inl.h: the three products of a dense layer, x[r,i] w[i,o] b[o] -> y[r,o].
  *
- * Invariant: all sums are the product's (gemm-inl.h), or the same in tiny-inl.h and column-inl.h. */
+ * Invariant: all sums are the product's (gemm-inl.h, mixed-inl.h). */
 
-static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
+static void dense_fwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
-    if (is_column(r, o)) {
-        column_fwd(op, task);
-        return;
-    }
-    if (is_tiny(r, o, i)) {
-        tiny_fwd(op, task);
-        return;
-    }
     product p = {.m = r,
                  .n = o,
                  .k = i,
@@ -25,17 +17,9 @@ static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
 }
 
 /* dx[r,i] = (dy g'(y))[r,o] w[i,o].T */
-static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
+static void dense_bwd_x(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], o = op->dim[1], i = op->dim[2];
-    if (is_column(r, o)) {
-        column_bwd_x(op, task);
-        return;
-    }
-    if (is_tiny(r, i, o)) {
-        tiny_bwd_x(op, task);
-        return;
-    }
     product p = {.m = r,
                  .n = i,
                  .k = o,
@@ -46,17 +30,9 @@ static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
 }
 
 /* dw[i,o] = x[r,i].T (dy g'(y))[r,o], db[o] = sum_r (dy g'(y))[r,o] */
-static void op_dense_bwd_w(const fnn_op *op, const fnn_task *task)
+static void dense_bwd_w(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
-    if (is_column(r, o)) {
-        column_bwd_w(op, task);
-        return;
-    }
-    if (is_tiny(i, o, r)) {
-        tiny_bwd_w(op, task);
-        return;
-    }
     product p = {.m = i,
                  .n = o,
                  .k = r,

@@ -46,6 +46,14 @@ static inline void dropout_factors(dropout_rule rule, uint32_t words[4][FNN_PHIL
             factor[4 * i + j] = words[j][i] >= rule.threshold ? rule.scale : 0;
 }
 
+static inline void dropout_units(const real *x, real *y, const real *factor, int64_t units)
+{
+    for (int64_t u = 0; u < units; u += LANES) {
+        vec by = load_lanes(factor + u, units - u);
+        store_lanes(y + u, v_mul(load_lanes(x + u, units - u), by), units - u);
+    }
+}
+
 /* y = x factor on the same quads; the last quad of a row may be short. */
 static inline void dropout_scale(const fnn_op *op, int64_t quads, int64_t first, int64_t count,
                                  const real *factor)
@@ -56,11 +64,7 @@ static inline void dropout_scale(const fnn_op *op, int64_t quads, int64_t first,
         stretch = quads - unit / 4 < count - i ? quads - unit / 4 : count - i;
         const real *x = (const real *)op->arg[0] + row * n + unit;
         real *y = (real *)op->arg[1] + row * n + unit;
-        int64_t units = n - unit < 4 * stretch ? n - unit : 4 * stretch;
-        for (int64_t u = 0; u < units; u += LANES) {
-            vec by = load_lanes(factor + 4 * i + u, units - u);
-            store_lanes(y + u, v_mul(load_lanes(x + u, units - u), by), units - u);
-        }
+        dropout_units(x, y, factor + 4 * i, n - unit < 4 * stretch ? n - unit : 4 * stretch);
     }
 }
 
@@ -78,4 +82,25 @@ static void op_dropout(const fnn_op *op, const fnn_task *task)
         dropout_factors(rule, counter, factor);
         dropout_scale(op, quads, first, count, factor);
     }
+}
+
+/* One mask for all steps of x[r,t,n]: a row's share of the mask is made once. */
+static void op_dropout_steps(const fnn_op *op, const fnn_task *task)
+{
+    dropout_rule rule = dropout_rule_of(op->attr[0]);
+    uint32_t counter[4][FNN_PHILOX] = {{0}};
+    real factor[4 * FNN_PHILOX];
+    int64_t row, end, t = op->dim[1], n = op->dim[2], quads = (n + 3) / 4;
+    fnn_share(task, op->dim[0], 1, &row, &end);
+    for (; row < end; row++)
+        for (int64_t first = 0; first < quads; first += FNN_PHILOX) {
+            int64_t count = quads - first < FNN_PHILOX ? quads - first : FNN_PHILOX;
+            dropout_counters(op, task->run, quads, row * quads + first, count, counter);
+            fnn_philox(task->run->seed, counter);
+            dropout_factors(rule, counter, factor);
+            for (int64_t i = row * t; i < (row + 1) * t; i++)
+                dropout_units((const real *)op->arg[0] + i * n + 4 * first,
+                              (real *)op->arg[1] + i * n + 4 * first, factor,
+                              n - 4 * first < 4 * count ? n - 4 * first : 4 * count);
+        }
 }

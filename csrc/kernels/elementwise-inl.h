@@ -8,18 +8,19 @@ static void op_activation_fwd(const fnn_op *op, const fnn_task *task)
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     switch ((int)op->attr[0]) {
-#define ACTIVATION(name, forward, backward)         \
-    case FNN_ACTIVATION_##name:                     \
-        for (; i < end; i += LANES) {               \
-            vec x = load_lanes(in + i, end - i);    \
-            store_lanes(out + i, forward, end - i); \
-        }                                           \
+#define ACTIVATION(name, forward, backward)          \
+    case FNN_ACTIVATION_##name:                      \
+        EACH_VECTOR(i, end, out, op->far, 1, {       \
+            vec x = read_lanes(in + i, n, ahead);    \
+            write_lanes(out + i, forward, n, ahead); \
+        });                                          \
         break;
 #include "../activations.def"
 #undef ACTIVATION
     default:
         break;
     }
+    if (op->far) v_stream_end();
 }
 
 static void op_activation_bwd(const fnn_op *op, const fnn_task *task)
@@ -29,19 +30,20 @@ static void op_activation_bwd(const fnn_op *op, const fnn_task *task)
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     switch ((int)op->attr[0]) {
-#define ACTIVATION(name, forward, backward)                                           \
-    case FNN_ACTIVATION_##name:                                                       \
-        for (; i < end; i += LANES) {                                                 \
-            vec dy = load_lanes(dout + i, end - i), y = load_lanes(out + i, end - i); \
-            (void)dy, (void)y;                                                        \
-            store_lanes(din + i, backward, end - i);                                  \
-        }                                                                             \
+#define ACTIVATION(name, forward, backward)                                             \
+    case FNN_ACTIVATION_##name:                                                         \
+        EACH_VECTOR(i, end, din, op->far, 2, {                                          \
+            vec dy = read_lanes(dout + i, n, ahead), y = read_lanes(out + i, n, ahead); \
+            (void)dy, (void)y;                                                          \
+            write_lanes(din + i, backward, n, ahead);                                   \
+        });                                                                             \
         break;
 #include "../activations.def"
 #undef ACTIVATION
     default:
         break;
     }
+    if (op->far) v_stream_end();
 }
 
 static void op_add(const fnn_op *op, const fnn_task *task)
@@ -50,18 +52,24 @@ static void op_add(const fnn_op *op, const fnn_task *task)
     real *y = op->arg[2];
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
-    for (; i < end; i += LANES)
-        store_lanes(y + i, v_add(load_lanes(a + i, end - i), load_lanes(b + i, end - i)), end - i);
+    EACH_VECTOR(i, end, y, op->far, 2, {
+        vec sum = v_add(read_lanes(a + i, n, ahead), read_lanes(b + i, n, ahead));
+        write_lanes(y + i, sum, n, ahead);
+    });
+    if (op->far) v_stream_end();
 }
 
-static void fill_elements(const fnn_task *task, real *y, int64_t n, real value)
+/* y[count] = value, the output of op */
+static void fill_elements(const fnn_op *op, const fnn_task *task, real *y, int64_t count,
+                          real value)
 {
     int64_t i, end;
-    share_elements(task, n, &i, &end);
-    for (; i < end; i += LANES) store_lanes(y + i, v_set1(value), end - i);
+    share_elements(task, count, &i, &end);
+    EACH_VECTOR(i, end, y, op->far, 1, { write_lanes(y + i, v_set1(value), n, ahead); });
+    if (op->far) v_stream_end();
 }
 
 static void op_fill(const fnn_op *op, const fnn_task *task)
 {
-    fill_elements(task, op->arg[0], op->dim[0], (real)op->attr[0]);
+    fill_elements(op, task, op->arg[0], op->dim[0], (real)op->attr[0]);
 }

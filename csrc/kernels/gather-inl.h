@@ -59,7 +59,7 @@ static int64_t gather_elements(const void *data, int dtype, int64_t from, real *
  * are AHEAD_ROWS later are. */
 enum { AHEAD_ROWS = 3, LINE_BYTES = 64 };
 
-static inline void ask_for(const unsigned char *row, int64_t bytes)
+static inline void fetch_bytes(const unsigned char *row, int64_t bytes)
 {
     for (int64_t i = 0; i < bytes; i += LINE_BYTES) __builtin_prefetch(row + i);
 }
@@ -85,7 +85,7 @@ static void op_gather(const fnn_op *op, const fnn_task *task)
     int64_t row_bytes = n * source_bytes(dtype);
     for (; r < end; r += rows) {
         if (task->run->order && r + AHEAD_ROWS < end)
-            ask_for((const unsigned char *)data + fnn_sample(task->run, r + AHEAD_ROWS) * row_bytes,
+            fetch_bytes((const unsigned char *)data + fnn_sample(task->run, r + AHEAD_ROWS) * row_bytes,
                     row_bytes);
         int64_t from = fnn_sample(task->run, r) * n;
         int64_t bad = gather_elements(data, dtype, from, x + r * n, rows * n);

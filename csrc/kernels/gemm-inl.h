@@ -15,37 +15,6 @@
  * ascending k from zero.  Blocks begin at multiples of FNN_KC, and nothing else (tile shape, packing,
  * thread, rows of the batch, ISA) enters the sum: so its bits depend on a row of A and a column of B. */
 
-/* Where rows of C lie: row (image, i, j) of a grid of h by w places */
-typedef struct {
-    real *base;
-    int64_t h, w, image, row, column;
-} places_of_c;
-
-typedef struct {
-    int64_t m, n, k;
-    source a;
-    int a_by_k; /* 0: a is A[m,k], 1: a is its transpose [k,m] */
-    source b;
-    transposed bt; /* in place of b where bt.w is given */
-    places_of_c c;
-    const real *bias; /* [n] or NULL */
-    int activation;
-    real *sum; /* [n] or NULL: gets the sums of the columns of B */
-} product;
-
-/* C as an array of rows `stride` apart */
-static inline places_of_c rows_of(real *c, int64_t m, int64_t stride)
-{
-    return (places_of_c){.base = c, .h = 1, .w = m, .column = stride};
-}
-
-static inline real *place_of(const places_of_c *c, int64_t i)
-{
-    if (i < c->w) return c->base + i * c->column;
-    int64_t row = i / c->w;
-    return c->base + row / c->h * c->image + row % c->h * c->row + i % c->w * c->column;
-}
-
 /* The working memory of a thread: panels of B, then a block of A or lines of images.  Together with the
  * tiles of C they stay in an L2 cache of 1 MiB. */
 enum {
@@ -53,16 +22,20 @@ enum {
     SCRATCH_REALS = FNN_SCRATCH / sizeof(real),
     B_REALS = SCRATCH_REALS / 4,
     A_REALS = SCRATCH_REALS - B_REALS - LANES,
-    A_PAD = LANES, /* keeps rows of a packed block out of the same cache sets */
+    STRIP = 16,      /* rows of A that are packed together, at most */
+    ROW_PAD = LANES, /* keeps rows of a copy out of the same cache sets */
     MAX_MC = 98,
     MAX_NC = B_REALS / FNN_KC,
-    MIN_PACKED_M = 64, /* fewer rows do not pay for copying B    */
-    MIN_PACKED_N = 128 /* fewer columns do not pay for copying A */
+    MAX_LINES = 1024, /* that a strip sends for */
+    LINE = LANES,
+    POLL_WORK = 1 << 22, /* products between two looks for signals */
+    MIN_PACKED_M = 64,   /* fewer rows do not pay for copying B    */
+    MIN_PACKED_N = 128   /* fewer columns do not pay for copying A */
 };
 
-/* How A is read: where it lies, copied to a block, or (patches) as windows on the lines of the images,
+/* How A is read: where it lies, packed strip by strip, or (patches) as windows on the lines of the images,
  * where these lie or with their padding copied. */
-typedef enum { IN_PLACE, BLOCK, LINES_IN_PLACE, LINES } reading;
+typedef enum { IN_PLACE, PACKED, LINES_IN_PLACE, LINES } reading;
 
 /* A product as one thread does it: its share of C, and how A and B are read. */
 typedef struct {
@@ -84,40 +57,72 @@ typedef struct {
     int log2;
 } panel;
 
-static inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
+/* An array whose rows are `stride` apart */
+typedef struct {
+    const real *at;
+    int64_t rows, cols, stride;
+} area;
 
-/* The panel that begins at column j; B is held from depth k on, for columns jc.. in scratch. */
-static inline panel panel_at(const share *s, int64_t j, int64_t jc, int64_t end, int64_t kn,
-                             int64_t k)
+/* Lines of the cache to be sent for while tiles are made, in order */
+typedef struct {
+    const real *line[MAX_LINES + FNN_KC];
+    int64_t count, used;
+} fetch_list;
+
+/* The part of B that is worked on: columns jc..end, depths k.. + kn; and what of the next part has not
+ * been sent for yet */
+typedef struct {
+    int64_t jc, end, k, kn;
+    area next;
+} group;
+
+/* The panel that begins at column j */
+static inline panel panel_at(const share *s, const group *g, int64_t j)
 {
-    int64_t left = end - j;
+    int64_t left = g->end - j;
     if (!s->packed && left >= LANES) {
         int log2 = s->log2;
         while (LANES << log2 > left) log2--;
-        return (panel){s->p->b.base + k * s->p->b.stride + j, s->p->b.stride, LANES << log2, log2};
+        return (panel){s->p->b.base + g->k * s->p->b.stride + j, s->p->b.stride, LANES << log2,
+                       log2};
     }
     if (!s->packed) return (panel){s->b, LANES, left, 0};
-    return (panel){s->b + (j - jc) * kn, PANEL, min_of(left, PANEL),
+    return (panel){s->b + (j - g->jc) * g->kn, PANEL, min_of(left, PANEL),
                    left > PANEL / 2 ? PANEL_LOG2 : 0};
 }
 
-static void copy_panel(const product *p, int64_t k, int64_t kn, int64_t j, int64_t cols, real *to,
+static void copy_panel(const share *s, const group *g, int64_t j, int64_t cols, real *to,
                        int64_t step)
 {
-    if (p->bt.w)
-        copy_transposed(&p->bt, k, kn, j, cols, to, step);
+    if (s->p->bt.w)
+        copy_transposed(&s->p->bt, g->k, g->kn, j, cols, to, step);
     else
-        copy_block(&p->b, k, kn, j, cols, to, step);
+        copy_block(&s->p->b, g->k, g->kn, j, cols, to, step);
 }
 
-/* Copies B[k.. + kn, jc..end] to scratch: all of it, or the columns after the last whole vector. */
-static void pack_b(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
+/* Copies B as it is read fastest, row by row. */
+static void pack_rows(const share *s, const group *g)
 {
-    if (s->packed)
-        for (int64_t j = jc; j < end; j += PANEL)
-            copy_panel(s->p, k, kn, j, min_of(end - j, PANEL), s->b + (j - jc) * kn, PANEL);
-    else if ((end - jc) % LANES)
-        copy_panel(s->p, k, kn, end - (end - jc) % LANES, (end - jc) % LANES, s->b, LANES);
+    const source *b = &s->p->b;
+    for (int64_t i = 0; i < g->kn; i++) {
+        const real *from = b->base + (g->k + i) * b->stride;
+        real *to = s->b + i * PANEL;
+        for (int64_t j = g->jc; j < g->end; j += PANEL, to += PANEL * g->kn)
+            copy_run(from + j, to, min_of(g->end - j, PANEL));
+    }
+}
+
+/* Copies B to scratch: all of it, or the columns after the last whole vector. */
+static void pack_b(const share *s, const group *g)
+{
+    int64_t rest = (g->end - g->jc) % LANES;
+    if (s->packed && !s->p->bt.w && in_place(&s->p->b))
+        pack_rows(s, g);
+    else if (s->packed)
+        for (int64_t j = g->jc; j < g->end; j += PANEL)
+            copy_panel(s, g, j, min_of(g->end - j, PANEL), s->b + (j - g->jc) * g->kn, PANEL);
+    else if (rest)
+        copy_panel(s, g, g->end - rest, rest, s->b, LANES);
 }
 
 /* The sums of the columns of B, one vector of columns at a time, in blocks of FNN_KC like any other. */
@@ -134,11 +139,11 @@ static void sum_panel(const panel *b, int64_t k, int64_t kn, real *sum)
         }
 }
 
-static void sum_columns(const share *s, int64_t k, int64_t kn, int64_t jc, int64_t end)
+static void sum_columns(const share *s, const group *g)
 {
-    for (int64_t j = jc; j < end;) {
-        panel b = panel_at(s, j, jc, end, kn, k);
-        sum_panel(&b, k, kn, s->p->sum + j);
+    for (int64_t j = g->jc; j < g->end;) {
+        panel b = panel_at(s, g, j);
+        sum_panel(&b, g->k, g->kn, s->p->sum + j);
         j += b.cols;
     }
 }
@@ -216,6 +221,7 @@ typedef struct {
     stack lines;
     int64_t row; /* number of the row of A at tile.a, where A is not lines */
     terms runs[FNN_KC];
+    fetch_list fetch;
 } block;
 
 static inline int64_t row_offset(const share *s, const block *b, const tile *t, int64_t i)
@@ -228,10 +234,10 @@ static inline int64_t row_offset(const share *s, const block *b, const tile *t, 
 static void make_runs(const share *s, block *b, int64_t k, int64_t kc)
 {
     const window *g = s->p->a.patches;
-    int64_t group = s->p->a_by_k ? g->q : g->n * g->c;
+    int64_t even = s->p->a_by_k ? g->q : g->n * g->c;
     for (terms *r = b->runs; kc > 0; k += r->count, kc -= r->count, r++) {
         r->offset = s->p->a_by_k ? window_offset(g, &b->lines, k) : element_offset(g, &b->lines, k);
-        r->count = min_of(group - k % group, kc);
+        r->count = min_of(even - k % even, kc);
     }
 }
 
@@ -246,28 +252,42 @@ static void read_lines(const share *s, block *b, int64_t k, int64_t kc, tile *t)
     make_runs(s, b, k, kc);
 }
 
+/* A[i.. + mc, k.. + kc] -> [kc][STRIP], so that a term of a tile is one line of the cache */
+static void pack_strip(const share *s, int64_t i, int64_t mc, int64_t k, int64_t kc)
+{
+    const source *a = &s->p->a;
+    const real *from = a->base + i * a->stride + k;
+    int64_t stride = a->stride;
+    if (s->p->a_by_k) {
+        copy_block(a, k, kc, i, mc, s->a, STRIP);
+        return;
+    }
+    if (!in_place(a) || i + STRIP > s->p->m) {
+        real *rows = s->a + STRIP * FNN_KC;
+        stride = FNN_KC + ROW_PAD;
+        copy_block(a, i, mc, k, kc, rows, stride);
+        from = rows;
+    }
+    transpose(from, stride, STRIP, kc, s->a, STRIP);
+}
+
 /* Makes t and b describe A[i.. + mc, k.. + kc]. */
 static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, int64_t kc, tile *t)
 {
+    const source *a = &s->p->a;
     if (s->a_as >= LINES_IN_PLACE) {
         read_lines(s, b, k, kc, t);
         return;
     }
-    const source *a = &s->p->a;
-    int64_t row = s->p->a_by_k ? k : i, rows = s->p->a_by_k ? kc : mc;
-    int64_t col = s->p->a_by_k ? i : k, cols = s->p->a_by_k ? mc : kc, stride;
-    if (s->a_as == IN_PLACE) {
-        stride = a->stride;
-        t->a = a->base + row * stride + col;
-    } else {
-        stride = (cols + LANES - 1) / LANES * LANES + A_PAD;
-        copy_block(a, row, rows, col, cols, s->a, stride);
-        t->a = s->a;
-    }
-    t->a_row = s->p->a_by_k ? 1 : stride;
-    t->a_step = s->p->a_by_k ? stride : 1;
     b->row = i;
     b->runs[0] = (terms){0, kc};
+    if (s->a_as == PACKED) {
+        pack_strip(s, i, mc, k, kc);
+        t->a = s->a, t->a_row = 1, t->a_step = STRIP;
+    } else if (s->p->a_by_k)
+        t->a = a->base + k * a->stride + i, t->a_row = 1, t->a_step = a->stride;
+    else
+        t->a = a->base + i * a->stride + k, t->a_row = a->stride, t->a_step = 1;
 }
 
 /* The height of the next tile, of `left` rows: tiles of even height, none across groups of rows */
@@ -292,9 +312,54 @@ static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_
     if (done && !t->relu) activate_block(p->activation, t->c, rows, b->cols, t->c_row, NULL);
 }
 
+/* Puts the lines of up to `rows` rows on the list, and takes these off the area.  From the last element
+ * backwards: what lies before an area has mostly come with the one before it. */
+static void fetch_rows(fetch_list *list, area *a, int64_t rows)
+{
+    int64_t lines = (a->cols + LINE - 1) / LINE;
+    for (; rows > 0 && a->rows > 0 && list->count + lines <= MAX_LINES; rows--, a->rows--) {
+        const real *last = a->at + a->cols - 1, **line = list->line + list->count;
+        for (int64_t l = 0; l < lines; l++) line[l] = last - l * LINE;
+        list->count += lines;
+        a->at += a->stride;
+    }
+}
+
+/* A[i.. + mc, k.. + kc] as it lies */
+static inline area area_of_a(const share *s, int64_t i, int64_t mc, int64_t k, int64_t kc)
+{
+    const source *a = &s->p->a;
+    if (s->p->a_by_k) return (area){a->base + k * a->stride + i, kc, mc, a->stride};
+    return (area){a->base + i * a->stride + k, mc, kc, a->stride};
+}
+
+static inline area area_of_b(const share *s, int64_t k, int64_t kn, int64_t j, int64_t cols)
+{
+    const product *p = s->p;
+    if (!p->bt.w) return (area){p->b.base + k * p->b.stride + j, kn, cols, p->b.stride};
+    if (p->bt.depth != p->k) return (area){0};
+    return (area){p->bt.w + j * p->k + k, cols, kn, p->k};
+}
+
+/* While the strip at (i, k) is multiplied, the next one and a part of the next part of B can travel. */
+static void plan_fetch(const share *s, group *g, fetch_list *list, int64_t i, int64_t k, int64_t kc)
+{
+    list->count = list->used = 0;
+    if (s->a_as != PACKED || !s->packed || s->p->a.patches) return;
+    int64_t next_k = k + kc < g->k + g->kn ? k + kc : g->k, next_i = next_k > k ? i : i + s->mc;
+    int64_t strips = (s->m1 - i + s->mc - 1) / s->mc;
+    if (next_i < s->m1) {
+        area a = area_of_a(s, next_i, min_of(s->mc, s->m1 - next_i), next_k,
+                           min_of(FNN_KC, g->k + g->kn - next_k));
+        fetch_rows(list, &a, a.rows);
+    }
+    if (next_k <= k) fetch_rows(list, &g->next, (g->next.rows + strips - 1) / strips);
+    while (list->count && kc >= TERMS_A_TURN && list->count % (kc / TERMS_A_TURN))
+        list->line[list->count++] = s->a;
+}
+
 /* C[i..end_i, jc..end] (+)= A[, k.. + kn] B[k.. + kn,] */
-static void multiply_rows(const share *s, int64_t i, int64_t end_i, int64_t jc, int64_t end,
-                          int64_t k, int64_t kn)
+static void multiply_rows(const share *s, group *g, int64_t i, int64_t end_i)
 {
     block a;
     if (s->a_as == LINES_IN_PLACE)
@@ -302,39 +367,61 @@ static void multiply_rows(const share *s, int64_t i, int64_t end_i, int64_t jc, 
     else if (s->a_as == LINES && !s->p->a_by_k)
         a.lines = copy_lines(&s->p->a, i, end_i - i, s->a);
     tile t = {.c_row = s->p->c.column, .runs = a.runs};
-    for (int64_t at = 0; at < kn; at += FNN_KC) {
-        t.k = min_of(kn - at, FNN_KC);
-        t.add = k + at > 0;
-        read_a(s, &a, i, end_i - i, k + at, t.k, &t);
+    for (int64_t at = 0; at < g->kn; at += FNN_KC) {
+        t.k = min_of(g->kn - at, FNN_KC);
+        t.add = g->k + at > 0;
+        read_a(s, &a, i, end_i - i, g->k + at, t.k, &t);
+        plan_fetch(s, g, &a.fetch, i, g->k + at, t.k);
         const real *origin = t.a;
         for (int64_t row = i, rows; row < end_i; row += rows) {
             rows = tile_rows(s, row, end_i - row);
             t.a = origin + row_offset(s, &a, &t, row);
             real *c = place_of(&s->p->c, row);
-            for (int64_t j = jc; j < end;) {
-                panel b = panel_at(s, j, jc, end, kn, k);
+            for (int64_t j = g->jc; j < g->end;) {
+                panel b = panel_at(s, g, j);
                 b.b += at * b.step;
                 t.c = c + j;
-                multiply_tile(s, &b, &t, rows, j, k + at + t.k == s->p->k);
+                t.fetch = a.fetch.used + t.k / TERMS_A_TURN <= a.fetch.count
+                              ? a.fetch.line + a.fetch.used
+                              : NULL;
+                a.fetch.used += t.k / TERMS_A_TURN;
+                multiply_tile(s, &b, &t, rows, j, g->k + at + t.k == s->p->k);
                 j += b.cols;
             }
         }
     }
 }
 
+/* The part of B after g: deeper, or the next columns */
+static void next_group(const share *s, group *g)
+{
+    if (g->k + g->kn < s->p->k)
+        g->k += g->kn;
+    else
+        g->k = 0, g->jc = g->end;
+    g->end = min_of(g->jc + s->nc, s->n1);
+    g->kn = min_of(s->p->k - g->k, s->kg);
+}
+
 static void multiply_share(const share *s, const fnn_task *task)
 {
     const product *p = s->p;
-    for (int64_t jc = s->n0; jc < s->n1; jc += s->nc)
-        for (int64_t k = 0; k < p->k; k += s->kg) {
-            int64_t end = min_of(jc + s->nc, s->n1), kn = min_of(p->k - k, s->kg);
-            pack_b(s, k, kn, jc, end);
-            if (p->sum && s->m0 == 0) sum_columns(s, k, kn, jc, end);
-            for (int64_t i = s->m0; i < s->m1; i += s->mc) {
-                multiply_rows(s, i, min_of(i + s->mc, s->m1), jc, end, k, kn);
-                if (fnn_poll(task)) return;
-            }
+    int64_t work = 0;
+    group g = {.jc = s->n0, .end = min_of(s->n0 + s->nc, s->n1), .kn = min_of(p->k, s->kg)};
+    for (; g.jc < s->n1; next_group(s, &g)) {
+        group after = g;
+        next_group(s, &after);
+        g.next = area_of_b(s, after.k, after.kn, after.jc, after.end - after.jc);
+        pack_b(s, &g);
+        if (p->sum && s->m0 == 0) sum_columns(s, &g);
+        for (int64_t i = s->m0; i < s->m1; i += s->mc) {
+            multiply_rows(s, &g, i, min_of(i + s->mc, s->m1));
+            work += s->mc * (g.end - g.jc) * g.kn;
+            if (work < POLL_WORK) continue;
+            if (fnn_poll(task)) return;
+            work = 0;
         }
+    }
 }
 
 /* A sum of no terms: C = 0 */
@@ -358,6 +445,14 @@ static inline void share_product(share *s, const fnn_task *task)
         fnn_share(task, p->m, p->a.patches && !p->a_by_k ? p->a.patches->q : 4, &s->m0, &s->m1);
 }
 
+/* The height of strips of even height that hold whole tiles */
+static inline int64_t strip_rows(int64_t m)
+{
+    int64_t tall = STRIP / tallest[PANEL_LOG2] * tallest[PANEL_LOG2];
+    int64_t count = (m + tall - 1) / tall;
+    return (m + count - 1) / count;
+}
+
 /* Windows of a block of rows, or of a block of depths, must have room for their lines. */
 static void plan_patches(share *s)
 {
@@ -371,7 +466,7 @@ static void plan_patches(share *s)
     else if (lines_fit(g, p->a_by_k ? FNN_KC : s->mc))
         s->a_as = LINES;
     else
-        s->a_as = BLOCK, s->mc = MAX_MC, s->group = p->c.w;
+        s->a_as = PACKED, s->mc = strip_rows(p->m), s->group = p->c.w;
 }
 
 static void plan_a(share *s, int64_t m, int64_t n)
@@ -381,8 +476,8 @@ static void plan_a(share *s, int64_t m, int64_t n)
         plan_patches(s);
         return;
     }
-    s->a_as = p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N) ? BLOCK : IN_PLACE;
-    s->mc = MAX_MC;
+    s->a_as = p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N) ? PACKED : IN_PLACE;
+    s->mc = s->a_as == PACKED ? strip_rows(m) : MAX_MC;
     s->group = p->c.w;
 }
 

@@ -4,55 +4,67 @@
  * ascending order, then over v_sum's tree.  The mean over rows is one chain of float64 additions in the
  * order of the rows. */
 
-/* p = softmax(z) and l = log(sum exp(z - max)) + (max - z[t]) for at most LANES rows, whose logarithms
- * are taken together. */
-static inline void sparse_rows(const real *z, const int32_t *t, real *p, real *l, int64_t rows,
-                               int64_t c)
-{
-    real sum[LANES] = {0}, gap[LANES] = {0};
-    for (int64_t i = 0; i < rows; i++, z += c, p += c) {
-        real max = row_max(z, c);
-        gap[i] = max - z[t[i]];
-        sum[i] = softmax_row(z, p, c, max);
-    }
-    store_lanes(l, v_add(v_log(v_load(sum)), v_load(gap)), rows);
-}
-
+/* l = log(sum exp(z - max)) + (max - z[t]) */
 static void op_softmax_ce_sparse(const fnn_op *op, const fnn_task *task)
 {
     const real *z = op->arg[0];
     const int32_t *t = op->arg[1];
     real *p = op->arg[2], *l = op->arg[3];
     int64_t r, end, c = op->dim[1];
+    real max[LANES] = {0}, sum[LANES] = {0};
+    int far = softmax_is_far(op);
     fnn_share(task, op->dim[0], LANES, &r, &end);
-    for (; r < end; r += LANES)
-        sparse_rows(z + r * c, t + r, p + r * c, l + r, end - r < LANES ? end - r : LANES, c);
+    for (; r < end; r += LANES) {
+        int64_t rows = end - r < LANES ? end - r : LANES;
+        softmax_some(task, z + r * c, p + r * c, rows, c, far, max, sum);
+        for (int64_t i = 0; i < rows; i++) max[i] -= z[(r + i) * c + t[r + i]];
+        store_lanes(l + r, v_add(v_log(v_load(sum)), v_load(max)), rows);
+    }
+    if (far) v_stream_end();
+}
+
+/* y[begin:end] = x by */
+static inline void scale_stretch(const real *x, vec by, real *y, int64_t begin, int64_t end,
+                                 int far)
+{
+    int64_t i = begin;
+    EACH_VECTOR(i, end, y, far, 1,
+                { write_lanes(y + i, v_mul(read_lanes(x + i, n, ahead), by), n, ahead); });
+}
+
+/* dz[0:c] = (p - onehot(t)) dl.  The line with place t is written twice, so not past the caches. */
+static inline void sparse_row_bwd(const real *p, int64_t t, real dl, real *dz, int64_t c, int far)
+{
+    int64_t line = t - (LANES - off_line(dz + t)) % LANES;
+    int64_t begin = far && line > 0 ? line : 0, end = far && line + LANES < c ? line + LANES : c;
+    vec by = v_set1(dl);
+    if (far) scale_stretch(p, by, dz, 0, begin, 1);
+    scale_stretch(p, by, dz, begin, end, 0);
+    if (far) scale_stretch(p, by, dz, end, c, 1);
+    dz[t] = (p[t] - 1) * dl;
 }
 
 static void op_softmax_ce_sparse_bwd(const fnn_op *op, const fnn_task *task)
 {
+    const real *p = op->arg[0], *dl = op->arg[2];
     const int32_t *t = op->arg[1];
-    const real *dl = op->arg[2];
+    real *dz = op->arg[3];
     int64_t r, end, c = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++) {
-        const real *p = (const real *)op->arg[0] + r * c;
-        real *dz = (real *)op->arg[3] + r * c;
-        for (int64_t i = 0; i < c; i += LANES)
-            store_lanes(dz + i, v_mul(load_lanes(p + i, c - i), v_set1(dl[r])), c - i);
-        dz[t[r]] = (p[t[r]] - 1) * dl[r];
-    }
+    for (; r < end; r++) sparse_row_bwd(p + r * c, t[r], dl[r], dz + r * c, c, op->far);
+    if (op->far) v_stream_end();
 }
 
-/* sum_j t_j (log(sum exp(z - max)) + max - z_j).  A target of 0 adds 0 even where z_j is -inf, and NaN
- * where the score is NaN. */
-static inline real dense_row(const real *z, const real *t, real *p, int64_t c)
+/* sum_j t_j (log_sum + max - z_j).  A target of 0 adds 0 even where z_j is -inf, and NaN where the score
+ * is NaN. */
+static inline real dense_loss(const real *z, const real *t, real max, real log_sum, int64_t c,
+                              int far)
 {
-    real max = row_max(z, c);
-    vec most = v_set1(max), log_sum = v_log(v_set1(softmax_row(z, p, c, max))), loss = v_zero();
+    int ahead = far ? AHEAD_BYTES : 0;
+    vec most = v_set1(max), log = v_set1(log_sum), loss = v_zero();
     for (int64_t i = 0; i < c; i += LANES) {
-        vec target = load_lanes(t + i, c - i);
-        vec surprise = v_add(v_sub(most, load_lanes(z + i, c - i)), log_sum);
+        vec target = read_lanes(t + i, c - i, ahead);
+        vec surprise = v_add(v_sub(most, load_lanes(z + i, c - i)), log);
         mask absent = m_and(v_eq(target, v_zero()), m_not(v_isnan(surprise)));
         loss = v_add(loss, v_select(absent, v_zero(), v_mul(target, surprise)));
     }
@@ -64,14 +76,24 @@ static void op_softmax_ce_dense(const fnn_op *op, const fnn_task *task)
     const real *z = op->arg[0], *t = op->arg[1];
     real *p = op->arg[2], *l = op->arg[3];
     int64_t r, end, c = op->dim[1];
-    fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++) l[r] = dense_row(z + r * c, t + r * c, p + r * c, c);
+    real max[LANES] = {0}, sum[LANES] = {0};
+    int far = softmax_is_far(op);
+    fnn_share(task, op->dim[0], LANES, &r, &end);
+    for (; r < end; r += LANES) {
+        int64_t rows = end - r < LANES ? end - r : LANES;
+        softmax_some(task, z + r * c, p + r * c, rows, c, far, max, sum);
+        v_store(sum, v_log(v_load(sum)));
+        for (int64_t i = r; i < r + rows; i++)
+            l[i] = dense_loss(z + i * c, t + i * c, max[i - r], sum[i - r], c, far);
+    }
+    if (far) v_stream_end();
 }
 
-static inline real row_sum(const real *p, int64_t n)
+static inline real row_sum(const real *p, int64_t n, int far)
 {
+    int ahead = far ? AHEAD_BYTES : 0;
     vec sum = v_zero();
-    for (int64_t i = 0; i < n; i += LANES) sum = v_add(sum, load_lanes(p + i, n - i));
+    for (int64_t i = 0; i < n; i += LANES) sum = v_add(sum, read_lanes(p + i, n - i, ahead));
     return v_sum(sum);
 }
 
@@ -83,12 +105,14 @@ static void op_softmax_ce_dense_bwd(const fnn_op *op, const fnn_task *task)
     for (; r < end; r++) {
         const real *p = (const real *)op->arg[0] + r * c, *t = (const real *)op->arg[1] + r * c;
         real *dz = (real *)op->arg[3] + r * c;
-        vec weight = v_set1(row_sum(t, c));
-        for (int64_t i = 0; i < c; i += LANES) {
-            vec excess = v_fma(load_lanes(p + i, c - i), weight, v_neg(load_lanes(t + i, c - i)));
-            store_lanes(dz + i, v_mul(excess, v_set1(dl[r])), c - i);
-        }
+        vec weight = v_set1(row_sum(t, c, op->far)), scale = v_set1(dl[r]);
+        int64_t i = 0;
+        EACH_VECTOR(i, c, dz, op->far, 2, {
+            vec excess = v_fma(read_lanes(p + i, n, ahead), weight, v_neg(load_lanes(t + i, n)));
+            write_lanes(dz + i, v_mul(excess, scale), n, ahead);
+        });
     }
+    if (op->far) v_stream_end();
 }
 
 /* The losses below are means over the n columns of a row, of terms that are made element by element.
@@ -203,5 +227,5 @@ static void op_mean(const fnn_op *op, const fnn_task *task)
 static void op_mean_bwd(const fnn_op *op, const fnn_task *task)
 {
     const real *dm = op->arg[0];
-    fill_elements(task, op->arg[1], op->dim[0], dm[0] / (real)op->dim[0]);
+    fill_elements(op, task, op->arg[1], op->dim[0], dm[0] / (real)op->dim[0]);
 }

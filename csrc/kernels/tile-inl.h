@@ -24,6 +24,9 @@ typedef struct {
     int add;          /* 0: C is written, 1: added to             */
     int relu;         /* whether C = relu(C) in the end           */
     const real *bias; /* [cols], added to all rows of C, or NULL */
+    /* k / TERMS_A_TURN addresses of what will be read after this tile, or NULL: their lines travel to the
+     * L2 cache meanwhile, one a turn */
+    const real *const *fetch;
 } tile;
 
 typedef void tile_kernel(const tile *t);
@@ -33,14 +36,14 @@ typedef void tile_kernel(const tile *t);
 #define POINTERS(rows) (((rows) + ROWS_A_POINTER - 1) / ROWS_A_POINTER)
 
 enum { MAX_TILE_ROWS = 14, MAX_TILE_VECS = 8, MAX_POINTERS = POINTERS(MAX_TILE_ROWS) };
-enum { PREFETCH_K = 64 }; /* shorter sums leave no time for a prefetch */
+enum { PREFETCH_K = 64 };  /* shorter sums leave no time for a prefetch */
 enum { TERMS_A_TURN = 4 }; /* of the loop over k: steps of pointers are few among the products */
 
 typedef vec tile_sums[MAX_TILE_ROWS][MAX_TILE_VECS];
 
 /* The sums of one term: sum[i] += a[i] b */
-VERB void add_term(tile_sums sum, const real *const *a, int64_t a_row, const real *b, const int rows,
-                   const int vecs)
+VERB void add_term(tile_sums sum, const real *const *a, int64_t a_row, const real *b,
+                   const int rows, const int vecs)
 {
     vec bv[MAX_TILE_VECS];
 #pragma GCC unroll 8
@@ -55,21 +58,23 @@ VERB void add_term(tile_sums sum, const real *const *a, int64_t a_row, const rea
 
 /* The sums of a run; the stride that is 1 is a constant here. */
 VERB const real *add_run(tile_sums sum, const real *first, int64_t a_row, int64_t a_step,
-                         const real *b, int64_t b_step, int64_t count, const int rows,
-                         const int vecs)
+                         const real *b, int64_t b_step, int64_t count, const real *const **fetch,
+                         const int rows, const int vecs)
 {
     const real *a[MAX_POINTERS];
-#define TERM                                              \
-    add_term(sum, a, a_row, b, rows, vecs), b += b_step;  \
+#define TERM                                             \
+    add_term(sum, a, a_row, b, rows, vecs), b += b_step; \
     _Pragma("GCC unroll 4") for (int p = 0; p < POINTERS(rows); p++) a[p] += a_step
 #pragma GCC unroll 4
     for (int p = 0; p < POINTERS(rows); p++) a[p] = first + ROWS_A_POINTER * p * a_row;
 #pragma GCC unroll 1
-    for (; count >= TERMS_A_TURN; count -= TERMS_A_TURN)
+    for (; count >= TERMS_A_TURN; count -= TERMS_A_TURN) {
+        if (*fetch) __builtin_prefetch(*(*fetch)++, 0, 2);
 #pragma GCC unroll 4
         for (int u = 0; u < TERMS_A_TURN; u++) {
             TERM;
         }
+    }
 #pragma GCC unroll 1
     for (; count > 0; count--) {
         TERM;
@@ -88,7 +93,7 @@ VERB void tile_prefetch(const tile *t, const int rows, const int vecs)
             for (int v = 0; v < vecs; v++) __builtin_prefetch(t->c + i * t->c_row + v * LANES, 1);
 }
 
-#define EACH_SUM                                             \
+#define EACH_SUM                                            \
     _Pragma("GCC unroll 14") for (int i = 0; i < rows; i++) \
         _Pragma("GCC unroll 8") for (int v = 0; v < vecs; v++)
 
@@ -104,7 +109,8 @@ VERB void store_sums(const tile *t, tile_sums sum, const int rows, const int vec
 }
 
 /* The same for rows whose last vector is a short one; out of line, lest it be there for each tile. */
-static __attribute__((noinline)) void store_short(const tile *t, const real *sum, int rows, int vecs)
+static __attribute__((noinline)) void store_short(const tile *t, const real *sum, int rows,
+                                                  int vecs)
 {
     real *c = t->c;
     for (; rows > 0; rows--, c += t->c_row)
@@ -141,11 +147,14 @@ VERB void tile_product(const tile *t, const int rows, const int vecs)
         for (int v = 0; v < vecs; v++) sum[i][v] = v_zero();
     tile_prefetch(t, rows, vecs);
     const terms *r = t->runs;
+    const real *const *fetch = t->fetch;
     for (int64_t left = t->k; left > 0; left -= r->count, r++)
         if (t->a_step == 1)
-            b = add_run(sum, t->a + r->offset, t->a_row, 1, b, t->b_step, r->count, rows, vecs);
+            b = add_run(sum, t->a + r->offset, t->a_row, 1, b, t->b_step, r->count, &fetch, rows,
+                        vecs);
         else
-            b = add_run(sum, t->a + r->offset, 1, t->a_step, b, t->b_step, r->count, rows, vecs);
+            b = add_run(sum, t->a + r->offset, 1, t->a_step, b, t->b_step, r->count, &fetch, rows,
+                        vecs);
     tile_store(t, sum, rows, vecs);
 }
 

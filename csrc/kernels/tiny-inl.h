@@ -35,9 +35,8 @@ enum {
 
 static inline int is_tiny(int64_t m, int64_t n, int64_t k)
 {
-    int64_t columns = (n + LANES - 1) / LANES * LANES;
-    return k <= FNN_KC && m <= TINY_TERMS && n <= TINY_TERMS && m * k * columns <= TINY_TERMS &&
-           m > 0 && k > 0 && (m >= 4 || n <= TINY_WIDE);
+    return k <= FNN_KC && m <= TINY_TERMS && n <= TINY_TERMS &&
+           m * k * whole_vectors(n) <= TINY_TERMS && m > 0 && k > 0 && (m >= 4 || n <= TINY_WIDE);
 }
 
 /* C[rows, n] = A B for at most LANES columns from j on; rows is a constant. */
@@ -156,7 +155,7 @@ static void tiny_fwd(const fnn_op *op, const fnn_task *task)
 static void tiny_bwd_x(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], o = op->dim[1], i = op->dim[2];
-    int64_t step = (i + LANES - 1) / LANES * LANES; /* a transposition writes whole vectors */
+    int64_t step = whole_vectors(i); /* a transposition writes whole vectors */
     real *turned = tiny_copy(task, 1);
     if (task->thread) return;
     transpose(op->arg[2], o, i, o, turned, step);

@@ -104,9 +104,16 @@ VERB void v_load_columns(const real *p, int64_t stride, vec *column)
     r_load_columns(p + LANES / 2 * stride, stride, high);
     for (int j = 0; j < QUAD; j++) column[j] = (vec){low[j], high[j]};
 }
+VERB void v_stream(real *p, vec v)
+{
+    I(stream)(p, v.r0);
+    I(stream)(p + LANES / 2, v.r1);
+}
+VERB void v_stream_end(void) { _mm_sfence(); }
 
 VERB v_reg r_neg(v_reg r) { return I(xor)(r, I(set1)((real)-0.0)); }
 VERB v_reg r_abs(v_reg r) { return I(andnot)(I(set1)((real)-0.0), r); }
+VERB v_reg r_copysign(v_reg r, v_reg sign) { return I(or)(r, I (and)(I(set1)((real)-0.0), sign)); }
 
 VERB vec v_add(vec a, vec b) { return (vec)EACH2(I(add), a, b); }
 VERB vec v_sub(vec a, vec b) { return (vec)EACH2(I(sub), a, b); }
@@ -115,6 +122,7 @@ VERB vec v_div(vec a, vec b) { return (vec)EACH2(I(div), a, b); }
 VERB vec v_sqrt(vec a) { return (vec)EACH1(I(sqrt), a); }
 VERB vec v_neg(vec a) { return (vec)EACH1(r_neg, a); }
 VERB vec v_abs(vec a) { return (vec)EACH1(r_abs, a); }
+VERB vec v_copysign(vec a, vec sign) { return (vec)EACH2(r_copysign, a, sign); }
 VERB vec v_fma(vec a, vec b, vec c) { return (vec)EACH3(I(fmadd), a, b, c); }
 VERB vec v_fnma(vec a, vec b, vec c) { return (vec)EACH3(I(fnmadd), a, b, c); }
 
@@ -123,7 +131,8 @@ VERB v_reg r_le(v_reg a, v_reg b) { return I(cmp)(a, b, _CMP_LE_OQ); }
 VERB v_reg r_eq(v_reg a, v_reg b) { return I(cmp)(a, b, _CMP_EQ_OQ); }
 VERB v_reg r_isnan(v_reg a) { return I(cmp)(a, a, _CMP_UNORD_Q); }
 VERB v_reg r_select(v_reg m, v_reg a, v_reg b) { return I(blendv)(b, a, m); }
-VERB v_reg r_max(v_reg a, v_reg b) { return r_select(I(or)(r_lt(a, b), r_isnan(b)), b, a); }
+/* min and max return their second operand when one is NaN: a and x pass */
+VERB v_reg r_max(v_reg a, v_reg b) { return r_select(r_isnan(b), b, I(max)(b, a)); }
 
 VERB mask v_lt(vec a, vec b) { return (mask)EACH2(r_lt, a, b); }
 VERB mask v_le(vec a, vec b) { return (mask)EACH2(r_le, a, b); }
@@ -132,9 +141,10 @@ VERB mask v_isnan(vec a) { return (mask)EACH1(r_isnan, a); }
 VERB vec v_select(mask m, vec a, vec b) { return (vec)EACH3(r_select, m, a, b); }
 VERB vec v_max(vec a, vec b) { return (vec)EACH2(r_max, a, b); }
 
-/* min and max return their second operand when one is NaN: x passes */
-VERB v_reg r_clamp(v_reg x, v_reg low, v_reg high) { return I(min)(high, I(max)(low, x)); }
-VERB vec v_clamp(vec x, vec low, vec high) { return (vec)EACH3(r_clamp, x, low, high); }
+VERB v_reg r_at_least(v_reg x, v_reg low) { return I(max)(low, x); }
+VERB v_reg r_at_most(v_reg x, v_reg high) { return I(min)(high, x); }
+VERB vec v_at_least(vec x, vec low) { return (vec)EACH2(r_at_least, x, low); }
+VERB vec v_at_most(vec x, vec high) { return (vec)EACH2(r_at_most, x, high); }
 
 VERB v_reg r_round(v_reg r) { return I(round)(r, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VERB vec v_round(vec x) { return (vec)EACH1(r_round, x); }
@@ -152,6 +162,9 @@ VERB v_reg r_ldexp(v_reg x, v_reg n)
     return I(mul)(I(mul)(I(mul)(I(mul)(x, p), p), p), q);
 }
 VERB vec v_ldexp(vec x, vec n) { return (vec)EACH2(r_ldexp, x, n); }
+
+VERB v_reg r_scale(v_reg x, v_reg n) { return I(mul)(x, r_pow2(I(add)(n, I(set1)(REAL_POW2)))); }
+VERB vec v_scale(vec x, vec n) { return (vec)EACH2(r_scale, x, n); }
 
 VERB v_reg r_exponent(v_reg x)
 {

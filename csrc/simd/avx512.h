@@ -1,5 +1,7 @@
 /* avx512.h: the verbs on one 512-bit register.  See README.md. */
+#ifndef FNN_TARGET /* amx.h adds to it */
 #define FNN_TARGET "avx512f,avx512vl,avx512bw,avx512dq,fma"
+#endif
 #include "../isa/target_begin.h"
 
 #include "real.h"
@@ -77,6 +79,8 @@ VERB void v_load_columns(const real *p, int64_t stride, vec *column)
 #undef PAIRS
 #endif
 }
+VERB void v_stream(real *p, vec v) { I(stream)(p, v); }
+VERB void v_stream_end(void) { _mm_sfence(); }
 
 VERB vec v_add(vec a, vec b) { return I(add)(a, b); }
 VERB vec v_sub(vec a, vec b) { return I(sub)(a, b); }
@@ -85,6 +89,7 @@ VERB vec v_div(vec a, vec b) { return I(div)(a, b); }
 VERB vec v_sqrt(vec a) { return I(sqrt)(a); }
 VERB vec v_neg(vec a) { return I(xor)(a, v_set1((real)-0.0)); }
 VERB vec v_abs(vec a) { return I(andnot)(v_set1((real)-0.0), a); }
+VERB vec v_copysign(vec a, vec sign) { return I(or)(a, I (and)(v_set1((real)-0.0), sign)); }
 VERB vec v_fma(vec a, vec b, vec c) { return I(fmadd)(a, b, c); }
 VERB vec v_fnma(vec a, vec b, vec c) { return I(fnmadd)(a, b, c); }
 
@@ -93,13 +98,15 @@ VERB mask v_le(vec a, vec b) { return COMPARE(a, b, _CMP_LE_OQ); }
 VERB mask v_eq(vec a, vec b) { return COMPARE(a, b, _CMP_EQ_OQ); }
 VERB mask v_isnan(vec a) { return COMPARE(a, a, _CMP_UNORD_Q); }
 VERB vec v_select(mask m, vec a, vec b) { return I(mask_blend)(m, b, a); }
-VERB vec v_max(vec a, vec b) { return v_select(m_or(v_lt(a, b), v_isnan(b)), b, a); }
 
-/* min and max return their second operand when one is NaN: x passes */
-VERB vec v_clamp(vec x, vec low, vec high) { return I(min)(high, I(max)(low, x)); }
+/* min and max return their second operand when one is NaN: a and x pass */
+VERB vec v_max(vec a, vec b) { return I(mask_max)(b, COMPARE(b, b, _CMP_ORD_Q), b, a); }
+VERB vec v_at_least(vec x, vec low) { return I(max)(low, x); }
+VERB vec v_at_most(vec x, vec high) { return I(min)(high, x); }
 
 VERB vec v_round(vec x) { return I(roundscale)(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 VERB vec v_ldexp(vec x, vec n) { return I(scalef)(x, n); }
+VERB vec v_scale(vec x, vec n) { return I(scalef)(x, n); }
 
 VERB vec v_exponent(vec x)
 {

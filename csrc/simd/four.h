@@ -57,6 +57,10 @@ VERB vec v_load(const real *p)
 
 VERB void v_store(real *p, vec v) { memcpy(p, &v, sizeof v); }
 
+/* no streaming store is common to all compilers */
+VERB void v_stream(real *p, vec v) { v_store(p, v); }
+VERB void v_stream_end(void) {}
+
 VERB v_reg r_load_n(const real *p, int64_t n)
 {
     v_reg r = r_set1(0);
@@ -135,6 +139,10 @@ VERB v_reg r_mul(v_reg a, v_reg b) { return a * b; }
 VERB v_reg r_div(v_reg a, v_reg b) { return a / b; }
 VERB v_reg r_neg(v_reg a) { return (v_reg)((v_bits)a ^ (v_bits)r_set1((real)-0.0)); }
 VERB v_reg r_abs(v_reg a) { return (v_reg)((v_bits)a & ~(v_bits)r_set1((real)-0.0)); }
+VERB v_reg r_copysign(v_reg r, v_reg sign)
+{
+    return (v_reg)((v_bits)r | ((v_bits)sign & (v_bits)r_set1((real)-0.0)));
+}
 
 VERB vec v_add(vec a, vec b) { return (vec)EACH2(r_add, a, b); }
 VERB vec v_sub(vec a, vec b) { return (vec)EACH2(r_sub, a, b); }
@@ -143,15 +151,13 @@ VERB vec v_div(vec a, vec b) { return (vec)EACH2(r_div, a, b); }
 VERB vec v_sqrt(vec a) { return (vec)EACH1(r_sqrt, a); }
 VERB vec v_neg(vec a) { return (vec)EACH1(r_neg, a); }
 VERB vec v_abs(vec a) { return (vec)EACH1(r_abs, a); }
+VERB vec v_copysign(vec a, vec sign) { return (vec)EACH2(r_copysign, a, sign); }
 VERB vec v_fma(vec a, vec b, vec c) { return (vec)EACH3(r_fma, a, b, c); }
 VERB vec v_fnma(vec a, vec b, vec c) { return (vec)EACH3(r_fnma, a, b, c); }
 
 VERB v_reg r_max(v_reg a, v_reg b) { return r_select(r_lt(a, b) | r_isnan(b), b, a); }
-VERB v_reg r_clamp(v_reg x, v_reg low, v_reg high)
-{
-    x = r_select(r_lt(x, low), low, x);
-    return r_select(r_lt(high, x), high, x);
-}
+VERB v_reg r_at_least(v_reg x, v_reg low) { return r_select(r_lt(x, low), low, x); }
+VERB v_reg r_at_most(v_reg x, v_reg high) { return r_select(r_lt(high, x), high, x); }
 
 VERB mask v_lt(vec a, vec b) { return (mask)EACH2(r_lt, a, b); }
 VERB mask v_le(vec a, vec b) { return (mask)EACH2(r_le, a, b); }
@@ -159,7 +165,8 @@ VERB mask v_eq(vec a, vec b) { return (mask)EACH2(r_eq, a, b); }
 VERB mask v_isnan(vec a) { return (mask)EACH1(r_isnan, a); }
 VERB vec v_select(mask m, vec a, vec b) { return (vec)EACH3(r_select, m, a, b); }
 VERB vec v_max(vec a, vec b) { return (vec)EACH2(r_max, a, b); }
-VERB vec v_clamp(vec x, vec low, vec high) { return (vec)EACH3(r_clamp, x, low, high); }
+VERB vec v_at_least(vec x, vec low) { return (vec)EACH2(r_at_least, x, low); }
+VERB vec v_at_most(vec x, vec high) { return (vec)EACH2(r_at_most, x, high); }
 VERB vec v_round(vec x) { return (vec)EACH1(r_round, x); }
 
 /* 2^n from n + REAL_POW2, n in [-BIAS, BIAS] */
@@ -174,6 +181,9 @@ VERB v_reg r_ldexp(v_reg x, v_reg n)
     return x * p * p * p * q;
 }
 VERB vec v_ldexp(vec x, vec n) { return (vec)EACH2(r_ldexp, x, n); }
+
+VERB v_reg r_scale(v_reg x, v_reg n) { return x * r_pow2(n + REAL_POW2); }
+VERB vec v_scale(vec x, vec n) { return (vec)EACH2(r_scale, x, n); }
 
 VERB v_reg r_exponent(v_reg x)
 {

@@ -16,8 +16,8 @@
 #define REAL_HALF_ULP 0x1p-53 /* of 1                                    */
 #define EXP_LOWEST (-746.0)   /* e^x is 0 below                          */
 #define EXP_HIGHEST 710.0     /* e^x is Inf above                        */
+#define EXP_NORMAL (-709.2)   /* e^x is below the smallest normal        */
 #define TANH_HIGHEST 20.0     /* tanh x is 1 above                       */
-#define TANH_IDENTITY 0x1p-27 /* tanh x is x below: x^2 / 3 < 1/4 ulp    */
 
 static const real exp_coefficients[] = {
     2.5114515837055502e-08, 2.7626382186479645e-07, 2.7557227830093986e-06, 2.4801504312202552e-05,
@@ -37,8 +37,8 @@ static const real log_coefficients[] = {
 #define REAL_HALF_ULP 0x1p-24f
 #define EXP_LOWEST (-104.0f)
 #define EXP_HIGHEST 89.0f
+#define EXP_NORMAL (-88.0f)
 #define TANH_HIGHEST 10.0f
-#define TANH_IDENTITY 0x1p-13f
 
 static const real exp_coefficients[] = {1.3946497e-3f, 8.366611e-3f, 4.166628e-2f, 1.6666543e-1f,
                                         0.5f};
@@ -71,28 +71,41 @@ VERB v_reduced v_reduce(vec x)
     return (v_reduced){n, v_fnma(n, v_set1(LN2_LOW), r)};
 }
 
+VERB vec v_within(vec x, real low, real high)
+{
+    return v_at_most(v_at_least(x, v_set1(low)), v_set1(high));
+}
+
+/* e^r */
+VERB vec v_exp_reduced(vec r)
+{
+    vec one = v_set1(1), q = POLYNOMIAL(r, exp_coefficients);
+    return v_fma(v_fma(q, r, one), r, one);
+}
+
 static inline vec v_exp(vec x)
 {
-    v_reduced a = v_reduce(v_clamp(x, v_set1(EXP_LOWEST), v_set1(EXP_HIGHEST)));
-    vec one = v_set1(1), q = POLYNOMIAL(a.r, exp_coefficients);
-    return v_ldexp(v_fma(v_fma(q, a.r, one), a.r, one), a.n);
+    v_reduced a = v_reduce(v_within(x, EXP_LOWEST, EXP_HIGHEST));
+    return v_ldexp(v_exp_reduced(a.r), a.n);
 }
 
-/* e^x - 1 for EXP_LOWEST <= x <= EXP_HIGHEST, good for x = 0 to the last relative bit but not its sign.
- * 2^n (e^r - 1) + (2^n - 1) is taken at half its size, as 2^n itself may overflow. */
-static inline vec v_expm1_clamped(vec x)
+/* For x <= 0 the power of two needs no care: where it is no normal number, nor is the result. */
+static inline vec v_exp_falling(vec x)
 {
-    v_reduced a = v_reduce(x);
-    vec half = v_set1((real)0.5), power = v_ldexp(half, a.n);
-    vec q = POLYNOMIAL(a.r, exp_coefficients), p = v_fma(v_mul(q, a.r), a.r, a.r);
-    vec y = v_fma(power, p, v_sub(power, half));
-    return v_add(y, y);
+    v_reduced a = v_reduce(v_at_least(x, v_set1(EXP_NORMAL)));
+    return v_scale(v_exp_reduced(a.r), a.n);
 }
 
+/* e^r - 1, good for r = 0 to the last relative bit but not its sign */
+VERB vec v_expm1_reduced(vec r) { return v_fma(v_mul(POLYNOMIAL(r, exp_coefficients), r), r, r); }
+
+/* 2^n (e^r - 1) + (2^n - 1) is taken at half its size, as 2^n itself may overflow. */
 static inline vec v_expm1(vec x)
 {
-    vec y = v_expm1_clamped(v_clamp(x, v_set1(EXP_LOWEST), v_set1(EXP_HIGHEST)));
-    return v_select(v_lt(v_abs(x), v_set1(REAL_HALF_ULP)), x, y);
+    v_reduced a = v_reduce(v_within(x, EXP_LOWEST, EXP_HIGHEST));
+    vec half = v_set1((real)0.5), power = v_ldexp(half, a.n);
+    vec y = v_fma(power, v_expm1_reduced(a.r), v_sub(power, half));
+    return v_select(v_lt(v_abs(x), v_set1(REAL_HALF_ULP)), x, v_add(y, y));
 }
 
 /* e ln 2 + log(1 + f), where sqrt(1/2) <= 1 + f < sqrt 2 */
@@ -127,20 +140,21 @@ static inline vec v_log1p(vec x)
     return v_select(v_lt(x, v_set1((real)INFINITY)), y, x);
 }
 
+/* with e = e^-|x|: 1 / (1 + e), or e / (1 + e) for x < 0 */
 static inline vec v_sigmoid(vec x)
 {
-    vec one = v_set1(1);
-    return v_div(one, v_add(one, v_exp(v_neg(x))));
+    vec one = v_set1(1), e = v_exp_falling(v_neg(v_abs(x)));
+    return v_div(v_select(v_lt(x, v_zero()), e, one), v_add(one, e));
 }
 
 /* with m = e^2|x| - 1, tanh |x| = m / (m + 2); the sign is put back, so tanh is odd to the bit */
 static inline vec v_tanh(vec x)
 {
-    vec size = v_clamp(v_abs(x), v_zero(), v_set1(TANH_HIGHEST));
-    vec m = v_expm1_clamped(v_add(size, size));
-    vec y = v_div(m, v_add(m, v_set1(2)));
-    y = v_select(v_lt(x, v_zero()), v_neg(y), y);
-    return v_select(v_lt(size, v_set1(TANH_IDENTITY)), x, y);
+    vec one = v_set1(1), size = v_at_most(v_abs(x), v_set1(TANH_HIGHEST));
+    v_reduced a = v_reduce(v_add(size, size));
+    vec power = v_scale(one, a.n);
+    vec m = v_fma(power, v_expm1_reduced(a.r), v_sub(power, one));
+    return v_copysign(v_div(m, v_add(m, v_set1(2))), x);
 }
 
 #undef LN2_HIGH
@@ -149,8 +163,8 @@ static inline vec v_tanh(vec x)
 #undef REAL_HALF_ULP
 #undef EXP_LOWEST
 #undef EXP_HIGHEST
+#undef EXP_NORMAL
 #undef TANH_HIGHEST
-#undef TANH_IDENTITY
 #undef POLYNOMIAL
 
 #endif

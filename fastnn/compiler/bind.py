@@ -10,6 +10,7 @@ import numpy as np
 from fastnn import _core
 from fastnn._typing import Array
 from fastnn.compiler.graph import Node, Size, Tensor
+from fastnn.compiler.memory import item_bytes
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.errors import ShapeError
 from fastnn.ops.table import activation_names
@@ -23,6 +24,9 @@ _FLOPS, _NEAR_BYTES, _FAR_BYTES, _CACHE = 100e9, 40e9, 20e9, 1 << 20
 _WORTH_SHARING = 7e-6
 #: What a step must have to share, in units of the above, before other threads are woken for it.
 _WORTH_WAKING = 15
+#: Bytes of an array from which it goes past the caches: twice the largest second-level caches, so that
+#: its next reader would hardly find it there.
+_FAR = 8 << 20
 #: Seconds of work between two looks at the clock, which costs some 30 ns.
 _BETWEEN_CLOCKS = 100e-6
 #: Seconds of work up to which the prediction of a row keeps the GIL: what handing it on may cost.
@@ -48,19 +52,28 @@ def shared(program: Program) -> list[bool]:
     return worth if gain > _WORTH_WAKING * _WORTH_SHARING else [False] * len(worth)
 
 
+def is_far(program: Program, node: Node) -> bool:
+    """Return whether what ``node`` writes in a full batch is too large to stay in a cache."""
+    real = np.dtype(program.dtype).itemsize
+    kept = (t for t, o in zip(node.inputs, node.op.inputs, strict=False) if o.inplace)
+    written = (t for t in (*node.outputs, *kept) if t is not None)
+    return any(t.size.at(program.rows) * item_bytes(t, real) >= _FAR for t in written)
+
+
 class Compiled:
     """A program bound to C kernels.
 
     Args:
         program: the program.
         memory: where its tensors live.
-        isa: the instruction set whose kernels run it, one of ``_core.isa_names()``.
+        isa: the instruction set whose kernels run it, one of
+            ``_core.isa_names(program.policy)``.
         threads: the most threads it may use.
     """
 
     def __init__(self, program: Program, memory: Memory, isa: str, threads: int):
         self.program, self.memory = program, memory
-        self._core = _core.Program(program.dtype == "float64", isa, threads)
+        self._core = _core.Program(program.policy, isa, threads)
         self._lent: list[tuple[int, int, str]] = []
         for node, is_shared in zip(program.nodes, shared(program), strict=True):
             self._bind(node, is_shared)
@@ -100,6 +113,7 @@ class Compiled:
             sum(size.per_row << d for d, size in enumerate(sizes)),
             [_number(node.attrs.get(name, 0)) for name in node.op.attributes],
             is_shared,
+            is_far(self.program, node),
             self._function(node),
         )
         for operand, tensor in enumerate(node.operands):

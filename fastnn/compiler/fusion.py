@@ -13,8 +13,12 @@ from fastnn.ops.table import activation_names
 
 __all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues"]
 
-_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd"})
-_BACKWARD = frozenset({"dense_bwd_x", "dense_bwd_w", "conv2d_bwd_x", "conv2d_bwd_w"})
+_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "normalize_fwd"})
+_BACKWARD = frozenset(
+    f"{op}_bwd_{what}"
+    for op, whats in (("dense", "xw"), ("conv2d", "xw"), ("normalize", "px"))
+    for what in whats
+)
 
 
 def fuse(nodes: Iterable[Node]) -> list[Node]:
@@ -76,15 +80,24 @@ def _reads_gradient(node: Node, dz: Tensor | None) -> bool:
 
 
 def drop_dead(nodes: list[Node]) -> list[Node]:
-    """Remove nodes whose results nobody reads and that change nothing outside."""
+    """Remove nodes whose results nobody reads and that change nothing outside; of other nodes the
+    optional results that nobody reads, such as what is kept for a way back that is not there."""
     live: set[Tensor] = set()
     kept = []
     for node in reversed(nodes):
         outputs = [t for t in node.outputs if t is not None]
         if node.op.writes_in_place or any(t in live or t.home != "arena" for t in outputs):
             kept.append(node)
+            _drop_unread(node, live)
             live.update(t for t in node.inputs if t is not None)
     return kept[::-1]
+
+
+def _drop_unread(node: Node, live: set[Tensor]) -> None:
+    for at, operand in enumerate(node.op.outputs):
+        t = node.outputs[at]
+        if operand.optional and t is not None and t not in live and t.home == "arena":
+            node.outputs[at] = None
 
 
 def _readers(nodes: Iterable[Node]) -> dict[Tensor, list[Node]]:

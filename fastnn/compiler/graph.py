@@ -8,9 +8,10 @@ from the table of operations, so that no later pass and no kernel has to.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn.errors import ShapeError
@@ -111,6 +112,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     layer: str = ""
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
+    _postponed: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def parameters(self) -> Mapping[Variable, Tensor]:
@@ -180,6 +182,20 @@ class Graph:
                 names = [each.name for each in op.inputs]
                 output.alias = tensors[names.index(operand.alias)]
         return [output for output in outputs if output is not None]
+
+    def postpone(self, name: str, *inputs: Tensor | Variable | None, **attrs: Any) -> None:
+        """Note an operation that changes weights: a training step ends with those, so that data
+        which is refused has changed nothing, and no other list of operations has them."""
+        self._postponed.append(partial(self._emit_in, self.layer, name, *inputs, **attrs))
+
+    def emit_postponed(self) -> None:
+        """Append the operations that were noted."""
+        for emit in self._postponed:
+            emit()
+
+    def _emit_in(self, layer: str, name: str, *inputs: Any, **attrs: Any) -> None:
+        with self.scope(layer):
+            self.emit(name, *inputs, **attrs)
 
     def call_python(
         self, inputs: Sequence[Tensor | Variable], shapes: Sequence[Shape], **functions: Any

@@ -94,6 +94,8 @@ def training(
     wrt = [t for variable, t in graph.parameters.items() if variable.trainable]
     for tensor, gradient in differentiate(graph, mean, wrt).items():
         _settle(graph, tensor, gradient)
+    if optimizer is not None:
+        graph.emit_postponed()
     if optimizer is not None and parameters.trained:
         with graph.scope("optimizer"):
             _update(graph, parameters.trained, optimizer)

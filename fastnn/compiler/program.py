@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _core
+from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.fusion import fuse
 from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
@@ -37,20 +37,26 @@ class Program:
     Attributes:
         nodes: the operations, in order.
         rows: the most rows a batch may have.
-        dtype: ``"float32"`` or ``"float64"``, the meaning of ``real``.
+        policy: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, what it computes in.
         arena_bytes: the size of the arena.
     """
 
     nodes: Sequence[Node]
     rows: int
-    dtype: str
+    policy: str
     arena_bytes: int
 
     @classmethod
-    def of(cls, graph: Graph, rows: int, dtype: str) -> Program:
-        """Fuse and plan a graph for batches of at most ``rows`` rows of ``dtype``."""
+    def of(cls, graph: Graph, rows: int, policy: str) -> Program:
+        """Fuse and plan a graph for batches of at most ``rows`` rows."""
         nodes = fuse(graph.nodes)
-        return cls(nodes, rows, dtype, plan(nodes, rows, np.dtype(dtype).itemsize))
+        real = np.dtype(config.real_dtype(policy))
+        return cls(nodes, rows, policy, plan(nodes, rows, real.itemsize))
+
+    @property
+    def dtype(self) -> str:
+        """The meaning of ``real``: ``"float32"`` or ``"float64"``."""
+        return config.real_dtype(self.policy)
 
     @property
     def lent(self) -> dict[str, Tensor]:

@@ -3,20 +3,28 @@
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
-from fastnn.layers.pooling import MaxPooling2D
+from fastnn.layers.normalization import BatchNormalization
+from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.serialization import deserialize, serialize
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "Activation",
+    "BatchNormalization",
     "Conv2D",
     "Dense",
     "Dropout",
     "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "Layer",
     "MaxPooling2D",
     "Reshape",
+    "SimpleRNN",
     "deserialize",
     "serialize",
 ]

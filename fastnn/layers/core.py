@@ -193,9 +193,7 @@ class Dropout(Layer):
         dtype: str | None = None,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= rate < 1:
-            raise ValueError(f"{self.name}: rate must be in [0, 1), got {rate!r}")
-        self.rate: float = float(rate)
+        self.rate = fraction(self.name, "rate", rate)
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, with units dropped in training."""
@@ -276,3 +274,10 @@ def positive(who: str, name: str, value: Any) -> int:
     if int(value) < 1:
         raise ValueError(f"{who}: {name} must be a positive integer, got {int(value)}")
     return int(value)
+
+
+def fraction(who: str, name: str, value: Any) -> float:
+    """Return ``value`` if it is a number in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < 1:
+        raise ValueError(f"{who}: {name} must be in [0, 1), got {value!r}")
+    return float(value)

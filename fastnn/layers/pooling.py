@@ -6,11 +6,12 @@ from typing import Any
 
 from fastnn import ops
 from fastnn.compiler.geometry import pair
-from fastnn.compiler.graph import Tensor
+from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import padding_name
 
-__all__ = ["MaxPooling2D"]
+__all__ = ["GlobalAveragePooling2D", "GlobalMaxPooling2D", "MaxPooling2D"]
 
 
 class MaxPooling2D(Layer):
@@ -59,3 +60,90 @@ class MaxPooling2D(Layer):
             "padding": self.padding,
             **super().get_config(),
         }
+
+
+class _GlobalPooling(Layer):
+    """One number for each channel of an image.
+
+    Args:
+        keepdims: whether height and width stay, as axes of 1.
+        name: the layer's name.
+    """
+
+    def __init__(
+        self,
+        *,
+        keepdims: bool = False,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.keepdims = bool(keepdims)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return one number for each channel."""
+        require_images(self.name, x.shape)
+        channels = x.shape[-1]
+        shape = (None, 1, 1, channels) if self.keepdims else (None, channels)
+        y = self._pool(x)
+        return y if y.shape == shape else ops.reshape(y, shape)
+
+    def _pool(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"keepdims": self.keepdims, **super().get_config()}
+
+
+class GlobalAveragePooling2D(_GlobalPooling):
+    """The mean of each channel over the whole image.
+
+    Args:
+        keepdims: whether height and width stay, as axes of 1.
+        name: the layer's name.
+
+    Shapes: x (rows, height, width, channels), y (rows, channels) or (rows, 1, 1, channels).
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.GlobalAveragePooling2D()
+        >>> model = fastnn.Sequential([fastnn.Input((2, 2, 1)), layer])
+        >>> model.predict([[[[1.0], [2.0]], [[3.0], [6.0]]]])
+        array([[3.]], dtype=float32)
+    """
+
+    def _pool(self, x: Tensor) -> Tensor:
+        return ops.global_mean(x)
+
+
+class GlobalMaxPooling2D(_GlobalPooling):
+    """The largest value of each channel over the whole image.
+
+    Args:
+        keepdims: whether height and width stay, as axes of 1.
+        name: the layer's name.
+
+    Shapes: x (rows, height, width, channels), y (rows, channels) or (rows, 1, 1, channels).  NaN
+    wins.  The gradient goes to the first of ties.
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.GlobalMaxPooling2D(keepdims=True)
+        >>> fastnn.Sequential([fastnn.Input((4, 4, 3)), layer]).output_shape
+        (None, 1, 1, 3)
+    """
+
+    def _pool(self, x: Tensor) -> Tensor:
+        _, height, width, _ = x.shape
+        return ops.max_pool2d(x, (height or 1, width or 1))
+
+
+def require_images(who: str, shape: Shape) -> None:
+    """Refuse a shape that is not (rows, height, width, channels)."""
+    if len(shape) != 4:
+        raise ShapeError(
+            f"{who}: expected images (rows, height, width, channels), got {format_shape(shape)}; "
+            "grey images need a last axis of 1: x[..., None]"
+        )

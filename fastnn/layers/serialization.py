@@ -9,13 +9,30 @@ from fastnn import registry
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
-from fastnn.layers.pooling import MaxPooling2D
+from fastnn.layers.normalization import BatchNormalization
+from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 
 __all__ = ["CLASSES", "deserialize", "serialize"]
 
 CLASSES: dict[str, type[Layer]] = {
     cls.__name__: cls
-    for cls in (Activation, Conv2D, Dense, Dropout, Flatten, InputLayer, MaxPooling2D, Reshape)
+    for cls in (
+        Activation,
+        BatchNormalization,
+        Conv2D,
+        Dense,
+        Dropout,
+        Flatten,
+        GRU,
+        GlobalAveragePooling2D,
+        GlobalMaxPooling2D,
+        InputLayer,
+        LSTM,
+        MaxPooling2D,
+        Reshape,
+        SimpleRNN,
+    )
 }
 
 

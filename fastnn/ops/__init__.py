@@ -27,7 +27,9 @@ from fastnn.ops.metrics import (
     categorical_accuracy,
     sparse_categorical_accuracy,
 )
+from fastnn.ops.normalization import global_mean, moments, moving_average, normalize
 from fastnn.ops.products import conv2d, dense, max_pool2d
+from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 
 __all__ = [
@@ -39,13 +41,22 @@ __all__ = [
     "conv2d",
     "dense",
     "dropout",
+    "dropout_steps",
+    "global_mean",
+    "gru",
+    "lstm",
     "max_pool2d",
     "mean",
     "mean_squared_error",
+    "moments",
+    "moving_average",
+    "normalize",
     "relu",
     "reshape",
+    "reverse",
     "sigmoid",
     "sigmoid_binary_crossentropy",
+    "simple_rnn",
     "softmax",
     "sparse_categorical_accuracy",
     "sparse_categorical_crossentropy",

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 from fastnn.compiler.gradients import gradient_of
-from fastnn.compiler.graph import Node, Shape, Tensor
+from fastnn.compiler.graph import Graph, Node, Shape, Tensor
 from fastnn.ops._emit import emit
 
 __all__ = [
@@ -102,9 +102,13 @@ def dropout(x: Tensor, rate: float) -> Tensor:
         the unit (Philox 4x32-10: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
         2011), so it depends neither on threads nor on the batch a sample is in.
     """
-    streams = {node.attrs["stream"] for node in x.graph.nodes if node.op.name == "dropout"}
-    stream = next(s for s in itertools.count() if s not in streams)
-    return emit("dropout", x, rate=rate, stream=stream)[0]
+    return emit("dropout", x, rate=rate, stream=free_stream(x.graph))[0]
+
+
+def free_stream(graph: Graph) -> int:
+    """Return the first stream of random numbers that no operation of the graph draws from."""
+    streams = {node.attrs.get("stream") for node in graph.nodes}
+    return next(s for s in itertools.count() if s not in streams)
 
 
 @gradient_of("dropout")

@@ -12,7 +12,7 @@ An output that is not in an op's bound must be equal.  Fused and separate multip
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,16 +21,21 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.ops.table import table
 from fastnn.reference.cases import CASES, Case
+from fastnn.reference.contract import bfloat16
 from fastnn.reference.elementwise import ACTIVATIONS
+from fastnn.reference.recurrent import (
+    gru_steps,
+    gru_steps_back,
+    lstm_steps,
+    lstm_steps_back,
+    rnn_steps,
+    rnn_steps_back,
+)
+from fastnn.reference.rounding import PRODUCT, SLOPE, ULPS, Rounded
 from fastnn.reference.twins import TWINS
 
 __all__ = ["BOUNDS", "Outcome", "bounds"]
 
-#: |error| <= PRODUCT u |A| |B|: 16 eps.  Blocks of 256 terms stay below half of it at any depth.
-PRODUCT = 32
-
-#: Ulps of exp, log, log1p, sigmoid, tanh; an ulp is at most 2 u of the value.
-ULPS = 4
 _EXP = 2 * ULPS
 
 
@@ -42,6 +47,12 @@ class Outcome:
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
     u: float
+    policy: str = "float64"
+
+    @property
+    def mixed(self) -> bool:
+        """Whether factors of products are rounded to bfloat16."""
+        return self.policy == "mixed_bfloat16"
 
     def __getitem__(self, name: str) -> Array:
         """Return an input in float64."""
@@ -80,44 +91,76 @@ def _depth(terms: int) -> int:
 
 # ---- products ------------------------------------------------------------------------------------
 
-#: The steepest slope of each activation that has one.
-_SLOPE = {"linear": 1.0, "relu": 1.0, "sigmoid": 0.25, "tanh": 1.0}
-
 
 def _twin(o: Outcome, inputs: Mapping[str, Array], **attrs: Any) -> Any:
     """Return what the op's twin makes of other inputs, in the order of ``o.inputs``."""
     sizes = {axis: n[0] for axis, n in o.case.sizes.items()}
-    known = {**sizes, **o.case.attrs, **attrs}
+    known = {**sizes, "policy": o.policy, **o.case.attrs, **attrs}
     operands = table()[o.case.op].inputs
     return TWINS[o.case.op](None, known, *(inputs.get(operand.name) for operand in operands))
 
 
 def _sums(o: Outcome, inputs: Mapping[str, Array]) -> Any:
-    """Return 32 u |A| |B|; sums of whole numbers are exact."""
+    """Return 32 u |A| |B|, or the roundings of a mixed sum; sums of whole numbers are exact."""
     sizes = _twin(o, {name: np.abs(a) for name, a in inputs.items()}, activation="linear")
-    factor = 0 if o.case.data == "integers" else PRODUCT * o.u
+    count = max(PRODUCT, _mixed_roundings(o)) if o.mixed else PRODUCT
+    factor = 0 if o.case.data == "integers" else count * o.u
     return tuple(factor * a for a in sizes) if isinstance(sizes, tuple) else factor * sizes
 
 
+#: The axes that the products sum over.
+_TERMS = {
+    "dense_fwd": "i",
+    "dense_bwd_x": "o",
+    "dense_bwd_w": "r",
+    "conv2d_fwd": "mnc",
+    "conv2d_bwd_x": "mno",
+    "conv2d_bwd_w": "rpq",
+}
+
+
+def _mixed_roundings(o: Outcome) -> int:
+    """16 terms of a chain, two chains, and one addition for each step of 32 terms."""
+    sizes = (n for axis in _TERMS[o.case.op] for n in o.case.sizes[axis])
+    terms = math.prod(o.case.rows if n is None else n for n in sizes)
+    return 18 + -(-terms // 32)
+
+
 def _product_fwd(o: Outcome) -> dict[str, Array]:
-    """The error of the sum z goes through the activation, whose own is ULPS."""
-    inputs, name = {operand: o[operand] for operand in o.inputs}, o.case.attrs["activation"]
-    error = _sums(o, inputs)
+    return _activated(o, _sums(o, {operand: o[operand] for operand in o.inputs}))
+
+
+def _activated(o: Outcome, error: Array) -> dict[str, Array]:
+    """The error of z, which goes through the activation, whose own is ULPS."""
+    name = o.case.attrs["activation"]
     if name == "step":  # a z within the error of 0 may fall on either side
-        return {"y": np.where(np.abs(_twin(o, inputs, activation="linear")) <= error, 1.0, 0.0)}
+        z = _twin(o, {operand: o[operand] for operand in o.inputs}, activation="linear")
+        return {"y": np.where(np.abs(z) <= error, 1.0, 0.0)}
     own = _ulps(o.outputs["y"]) if name in ("sigmoid", "tanh") else 0
-    return {"y": _SLOPE[name] * error + own}
+    return {"y": SLOPE[name] * error + own}
 
 
 def _product_bwd(o: Outcome) -> dict[str, Array]:
     """As a product of dz = dy g'(y), taken at its size before the subtraction in g' cancels."""
     inputs = {name: o[name] for name in o.inputs if name != "y"}
     inputs["dy"] = _gradient_size(o)
-    error = _sums(o, inputs)
+    error, flips = _sums(o, inputs), _flips(o)
     if not isinstance(error, tuple):
-        return {"dx": error}
+        return {"dx": error + flips}
     weights = "dw" if o.case.op.startswith("dense") else "dk"
-    return {weights: error[0], "db": error[1]}
+    return {weights: error[0] + flips, "db": error[1]}
+
+
+def _flips(o: Outcome) -> Any:
+    """What a mixed sum changes by where the roundings of dy g'(y) lead to another bfloat16."""
+    if not o.mixed or o.case.attrs["activation"] not in ("sigmoid", "tanh") or "y" not in o.inputs:
+        return 0.0
+    dz = ACTIVATIONS[o.case.attrs["activation"]][1](o["y"], o["dy"])
+    error = 4 * o.u * _gradient_size(o)
+    inputs = {name: np.abs(o[name]) for name in o.inputs if name != "y"}
+    inputs["dy"] = np.abs(bfloat16(dz + error) - bfloat16(dz - error)).astype(np.float64)
+    change = _twin(o, inputs, activation="linear")
+    return change[0] if isinstance(change, tuple) else change
 
 
 def _gradient_size(o: Outcome) -> Array:
@@ -128,6 +171,170 @@ def _gradient_size(o: Outcome) -> Array:
     if name == "tanh":
         return np.asarray(dy * (1 + o["y"] ** 2))
     return np.asarray(np.abs(ACTIVATIONS[name][1](o["y"], dy)))
+
+
+# ---- channels ------------------------------------------------------------------------------------
+
+
+def _spread_error(u: float, spread: Array, mean_size: Array, count: int) -> Array:
+    """Of sum (x - mean)^2 over `count` places, taken from means that are good to 4 u |x|.
+
+    Positive terms, each three roundings; and those that the error of the mean adds to them.
+    """
+    drift = 4 * u * mean_size
+    own, moved = (PRODUCT + 8) * u * spread, 2 * drift * np.sqrt(count * spread)
+    return np.asarray(own + moved + count * drift**2)
+
+
+def _moments(o: Outcome) -> dict[str, Array]:
+    size, _ = _twin(o, {"x": np.abs(o["x"])})
+    count = math.prod(o["x"].shape[1:-1])
+    return {"m": PRODUCT * o.u * size, "s": _spread_error(o.u, o.out("s"), size, count)}
+
+
+def _pool_moments(o: Outcome) -> dict[str, Array]:
+    size, m = o.attr("size"), o["m"]
+    mean_size, within = np.abs(m).mean(0), o["s"].sum(0) if "s" in o.inputs else 0
+    between = ((m - m.mean(0)) ** 2).sum(0)
+    error = size * _spread_error(o.u, between, mean_size, len(m)) + PRODUCT * o.u * within
+    return {
+        "mean": PRODUCT * o.u * mean_size,
+        "var": error / (size * len(m)) + 5 * o.u * o.out("var"),
+    }
+
+
+def _moving_average(o: Outcome) -> dict[str, Array]:
+    gain = 1 - o.attr("momentum")
+    return {"a": o.u * (4 * gain * (np.abs(o["x"]) + np.abs(o["a"])) + 2 * o.out("a"))}
+
+
+def _channel_scale(o: Outcome) -> Array:
+    """|gamma| / sqrt(var + epsilon): relatively precise to 4 u, of a sum, a root, a division."""
+    gamma = np.abs(o["gamma"]) if "gamma" in o.inputs else 1
+    return np.asarray(gamma / np.sqrt(o["var"] + o.attr("epsilon")))
+
+
+def _normalize_fwd(o: Outcome) -> dict[str, Array]:
+    """z = (x - mean) scale + beta"""
+    beta = np.abs(o["beta"]) if "beta" in o.inputs else 0
+    scaled = np.abs(o["x"] - o["mean"]) * _channel_scale(o)
+    return _activated(o, o.u * (8 * scaled + 2 * beta))
+
+
+def _normalize_bwd_p(o: Outcome) -> dict[str, Array]:
+    """Sums of dy g' and of dy g' (x - mean), the factor after three roundings."""
+    slope, axes = _gradient_size(o), tuple(range(1, o["x"].ndim - 1))
+    inner = (slope * np.abs(o["x"] - o["mean"])).sum(axes)
+    return {"a": PRODUCT * o.u * slope.sum(axes), "b": (PRODUCT + 4) * o.u * inner}
+
+
+def _normalize_bwd_w(o: Outcome) -> dict[str, Array]:
+    a, b = np.abs(o["a"]).sum(0), np.abs(o["b"]).sum(0)
+    return {"dgamma": (PRODUCT + 6) * o.u * b * _channel_scale(o), "dbeta": PRODUCT * o.u * a}
+
+
+def _normalize_bwd_x(o: Outcome) -> dict[str, Array]:
+    """dx = scale (dy g' - pull - (x - mean) slope), in at most a dozen roundings."""
+    size, scale = _gradient_size(o), _channel_scale(o)
+    if "x" in o.inputs:
+        count = math.prod(o["x"].shape[:-1])
+        xhat = np.abs(o["x"] - o["mean"]) / np.sqrt(o["var"] + o.attr("epsilon"))
+        size = size + (np.abs(o["dbeta"]) + xhat * np.abs(o["dgamma"])) / count
+    return {"dx": 16 * o.u * size * scale}
+
+
+def _normalize_fold(o: Outcome) -> dict[str, Array]:
+    b, beta = (np.abs(o[name]) if name in o.inputs else 0 for name in ("b", "beta"))
+    shift = (b + np.abs(o["mean"])) * _channel_scale(o)
+    return {"k": 6 * o.u * o.out("k"), "s": o.u * (8 * shift + 2 * beta)}
+
+
+def _global_mean_fwd(o: Outcome) -> dict[str, Array]:
+    return {"y": PRODUCT * o.u * _twin(o, {"x": np.abs(o["x"])})}
+
+
+def _global_mean_bwd(o: Outcome) -> dict[str, Array]:
+    """A division and the twin's rounding."""
+    return {"dx": 2 * o.u * o.out("dx")}
+
+
+# ---- recurrent layers ----------------------------------------------------------------------------
+
+
+def _given(o: Outcome, name: str) -> Rounded:
+    """Return an input without error; zeros where it is absent."""
+    if name in o.inputs:
+        return Rounded(o[name], o.u)
+    (operand,) = (x for x in table()[o.case.op].inputs if x.name == name)
+    return Rounded(np.zeros(o.case.filled(operand, o.case.rows)), o.u)
+
+
+def _start(o: Outcome) -> Rounded:
+    return Rounded(np.zeros((len(o["z"]), len(o["u"]))), o.u)
+
+
+def _forward(o: Outcome) -> Iterator[Callable[[Rounded], Rounded]]:
+    """Yield the activations of a case, as functions of numbers with errors."""
+    for name in ("activation", "recurrent_activation"):
+        yield lambda x, g=o.case.attrs.get(name): x.activated(g)
+
+
+def _backward(o: Outcome) -> Iterator[Callable[[Rounded, Rounded], Rounded]]:
+    for name in ("activation", "recurrent_activation"):
+        yield lambda y, dy, g=o.case.attrs.get(name): y.derived(g, dy)
+
+
+def _walked(o: Outcome, **results: Rounded) -> dict[str, Array]:
+    """The errors of the walk, and the twin's rounding."""
+    return {name: results[name].error + o.u * o.out(name) for name in o.outputs}
+
+
+def _rnn_fwd(o: Outcome) -> dict[str, Array]:
+    act, _ = _forward(o)
+    steps = rnn_steps(_given(o, "z"), _given(o, "u"), _start(o), act)
+    (y,) = zip(*steps, strict=True)
+    return _walked(o, y=Rounded.stack(y), s=y[-1])
+
+
+def _rnn_bwd(o: Outcome) -> dict[str, Array]:
+    slope, _ = _backward(o)
+    back = rnn_steps_back(*(_given(o, name) for name in ("ut", "y", "dy", "ds")), slope)
+    (dz,) = zip(*back, strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]))
+
+
+def _lstm_fwd(o: Outcome) -> dict[str, Array]:
+    steps = lstm_steps(_given(o, "z"), _given(o, "u"), _start(o), _start(o), *_forward(o))
+    *a, c, y = zip(*steps, strict=True)
+    gates = Rounded.join([Rounded.stack(gate) for gate in a])
+    return _walked(o, a=gates, c=Rounded.stack(c), y=Rounded.stack(y), s=y[-1], e=c[-1])
+
+
+def _lstm_bwd(o: Outcome) -> dict[str, Array]:
+    act, _ = _forward(o)
+    slope, gate = _backward(o)
+    flows = (_given(o, name) for name in ("ut", "a", "c", "dy", "ds", "de"))
+    (dz,) = zip(*lstm_steps_back(*flows, (act, slope), gate, Rounded.join), strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]))
+
+
+def _gru_fwd(o: Outcome) -> dict[str, Array]:
+    inputs = (_given(o, name) for name in ("z", "u", "b"))
+    after = bool(o.attr("reset_after"))
+    *a, q, y = zip(*gru_steps(*inputs, _start(o), *_forward(o), after), strict=True)
+    gates = Rounded.join([Rounded.stack(gate) for gate in a])
+    return _walked(o, a=gates, q=Rounded.stack(q), y=Rounded.stack(y), s=y[-1])
+
+
+def _gru_bwd(o: Outcome) -> dict[str, Array]:
+    flows = (_given(o, name) for name in ("ut", "a", "q", "y", "dy", "ds"))
+    after = bool(o.attr("reset_after"))
+    dz, dm = zip(*gru_steps_back(*flows, *_backward(o), after, Rounded.join), strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]), dm=Rounded.stack(dm[::-1]))
+
+
+def _gru_bwd_u(o: Outcome) -> dict[str, Array]:
+    return {"du": _sums(o, {name: o[name] for name in o.inputs})}
 
 
 # ---- element by element --------------------------------------------------------------------------
@@ -179,8 +386,8 @@ class _Rows:
 
     @property
     def probability(self) -> Array:
-        """The relative error of e / total: one division, and the twin's rounding."""
-        return self.gap + _EXP + self.total + 2
+        """The relative error of e times 1 / total: two roundings, and the twin's."""
+        return self.gap + _EXP + self.total + 3
 
     @property
     def log_error(self) -> Array:
@@ -311,6 +518,27 @@ def _adam_rate(o: Outcome, updates: int) -> tuple[float, float]:
     return float(rate), float(roundings * magnified * np.finfo(np.float64).eps)
 
 
+def _rmsprop(o: Outcome) -> dict[str, Array]:
+    """The errors of v and a, theirs and its own in the change, and those of m and w."""
+    u, gain, g = o.u, 1 - o.attr("rho"), np.abs(o["g"])
+    error = {"v": u * (5 * gain * (g**2 + o["v"]) + 2 * o.out("v"))}
+    variance, uncertain = o.out("v"), error["v"]
+    if "a" in o.inputs:
+        a = o.out("a")
+        error["a"] = e = u * (4 * gain * (g + np.abs(o["a"])) + 2 * a)
+        uncertain = uncertain + (2 * a + e) * e + 2 * u * (variance + a**2)
+        variance = np.maximum(0, variance - a**2)
+    lowest = np.maximum(variance - uncertain, 0) + o.attr("epsilon")
+    change = o["hyper"][0] * g / np.sqrt(lowest)  # the largest it may be
+    exact = o["hyper"][0] * g / np.sqrt(variance + o.attr("epsilon"))
+    step, size = change - exact + 6 * u * change, change
+    if "m" in o.inputs:
+        before = o.attr("momentum") * np.abs(o["m"])
+        error["m"] = step = step + u * (3 * before + 2 * (before + change))
+        size = before + change
+    return {**error, "w": step + 2 * u * (o.out("w") + size)}
+
+
 #: op -> its bound; an op that is not here is exact.
 _INEXACT: Mapping[str, Bound] = {
     "dense_fwd": _product_fwd,
@@ -319,7 +547,24 @@ _INEXACT: Mapping[str, Bound] = {
     "conv2d_fwd": _product_fwd,
     "conv2d_bwd_x": _product_bwd,
     "conv2d_bwd_w": _product_bwd,
+    "rnn_fwd": _rnn_fwd,
+    "rnn_bwd": _rnn_bwd,
+    "lstm_fwd": _lstm_fwd,
+    "lstm_bwd": _lstm_bwd,
+    "gru_fwd": _gru_fwd,
+    "gru_bwd": _gru_bwd,
+    "gru_bwd_u": _gru_bwd_u,
     "maxpool2d_bwd": _maxpool_bwd,
+    "moments": _moments,
+    "pool_moments": _pool_moments,
+    "moving_average": _moving_average,
+    "normalize_fwd": _normalize_fwd,
+    "normalize_bwd_p": _normalize_bwd_p,
+    "normalize_bwd_w": _normalize_bwd_w,
+    "normalize_bwd_x": _normalize_bwd_x,
+    "normalize_fold": _normalize_fold,
+    "global_mean_fwd": _global_mean_fwd,
+    "global_mean_bwd": _global_mean_bwd,
     "activation_fwd": _activation_fwd,
     "activation_bwd": _activation_bwd,
     "softmax_fwd": _softmax_fwd,
@@ -336,6 +581,7 @@ _INEXACT: Mapping[str, Bound] = {
     "accumulate": _accumulate,
     "sgd": _sgd,
     "adam": _adam,
+    "rmsprop": _rmsprop,
 }
 
 BOUNDS: Mapping[str, Bound] = {op: _INEXACT.get(op, _exact) for op in CASES}

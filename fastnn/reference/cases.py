@@ -171,6 +171,75 @@ def _activated(case: Case, name: str) -> Case:
     return replace(case, attrs={**case.attrs, "activation": name})
 
 
+# ---- recurrent layers ----------------------------------------------------------------------------
+
+#: r, t, h: tails of vectors and panels, tiles of 1 to 14 rows, blocks of 64 rows, sums of several
+#: blocks of 256 terms, kernels that are read in place, for few rows or for want of room.
+_WALKS = (
+    *((1, 1, 1), (2, 3, 5), (1, 4, 7), (3, 2, 8), (5, 3, 16), (7, 2, 17), (1, 3, 33), (4, 2, 67)),
+    *((13, 2, 31), (29, 3, 3), (15, 2, 15), (67, 2, 9), (131, 3, 2), (2, 2, 131), (9, 2, 67)),
+    *((1, 2, 257), (17, 2, 259), (8, 2, 373)),
+)
+
+_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+def _walk(op: str) -> Iterator[Case]:
+    names = [name for name in table()[op].attributes if name.endswith("activation")]
+    usual = dict(zip(names, ("tanh", "sigmoid"), strict=False))
+    flags = [{"reset_after": after} for after in (1, 0)] if op.startswith("gru") else [{}]
+    for flag in flags:
+        yield from (_steps(op, *sizes, usual | flag) for sizes in _WALKS)
+        yield replace(_steps(op, 1, 2, 5, usual | flag), sizes=_steps_sizes(op, 2, 5, (0,)))
+        for name, g in itertools.product(names, activation_names()):
+            yield from _kinds([_steps(op, 5, 2, 19, usual | flag | {name: g})])
+        plain = _steps(op, 3, 3, 5, usual | flag)
+        yield from (replace(plain, absent=names) for names in _absent(op))
+
+
+def _steps(op: str, r: int, t: int, h: int, attrs: Mapping[str, Any]) -> Case:
+    return Case(op, _steps_sizes(op, t, h, (None,)), r, attrs)
+
+
+def _steps_sizes(op: str, t: int, h: int, rows: Shape) -> dict[str, Shape]:
+    sizes = {"r": rows, "t": (t,), "h": (h,), "g": (_GATES[op.split("_")[0]] * h,)}
+    return {axis: sizes[axis] for axis in table()[op].axes}
+
+
+def _absent(op: str) -> Iterator[tuple[str, ...]]:
+    """Yield what may be absent: every operand by itself; all gradients, or all outputs but one."""
+    inputs, outputs = (
+        [o.name for o in side if o.optional] for side in (table()[op].inputs, table()[op].outputs)
+    )
+    yield from ((name,) for name in inputs + outputs)
+    yield tuple(inputs)
+    yield from itertools.combinations(outputs, max(len(outputs) - 1, 0))
+
+
+def _walk_product(op: str) -> Iterator[Case]:
+    for r, t, h in _WALKS[:-3]:
+        yield _case(op, r, r=(None, t), h=h, g=3 * h)
+    yield _case(op, 300, r=(None, 2), h=5, g=15)
+    yield from _kinds([_case(op, 5, r=(None, 3), h=19, g=57)])
+
+
+def _sequence(op: str) -> Iterator[Case]:
+    for r, t, n in ((1, 1, 1), (3, 2, 5), (2, 7, (3, 2)), (5, 1, 17), (7, 5, 67)):
+        yield _case(op, r, r=None, t=t, n=n)
+    yield from _kinds([_case(op, 3, r=None, t=4, n=5)])
+    yield _case(op, r=0, t=2, n=3)
+
+
+def _transpose(op: str) -> Iterator[Case]:
+    yield from _kinds(_case(op, i=i, o=o) for i, o in ((1, 1), (3, 7), (16, 33), (67, 5), (31, 64)))
+
+
+def _pick(op: str) -> Iterator[Case]:
+    for k, index, n in ((1, 0, 3), (2, 0, 67), (2, 1, 33), (3, 1, (2, 7))):
+        yield _case(op, k=k, n=n, attrs={"index": index})
+    yield from _kinds([_case(op, 5, k=2, n=(None, 3), attrs={"index": 1})])
+
+
 # ---- pooling -------------------------------------------------------------------------------------
 
 #: r, h, w, c, size, strides, padding: halves with and without a rest, overlapping, gaps, padded
@@ -207,6 +276,90 @@ def _pooling(
     return _case(op, max(r, 1), attrs=window.pool_attrs, r=None if r else 0, **axes)
 
 
+# ---- channels ------------------------------------------------------------------------------------
+
+#: r, n, c: one place, tails, sums of 1 to 3 chunks of 256 rows with every rest
+_PLACES = (
+    *((1, 1, 1), (2, 3, 5), (3, 5, 16), (5, 2, 17), (2, 7, 33), (7, 1, 3), (3, (2, 3), 31)),
+    *((2, 255, 3), (1, 256, 5), (2, 257, 17), (3, (29, 18), 2), (1, 8209, 1)),
+)
+
+
+def _places(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, n=n, c=c) for r, n, c in _PLACES)
+    yield from _kinds([_case(op, 3, r=None, n=(3, 7), c=5), _case(op, 2, r=None, n=300, c=17)])
+    yield _case(op, r=0, n=3, c=5)
+
+
+def _activated_places(op: str) -> Iterator[Case]:
+    yield from (_activated(case, "linear") for case in _places(op))
+    for name in activation_names():
+        yield from _kinds([_activated(_case(op, 3, r=None, n=(3, 7), c=5), name)])
+        yield replace(_activated(_case(op, 2, r=None, n=5, c=17), name), absent=("y",))
+
+
+_SAMPLES = ((1, 1), (2, 3), (3, 17), (7, 33), (33, 16), (257, 5), (521, 2), (5, 67))
+
+
+def _samples(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, c=c) for r, c in _SAMPLES)
+    yield from _kinds([_case(op, 33, r=None, c=5)])
+
+
+def _pool_moments(op: str) -> Iterator[Case]:
+    for size, absent in ((1, ("s",)), (7, ())):
+        known = (replace(case, absent=absent) for case in _samples(op))
+        yield from (replace(case, attrs={"size": size}) for case in known)
+
+
+def _moving_average(op: str) -> Iterator[Case]:
+    for momentum in (0.99, 0.0, 1.0):
+        yield from (replace(case, attrs={"momentum": momentum}) for case in _elements(op))
+
+
+#: r, c: tails, more channels than have their coefficients in the scratch at once
+_CHANNELS = (
+    *((1, 1), (3, 5), (2, 16), (5, 17), (7, 33), ((None, 3), 7), ((None, 2, 3), 20)),
+    *((67, 3), (2, 16384), (2, 16389)),
+)
+
+
+def _normalize(op: str) -> Iterator[Case]:
+    plain, other = {"epsilon": 1e-3}, {"epsilon": 0.1}
+    if op == "normalize_fwd":
+        plain, other = {**plain, "batch": 1}, {**other, "batch": 0}
+    rows = [(r if isinstance(r, tuple) else (None,), c) for r, c in _CHANNELS]
+    counts = [r if isinstance(r, int) else 3 for r, _ in _CHANNELS]
+    for (r, c), count in zip(rows, counts, strict=True):
+        yield _activated(_case(op, count, r=r, c=c, attrs=plain), "linear")
+    small = _case(op, 5, r=(None, 3), c=17, attrs=other)
+    for name in activation_names():
+        yield from _kinds([_activated(small, name)])
+    for names in _NORMALIZE_ABSENT[op]:
+        yield _activated(replace(small, absent=names), "linear" if "y" in names else "tanh")
+
+
+_BATCH = ("x", "mean", "dgamma", "dbeta")
+_NORMALIZE_ABSENT: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "normalize_fwd": (("gamma",), ("beta",), ("gamma", "beta")),
+    "normalize_bwd_x": (("y",), ("gamma",), _BATCH, ("y", "gamma"), ("y", "gamma", *_BATCH)),
+}
+
+
+def _normalize_bwd_w(op: str) -> Iterator[Case]:
+    yield from (replace(case, attrs={"epsilon": 1e-3}) for case in _samples(op))
+
+
+def _normalize_fold(op: str) -> Iterator[Case]:
+    attrs = {"epsilon": 1e-3}
+    yield from (_case(op, i=i, o=o, attrs=attrs) for i, o in ((1, 1), (3, 17), ((3, 3, 5), 16)))
+    yield _case(op, i=2, o=16389, attrs=attrs)
+    small = _case(op, i=(3, 2), o=7, attrs=attrs)
+    yield from _kinds([small])
+    for absent in (("b",), ("gamma",), ("beta",), ("b", "gamma", "beta")):
+        yield replace(small, absent=absent)
+
+
 # ---- element by element --------------------------------------------------------------------------
 
 
@@ -236,6 +389,13 @@ def _dropout(op: str) -> Iterator[Case]:
         known = _case(op, 7, r=None, n=n, attrs={"rate": rate, "stream": 3})
         yield replace(known, steps=2, shuffled=n % 2 == 0)
     yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
+
+
+def _dropout_steps(op: str) -> Iterator[Case]:
+    for rate, t, n in ((0.0, 2, 3), (0.25, 3, 4), (0.5, 1, 67), (0.5, 4, 261), (0.999, 2, 5)):
+        known = _case(op, 7, r=None, t=t, n=n, attrs={"rate": rate, "stream": 3})
+        yield replace(known, steps=2, shuffled=n % 2 == 0)
+    yield from _kinds([_case(op, 5, r=None, t=3, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
 
 
 # ---- between the caller's arrays and the batch ---------------------------------------------------
@@ -333,6 +493,14 @@ def _adam(op: str) -> Iterator[Case]:
     yield replace(_case(op, n=17, h=1, k=1, attrs=attrs), steps=3)
 
 
+def _rmsprop(op: str) -> Iterator[Case]:
+    for momentum, absent in ((0.9, ()), (0.5, ("a",)), (0.0, ("m",)), (0.0, ("a", "m"))):
+        attrs = {"rho": 0.9, "momentum": momentum, "epsilon": 1e-7}
+        known = [_case(op, n=n, h=1, attrs=attrs) for n in (0, *LENGTHS, 8209)]
+        known += _kinds([_case(op, n=67, h=1, attrs=attrs)])
+        yield from (replace(case, absent=absent) for case in known)
+
+
 def _advance(op: str) -> Iterator[Case]:
     yield _case(op, k=1)
     yield replace(_case(op, 3, k=1), steps=3)
@@ -349,8 +517,31 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "conv2d_fwd": _conv,
     "conv2d_bwd_x": _conv,
     "conv2d_bwd_w": _conv,
+    "rnn_fwd": _walk,
+    "rnn_bwd": _walk,
+    "lstm_fwd": _walk,
+    "lstm_bwd": _walk,
+    "gru_fwd": _walk,
+    "gru_bwd": _walk,
+    "gru_bwd_u": _walk_product,
+    "dropout_steps": _dropout_steps,
+    "shift": _sequence,
+    "reverse": _sequence,
+    "transpose": _transpose,
+    "pick": _pick,
+    "pick_bwd": _pick,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
+    "moments": _places,
+    "pool_moments": _pool_moments,
+    "moving_average": _moving_average,
+    "normalize_fwd": _normalize,
+    "normalize_bwd_p": _activated_places,
+    "normalize_bwd_w": _normalize_bwd_w,
+    "normalize_bwd_x": _normalize,
+    "normalize_fold": _normalize_fold,
+    "global_mean_fwd": _places,
+    "global_mean_bwd": _places,
     "activation_fwd": _activation,
     "activation_bwd": _activation,
     "add": _elements,
@@ -375,6 +566,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "accumulate": _accumulate,
     "sgd": _sgd,
     "adam": _adam,
+    "rmsprop": _rmsprop,
     "advance": _advance,
 }
 

@@ -56,3 +56,13 @@ def columns(a: Data) -> int:
 def wide(a: Data) -> NDArray[np.float64]:
     """a in float64."""
     return a.astype(np.float64)
+
+
+def bfloat16(a: Data) -> NDArray[np.float32]:
+    """a, rounded to float32 and then to 8 bits: to nearest, ties to even, denormals to zero."""
+    with np.errstate(over="ignore"):
+        single = np.asarray(a, np.float32)
+    bits = single.view(np.uint32)
+    near = (bits + 0x7FFF + (bits >> 16 & 1)) & np.uint32(0xFFFF0000)
+    rounded = np.where(np.isnan(single), single, near.view(np.float32))
+    return np.where(np.abs(single) < np.finfo(np.float32).tiny, np.float32(0), rounded)

@@ -94,3 +94,10 @@ def dropout(run: Run, attrs: Attrs, x: Real) -> Real:
     rate, stream = attrs["rate"], int(attrs["stream"])
     keep = dropout_keep(run.seed, run.epoch, samples(run), stream, columns(x), rate)
     return x * np.where(keep, np.divide(1, 1 - rate), 0).astype(x.dtype).reshape(x.shape)
+
+
+def dropout_steps(run: Run, attrs: Attrs, x: Real) -> Real:
+    """y = x mask / (1 - rate), with the mask that dropout gives one step"""
+    step = x[:, 0]
+    mask = dropout(run, attrs, np.ones_like(step))
+    return np.asarray(x * mask[:, None])

@@ -12,18 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _core
+from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import Compiled
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.compiler.program import LENT, Memory, Program
 from fastnn.ops.table import Operand, table
 from fastnn.reference.bounds import Outcome, bounds
-from fastnn.reference.cases import Case
+from fastnn.reference.cases import CASES, Case
 from fastnn.reference.inputs import draw
 from fastnn.reference.interpreter import Interpreter
 
-__all__ = ["Place", "Stopped", "Trial", "aligned", "poison", "ratio"]
+__all__ = ["POLICIES", "Place", "Stopped", "Trial", "aligned", "checked_ops", "poison", "ratio"]
+
+#: What kernels compute in.
+POLICIES = ("float32", "float64", "mixed_bfloat16")
 
 #: Puts a copy of an array somewhere; the result has its shape and type and is contiguous.
 Place = Callable[[Array], Array]
@@ -32,6 +35,11 @@ Place = Callable[[Array], Array]
 _SEED, _EPOCH = 0x9E3779B97F4A7C15, 5
 
 _POISON = -77
+
+
+def checked_ops(policy: str) -> list[str]:
+    """Return the operations with cases whose kernels of ``policy`` are not those of another."""
+    return [op for op in CASES if op in _core.kernels(policy)]
 
 
 class Stopped(Exception):
@@ -81,7 +89,7 @@ class Trial:
 
     Args:
         case: the case.
-        dtype: ``"float32"`` or ``"float64"``.
+        policy: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``.
         seed: others give other numbers.
         inputs: instead of numbers drawn from the seed.
         watch: whether a watched mean that is not finite stops the run.
@@ -90,15 +98,16 @@ class Trial:
     def __init__(
         self,
         case: Case,
-        dtype: str,
+        policy: str,
         seed: int = 0,
         inputs: Mapping[str, Array] | None = None,
         watch: bool = False,
     ):
-        self.case, self.dtype, self.watch = case, np.dtype(dtype), watch
+        self.case, self.policy, self.watch = case, policy, watch
+        self.dtype = np.dtype(config.real_dtype(policy))
         self.op = table()[case.op]
         self.inputs = dict(inputs or draw(case, self.dtype, seed))
-        self.program = Program.of(self._graph(), case.rows, dtype)
+        self.program = Program.of(self._graph(), case.rows, policy)
 
     def _graph(self) -> Graph:
         graph = Graph()
@@ -203,7 +212,7 @@ class Trial:
         """The largest error allowed in each result that need not be exact."""
         results = {name: self.expected[name] for name in self.results}
         u = float(np.finfo(self.dtype).eps) / 2
-        return bounds(Outcome(self.case, self.inputs, results, u))
+        return bounds(Outcome(self.case, self.inputs, results, u, self.policy))
 
     def ratio(self, arrays: Mapping[str, Array]) -> float:
         """Return the largest error of a result in units of its bound."""
@@ -217,4 +226,4 @@ class Trial:
         return [name for name in read if arrays[name].tobytes() != self.inputs[name].tobytes()]
 
     def __str__(self) -> str:
-        return f"{self.case} {self.dtype}"
+        return f"{self.case} {self.policy}"

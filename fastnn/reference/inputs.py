@@ -48,6 +48,12 @@ def _squares(rng: Rng, shape: Sequence[int], kind: str) -> Array:
     return np.square(_numbers(rng, shape, kind))
 
 
+def _recurrent(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    """Return a kernel that neither magnifies nor shrinks a state much, whatever its size."""
+    units = min(shape)
+    return _numbers(rng, shape, kind) / (1 if kind == "integers" else np.sqrt(units))
+
+
 def _rate(rng: Rng, shape: Sequence[int], kind: str) -> Array:
     return 0.01 + rng.random(shape) / 100
 
@@ -69,6 +75,11 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "sigmoid_bce_bwd t": _fractions,
     "accuracy_binary t": _flags,
     "adam v": _squares,
+    "rmsprop v": _squares,
+    "var": _squares,
+    "pool_moments s": _squares,
+    "u": _recurrent,
+    "ut": _recurrent,
     "hyper": _rate,
     "step": _updates,
     "total": _running,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _core
+from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import call_user
 from fastnn.compiler.graph import Node, Tensor
@@ -25,7 +25,7 @@ _FAULTS = {"label_range": 1, "label_fraction": 2, "overflow": 3}
 
 
 def evaluate(
-    node: Node, run: Any, inputs: Sequence[Array | None], rows: int, dtype: np.dtype
+    node: Node, run: Any, inputs: Sequence[Array | None], rows: int, policy: str
 ) -> list[Array]:
     """Return the outputs of ``node``, computed by its twin.
 
@@ -34,10 +34,11 @@ def evaluate(
         run: order, first, rows, epoch and seed of the run.
         inputs: its inputs, ``None`` where absent; those flagged ~ are changed.
         rows: the rows of the batch.
-        dtype: the meaning of ``real``.
+        policy: what the program computes in.
     """
+    dtype = np.dtype(config.real_dtype(policy))
     attrs: dict[str, Any] = {axis: size.at(rows) for axis, size in node.sizes.items()}
-    attrs |= {"real": dtype, "dtype": dtype, **node.attrs}
+    attrs |= {"real": dtype, "dtype": dtype, "policy": policy, **node.attrs}
     attrs["shape"] = next((_shape(t, rows) for t in node.outputs if t is not None), ())
     outputs = TWINS[node.op.name](run, attrs, *inputs)
     if outputs is None:
@@ -100,7 +101,7 @@ class Interpreter:
             call_user(node, self.memory, rows)
         elif node.op.name != "reshape":
             inputs = [None if t is None else self._array(t, rows) for t in node.inputs]
-            outputs = evaluate(node, run, inputs, rows, np.dtype(self.program.dtype))
+            outputs = evaluate(node, run, inputs, rows, self.program.policy)
             for tensor, value in zip(node.outputs, outputs, strict=True):
                 if tensor is not None:
                     self._target(tensor, run)[...] = value

@@ -34,6 +34,33 @@ def adam(
     w -= lr_t * wide(m) / (np.sqrt(wide(v)) + attrs["epsilon"])
 
 
+def rmsprop(
+    run: Run,
+    attrs: Attrs,
+    w: Real,
+    g: Real,
+    v: Real,
+    a: Real | None,
+    m: Real | None,
+    hyper: Real,
+) -> None:
+    """v += (g^2 - v) (1 - rho); w -= lr g / sqrt(v + epsilon)
+
+    With a, v - a^2 instead of v, where a += (g - a) (1 - rho); it is not below 0.  With m, w -= m
+    instead, where m = momentum m + what w would lose without.
+    """
+    gain = 1 - attrs["rho"]
+    v += (wide(g) ** 2 - v) * gain
+    variance = wide(v)
+    if a is not None:
+        a += (wide(g) - a) * gain
+        variance = np.maximum(0, variance - wide(a) ** 2)
+    change = hyper[0] * wide(g) / np.sqrt(variance + attrs["epsilon"])
+    if m is not None:
+        m[...] = change = attrs["momentum"] * wide(m) + change
+    w -= change
+
+
 def advance(run: Run, attrs: Attrs, step: Real) -> None:
     """step += 1"""
     step += 1

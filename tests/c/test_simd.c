@@ -146,10 +146,10 @@ static void test_arithmetic(const real *a, const real *b, const real *c)
     EXPECT_LANES("v_fma", v_fma(va, vb, vc), multiply_add(a[l], b[l], c[l]));
     EXPECT_LANES("v_fnma", v_fnma(va, vb, vc), multiply_add(-a[l], b[l], c[l]));
     EXPECT_LANES("v_max", v_max(va, vb), larger(a[l], b[l]));
-    EXPECT_LANES("v_clamp", v_clamp(va, v_set1(-2), v_set1(3)),
-                 a[l] < -2  ? -2
-                 : a[l] > 3 ? 3
-                            : a[l]);
+    EXPECT_LANES("v_at_least", v_at_least(va, v_set1(-2)), a[l] < -2 ? -2 : a[l]);
+    EXPECT_LANES("v_at_most", v_at_most(va, v_set1(3)), a[l] > 3 ? 3 : a[l]);
+    EXPECT_LANES("v_copysign", v_copysign(v_abs(va), vb),
+                 SCALAR(copysign)(SCALAR(fabs)(a[l]), b[l]));
     expect("v_sum", 0, v_sum(va), fold(a, plus));
     expect("v_hmax", 0, v_hmax(va), fold(a, larger));
 }
@@ -247,6 +247,16 @@ static void test_ldexp(real x, int n)
     }
 }
 
+static void test_scale(real x, int n)
+{
+    real got[LANES], want = SCALAR(ldexp)(x, n);
+    v_store(got, v_scale(v_set1(x), v_set1((real)n)));
+    int tiny = SCALAR(fabs)(want) <= REAL_SMALLEST && SCALAR(fabs)(got[0]) <= REAL_SMALLEST;
+    if (!tiny) {
+        expect("v_scale", n, got[0], want);
+    }
+}
+
 static void test_split(real x)
 {
     real e[LANES], m[LANES];
@@ -270,6 +280,9 @@ static void test_rounding_and_scaling(void)
         for (int n = -LDEXP_MAX; n <= LDEXP_MAX; n++) {
             test_ldexp(awkward[i], n);
         }
+        for (int n = 1 - REAL_BIAS; n <= REAL_BIAS; n++) {
+            test_scale(awkward[i], n);
+        }
         if (awkward[i] > 0 && awkward[i] < (real)INFINITY) test_split(awkward[i]);
     }
     for (int i = 0; i < 20000; i++) {
@@ -281,14 +294,17 @@ static void test_rounding_and_scaling(void)
 /* ---- math ---- */
 
 static wide sigmoid_reference(wide x) { return 1 / (1 + W(exp)(-x)); }
+static wide exp_minus_reference(wide x) { return W(exp)(-W(fabs)(x)); }
+static vec v_exp_minus(vec x) { return v_exp_falling(v_neg(v_abs(x))); }
 
 /* name, reference; the stretch where it is neither constant nor out of range */
-#define FUNCTIONS(F)                        \
-    F(exp, W(exp), -110, 100)               \
-    F(expm1, W(expm1), -40, 100)            \
-    F(log, W(log), 0, 4)                    \
-    F(log1p, W(log1p), -1.001, 4)           \
-    F(sigmoid, sigmoid_reference, -110, 40) \
+#define FUNCTIONS(F)                          \
+    F(exp, W(exp), -110, 100)                 \
+    F(exp_minus, exp_minus_reference, 0, 110) \
+    F(expm1, W(expm1), -40, 100)              \
+    F(log, W(log), 0, 4)                      \
+    F(log1p, W(log1p), -1.001, 4)             \
+    F(sigmoid, sigmoid_reference, -110, 40)   \
     F(tanh, W(tanh), -22, 22)
 
 typedef struct {
@@ -397,7 +413,7 @@ static void test_math(function *f, uint64_t stride, uint64_t batches)
     sweep_stretch(f, batches, -1, 1);
     sweep_stretch(f, batches, -0x1p-8, 0x1p-8);
     sweep_stretch(f, batches, 1 - 0x1p-6, 1 + 0x1p-6);
-    printf("  %-8s %.3f ulp at %.17g (%.17g)  hash %016llx\n", f->name, f->worst, (double)f->at,
+    printf("  %-9s %.3f ulp at %.17g (%.17g)  hash %016llx\n", f->name, f->worst, (double)f->at,
            (double)f->got, (unsigned long long)f->hash);
     failures += !(f->worst <= MAX_ULPS);
 }
@@ -411,6 +427,13 @@ static void test_odd_and_limits(void)
         v_store(plain, v_tanh(x));
         EXPECT_LANES("v_tanh is odd", v_tanh(v_neg(x)), -plain[l]);
     }
+    for (int i = 0; i < 20000; i++) {
+        vec x = v_set1((real)-0.006 * (real)i);
+        real general[LANES];
+        v_store(general, v_exp(x));
+        EXPECT_LANES("v_exp_falling", v_exp_falling(x), general[l]);
+    }
+    EXPECT_LANES("v_exp_falling(-inf)", v_exp_falling(v_set1((real)-INFINITY)), 0);
     EXPECT_LANES("v_sigmoid(1000)", v_sigmoid(v_set1(1000)), 1);
     EXPECT_LANES("v_sigmoid(-1000)", v_sigmoid(v_set1(-1000)), 0);
     EXPECT_LANES("v_exp(-1e4)", v_exp(v_set1((real)-1e4)), 0);
@@ -438,7 +461,7 @@ static void print_time(const function *f)
         }
         best = fmin(best, now() - start);
     }
-    printf("  %-8s %.2f ns per vector\n", f->name, best * LANES / BATCH / REPEAT);
+    printf("  %-9s %.2f ns per vector\n", f->name, best * LANES / BATCH / REPEAT);
 }
 
 /* the mode that kernels run in: subnormals are 0 */

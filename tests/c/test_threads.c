@@ -39,12 +39,17 @@ enum { TSAN = 0 };
 #define TABLE(name) const fnn_table fnn_table_##name = {.isa = #name}
 TABLE(avx512_f32);
 TABLE(avx512_f64);
+TABLE(avx512_mixed);
+TABLE(amx_mixed);
 TABLE(avx2_f32);
 TABLE(avx2_f64);
+TABLE(avx2_mixed);
 TABLE(neon_f32);
 TABLE(neon_f64);
+TABLE(neon_mixed);
 TABLE(base_f32);
 TABLE(base_f64);
+TABLE(base_mixed);
 #undef TABLE
 
 #define CHECK(truth) check(truth, #truth, __LINE__)
@@ -478,16 +483,17 @@ static void test_affinity(void) {}
 
 static void test_isa(void)
 {
+    static const char *const suffixes[FNN_PRECISION_COUNT] = {"f32", "f64", "mixed"};
     char name[FNN_CPU_NAME];
-    int count = fnn_isa_count(), best = fnn_isa_best();
-    CHECK(count >= 1 && best < count && fnn_isa_available(best));
-    for (int isa = 0; isa < count; isa++) {
+    int count = fnn_isa_count(), best = count;
+    for (int isa = count - 1; isa >= 0; isa--) {
         CHECK(fnn_isa_find(fnn_isa_name(isa)) == isa);
-        CHECK(isa >= best || !fnn_isa_available(isa));
-        for (int f64 = 0; f64 < 2; f64++) {
+        best = fnn_isa_available(isa) ? isa : best;
+        for (int precision = 0; precision < FNN_PRECISION_COUNT; precision++) {
+            const fnn_table *table = fnn_isa_table(isa, (fnn_precision)precision);
             char name_type[32];
-            snprintf(name_type, sizeof name_type, "%s_f%d", fnn_isa_name(isa), f64 ? 64 : 32);
-            CHECK(strcmp(fnn_isa_table(isa, f64)->isa, name_type) == 0);
+            snprintf(name_type, sizeof name_type, "%s_%s", fnn_isa_name(isa), suffixes[precision]);
+            CHECK(table ? strcmp(table->isa, name_type) == 0 : precision < FNN_MIXED_BFLOAT16);
         }
     }
     CHECK(strcmp(fnn_isa_name(count - 1), "base") == 0 && fnn_isa_available(count - 1));

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn.layers import serialization
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the peer's own
 
@@ -84,6 +85,46 @@ def test_max_pooling(pair, seed, padding):
     check(pair(shape, layers, optimizer=descent), shape, seed)
 
 
+NORMALIZED = [
+    ((7,), {}),
+    ((6, 5, 3), {"momentum": 0.9, "epsilon": 0.01}),
+    ((4, 3), {"center": False}),
+    ((5, 4, 2), {"scale": False, "moving_mean_initializer": "ones"}),
+]
+
+
+@pytest.mark.parametrize(("shape", "options"), NORMALIZED)
+def test_batch_normalization(pair, shape, options):
+    """Outputs, gradients and moving statistics over ten steps, then with the layer frozen."""
+
+    def layers(m):
+        return [m.layers.Dense(shape[-1], "tanh"), m.layers.BatchNormalization(**options)]
+
+    made = pair(shape, layers, optimizer=lambda m: m.optimizers.SGD(0.1))
+    made.weights[-1] = np.abs(made.weights[-1]) + 0.5  # a variance
+    made.reset()
+    check(made, shape, 0)
+    rng = np.random.default_rng(1)
+    for _ in range(10):
+        x, y = rng.normal(size=(2, 5, *shape))
+        assert np.isclose(made.ours.train_on_batch(x, y), float(made.theirs.train_on_batch(x, y)))
+    made.assert_same_weights(1e-9)
+    for model in (made.ours, made.theirs):
+        model.layers[-1].trainable = False
+        model.compile("sgd", "mse")
+    check(made, shape, 2)
+    assert np.allclose(made.ours.get_weights()[-1], made.theirs.get_weights()[-1])
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("name", ["GlobalAveragePooling2D", "GlobalMaxPooling2D"])
+def test_global_pooling(pair, name, keepdims):
+    def layers(m):
+        return [m.layers.Conv2D(5, 2), getattr(m.layers, name)(keepdims=keepdims)]
+
+    check(pair((6, 5, 2), layers, optimizer=descent), (6, 5, 2), 0)
+
+
 @pytest.mark.parametrize("name", ["linear", "relu", "sigmoid", "tanh", "softmax"])
 def test_activation(pair, name):
     def layers(m):
@@ -114,9 +155,7 @@ def test_special_values(pair, name, value):
     assert ours == pytest.approx(theirs, rel=1e-15, abs=1e-300, nan_ok=True)
 
 
-@pytest.mark.parametrize(
-    "name", ["Dense", "Conv2D", "MaxPooling2D", "Activation", "Dropout", "Flatten", "Reshape"]
-)
+@pytest.mark.parametrize("name", sorted(set(serialization.CLASSES) - {"InputLayer"}))
 def test_arguments_and_their_order_and_defaults(keras, name):
     """Ours are Keras's without those of features we lack; what follows a lack is by keyword."""
     ours = inspect.signature(getattr(fastnn.layers, name)).parameters
@@ -138,6 +177,9 @@ def test_arguments_and_their_order_and_defaults(keras, name):
         ("Dense", {"units": 3, "activation": "relu"}),
         ("Conv2D", {"filters": 3, "kernel_size": 2, "padding": "same", "strides": (1, 2)}),
         ("MaxPooling2D", {"pool_size": 3}),
+        ("BatchNormalization", {"momentum": 0.9, "scale": False}),
+        ("GlobalAveragePooling2D", {"keepdims": True}),
+        ("GlobalMaxPooling2D", {}),
         ("Activation", {"activation": "tanh"}),
         ("Dropout", {"rate": 0.5}),
         ("Flatten", {}),

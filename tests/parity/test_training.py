@@ -42,6 +42,10 @@ OPTIMIZERS = {
     "nesterov": lambda m: m.optimizers.SGD(0.02, momentum=0.9, nesterov=True),
     "adam": lambda m: m.optimizers.Adam(),
     "adam's options": lambda m: m.optimizers.Adam(0.01, beta_1=0.8, beta_2=0.95, epsilon=1e-4),
+    "rmsprop": lambda m: m.optimizers.RMSprop(),
+    "rmsprop's momentum": lambda m: m.optimizers.RMSprop(0.01, rho=0.8, momentum=0.7),
+    "rmsprop centered": lambda m: m.optimizers.RMSprop(0.01, epsilon=1e-4, centered=True),
+    "rmsprop's options": lambda m: m.optimizers.RMSprop(0.01, 0.7, 0.5, 1e-3, True),
 }
 
 
@@ -98,7 +102,7 @@ def test_a_hundred_steps(pair, name):
     made.assert_same_weights(1e-6)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam"])
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
 def test_optimizers_arguments_and_defaults(keras, name):
     ours = inspect.signature(getattr(fastnn.optimizers, name)).parameters
     theirs = inspect.signature(getattr(keras.optimizers, name)).parameters

@@ -1,0 +1,355 @@
+"""Recurrent layers: a state is carried from step to step of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastnn import activations, initializers, ops
+from fastnn._typing import Array
+from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.errors import ShapeError
+from fastnn.layers.base import Layer
+from fastnn.layers.core import fraction, positive
+from fastnn.ops.table import activation_names
+from fastnn.variables import Variable
+
+__all__ = ["GRU", "LSTM", "SimpleRNN"]
+
+Activation = str | Callable[[Tensor], Tensor] | None
+
+
+class _Recurrent(Layer):
+    """What recurrent layers share: options, weights, which states of a walk they return."""
+
+    #: The kernels have so many columns for each unit.
+    gates: int
+    bias: Variable | None
+
+    def __init__(
+        self,
+        units: int,
+        activation: Activation,
+        use_bias: bool,
+        initial: Sequence[Any],
+        dropout: float,
+        flags: tuple[bool, bool, bool],
+        **options: Any,
+    ):
+        super().__init__(**options)
+        self.units = positive(self.name, "units", units)
+        self.activation = _activation(self.name, "activation", activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer, self.recurrent_initializer, self.bias_initializer = map(
+            initializers.get, initial
+        )
+        self.dropout = fraction(self.name, "dropout", dropout)
+        self.return_sequences, self.go_backwards, self.unroll = map(bool, flags)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the kernels and the bias."""
+        if len(input_shape) != 3:
+            raise ShapeError(
+                f"{self.name}: expected sequences (rows, time, features), got "
+                f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows"
+            )
+        columns = self.gates * self.units
+        shape, recurrent = (input_shape[-1], columns), (self.units, columns)
+        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        self.recurrent_kernel = self.add_weight(
+            recurrent, self.recurrent_initializer, name="recurrent_kernel"
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(self._bias_shape(), self._first_bias, name="bias")
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def _first_bias(self, shape: Sequence[int], dtype: Any = None) -> Array:
+        return self.bias_initializer(shape, dtype)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return the last state, or with ``return_sequences`` that after every step."""
+        if training and self.dropout:
+            x = ops.dropout_steps(x, self.dropout)
+        states, last = self._walk(ops.reverse(x) if self.go_backwards else x)
+        return states if self.return_sequences else last
+
+    def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the states after every step, and after the last."""
+        raise NotImplementedError
+
+    def _names(self) -> dict[str, str]:
+        """Return the names of the activations, as operations take them."""
+        return {"activation": self.activation.__name__}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        made = ("kernel_initializer", "recurrent_initializer", "bias_initializer")
+        kept = ("units", "use_bias", "dropout", "return_sequences", "go_backwards", "unroll")
+        return {
+            **{name: getattr(self, name) for name in kept},
+            **{name: initializers.serialize(getattr(self, name)) for name in made},
+            **self._names(),
+            **super().get_config(),
+        }
+
+
+class SimpleRNN(_Recurrent):
+    """``h_t = activation(x_t @ kernel + h_{t-1} @ recurrent_kernel + bias)``, from ``h_0 = 0``.
+
+    Args:
+        units: size of the state, at least 1.
+        activation: one of ``"linear"``, ``"relu"``, ``"sigmoid"``, ``"step"``, ``"tanh"``;
+            ``None`` is linear.
+        use_bias: whether there is a bias.
+        kernel_initializer: first value of the kernel.
+        recurrent_initializer: first value of the recurrent kernel.
+        bias_initializer: first value of the bias.
+        dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
+        return_sequences: whether the states after all steps are returned, or the last one alone.
+        go_backwards: whether the walk, and what it returns, begins with the last step.
+        unroll: accepted, and of no effect: the walk is always compiled.
+        name: the layer's name.
+        trainable: whether ``fit`` changes the weights.
+        dtype: the precision of the weights.
+
+    Shapes: x (rows, time, in), kernel (in, units), recurrent_kernel (units, units), bias (units,),
+    y (rows, units), or (rows, time, units) with ``return_sequences``.  (Elman, "Finding structure
+    in time", 1990.)
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.SimpleRNN(1, activation="linear", return_sequences=True)
+        >>> model = fastnn.Sequential([fastnn.Input((3, 1)), layer])
+        >>> layer.set_weights([[[1.0]], [[0.5]], [0.0]])
+        >>> model.predict([[[4.0], [0.0], [1.0]]]).ravel()
+        array([4., 2., 2.], dtype=float32)
+    """
+
+    gates = 1
+
+    def __init__(
+        self,
+        units: int,
+        activation: Activation = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        *,
+        dropout: float = 0.0,
+        return_sequences: bool = False,
+        go_backwards: bool = False,
+        unroll: bool = False,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        initial = kernel_initializer, recurrent_initializer, bias_initializer
+        flags = return_sequences, go_backwards, unroll
+        options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
+        super().__init__(units, activation, use_bias, initial, dropout, flags, **options)
+
+    def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return ops.simple_rnn(x, self.kernel, self.recurrent_kernel, self.bias, **self._names())
+
+
+class _Gated(_Recurrent):
+    """A recurrent layer whose gates have an activation of their own."""
+
+    def __init__(self, recurrent_activation: Activation, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.recurrent_activation = _activation(
+            self.name, "recurrent_activation", recurrent_activation
+        )
+
+    def _names(self) -> dict[str, str]:
+        return {**super()._names(), "recurrent_activation": self.recurrent_activation.__name__}
+
+
+class LSTM(_Gated):
+    """Long short-term memory: a cell that gates write to, forget and show.
+
+    Args:
+        units: size of state and cell, at least 1.
+        activation: g, one of ``"linear"``, ``"relu"``, ``"sigmoid"``, ``"step"``, ``"tanh"``;
+            ``None`` is linear.
+        recurrent_activation: s, that of the gates i, f and o.
+        use_bias: whether there is a bias.
+        kernel_initializer: first value of the kernel.
+        recurrent_initializer: first value of the recurrent kernel.
+        bias_initializer: first value of the bias.
+        unit_forget_bias: whether the bias of the gate f begins at 1: what is in the cell stays.
+        dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
+        return_sequences: whether the states after all steps are returned, or the last one alone.
+        go_backwards: whether the walk, and what it returns, begins with the last step.
+        unroll: accepted, and of no effect: the walk is always compiled.
+        name: the layer's name.
+        trainable: whether ``fit`` changes the weights.
+        dtype: the precision of the weights.
+
+    With ``z = x_t @ kernel + h_{t-1} @ recurrent_kernel + bias`` in four parts i, f, c, o::
+
+        c_t = s(z_f) c_{t-1} + s(z_i) g(z_c)
+        h_t = s(z_o) g(c_t)
+
+    from 0.  (Hochreiter and Schmidhuber, "Long short-term memory", 1997; the gate f: Gers,
+    Schmidhuber and Cummins, "Learning to forget", 2000.)
+
+    Shapes: x (rows, time, in), kernel (in, 4 units), recurrent_kernel (units, 4 units), bias
+    (4 units,), y (rows, units), or (rows, time, units) with ``return_sequences``.
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.LSTM(5, return_sequences=True)
+        >>> model = fastnn.Sequential([fastnn.Input((7, 2)), layer, fastnn.layers.LSTM(3)])
+        >>> layer.output_shape, model.output_shape
+        ((None, 7, 5), (None, 3))
+        >>> [weight.shape for weight in layer.get_weights()]
+        [(2, 20), (5, 20), (20,)]
+    """
+
+    gates = 4
+
+    def __init__(
+        self,
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        *,
+        dropout: float = 0.0,
+        return_sequences: bool = False,
+        go_backwards: bool = False,
+        unroll: bool = False,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        initial = kernel_initializer, recurrent_initializer, bias_initializer
+        flags = return_sequences, go_backwards, unroll
+        options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
+        common = units, activation, use_bias, initial, dropout, flags
+        super().__init__(recurrent_activation, *common, **options)
+        self.unit_forget_bias = bool(unit_forget_bias)
+
+    def _first_bias(self, shape: Sequence[int], dtype: Any = None) -> Array:
+        if not self.unit_forget_bias:
+            return super()._first_bias(shape, dtype)
+        n, initial = self.units, self.bias_initializer
+        ones = np.ones(n, dtype)
+        return np.concatenate([initial((n,), dtype), ones, initial((2 * n,), dtype)])
+
+    def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        weights = self.kernel, self.recurrent_kernel, self.bias
+        states, last, _ = ops.lstm(x, *weights, **self._names())
+        return states, last
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"unit_forget_bias": self.unit_forget_bias, **super().get_config()}
+
+
+class GRU(_Gated):
+    """Gated recurrent units: gates say how much of the state stays, and what a new one sees of it.
+
+    Args:
+        units: size of the state, at least 1.
+        activation: g, one of ``"linear"``, ``"relu"``, ``"sigmoid"``, ``"step"``, ``"tanh"``;
+            ``None`` is linear.
+        recurrent_activation: s, that of the gates z and r.
+        use_bias: whether there is a bias.
+        kernel_initializer: first value of the kernel.
+        recurrent_initializer: first value of the recurrent kernel.
+        bias_initializer: first value of the bias.
+        dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
+        return_sequences: whether the states after all steps are returned, or the last one alone.
+        go_backwards: whether the walk, and what it returns, begins with the last step.
+        unroll: accepted, and of no effect: the walk is always compiled.
+        reset_after: whether the gate r acts after the recurrent product, or before it.
+        name: the layer's name.
+        trainable: whether ``fit`` changes the weights.
+        dtype: the precision of the weights.
+
+    With ``x = x_t @ kernel + bias[0]`` and ``m = h_{t-1} @ recurrent_kernel + bias[1]`` in three
+    parts z, r, n each::
+
+        z = s(x_z + m_z)
+        r = s(x_r + m_r)
+        n = g(x_n + r m_n)
+        h_t = z h_{t-1} + (1 - z) n
+
+    from ``h_0 = 0``.  Without ``reset_after`` there is one bias, and
+    ``n = g(x_n + (r h_{t-1}) @ recurrent_kernel_n)``.  (Cho et al., "Learning phrase
+    representations using RNN encoder-decoder", 2014.)
+
+    Shapes: x (rows, time, in), kernel (in, 3 units), recurrent_kernel (units, 3 units), bias
+    (2, 3 units), without ``reset_after`` (3 units,), y (rows, units), or (rows, time, units) with
+    ``return_sequences``.
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.GRU(4)
+        >>> model = fastnn.Sequential([fastnn.Input((7, 2)), layer])
+        >>> model.output_shape, [weight.shape for weight in layer.get_weights()]
+        ((None, 4), [(2, 12), (4, 12), (2, 12)])
+    """
+
+    gates = 3
+
+    def __init__(
+        self,
+        units: int,
+        activation: Activation = "tanh",
+        recurrent_activation: Activation = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        *,
+        dropout: float = 0.0,
+        return_sequences: bool = False,
+        go_backwards: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        initial = kernel_initializer, recurrent_initializer, bias_initializer
+        flags = return_sequences, go_backwards, unroll
+        options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
+        common = units, activation, use_bias, initial, dropout, flags
+        super().__init__(recurrent_activation, *common, **options)
+        self.reset_after = bool(reset_after)
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+
+    def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        weights = self.kernel, self.recurrent_kernel, self.bias
+        return ops.gru(x, *weights, **self._names(), reset_after=self.reset_after)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"reset_after": self.reset_after, **super().get_config()}
+
+
+def _activation(who: str, argument: str, given: Activation) -> Callable[[Tensor], Tensor]:
+    """Return an activation that the kernels of recurrent layers have."""
+    activation = activations.get(given)
+    known = [activations.get(name) for name in activation_names()]
+    if activation not in known:
+        raise ValueError(
+            f"{who}: {argument} acts inside of a compiled step and must be one of "
+            f"{', '.join(activation_names())}; got {getattr(activation, '__name__', given)!r:.40}"
+        )
+    return activation

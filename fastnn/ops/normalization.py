@@ -1,0 +1,104 @@
+"""Normalisation of channels by their moments, and their mean over an image; with gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.graph import Node, Tensor, size_of
+from fastnn.ops._emit import Operand, emit
+from fastnn.variables import Variable
+
+__all__ = ["global_mean", "moments", "moving_average", "normalize"]
+
+Gradients = Sequence[Tensor | None]
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance of each channel over the batch and all places.
+
+    Args:
+        x: (rows, ..., channels).
+
+    Returns:
+        Both (channels,); the variance is that of these numbers, divided by their count.  Deviations
+        are summed from means of parts of the data (Chan, Golub and LeVeque, "Algorithms for
+        computing the sample variance", 1983), so that a large mean costs no digits.  Only
+        ``normalize(batch=True)`` takes their gradient into account.
+    """
+    size = size_of(x.shape[1:-1]).base
+    m, s = emit("moments", x) if size > 1 else (x, None)
+    if m.shape != (None, x.shape[-1]):
+        m = emit("reshape", m, shapes={"y": (None, x.shape[-1])})[0]
+    mean, variance = emit("pool_moments", m, s, size=size)
+    return mean, variance
+
+
+def moving_average(average: Variable, value: Tensor, momentum: float) -> None:
+    """Let each training step end with ``average = momentum average + (1 - momentum) value``.
+
+    Args:
+        average: a weight that is not trainable.
+        value: what it follows, of its shape.
+        momentum: in [0, 1].
+    """
+    value.graph.postpone("moving_average", average, value, momentum=momentum)
+
+
+def normalize(
+    x: Tensor,
+    mean: Operand,
+    variance: Operand,
+    gamma: Operand | None = None,
+    beta: Operand | None = None,
+    epsilon: float = 1e-3,
+    batch: bool = False,
+) -> Tensor:
+    """Return ``(x - mean) / sqrt(variance + epsilon) gamma + beta``.
+
+    Args:
+        x: (..., channels).
+        mean: (channels,).
+        variance: (channels,).
+        gamma: (channels,), or ``None``.
+        beta: (channels,), or ``None``.
+        epsilon: positive.
+        batch: whether mean and variance are the ``moments`` of ``x``, so that the gradient passes
+            through them too; else they count as constants.
+    """
+    options = {"epsilon": epsilon, "batch": int(batch), "activation": "linear"}
+    return emit("normalize_fwd", x, mean, variance, gamma, beta, **options)[0]
+
+
+@gradient_of("normalize_fwd")
+def _normalize(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    assert node.attrs["activation"] == "linear", "activations are fused after differentiation"
+    x, mean, variance, gamma, _ = node.inputs
+    epsilon, batch = node.attrs["epsilon"], node.attrs["batch"]
+    dgamma = dbeta = dx = None
+    if wanted[3] or wanted[4] or (batch and wanted[0]):
+        sums = emit("normalize_bwd_p", dy, None, x, mean, activation="linear")
+        dgamma, dbeta = emit("normalize_bwd_w", *sums, variance, epsilon=epsilon)
+    if wanted[0]:
+        known = (x, mean, variance, gamma, dgamma, dbeta)
+        operands = known if batch else (None, None, variance, gamma, None, None)
+        dx = emit("normalize_bwd_x", dy, None, *operands, epsilon=epsilon, activation="linear")[0]
+    return dx, None, None, dgamma, dbeta
+
+
+def global_mean(x: Tensor) -> Tensor:
+    """Return the mean of each channel over all places of a sample.
+
+    Args:
+        x: (rows, ..., channels).
+
+    Returns:
+        (rows, channels).
+    """
+    return emit("global_mean_fwd", x)[0]
+
+
+@gradient_of("global_mean_fwd")
+def _global_mean(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    (x,) = node.inputs
+    return emit("global_mean_bwd", dy, shapes={"dx": x.shape if x is not None else ()})

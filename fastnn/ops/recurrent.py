@@ -1,0 +1,229 @@
+"""Recurrent layers: simple, LSTM and GRU, all steps of a sequence; with their gradients.
+
+A layer is two operations: the product of the inputs of all steps with the kernel (``dense``), and
+the walk over time.  On the way back a walk in the other direction gives the gradient ``dz`` of what
+``dense`` returned; that of the recurrent kernel is one product over all steps of ``dz`` and the
+states, shifted by a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.graph import Node, Tensor, format_shape
+from fastnn.errors import ShapeError
+from fastnn.ops._emit import Operand, emit
+from fastnn.ops.elementwise import free_stream
+from fastnn.ops.products import dense
+
+__all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
+
+Gradients = Sequence[Tensor | None]
+
+#: Beyond, the state of one row would not fit into the working memory of a thread.
+MAX_UNITS = 1 << 15
+
+
+def simple_rnn(
+    x: Tensor,
+    kernel: Operand,
+    recurrent_kernel: Operand,
+    bias: Operand | None = None,
+    activation: str = "tanh",
+) -> tuple[Tensor, Tensor]:
+    """Return the states ``h_t = g(x_t @ kernel + bias + h_{t-1} @ recurrent_kernel)``, ``h_0 = 0``.
+
+    Args:
+        x: (rows, time, in).
+        kernel: (in, units).
+        recurrent_kernel: (units, units).
+        bias: (units,), or ``None``.
+        activation: a name of ``csrc/activations.def``.
+
+    Returns:
+        The states after every step (rows, time, units), and after the last one (rows, units).
+    """
+    _check("simple_rnn", 1, x, kernel, recurrent_kernel)
+    z = dense(x, kernel, bias)
+    y, last = emit("rnn_fwd", z, recurrent_kernel, activation=activation)
+    return y, last
+
+
+@gradient_of("rnn_fwd")
+def _simple_rnn(
+    node: Node, wanted: tuple[bool, ...], dy: Tensor | None, ds: Tensor | None
+) -> Gradients:
+    u, (y, _) = node.inputs[1], node.outputs
+    (dz,) = emit("rnn_bwd", *emit("transpose", u), y, dy, ds, **node.attrs)
+    return dz, _recurrent_kernel(wanted[1], y, dz)
+
+
+def lstm(
+    x: Tensor,
+    kernel: Operand,
+    recurrent_kernel: Operand,
+    bias: Operand | None = None,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the states of a long short-term memory (Hochreiter and Schmidhuber, 1997).
+
+    Args:
+        x: (rows, time, in).
+        kernel: (in, 4 units), for the gates i, f, c, o in this order.
+        recurrent_kernel: (units, 4 units).
+        bias: (4 units,), or ``None``.
+        activation: g, a name of ``csrc/activations.def``.
+        recurrent_activation: that of the gates i, f and o, s.
+
+    Returns:
+        The states after every step (rows, time, units), the last of them (rows, units), and the
+        cells after the last step.  With ``z = x_t @ kernel + bias + h_{t-1} @ recurrent_kernel``,
+        ``c_t = s(z_f) c_{t-1} + s(z_i) g(z_c)`` and ``h_t = s(z_o) g(c_t)``; both begin at 0.
+    """
+    _check("lstm", 4, x, kernel, recurrent_kernel)
+    names = {"activation": activation, "recurrent_activation": recurrent_activation}
+    _, _, y, last, cell = emit("lstm_fwd", dense(x, kernel, bias), recurrent_kernel, **names)
+    return y, last, cell
+
+
+@gradient_of("lstm_fwd")
+def _lstm(
+    node: Node,
+    wanted: tuple[bool, ...],
+    da: None,
+    dc: None,
+    dy: Tensor | None,
+    ds: Tensor | None,
+    de: Tensor | None,
+) -> Gradients:
+    u, (a, c, y, _, _) = node.inputs[1], node.outputs
+    (dz,) = emit("lstm_bwd", *emit("transpose", u), a, c, dy, ds, de, **node.attrs)
+    return dz, _recurrent_kernel(wanted[1], y, dz)
+
+
+def gru(
+    x: Tensor,
+    kernel: Operand,
+    recurrent_kernel: Operand,
+    bias: Operand | None = None,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
+    reset_after: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """Return the states of gated recurrent units (Cho et al., 2014).
+
+    Args:
+        x: (rows, time, in).
+        kernel: (in, 3 units), for the gates z, r, n in this order.
+        recurrent_kernel: (units, 3 units), u.
+        bias: (3 units,); with ``reset_after`` (2, 3 units), one of the inputs and one, b, of the
+            recurrent part; or ``None``.
+        activation: g, a name of ``csrc/activations.def``.
+        recurrent_activation: that of the gates z and r, s.
+        reset_after: whether the gate r acts after the recurrent product.
+
+    Returns:
+        The states after every step (rows, time, units), and after the last one (rows, units).
+        With ``x = x_t @ kernel + bias`` and ``m = h_{t-1} @ u + b``, ``z = s(x_z + m_z)``,
+        ``r = s(x_r + m_r)``, ``n = g(x_n + r m_n)`` or, without ``reset_after``,
+        ``n = g(x_n + (r h_{t-1}) @ u_n)``, and ``h_t = z h_{t-1} + (1 - z) n``; ``h_0 = 0``.
+    """
+    _check("gru", 3, x, kernel, recurrent_kernel)
+    names = {"activation": activation, "recurrent_activation": recurrent_activation}
+    outer, inner = bias, None
+    if reset_after and bias is not None:
+        outer, inner = (x.graph.emit("pick", bias, index=i)[0] for i in (0, 1))
+    z = dense(x, kernel, outer)
+    _, _, y, last = emit(
+        "gru_fwd", z, recurrent_kernel, inner, reset_after=int(reset_after), **names
+    )
+    return y, last
+
+
+@gradient_of("gru_fwd")
+def _gru(
+    node: Node,
+    wanted: tuple[bool, ...],
+    da: None,
+    dq: None,
+    dy: Tensor | None,
+    ds: Tensor | None,
+) -> Gradients:
+    (_, u, b), (a, q, y, _) = node.inputs, node.outputs
+    absent = () if node.attrs["reset_after"] else ("dm",)
+    flows = (*emit("transpose", u), a, q, y, dy, ds)
+    dz, *dm = emit("gru_bwd", *flows, absent=absent, **node.attrs)
+    if not dm:
+        du = emit("gru_bwd_u", *emit("shift", y), q, dz)[0] if wanted[1] else None
+        return dz, du, None
+    if b is None:
+        return dz, _recurrent_kernel(wanted[1], y, dm[0]), None
+    return dz, *emit("dense_bwd_w", *emit("shift", y), dm[0], None, activation="linear")
+
+
+def _recurrent_kernel(wanted: bool, y: Tensor | None, dz: Tensor) -> Tensor | None:
+    """Return ``sum h_{t-1}.T @ dz_t`` over rows and steps."""
+    if not wanted:
+        return None
+    before = emit("shift", y)[0]
+    return emit("dense_bwd_w", before, dz, None, absent=("db",), activation="linear")[0]
+
+
+@gradient_of("pick")
+def _pick(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    axes = {"k": node.sizes["k"].base}
+    return emit("pick_bwd", dy, axes=axes, **node.attrs)
+
+
+def dropout_steps(x: Tensor, rate: float) -> Tensor:
+    """Return a sequence with features set to 0 with probability ``rate``, the others scaled up.
+
+    Args:
+        x: (rows, time, ...).
+        rate: in [0, 1).
+
+    Returns:
+        What ``dropout`` returns of one step, with the same mask for all steps of a row (Gal and
+        Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks",
+        2016).
+    """
+    return emit("dropout_steps", x, rate=rate, stream=free_stream(x.graph))[0]
+
+
+@gradient_of("dropout_steps")
+def _dropout_steps(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    return emit("dropout_steps", dy, **node.attrs)
+
+
+def reverse(x: Tensor) -> Tensor:
+    """Return the steps of a sequence from the last to the first.
+
+    Args:
+        x: (rows, time, ...).
+    """
+    return emit("reverse", x)[0]
+
+
+@gradient_of("reverse")
+def _reverse(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    return emit("reverse", dy)
+
+
+def _check(who: str, gates: int, x: Tensor, kernel: Operand, recurrent_kernel: Operand) -> None:
+    """Refuse what the axes of the operations cannot: gates times units, sizes without an end."""
+    units = recurrent_kernel.shape[0] or 0
+    if len(x.shape) != 3 or None in x.shape[1:] or 0 in x.shape[1:]:
+        raise ShapeError(
+            f"{who}: x has shape {format_shape(tuple(x.shape))}, expected (rows, time, in) with at "
+            "least one step"
+        )
+    for name, w in (("kernel", kernel), ("recurrent_kernel", recurrent_kernel)):
+        if w.shape[-1] != gates * units:
+            raise ShapeError(
+                f"{who}: {name} has shape {format_shape(tuple(w.shape))}, expected "
+                f"{gates * units} columns: {gates} for each of {units} units"
+            )
+    if units > MAX_UNITS:
+        raise ShapeError(f"{who}: {units} units, at most {MAX_UNITS} are possible")

@@ -1,0 +1,141 @@
+"""Twins of the moments of channels, of batch normalisation and of global mean pooling.
+
+A channel is a place of the last axis; its values are those of all other axes, or, of one sample,
+of all but the first and the last.
+"""
+
+import numpy as np
+
+from fastnn.reference.contract import Attrs, Real, Run, wide
+from fastnn.reference.elementwise import ACTIVATIONS
+
+
+def _within(x: Real) -> tuple[int, ...]:
+    """The axes of a sample's places."""
+    return tuple(range(1, x.ndim - 1))
+
+
+def _rows(x: Real) -> tuple[int, ...]:
+    return tuple(range(x.ndim - 1))
+
+
+def _count(x: Real, axes: tuple[int, ...]) -> np.float64:
+    return np.float64(np.prod([x.shape[axis] for axis in axes], initial=1))
+
+
+def _mean(x: Real, axes: tuple[int, ...]) -> Real:
+    total: Real = wide(x).sum(axes, keepdims=True) / _count(x, axes)
+    return total
+
+
+def _scale(attrs: Attrs, var: Real, gamma: Real | None) -> Real:
+    """gamma / sqrt(var + epsilon)"""
+    scale: Real = (1 if gamma is None else wide(gamma)) / np.sqrt(wide(var) + attrs["epsilon"])
+    return scale
+
+
+def _or_zero(a: Real | None) -> Real:
+    return np.zeros(()) if a is None else wide(a)
+
+
+def _slope(attrs: Attrs, dy: Real, y: Real | None) -> Real:
+    """dy g'(y)"""
+    return wide(dy) if y is None else ACTIVATIONS[attrs["activation"]][1](wide(y), wide(dy))
+
+
+def moments(run: Run, attrs: Attrs, x: Real) -> tuple[Real, Real]:
+    """m = mean over each sample's places, s = sum (x - m)^2"""
+    axes = _within(x)
+    mean = _mean(x, axes)
+    spread = ((wide(x) - mean) ** 2).sum(axes)
+    return mean.reshape(spread.shape).astype(x.dtype), spread.astype(x.dtype)
+
+
+def pool_moments(run: Run, attrs: Attrs, m: Real, s: Real | None) -> tuple[Real, Real]:
+    """mean = mean of the samples' means, var = (size sum (m - mean)^2 + sum s) / (size r)"""
+    size, mean = attrs["size"], _mean(m, (0,))
+    spread = size * ((wide(m) - mean) ** 2).sum(0) + _or_zero(s).sum(0)
+    return mean[0].astype(m.dtype), (spread / np.float64(size * len(m))).astype(m.dtype)
+
+
+def moving_average(run: Run, attrs: Attrs, a: Real, x: Real) -> None:
+    """a += (x - a) (1 - momentum)"""
+    a += (wide(x) - wide(a)) * (1 - attrs["momentum"])
+
+
+def normalize_fwd(
+    run: Run, attrs: Attrs, x: Real, mean: Real, var: Real, gamma: Real | None, beta: Real | None
+) -> Real:
+    """y = g((x - mean) gamma / sqrt(var + epsilon) + beta)"""
+    forward, _ = ACTIVATIONS[attrs["activation"]]
+    z = (wide(x) - wide(mean)) * _scale(attrs, var, gamma) + _or_zero(beta)
+    return forward(z).astype(x.dtype)
+
+
+def normalize_bwd_p(
+    run: Run, attrs: Attrs, dy: Real, y: Real | None, x: Real, mean: Real
+) -> tuple[Real, Real]:
+    """a = sum dy g', b = sum dy g' (x - mean), over each sample's places"""
+    slope, axes = _slope(attrs, dy, y), _within(x)
+    inner = (slope * (wide(x) - wide(mean))).sum(axes)
+    return slope.sum(axes).astype(x.dtype), inner.astype(x.dtype)
+
+
+def normalize_bwd_w(run: Run, attrs: Attrs, a: Real, b: Real, var: Real) -> tuple[Real, Real]:
+    """dgamma = sum b / sqrt(var + epsilon), dbeta = sum a"""
+    dgamma = wide(b).sum(0) * _scale(attrs, var, None)
+    return dgamma.astype(a.dtype), wide(a).sum(0).astype(a.dtype)
+
+
+def normalize_bwd_x(
+    run: Run,
+    attrs: Attrs,
+    dy: Real,
+    y: Real | None,
+    x: Real | None,
+    mean: Real | None,
+    var: Real,
+    gamma: Real | None,
+    dgamma: Real | None,
+    dbeta: Real | None,
+) -> Real:
+    """dx = gamma (dy g' - dbeta / n - xhat dgamma / n) / sqrt(var + epsilon), of n places a channel
+
+    xhat = (x - mean) / sqrt(var + epsilon).  Without x the statistics are constants.
+    """
+    slope = _slope(attrs, dy, y)
+    if x is not None:
+        count, xhat = _count(x, _rows(x)), (wide(x) - _or_zero(mean)) * _scale(attrs, var, None)
+        slope = slope - _or_zero(dbeta) / count - xhat * (_or_zero(dgamma) / count)
+    return (slope * _scale(attrs, var, gamma)).astype(dy.dtype)
+
+
+def normalize_fold(
+    run: Run,
+    attrs: Attrs,
+    w: Real,
+    b: Real | None,
+    mean: Real,
+    var: Real,
+    gamma: Real | None,
+    beta: Real | None,
+) -> tuple[Real, Real]:
+    """k = w scale, s = (b - mean) scale + beta, scale = gamma / sqrt(var + epsilon)"""
+    scale = _scale(attrs, var, gamma)
+    shift = (_or_zero(b) - wide(mean)) * scale + _or_zero(beta)
+    return (wide(w) * scale).astype(w.dtype), shift.astype(w.dtype)
+
+
+def global_mean_fwd(run: Run, attrs: Attrs, x: Real) -> Real:
+    """y = mean over each sample's places"""
+    mean = _mean(x, _within(x))
+    return mean.reshape(len(x), x.shape[-1]).astype(x.dtype)
+
+
+def global_mean_bwd(run: Run, attrs: Attrs, dy: Real) -> Real:
+    """dx = dy / n at each of n places"""
+    shape = attrs["shape"]
+    share = wide(dy) / np.float64(np.prod(shape[1:-1], initial=1))
+    inner = (1,) * (len(shape) - 2)
+    places = share.reshape(shape[0], *inner, shape[-1])
+    return np.broadcast_to(places, shape).astype(dy.dtype)
