@@ -380,7 +380,7 @@ cdef int _call(void *self, const fnn_op *op, int64_t rows) noexcept with gil:
 
 
 cdef bint _lies_as(object a, tuple shape) except *:
-    """Return whether a is an array of that shape, C-contiguous, aligned and of native byte order."""
+    """Return whether a is an aligned C-contiguous array of that shape and of native byte order."""
     cdef cnp.ndarray array
     cdef int i
     if not isinstance(a, cnp.ndarray):

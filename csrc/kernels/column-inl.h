@@ -38,8 +38,8 @@ static vec column_sum(const real *x, int64_t rows, int64_t n, const real *w)
 {
     vec sum = v_zero();
     for (int64_t k = 0; k < n; k += FNN_KC) {
-        int64_t terms = n - k < FNN_KC ? n - k : FNN_KC;
-        vec part = column_chain(x + k, n, rows, w + k, terms, v_zero());
+        int64_t count = n - k < FNN_KC ? n - k : FNN_KC;
+        vec part = column_chain(x + k, n, rows, w + k, count, v_zero());
         sum = k ? v_add(sum, part) : part;
     }
     return sum;

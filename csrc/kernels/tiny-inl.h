@@ -103,9 +103,9 @@ static void tiny_multiply(const tiny *t)
 {
     _Alignas(64) real sums[TINY_ROWS * LANES];
     int finish = t->bias || t->activation != FNN_ACTIVATION_linear;
-    int64_t tiles = (t->m + TINY_ROWS - 1) / TINY_ROWS;
+    int64_t count = (t->m + TINY_ROWS - 1) / TINY_ROWS;
     for (int64_t j = 0; j < t->n; j += LANES)
-        for (int64_t i = 0, left = tiles, rows; left > 0; left--, i += rows) {
+        for (int64_t i = 0, left = count, rows; left > 0; left--, i += rows) {
             rows = (t->m - i + left - 1) / left;
             real *c = t->c + i * t->n + j;
             if (!finish) {
