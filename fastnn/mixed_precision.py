@@ -1,6 +1,8 @@
-"""Keras's names for the policy of models: what they compute in."""
+"""Keras's other names for the policy of models, what they compute in: see ``fastnn.config``."""
 
-from fastnn.config import dtype_policy as global_policy
-from fastnn.config import set_dtype_policy as set_global_policy
+from fastnn.config import dtype_policy, set_dtype_policy
 
-__all__ = ["global_policy", "set_global_policy"]
+__all__ = ["dtype_policy", "global_policy", "set_dtype_policy", "set_global_policy"]
+
+global_policy = dtype_policy
+set_global_policy = set_dtype_policy
