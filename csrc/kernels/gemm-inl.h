@@ -63,8 +63,9 @@ enum {
     MAX_LINES = 1024, /* that a strip sends for */
     LINE = LANES,
     POLL_WORK = 1 << 22, /* products between two looks for signals */
-    MIN_PACKED_M = 64, /* fewer rows do not pay for copying B    */
-    MIN_PACKED_N = 128 /* fewer columns do not pay for copying A */
+    MIN_PACKED_M = 64,    /* fewer rows do not pay for copying B    */
+    MIN_PACKED_N = 128,   /* fewer columns do not pay for copying A */
+    IN_L1 = 32768 / sizeof(real) /* what is no larger need not be copied to be near */
 };
 
 /* How A is read: where it lies, packed strip by strip, or (patches) as windows on the lines of the images,
@@ -509,7 +510,7 @@ static void plan_a(share *s, int64_t m, int64_t n)
         plan_patches(s);
         return;
     }
-    s->a_as = p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N) ? PACKED : IN_PLACE;
+    s->a_as = p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N && m * p->k > IN_L1) ? PACKED : IN_PLACE;
     s->mc = s->a_as == PACKED ? strip_rows(m) : MAX_MC;
     s->group = p->c.w;
 }
@@ -517,7 +518,7 @@ static void plan_a(share *s, int64_t m, int64_t n)
 static void plan_b(share *s, int64_t m, int64_t n)
 {
     const product *p = s->p;
-    s->packed = p->bt.w || !in_place(&p->b) || m >= MIN_PACKED_M;
+    s->packed = p->bt.w || !in_place(&p->b) || (m >= MIN_PACKED_M && n * p->k > IN_L1);
     s->log2 = MAX_LOG2;
     while (s->log2 > PANEL_LOG2 && tallest[s->log2] < m) s->log2--;
     while (s->log2 > 0 && LANES << (s->log2 - 1) >= n) s->log2--;
