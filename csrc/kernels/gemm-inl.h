@@ -6,7 +6,7 @@
  * that keeps its part of C in registers:
  *
  *     for columns jc of C, nc at a time
- *       for depths kg of A and B, a multiple of FNN_KC at a time     B[kg, jc] -> panels [kg][PANEL]
+ *       for depths kg of A and B, a multiple of FNN_KC at a time     B[kg, jc] -> panels [kg][width of a tile]
  *         for rows ic of C, mc at a time
  *           for depths pc of kg, FNN_KC at a time                    A[ic, pc] -> block
  *             for panels of B, for tiles of rows: C tile (+)= A tile B panel
@@ -18,7 +18,6 @@
 /* The working memory of a thread: panels of B, then a block of A or lines of images.  Together with the
  * tiles of C they stay in an L2 cache of 1 MiB. */
 enum {
-    PANEL = LANES << PANEL_LOG2,
     SCRATCH_REALS = FNN_SCRATCH / sizeof(real),
     B_REALS = SCRATCH_REALS / 4,
     A_REALS = SCRATCH_REALS - B_REALS - LANES,
@@ -28,9 +27,10 @@ enum {
     MAX_NC = B_REALS / FNN_KC,
     MAX_LINES = 1024, /* that a strip sends for */
     LINE = LANES,
-    POLL_WORK = 1 << 22, /* products between two looks for signals */
-    MIN_PACKED_M = 64,   /* fewer rows do not pay for copying B    */
-    MIN_PACKED_N = 128   /* fewer columns do not pay for copying A */
+    POLL_WORK = 1 << 22,         /* products between two looks for signals */
+    MIN_PACKED_M = 64,           /* fewer rows do not pay for copying B    */
+    MIN_PACKED_N = 128,          /* fewer columns do not pay for copying A */
+    IN_L1 = 32768 / sizeof(real) /* what is no larger need not be copied to be near */
 };
 
 /* How A is read: where it lies, packed strip by strip, or (patches) as windows on the lines of the images,
@@ -50,7 +50,7 @@ typedef struct {
     real *b, *a;    /* scratch */
 } share;
 
-/* A stretch of at most PANEL (in place: any power of two) vectors of columns. */
+/* A stretch of columns, a power of two of vectors wide */
 typedef struct {
     const real *b;
     int64_t step, cols;
@@ -79,16 +79,15 @@ typedef struct {
 /* The panel that begins at column j */
 static inline panel panel_at(const share *s, const group *g, int64_t j)
 {
-    int64_t left = g->end - j;
-    if (!s->packed && left >= LANES) {
-        int log2 = s->log2;
-        while (LANES << log2 > left) log2--;
+    int64_t left = g->end - j, width = LANES << s->log2, past = (j - g->jc) % width;
+    int log2 = s->log2;
+    if (!s->packed && left < LANES) return (panel){s->b, LANES, left, 0};
+    while (LANES << log2 >= left + (s->packed ? LANES : 1)) log2--;
+    if (!s->packed)
         return (panel){s->p->b.base + g->k * s->p->b.stride + j, s->p->b.stride, LANES << log2,
                        log2};
-    }
-    if (!s->packed) return (panel){s->b, LANES, left, 0};
-    return (panel){s->b + (j - g->jc) * g->kn, PANEL, min_of(left, PANEL),
-                   left > PANEL / 2 ? PANEL_LOG2 : 0};
+    return (panel){s->b + (j - g->jc - past) * g->kn + past, width, min_of(left, LANES << log2),
+                   log2};
 }
 
 static void copy_panel(const share *s, const group *g, int64_t j, int64_t cols, real *to,
@@ -104,23 +103,24 @@ static void copy_panel(const share *s, const group *g, int64_t j, int64_t cols, 
 static void pack_rows(const share *s, const group *g)
 {
     const source *b = &s->p->b;
+    int64_t width = LANES << s->log2;
     for (int64_t i = 0; i < g->kn; i++) {
         const real *from = b->base + (g->k + i) * b->stride;
-        real *to = s->b + i * PANEL;
-        for (int64_t j = g->jc; j < g->end; j += PANEL, to += PANEL * g->kn)
-            copy_run(from + j, to, min_of(g->end - j, PANEL));
+        real *to = s->b + i * width;
+        for (int64_t j = g->jc; j < g->end; j += width, to += width * g->kn)
+            copy_run(from + j, to, min_of(g->end - j, width));
     }
 }
 
 /* Copies B to scratch: all of it, or the columns after the last whole vector. */
 static void pack_b(const share *s, const group *g)
 {
-    int64_t rest = (g->end - g->jc) % LANES;
+    int64_t rest = (g->end - g->jc) % LANES, width = LANES << s->log2;
     if (s->packed && !s->p->bt.w && in_place(&s->p->b))
         pack_rows(s, g);
     else if (s->packed)
-        for (int64_t j = g->jc; j < g->end; j += PANEL)
-            copy_panel(s, g, j, min_of(g->end - j, PANEL), s->b + (j - g->jc) * g->kn, PANEL);
+        for (int64_t j = g->jc; j < g->end; j += width)
+            copy_panel(s, g, j, min_of(g->end - j, width), s->b + (j - g->jc) * g->kn, width);
     else if (rest)
         copy_panel(s, g, g->end - rest, rest, s->b, LANES);
 }
@@ -306,7 +306,7 @@ static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_
     t->b = b->b;
     t->b_step = b->step;
     t->last = b->cols - (LANES << b->log2) + LANES;
-    t->bias = done && p->bias ? p->bias + j : NULL;
+    t->bias = !done || !p->bias ? NULL : p->bias + (p->one_bias ? 0 : j);
     t->relu = done && p->activation == FNN_ACTIVATION_relu;
     tiles[b->log2][rows](t);
     if (done && !t->relu) activate_block(p->activation, t->c, rows, b->cols, t->c_row, NULL);
@@ -439,7 +439,7 @@ static inline void share_product(share *s, const fnn_task *task)
     const product *p = s->p;
     s->m1 = p->m, s->n1 = p->n;
     if (task->threads == 1) return;
-    if (p->n / PANEL > p->m / MAX_TILE_ROWS)
+    if ((p->n / LANES >> PANEL_LOG2) > p->m / MAX_TILE_ROWS)
         fnn_share(task, p->n, LANES, &s->n0, &s->n1);
     else
         fnn_share(task, p->m, p->a.patches && !p->a_by_k ? p->a.patches->q : 4, &s->m0, &s->m1);
@@ -476,7 +476,8 @@ static void plan_a(share *s, int64_t m, int64_t n)
         plan_patches(s);
         return;
     }
-    s->a_as = p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N) ? PACKED : IN_PLACE;
+    s->a_as =
+        p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N && m * p->k > IN_L1) ? PACKED : IN_PLACE;
     s->mc = s->a_as == PACKED ? strip_rows(m) : MAX_MC;
     s->group = p->c.w;
 }
@@ -484,15 +485,146 @@ static void plan_a(share *s, int64_t m, int64_t n)
 static void plan_b(share *s, int64_t m, int64_t n)
 {
     const product *p = s->p;
-    s->packed = p->bt.w || !in_place(&p->b) || m >= MIN_PACKED_M;
-    s->log2 = s->packed ? PANEL_LOG2 : 3;
+    s->packed = p->bt.w || !in_place(&p->b) || (m >= MIN_PACKED_M && n * p->k > IN_L1);
+    s->log2 = MAX_LOG2;
     while (s->log2 > PANEL_LOG2 && tallest[s->log2] < m) s->log2--;
     while (s->log2 > 0 && LANES << (s->log2 - 1) >= n) s->log2--;
-    s->nc = s->packed ? min_of((n + PANEL - 1) / PANEL * PANEL, MAX_NC) : n;
+    int64_t width = LANES << s->log2;
+    s->nc = s->packed ? min_of((n + width - 1) / width * width, MAX_NC) : n;
     s->kg = B_REALS / (s->packed ? s->nc : LANES) / FNN_KC * FNN_KC;
+    if (s->packed && s->log2 > PANEL_LOG2)
+        s->nc = width, s->kg = FNN_KC; /* few rows: read at once */
 }
 
-static void multiply(const product *p, const fnn_task *task)
+/* Few rows times a transposed matrix, C[rows, cols] (+)= A[rows, k] W[cols, k].T, k <= FNN_KC: every
+ * element of W is used so seldom that it is transposed in registers, not in memory. */
+typedef struct {
+    const real *a, *w;
+    real *c;
+    int64_t a_row, w_row, c_row, k, cols;
+    int add;
+} dots;
+
+#if V_REGISTERS >= 32
+#define EACH_DOTS(T) T(1) T(2) T(3) T(4)
+enum { MAX_DOT_ROWS = 4, DOT_VECS = 4 };
+#else
+#define EACH_DOTS(T) T(1)
+enum { MAX_DOT_ROWS = 1, DOT_VECS = 2 };
+#endif
+
+typedef vec dot_sums[DOT_VECS][MAX_DOT_ROWS];
+
+/* sum[i] += a[i, k.. + n] column[n] */
+VERB void add_columns(vec *sum, const dots *d, const vec *column, int64_t k, const int n,
+                      const int rows)
+{
+#pragma GCC unroll 4
+    for (int q = 0; q < n; q++)
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++)
+            sum[i] = v_fma(v_set1(d->a[i * d->a_row + k + q]), column[q], sum[i]);
+}
+
+/* Whole lines of whole vectors; vectors take turns of a line each, so that several sums are made at a
+ * time.  Returns where it stopped. */
+VERB int64_t add_lines(dot_sums sum, const dots *d, const int rows)
+{
+    int64_t k = 0;
+    if (d->cols < DOT_VECS * LANES) return 0;
+    for (; k + LINE <= d->k; k += LINE)
+#pragma GCC unroll 4
+        for (int v = 0; v < DOT_VECS; v++)
+#pragma GCC unroll 4
+            for (int q = 0; q < LINE; q += QUAD) {
+                vec column[QUAD];
+                v_load_columns(d->w + v * LANES * d->w_row + k + q, d->w_row, column);
+                add_columns(sum[v], d, column, k + q, QUAD, rows);
+            }
+    return k;
+}
+
+/* What add_lines left: depths k.., columns that fill no vector.  Out of line: seldom, and of any size. */
+static __attribute__((noinline)) void finish_dots(const dots *d, dot_sums sum, int64_t k, int rows)
+{
+    for (int64_t v = 0, left = d->cols; left > 0; v++, left -= LANES) {
+        const real *w = d->w + v * LANES * d->w_row;
+        for (int64_t at = k; at < d->k; at += QUAD) {
+            vec column[QUAD];
+            int n = (int)min_of(d->k - at, QUAD);
+            if (left >= LANES && n == QUAD)
+                v_load_columns(w + at, d->w_row, column);
+            else
+                load_columns_of(w + at, d->w_row, min_of(left, LANES), n, column);
+            add_columns(sum[v], d, column, at, n, rows);
+        }
+        for (int64_t i = 0; i < rows; i++) {
+            real *c = d->c + i * d->c_row + v * LANES;
+            store_lanes(c, d->add ? v_add(load_lanes(c, left), sum[v][i]) : sum[v][i], left);
+        }
+    }
+}
+
+VERB void dot_product(const dots *d, const int rows)
+{
+    dot_sums sum, kept;
+#pragma GCC unroll 4
+    for (int v = 0; v < DOT_VECS; v++)
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++) sum[v][i] = v_zero();
+    int64_t k = add_lines(sum, d, rows);
+#pragma GCC unroll 4
+    for (int v = 0; v < DOT_VECS; v++)
+#pragma GCC unroll 4
+        for (int i = 0; i < rows; i++) kept[v][i] = sum[v][i];
+    finish_dots(d, kept, k, rows);
+}
+
+#define T(rows) \
+    static void dots_##rows(const dots *d) { dot_product(d, rows); }
+EACH_DOTS(T)
+#undef T
+
+static void (*const dot_kernels[])(const dots *d) = {
+#define T(rows) [rows] = dots_##rows,
+    EACH_DOTS(T)
+#undef T
+};
+
+static inline int are_dots(const share *s)
+{
+    const product *p = s->p;
+    return p->bt.w && p->bt.depth == p->k && p->m <= MAX_DOT_ROWS && p->c.w == p->m &&
+           !p->a.patches && !p->a_by_k;
+}
+
+/* A row of W is read along its length, in blocks of FNN_KC. */
+static void multiply_dots(const share *s, const fnn_task *task)
+{
+    const product *p = s->p;
+    enum { STEP = DOT_VECS * LANES };
+    dots d = {.w_row = p->k, .c_row = p->c.column};
+    for (int64_t j = s->n0, rows = p->m; j < s->n1; j += STEP) {
+        d.c = p->c.base + j;
+        d.cols = min_of(s->n1 - j, STEP);
+        for (int64_t k = 0; k < p->k; k += FNN_KC) {
+            d.k = min_of(p->k - k, FNN_KC);
+            d.add = k > 0;
+            d.w = p->bt.w + j * p->k + k;
+            d.a = p->a.base + k, d.a_row = p->a.stride;
+            if (!in_place(&p->a)) {
+                copy_block(&p->a, 0, rows, k, d.k, s->a, FNN_KC + ROW_PAD);
+                d.a = s->a, d.a_row = FNN_KC + ROW_PAD;
+            }
+            dot_kernels[rows](&d);
+        }
+        activate_block(p->activation, d.c, rows, d.cols, d.c_row,
+                       !p->bias ? NULL : p->bias + (p->one_bias ? 0 : j));
+        if (j / STEP % 16 == 15 && fnn_poll(task)) return;
+    }
+}
+
+static void multiply_shared(const product *p, const fnn_task *task)
 {
     share s = {
         .p = p, .b = (real *)(void *)task->scratch, .a = (real *)(void *)task->scratch + B_REALS};
@@ -504,7 +636,62 @@ static void multiply(const product *p, const fnn_task *task)
         multiply_nothing(&s);
         return;
     }
+    if (are_dots(&s)) {
+        multiply_dots(&s, task);
+        return;
+    }
     plan_a(&s, m, n);
     plan_b(&s, m, n);
     multiply_share(&s, task);
+}
+
+/* B of one column: its sum, in blocks of FNN_KC like any other */
+static void sum_column(const source *b, int64_t k, real *sum)
+{
+    real terms_of_block[FNN_KC];
+    *sum = 0;
+    for (int64_t i = 0; i < k; i += FNN_KC) {
+        int64_t n = min_of(k - i, FNN_KC);
+        real total = 0;
+        copy_elements(b, i, terms_of_block, n);
+        for (int64_t j = 0; j < n; j++) total += terms_of_block[j];
+        *sum = i ? *sum + total : total;
+    }
+}
+
+/* One column: C.T = B.T A.T is one row, so that lanes run over rows of A. */
+static void multiply_column(const product *p, const fnn_task *task)
+{
+    real bias[LANES << MAX_LOG2];
+    product t = {.m = 1,
+                 .n = p->m,
+                 .k = p->k,
+                 .a = p->b,
+                 .c = rows_of(p->c.base, 1, p->m),
+                 .bias = p->bias ? bias : NULL,
+                 .one_bias = 1,
+                 .activation = p->activation};
+    t.a.stride = p->k;
+    if (p->a_by_k)
+        t.b = p->a;
+    else
+        t.bt = (transposed){.w = p->a.base, .depth = p->k, .width = 1};
+    for (int i = 0; p->bias && i < LANES << MAX_LOG2; i++) bias[i] = *p->bias;
+    if (p->sum && task->thread == 0) sum_column(&p->b, p->k, p->sum);
+    multiply_shared(&t, task);
+}
+
+/* A column of C, of A and of B lies in one piece. */
+static inline int is_column(const product *p)
+{
+    return p->n == 1 && p->c.column == 1 && p->c.w == p->m && p->b.stride == 1 && in_place(&p->a) &&
+           (p->a_by_k || p->a.stride == p->k);
+}
+
+static void multiply(const product *p, const fnn_task *task)
+{
+    if (is_column(p))
+        multiply_column(p, task);
+    else
+        multiply_shared(p, task);
 }

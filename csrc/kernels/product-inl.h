@@ -9,6 +9,9 @@ typedef struct {
     int64_t h, w, image, row, column;
 } places_of_c;
 
+/* A tile has up to 1 << MAX_LOG2 vectors. */
+enum { MAX_LOG2 = 3 };
+
 typedef struct {
     int64_t m, n, k;
     source a;
@@ -17,6 +20,7 @@ typedef struct {
     transposed bt; /* in place of b where bt.w is given */
     places_of_c c;
     const real *bias; /* [n] or NULL */
+    int one_bias;     /* bias is LANES << MAX_LOG2 times the same, for all columns */
     int activation;
     real *sum; /* [n] or NULL: gets the sums of the columns of B */
 } product;

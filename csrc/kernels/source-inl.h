@@ -115,6 +115,13 @@ static void copy_patches(const source *s, int64_t row, int64_t rows, int64_t col
     }
 }
 
+/* Rows of one vector at most */
+static inline void copy_narrow(const real *from, int64_t stride, int64_t rows, int64_t cols,
+                               real *to, int64_t to_stride)
+{
+    for (; rows > 0; rows--, from += stride, to += to_stride) v_store(to, v_load_n(from, cols));
+}
+
 /* to[rows, cols] = s[row.., col..]; after the last row LANES - 1 elements may be spoilt. */
 static void copy_block(const source *s, int64_t row, int64_t rows, int64_t col, int64_t cols,
                        real *to, int64_t to_stride)
@@ -123,8 +130,11 @@ static void copy_block(const source *s, int64_t row, int64_t rows, int64_t col, 
         copy_patches(s, row, rows, col, cols, to, to_stride);
         return;
     }
-    for (; rows > 0; rows--, row++, to += to_stride)
-        copy_elements(s, row * s->stride + col, to, cols);
+    if (!s->y && cols <= LANES)
+        copy_narrow(s->base + row * s->stride + col, s->stride, rows, cols, to, to_stride);
+    else
+        for (; rows > 0; rows--, row++, to += to_stride)
+            copy_elements(s, row * s->stride + col, to, cols);
 }
 
 /* A kernel seen from its outputs: B[k,n] = w[tap k / depth][n][k % depth].  Taps lie step_h apart from
@@ -134,13 +144,16 @@ typedef struct {
     int64_t depth, width, step_h, step_w;
 } transposed;
 
-/* A block of fewer than LANES rows or QUAD columns, with zeros around it, for v_load_columns */
+/* v_load_columns of fewer than LANES rows or QUAD columns, with zeros around them */
 static inline void load_columns_of(const real *from, int64_t stride, int64_t rows, int64_t cols,
                                    vec *column)
 {
     real block[LANES * QUAD] = {0};
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++) block[i * QUAD + j] = from[i * stride + j];
+    for (int64_t i = 0; i < rows; i++, from += stride)
+        if (cols == QUAD)
+            memcpy(block + i * QUAD, from, QUAD * sizeof(real));
+        else
+            for (int64_t j = 0; j < cols; j++) block[i * QUAD + j] = from[j];
     v_load_columns(block, QUAD, column);
 }
 
@@ -148,17 +161,24 @@ static inline void load_columns_of(const real *from, int64_t stride, int64_t row
 static void transpose(const real *from, int64_t from_stride, int64_t rows, int64_t cols, real *to,
                       int64_t to_stride)
 {
-    for (int64_t i = 0; i < rows; i += LANES, from += LANES * from_stride)
-        for (int64_t j = 0; j < cols; j += QUAD) {
-            vec column[QUAD];
-            if (rows - i >= LANES && cols - j >= QUAD)
+    for (int64_t left = rows; left > 0; left -= LANES, from += LANES * from_stride, to += LANES) {
+        vec column[QUAD];
+        int64_t j = 0;
+        real *at = to;
+        for (; left >= LANES && j + QUAD <= cols; j += QUAD) {
+            v_load_columns(from + j, from_stride, column);
+#pragma GCC unroll 4
+            for (int q = 0; q < QUAD; q++, at += to_stride) v_store(at, column[q]);
+        }
+        for (; j < cols; j += QUAD) {
+            int64_t n = cols - j < QUAD ? cols - j : QUAD;
+            if (left > LANES) /* a row follows: what lies after the columns may be read */
                 v_load_columns(from + j, from_stride, column);
             else
-                load_columns_of(from + j, from_stride, rows - i < LANES ? rows - i : LANES,
-                                cols - j < QUAD ? cols - j : QUAD, column);
-            for (int q = 0; q < QUAD && q < cols - j; q++)
-                v_store(to + (j + q) * to_stride + i, column[q]);
+                load_columns_of(from + j, from_stride, left, n, column);
+            for (int q = 0; q < n; q++, at += to_stride) v_store(at, column[q]);
         }
+    }
 }
 
 /* to[kn, cols] = B[k.., n..], whole vectors */

@@ -97,17 +97,29 @@ VERB void tile_prefetch(const tile *t, const int rows, const int vecs)
     _Pragma("GCC unroll 14") for (int i = 0; i < rows; i++) \
         _Pragma("GCC unroll 8") for (int v = 0; v < vecs; v++)
 
-/* C (+)= sum, + bias, relu; all vectors are whole ones */
+/* Where V_MASKS says that short vectors cost no more, the last one is always taken for short. */
+#define LOAD(p) (V_MASKS && v == vecs - 1 ? v_load_n(p, t->last) : v_load(p))
+#define STORE(p, x) (V_MASKS && v == vecs - 1 ? v_store_n(p, x, t->last) : v_store(p, x))
+
+/* C (+)= sum, + bias, relu */
 VERB void store_sums(const tile *t, tile_sums sum, const int rows, const int vecs)
 {
     real *c = t->c;
     const int64_t c_row = t->c_row;
-    if (t->add) EACH_SUM sum[i][v] = v_add(v_load(c + i * c_row + v * LANES), sum[i][v]);
-    if (t->bias) EACH_SUM sum[i][v] = v_add(sum[i][v], v_load(t->bias + v * LANES));
+    if (t->add) EACH_SUM sum[i][v] = v_add(LOAD(c + i * c_row + v * LANES), sum[i][v]);
+    if (t->bias) EACH_SUM sum[i][v] = v_add(sum[i][v], LOAD(t->bias + v * LANES));
     if (t->relu) EACH_SUM sum[i][v] = activation_of(FNN_ACTIVATION_relu, sum[i][v]);
-    EACH_SUM v_store(c + i * c_row + v * LANES, sum[i][v]);
+    EACH_SUM STORE(c + i * c_row + v * LANES, sum[i][v]);
 }
+#undef LOAD
+#undef STORE
 
+#if V_MASKS
+VERB void tile_store(const tile *t, tile_sums sum, const int rows, const int vecs)
+{
+    store_sums(t, sum, rows, vecs);
+}
+#else
 /* The same for rows whose last vector is a short one; out of line, lest it be there for each tile. */
 static __attribute__((noinline)) void store_short(const tile *t, const real *sum, int rows,
                                                   int vecs)
@@ -134,6 +146,7 @@ VERB void tile_store(const tile *t, tile_sums sum, const int rows, const int vec
     EACH_SUM v_store(kept + (i * vecs + v) * LANES, sum[i][v]);
     store_short(t, kept, rows, vecs);
 }
+#endif
 #undef EACH_SUM
 
 /* rows and vecs are constants: the sums and the pointers are registers. */

@@ -5,6 +5,7 @@
 #include "real.h"
 
 #define V_REGISTERS 8
+#define V_MASKS 0
 
 #if FNN_F64
 typedef __m256d v_reg;

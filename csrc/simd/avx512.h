@@ -7,6 +7,7 @@
 #include "real.h"
 
 #define V_REGISTERS 32
+#define V_MASKS 1
 
 #if FNN_F64
 typedef __m512d vec;

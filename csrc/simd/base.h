@@ -5,6 +5,7 @@
 #include "real.h"
 
 #define V_REGISTERS 4
+#define V_MASKS 0
 
 typedef real v_reg __attribute__((vector_size(16)));
 typedef real_bits v_bits __attribute__((vector_size(16)));

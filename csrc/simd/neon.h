@@ -4,6 +4,7 @@
 #include "real.h"
 
 #define V_REGISTERS 8
+#define V_MASKS 0
 
 #if FNN_F64
 typedef float64x2_t v_reg;
