@@ -29,6 +29,16 @@ typedef enum {
     FNN_OP_COUNT
 } fnn_opcode;
 
+/* Codes of the probes, after the ops', in the order of probes.def: a program may hold them, but no
+ * model is lowered to them. */
+enum {
+    FNN_PROBE_BEFORE = FNN_OP_COUNT - 1,
+#define PROBE(name, reads, writes, meaning) FNN_PROBE_##name,
+#include "probes.def"
+#undef PROBE
+    FNN_CODE_COUNT
+};
+
 /* Activation codes, in the order of activations.def. */
 typedef enum {
 #define ACTIVATION(name, forward, backward) FNN_ACTIVATION_##name,
@@ -146,10 +156,10 @@ int fnn_poll(const fnn_task *task);
 /* The kernel of python_call.  program.c */
 void fnn_python_call(const fnn_op *op, const fnn_task *task);
 
-/* A kernel table: one per ISA and precision, indexed by opcode.  isa/ */
+/* A kernel table: one per ISA and precision, indexed by the code of an op or probe.  isa/ */
 typedef struct {
     const char *isa;
-    fnn_kernel *kernel[FNN_OP_COUNT];
+    fnn_kernel *kernel[FNN_CODE_COUNT];
 } fnn_table;
 
 #endif

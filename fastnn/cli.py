@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "selfcheck", help="compare every kernel with its NumPy twin on this CPU"
     )
     check.set_defaults(run=_selfcheck)
+    _add_bench(commands)
     info = commands.add_parser("info", help="versions, CPU, instruction sets, threads")
     info.add_argument("--json", action="store_true", help="as one JSON object")
     info.set_defaults(run=_info)
@@ -83,6 +84,67 @@ def _add_train(commands: Any) -> None:
     digits.add_argument("--save", type=_new_file, metavar="FILE", help="keep the model", **none)
     digits.add_argument("--plot", type=_picture, metavar="FILE", help="draw a report", **none)
     digits.add_argument("--quiet", action="store_true", help="print the result alone")
+
+
+def _add_bench(commands: Any) -> None:
+    bench = commands.add_parser(
+        "bench",
+        help="measure kernels and models, beside the machine's limits and other libraries",
+        description="Measures kernels and models, beside the limits of this machine and beside the "
+        "other libraries that are installed (pip install 'fastnn[bench]'). Prints Markdown.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    bench.set_defaults(run=_bench, refuse=bench.error)
+    add = bench.add_argument
+    add("--quick", action="store_true", help="a little of everything, in a few minutes")
+    add(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="WORD",
+        help="a part (kernels, train, predict, "
+        "tasks), an op, a workload such as T1, or a pattern such as 'conv2d_*'",
+    )
+    add(
+        "--threads",
+        nargs="+",
+        type=_positive,
+        default=[1, 2],
+        metavar="N",
+        help="numbers of threads",
+    )
+    peers = bench.add_mutually_exclusive_group()
+    peers.add_argument(
+        "--peers",
+        nargs="+",
+        metavar="NAME",
+        help="the libraries to compare with",
+        default=argparse.SUPPRESS,
+    )
+    peers.add_argument("--no-peers", action="store_true", help="measure fastnn alone")
+    add(
+        "--isa",
+        nargs="+",
+        metavar="SET",
+        help="instruction sets of kernels; default: all",
+        default=argparse.SUPPRESS,
+    )
+    add(
+        "--dtypes",
+        nargs="+",
+        choices=("float32", "float64"),
+        default=["float32"],
+        help="precisions of kernels",
+    )
+    add("--rounds", type=_positive, default=5, help="turns of each contender")
+    add("--seconds", type=float, default=0.3, help="least length of a turn")
+    add(
+        "--json",
+        type=_new_file,
+        metavar="FILE",
+        help="write all numbers",
+        default=argparse.SUPPRESS,
+    )
 
 
 def _positive(text: str) -> int:
@@ -195,6 +257,12 @@ def _selfcheck(options: argparse.Namespace) -> int:
     from fastnn.selfcheck import selfcheck
 
     return selfcheck()
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from fastnn.bench.command import run
+
+    return run(options)
 
 
 def _info(options: argparse.Namespace) -> int:
