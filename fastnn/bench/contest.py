@@ -7,21 +7,24 @@ written down as such and stops nobody else.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PEERS", "Entry", "Pace", "contenders", "contest", "contests"]
+from .tasks import TASKS
+from .workloads import WORKLOADS
+
+__all__ = ["PEERS", "Entry", "Pace", "Worker", "close", "contenders", "contest", "environment"]
 
 #: kind -> peer -> variants, best known first.  Peers are not asked: this process imports none.
 VARIANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -88,9 +91,12 @@ class Entry:
 
     Attributes:
         kind, subject: what the work was: ``train`` ``T1``, ``kernel`` ``relu fwd 1000``.
+        work: of a call: steps, and rows, FLOPs and bytes where they are counted.
         error: why there is no measurement, or "".
         loss: mean loss of the last epoch of the first call, where it trains.
-        startup_s: seconds from the import of the library to the end of the first call.
+        startup_s: seconds from the start of the process to the end of the first call, where it
+            trains.
+        peak_bytes: memory of the process at the end of the first call, libraries included.
         p50_s, p99_s: of the calls of a round, round by round.
     """
 
@@ -99,17 +105,14 @@ class Entry:
     peer: str
     variant: str
     threads: int
+    work: dict[str, int]
     version: str = ""
     error: str = ""
     loss: float | None = None
     startup_s: float | None = None
+    peak_bytes: int | None = None
     p50_s: list[float] = field(default_factory=list)
     p99_s: list[float] = field(default_factory=list)
-
-    @property
-    def seconds(self) -> float:
-        """The median over rounds; infinite if it was not measured."""
-        return statistics.median(self.p50_s) if self.p50_s else float("inf")
 
 
 class Worker:
@@ -127,16 +130,17 @@ class Worker:
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
         except BrokenPipeError:
-            return {"error": self._died()}
+            return {"error": self._last_words(process)}
         line = self._listen(process, patience)
         if line is None:
-            self._kill()
+            os.killpg(process.pid, signal.SIGKILL)
+            self._bury(process)
             return {"error": f"no answer within {patience:.0f} s"}
-        return dict(json.loads(line)) if line else {"error": self._died()}
+        return dict(json.loads(line)) if line else {"error": self._last_words(process)}
 
     def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
+        process = self._process
         if process is None:
             return
         assert process.stdin is not None
@@ -144,8 +148,8 @@ class Worker:
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process = process
-            self._kill()
+            os.killpg(process.pid, signal.SIGKILL)
+        self._bury(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 -- lives on
@@ -174,18 +178,17 @@ class Worker:
                 line += part
         return line
 
-    def _died(self) -> str:
-        assert self._process is not None
-        code = self._process.wait()
-        self._process = None
+    def _last_words(self, process: subprocess.Popen[bytes]) -> str:
+        code = process.wait()
         self._errors.seek(0)
         said = self._errors.read().strip().splitlines()
+        self._bury(process)
         return f"ended with {code}" + (f": {said[-1][:200]}" if said else "")
 
-    def _kill(self) -> None:
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+    def _bury(self, process: subprocess.Popen[bytes]) -> None:
+        with contextlib.suppress(BrokenPipeError), process:  # waits, and closes its pipes
+            pass
+        self._errors.close()
         self._process = None
 
 
@@ -233,23 +236,46 @@ def contest(
     """
     own: dict[tuple[str, str], Worker] = {}
     pool = own if workers is None else workers
-    entries = [Entry(kind, subject, peer, variant, threads) for peer, variant in entrants]
+    work = work_of(kind, subject)
+    entries = [Entry(kind, subject, peer, variant, threads, work) for peer, variant in entrants]
     teams = [(e, pool.setdefault((e.peer, e.variant), Worker(e.peer, threads))) for e in entries]
-    for entry, worker in teams:
-        _ready(entry, worker, pace)
-    for turn in range(pace.rounds):
-        # There and back, so that nobody always follows the same neighbour.
-        for entry, worker in teams[::-1] if turn % 2 else teams:
-            _turn(entry, worker, pace)
-    for worker in own.values():
-        worker.close()
+    try:
+        for entry, worker in teams:
+            _ready(entry, worker, pace)
+        for turn in range(pace.rounds):
+            # There and back, so that nobody always follows the same neighbour.
+            for entry, worker in teams[::-1] if turn % 2 else teams:
+                _turn(entry, worker, pace)
+    finally:
+        close(own)
     return entries
+
+
+def work_of(kind: str, subject: str) -> dict[str, int]:
+    """Return what one call does: steps, rows, FLOPs and bytes; 0 for what is not counted."""
+    work = {"steps": 1, "rows": 0, "flops": 0, "bytes": 0}
+    if kind == "kernel":
+        return {**work, "flops": TASKS[subject].flops, "bytes": TASKS[subject].bytes}
+    if kind == "predict":
+        return {**work, "rows": int(subject.partition("/")[2])}
+    workload = WORKLOADS[subject]
+    steps, rows = workload.steps * workload.epochs, workload.rows * workload.epochs
+    return {**work, "steps": steps, "rows": rows}
+
+
+def close(workers: Mapping[tuple[str, str], Worker]) -> None:
+    """End processes."""
+    for worker in workers.values():
+        worker.close()
 
 
 def _ready(entry: Entry, worker: Worker, pace: Pace) -> None:
     request = {"kind": entry.kind, "subject": entry.subject, "variant": entry.variant}
+    began = time.perf_counter()
     for name, value in worker.ask(request, pace.startup).items():
         setattr(entry, name, value)
+    if entry.kind == "train":
+        entry.startup_s = time.perf_counter() - began
 
 
 def _turn(entry: Entry, worker: Worker, pace: Pace) -> None:
@@ -260,20 +286,3 @@ def _turn(entry: Entry, worker: Worker, pace: Pace) -> None:
     if not entry.error:
         entry.p50_s.append(answer["p50"])
         entry.p99_s.append(answer["p99"])
-
-
-def contests(
-    kind: str,
-    subjects: Iterable[str],
-    threads: int,
-    peers: Iterable[str],
-    pace: Pace,
-    done: Callable[[list[Entry]], None],
-) -> None:
-    """Let contenders do one work after the other in the same processes; tell of each."""
-    entrants = contenders(kind, peers)
-    workers: dict[tuple[str, str], Worker] = {}
-    for subject in subjects:
-        done(contest(kind, subject, threads, entrants, pace, workers))
-    for worker in workers.values():
-        worker.close()

@@ -95,7 +95,7 @@ def bandwidth_probe(
 
 
 #: Bytes that a survey goes through: in the first-level cache, in the second, and beyond most.
-FOOTPRINTS = (16 << 10, 512 << 10, 256 << 20)
+FOOTPRINTS = (16 << 10, 512 << 10, 192 << 20)
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,18 @@ class Peak:
     rate: float
 
 
-def survey(isas: Sequence[str], threads: Sequence[int], turns: int = 5) -> Iterator[Peak]:
+def survey(
+    isas: Sequence[str],
+    threads: Sequence[int],
+    footprints: Sequence[int] = FOOTPRINTS,
+    turns: int = 5,
+) -> Iterator[Peak]:
     """Measure multiply-adds in each instruction set, and every other loop in the best one.
 
     Args:
         isas: instruction sets, the best first.
         threads: numbers of threads.
+        footprints: bytes that a loop goes through.
         turns: times that each loop runs some milliseconds.
     """
     for count in threads:
@@ -123,7 +129,7 @@ def survey(isas: Sequence[str], threads: Sequence[int], turns: int = 5) -> Itera
             for isa in isas:
                 yield Peak("fma", dtype, isa, count, 0, _best(*fma_probe(dtype, isa, count), turns))
         for name in (name for name in PROBES if name != "fma"):
-            for size in FOOTPRINTS:
+            for size in footprints:
                 timer, work = bandwidth_probe(name, size, "float32", isas[0], count)
                 yield Peak(name, "float32", isas[0], count, size, _best(timer, work, turns))
 

@@ -17,6 +17,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 from .tasks import TASKS
@@ -69,16 +70,28 @@ def _said(error: Exception) -> str:
 def _ready(
     name: str, threads: int, kind: str, subject: str, variant: str
 ) -> tuple[Job, dict[str, Any]]:
-    began = time.perf_counter()
     peer: Any = importlib.import_module(f".peers.{name}_", __package__)
     job: Job = _MAKERS[kind](peer, subject, variant, threads)
     result = job.call()
-    seconds = time.perf_counter() - began
+    peak = _peak_bytes()
     if kind != "train":
         for _ in range(_WARM_CALLS):
             job.call()
     loss = result if kind == "train" else None
-    return job, {"version": peer.version(), "loss": loss, "startup_s": seconds}
+    return job, {"version": peer.version(), "loss": loss, "peak_bytes": peak}
+
+
+def _peak_bytes() -> int:
+    """The most memory this process has held so far, libraries included."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+    # not ru_maxrss, which on Linux begins with the parent's
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
 
 
 def _train(peer: Any, subject: str, variant: str, threads: int) -> Job:
