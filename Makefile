@@ -67,7 +67,7 @@ cross:
 	done
 
 bench: $(VENV)/extra-bench
-	$(BIN)/python bench/run.py
+	$(BIN)/fastnn bench $(BENCH)
 
 wheel: $(VENV)/extra-dev
 	rm -rf dist

@@ -29,6 +29,16 @@ typedef enum {
     FNN_OP_COUNT
 } fnn_opcode;
 
+/* Codes of the probes, after the ops', in the order of probes.def: a program may hold them, but no
+ * model is lowered to them. */
+enum {
+    FNN_PROBE_BEFORE = FNN_OP_COUNT - 1,
+#define PROBE(name, reads, writes, meaning) FNN_PROBE_##name,
+#include "probes.def"
+#undef PROBE
+    FNN_CODE_COUNT
+};
+
 /* Activation codes, in the order of activations.def. */
 typedef enum {
 #define ACTIVATION(name, forward, backward) FNN_ACTIVATION_##name,
@@ -157,12 +167,12 @@ typedef enum { FNN_FLOAT32, FNN_FLOAT64, FNN_MIXED_BFLOAT16, FNN_PRECISION_COUNT
 #define FNN_HAS_AMX 0
 #endif
 
-/* A kernel table: one per ISA and precision, indexed by opcode.  isa/ */
+/* A kernel table: one per ISA and precision, indexed by the code of an op or probe.  isa/ */
 typedef struct fnn_table fnn_table;
 struct fnn_table {
     const char *isa;
     const fnn_table *rest; /* NULL, or the table of the kernels that are not in this one */
-    fnn_kernel *kernel[FNN_OP_COUNT];
+    fnn_kernel *kernel[FNN_CODE_COUNT];
 };
 
 #endif

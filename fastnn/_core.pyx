@@ -117,12 +117,21 @@ cdef extern from "random.h" nogil:
 
 cdef extern from *:
     """
-    /* The rows of the two tables as text. */
+    /* The rows of the three tables as text. */
     static const char *const fnn_op_rows[][5] = {
     #define OP(name, signature, attributes, flops, meaning) \
         {#name, signature, attributes, flops, meaning},
     #include "ops.def"
     #undef OP
+    };
+    typedef struct {
+        const char *name;
+        int reads, writes;
+    } fnn_probe_row;
+    static const fnn_probe_row fnn_probe_rows[] = {
+    #define PROBE(name, reads, writes, meaning) {#name, reads, writes},
+    #include "probes.def"
+    #undef PROBE
     };
     static const char *const fnn_activation_rows[] = {
     #define ACTIVATION(name, forward, backward) #name,
@@ -130,11 +139,18 @@ cdef extern from *:
     #undef ACTIVATION
     };
     enum { FNN_OP_ROWS = sizeof fnn_op_rows / sizeof *fnn_op_rows,
+           FNN_PROBE_ROWS = sizeof fnn_probe_rows / sizeof *fnn_probe_rows,
            FNN_ACTIVATION_ROWS = sizeof fnn_activation_rows / sizeof *fnn_activation_rows };
     """
+    ctypedef struct fnn_probe_row:
+        const char *name
+        int reads
+        int writes
+    fnn_probe_row fnn_probe_rows[]
     const char *fnn_op_rows[][5]
     const char *fnn_activation_rows[]
     enum: FNN_OP_ROWS
+    enum: FNN_PROBE_ROWS
     enum: FNN_ACTIVATION_ROWS
 
 #: Why a run came back; the numbers of fnn_status.
@@ -153,6 +169,15 @@ def op_table():
     """Return the rows of csrc/ops.def: (name, signature, attributes, flops, meaning)."""
     return [
         tuple(fnn_op_rows[i][j].decode() for j in range(5)) for i in range(FNN_OP_ROWS)
+    ]
+
+
+def probe_table():
+    """Return the rows of csrc/probes.def: (name, code, arrays read, arrays written)."""
+    return [
+        (fnn_probe_rows[i].name.decode(), FNN_OP_ROWS + i,
+         fnn_probe_rows[i].reads, fnn_probe_rows[i].writes)
+        for i in range(FNN_PROBE_ROWS)
     ]
 
 

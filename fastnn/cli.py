@@ -1,4 +1,4 @@
-"""The command `fastnn`: train the example, check the kernels, say what is installed.
+"""The command `fastnn`: train the example, check the kernels, measure, say what is installed.
 
 Invariant: this file imports NumPy and the rest of fastnn inside the commands that use them, so that
 help and usage errors cost nothing.  Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
         "selfcheck", help="compare every kernel with its NumPy twin on this CPU"
     )
     check.set_defaults(run=_selfcheck)
+    _add_bench(commands)
     info = commands.add_parser("info", help="versions, CPU, instruction sets, threads")
     info.add_argument("--json", action="store_true", help="as one JSON object")
     info.set_defaults(run=_info)
@@ -83,6 +84,61 @@ def _add_train(commands: Any) -> None:
     digits.add_argument("--save", type=_new_file, metavar="FILE", help="keep the model", **none)
     digits.add_argument("--plot", type=_picture, metavar="FILE", help="draw a report", **none)
     digits.add_argument("--quiet", action="store_true", help="print the result alone")
+
+
+def _add_bench(commands: Any) -> None:
+    bench = commands.add_parser(
+        "bench",
+        help="measure kernels and models, beside the machine's limits and other libraries",
+        description="Measures kernels and models, beside the limits of this machine and the other "
+        "libraries that are installed (pip install 'fastnn[bench]'), and prints tables. All of it "
+        "takes hours: choose by --only, or look at a little of everything by --quick.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    bench.set_defaults(run=_bench, refuse=bench.error)
+    none: dict[str, Any] = {"default": argparse.SUPPRESS}
+    several: dict[str, Any] = {"nargs": "+", "metavar": "NAME"}
+    words = "kernels, train, predict, tasks, process, instructions; an op; T1; 'gemm dw*'"
+    bench.add_argument("--quick", action="store_true", help="a little of it, in a few minutes")
+    bench.add_argument("--only", help=f"what to measure: {words}", **several, default=[])
+    bench.add_argument(
+        "--threads",
+        nargs="+",
+        type=_positive,
+        default=[1, 2],
+        metavar="N",
+        help="numbers of threads",
+    )
+    peers = bench.add_mutually_exclusive_group()
+    peers.add_argument(
+        "--peers", help="libraries to compare with; all if none is named", **several, **none
+    )
+    peers.add_argument("--no-peers", action="store_true", help="measure fastnn alone")
+    bench.add_argument(
+        "--isa", help="instruction sets of kernels; all if none is named", **several, **none
+    )
+    precisions = ("float32", "float64")
+    bench.add_argument(
+        "--dtypes", nargs="+", choices=precisions, default=["float32"], help="of kernels"
+    )
+    bench.add_argument("--rounds", type=_positive, default=5, help="turns of each library")
+    bench.add_argument("--seconds", type=_seconds, default=0.3, help="least length of a turn")
+    for name, kind, what in (
+        ("json", _new_file, "write all numbers"),
+        ("picture", _picture, "draw the ratios"),
+        ("document", _new_file, "write docs/performance.md, or bring it up to date"),
+    ):
+        bench.add_argument(f"--{name}", type=kind, metavar="FILE", help=what, **none)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 3600, got {text}")
+    return value
 
 
 def _positive(text: str) -> int:
@@ -195,6 +251,12 @@ def _selfcheck(options: argparse.Namespace) -> int:
     from fastnn.selfcheck import selfcheck
 
     return selfcheck()
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from fastnn.bench.command import run
+
+    return run(options)
 
 
 def _info(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from fastnn.bench.shapes import SHAPES
 from fastnn.compiler.fusion import fuse
 from fastnn.compiler.gradients import rules
 from fastnn.ops.table import Operand, activation_names, table
@@ -26,11 +27,11 @@ def by_name(op):
 # ---- one list ------------------------------------------------------------------------------------
 
 
-def test_every_operation_has_a_twin_a_bound_and_cases():
+def test_every_operation_has_a_twin_a_bound_cases_and_timed_shapes():
     names = set(table()) - {"python_call"}  # the user's own code
     assert set(CASES) == names
     assert set(BOUNDS) == names
-    assert set(TWINS) == names - {"reshape"}  # moves nothing
+    assert set(TWINS) == set(SHAPES) == names - {"reshape"}  # moves nothing
 
 
 def test_every_gradient_rule_is_of_an_operation():

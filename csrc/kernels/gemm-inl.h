@@ -682,7 +682,7 @@ static void multiply_column(const product *p, const fnn_task *task)
 }
 
 /* A column of C, of A and of B lies in one piece. */
-static inline int is_column(const product *p)
+static inline int is_one_column(const product *p)
 {
     return p->n == 1 && p->c.column == 1 && p->c.w == p->m && p->b.stride == 1 && in_place(&p->a) &&
            (p->a_by_k || p->a.stride == p->k);
@@ -690,7 +690,7 @@ static inline int is_column(const product *p)
 
 static void multiply(const product *p, const fnn_task *task)
 {
-    if (is_column(p))
+    if (is_one_column(p))
         multiply_column(p, task);
     else
         multiply_shared(p, task);

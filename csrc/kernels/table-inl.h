@@ -1,6 +1,7 @@
 /* table-inl.h: every kernel, on the verbs of one ISA in one precision, and the table FNN_TABLE of them.
  *
- * Invariant: ops.def says what a table holds; an op without its op_<name> here does not compile. */
+ * Invariant: ops.def and probes.def say what a table holds; an op without its op_<name> here does not
+ * compile. */
 #include "lanes-inl.h"
 #include "activation-inl.h"
 #include "tile-inl.h"
@@ -23,6 +24,7 @@
 #include "optimizers-inl.h"
 #include "gather-inl.h"
 #include "dropout-inl.h"
+#include "probes-inl.h"
 
 #define op_python_call fnn_python_call /* program.c: the same for every ISA */
 #define op_reshape NULL                /* its output is its input's memory */
@@ -35,6 +37,9 @@ const fnn_table FNN_TABLE = {
 #define OP(name, signature, attributes, flops, meaning) [FNN_OP_##name] = op_##name,
 #include "../ops.def"
 #undef OP
+#define PROBE(name, reads, writes, meaning) [FNN_PROBE_##name] = probe_##name,
+#include "../probes.def"
+#undef PROBE
         },
 };
 

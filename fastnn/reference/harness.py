@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,8 @@ POLICIES = ("float32", "float64", "mixed_bfloat16")
 
 #: Puts a copy of an array somewhere; the result has its shape and type and is contiguous.
 Place = Callable[[Array], Array]
+
+Bound = TypeVar("Bound", Compiled, Interpreter)
 
 #: What the run of a case is keyed by, where the op draws random numbers.
 _SEED, _EPOCH = 0x9E3779B97F4A7C15, 5
@@ -165,14 +167,24 @@ class Trial:
         """All operands after the twin ran."""
         return self._run(lambda memory: Interpreter(self.program, memory), aligned, {})
 
-    def _run(
-        self, bind: Callable[[Memory], Any], place: Place, over: Mapping[str, str]
-    ) -> dict[str, Array]:
+    def bound(
+        self,
+        bind: Callable[[Memory], Bound],
+        place: Place = aligned,
+        over: Mapping[str, str] | None = None,
+    ) -> tuple[Bound, dict[str, Array]]:
+        """Return what ``bind`` makes of memory of its own, ready to run, and all operands."""
         arrays = self._place(place)
-        arrays |= {output: arrays[below] for output, below in over.items()}
+        arrays |= {output: arrays[below] for output, below in (over or {}).items()}
         homes = {name: array.reshape(-1) for name, array in arrays.items() if name not in LENT}
         executable = bind(Memory(self.program, homes))
         executable.lend({name: arrays[name] for name in self.program.lent})
+        return executable, arrays
+
+    def _run(
+        self, bind: Callable[[Memory], Any], place: Place, over: Mapping[str, str]
+    ) -> dict[str, Array]:
+        executable, arrays = self.bound(bind, place, over)
         run = self._core_run()
         status = executable.run(run)
         if status != _core.DONE:

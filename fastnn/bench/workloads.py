@@ -1,4 +1,4 @@
-"""What is measured: the training workloads T1 to T7, as data that names no framework.
+"""What is trained and asked: the workloads T1 to T7 and some of our own, as data.
 
 Invariant: a workload says all that decides the arithmetic (layers, shapes, batch, optimizer, loss),
 so that every peer in peers/ does the same work.  Weights start as Glorot-uniform and biases as
@@ -7,8 +7,9 @@ zero, images are NHWC, optimizers have Keras 3's defaults where a field does not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,8 +105,8 @@ class Workload:
     loss: Literal["binary_crossentropy", "sparse_categorical_crossentropy"]
     batch: int
     optimizer: Optimizer
-    warmup: int
-    """Epochs before the first measurement; the loss after them is reported."""
+    epochs: int
+    """Epochs of one measured call; the loss after the first call is reported."""
 
     @property
     def steps(self) -> int:
@@ -118,6 +119,16 @@ class Workload:
         last = self.layers[-1]
         assert isinstance(last, Dense)
         return last.units
+
+    @property
+    def output(self) -> Literal["sigmoid", "softmax"]:
+        """What makes probabilities of the last layer's logits."""
+        return "sigmoid" if self.loss == "binary_crossentropy" else "softmax"
+
+    def inputs(self, rows: int, seed: int = 1) -> NDArray[np.float32]:
+        """Standard normal inputs of `rows` rows, to predict from."""
+        rng = np.random.default_rng(seed)
+        return rng.standard_normal((rows, *self.input_shape), dtype=np.float32)
 
     def data(self, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Standard normal inputs and the labels that a random linear teacher gives them.
@@ -170,7 +181,7 @@ WORKLOADS: dict[str, Workload] = {
             loss="binary_crossentropy",
             batch=32,
             optimizer=_ADAM,
-            warmup=30,
+            epochs=100,
         ),
         Workload(
             name="T2",
@@ -181,7 +192,7 @@ WORKLOADS: dict[str, Workload] = {
             loss=_SOFTMAX,
             batch=32,
             optimizer=_ADAM,
-            warmup=10,
+            epochs=20,
         ),
         Workload(
             name="T3",
@@ -192,12 +203,12 @@ WORKLOADS: dict[str, Workload] = {
             loss=_SOFTMAX,
             batch=128,
             optimizer=_ADAM,
-            warmup=1,
+            epochs=1,
         ),
         Workload(
             name="T4",
             title="28x28x1, two convolutions, dropout, Adam",
-            rows=12800,
+            rows=6400,
             input_shape=(28, 28, 1),
             layers=(
                 Conv(32, activation="relu"),
@@ -211,12 +222,12 @@ WORKLOADS: dict[str, Workload] = {
             loss=_SOFTMAX,
             batch=128,
             optimizer=_ADAM,
-            warmup=1,
+            epochs=1,
         ),
         Workload(
             name="T5",
             title="32x32x3, four convolutions, RMSprop",
-            rows=6400,
+            rows=1280,
             input_shape=(32, 32, 3),
             layers=(
                 Conv(32, padding="same", activation="relu"),
@@ -232,18 +243,18 @@ WORKLOADS: dict[str, Workload] = {
             loss=_SOFTMAX,
             batch=64,
             optimizer=Optimizer("rmsprop", 1e-3),
-            warmup=1,
+            epochs=1,
         ),
         Workload(
             name="T6",
             title="ResNet-20, 32x32x3, SGD with momentum",
-            rows=1280,
+            rows=640,
             input_shape=(32, 32, 3),
             layers=_resnet20(),
             loss=_SOFTMAX,
             batch=64,
             optimizer=Optimizer("sgd", 1e-1, momentum=0.9),
-            warmup=1,
+            epochs=1,
         ),
         Workload(
             name="T7",
@@ -254,7 +265,48 @@ WORKLOADS: dict[str, Workload] = {
             loss="binary_crossentropy",
             batch=256,
             optimizer=Optimizer("sgd", 1e-2),
-            warmup=1,
+            epochs=1,
+        ),
+        Workload(
+            name="O1",
+            title="deep and narrow, 10,000x64, ten layers of 64, Adam",
+            rows=10000,
+            input_shape=(64,),
+            layers=(*(Dense(64, "relu"),) * 10, Dense(10)),
+            loss=_SOFTMAX,
+            batch=100,
+            optimizer=_ADAM,
+            epochs=1,
+        ),
+        Workload(
+            name="O2",
+            title="8x8 digits, two convolutions, dropout, Adam",
+            rows=1437,
+            input_shape=(8, 8, 1),
+            layers=(
+                Conv(64, padding="same", activation="relu"),
+                MaxPool(),
+                Conv(128, padding="same", activation="relu"),
+                MaxPool(),
+                Flatten(),
+                Dropout(0.5),
+                Dense(10),
+            ),
+            loss=_SOFTMAX,
+            batch=32,
+            optimizer=_ADAM,
+            epochs=2,
+        ),
+        Workload(
+            name="O3",
+            title="wide, 8,192x256, two layers of 1,024, batch 1,024, momentum",
+            rows=8192,
+            input_shape=(256,),
+            layers=(Dense(1024, "relu"), Dense(1024, "relu"), Dense(100)),
+            loss=_SOFTMAX,
+            batch=1024,
+            optimizer=Optimizer("sgd", 1e-2, momentum=0.9),
+            epochs=1,
         ),
     )
 }
@@ -262,3 +314,17 @@ WORKLOADS: dict[str, Workload] = {
 
 class Unsupported(Exception):
     """A peer cannot run a workload, and says why."""
+
+
+@dataclass
+class Job:
+    """What a peer has made ready.
+
+    Attributes:
+        call: does the work once, waits until it is done, and returns the mean loss of the last
+            epoch if it trains.
+        repeats: how many times over ``call`` does it.
+    """
+
+    call: Callable[[], Any]
+    repeats: int = 1

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from workloads import Dense, Unsupported, Workload
+
+from ..tasks import Activation, Gemm, SoftmaxLoss, Task, Update
+from ..workloads import Dense, Job, Optimizer, Unsupported, Workload
 
 Array = NDArray[Any]
 
@@ -24,13 +26,39 @@ def version() -> str:
     return str(np.__version__)
 
 
-def build(workload: Workload, variant: str, threads: int) -> Callable[[], float]:
-    """Returns a function that trains one epoch; `threads` is BLAS's, set by the environment."""
-    layers = [layer for layer in workload.layers if isinstance(layer, Dense)]
-    if len(layers) < len(workload.layers):
-        raise Unsupported("only dense networks are written by hand")
-    network = _Network(workload, layers)
-    return network.epoch
+def train(workload: Workload, variant: str, threads: int) -> Callable[[], float]:
+    """Returns a function that trains; `threads` is BLAS's, set by the environment."""
+    network = _Network(workload, workload.batch)
+    network.load()
+
+    def epochs() -> float:
+        for _ in range(workload.epochs - 1):
+            network.epoch()
+        return network.epoch()
+
+    return epochs
+
+
+def predict(workload: Workload, variant: str, threads: int, rows: int) -> Callable[[], Any]:
+    """Returns a function that predicts."""
+    network, x = _Network(workload, rows), workload.inputs(rows)
+    head = _sigmoid if workload.output == "sigmoid" else _softmax
+    return lambda: head(network.forward(x)[-1])
+
+
+def _sigmoid(z: Array) -> Array:
+    z *= 0.5
+    np.tanh(z, out=z)
+    z += 1
+    z *= 0.5
+    return z
+
+
+def _softmax(z: Array) -> Array:
+    z -= z.max(axis=1, keepdims=True)
+    np.exp(z, out=z)
+    z /= z.sum(axis=1, keepdims=True)
+    return z
 
 
 @dataclass
@@ -47,20 +75,18 @@ class _DenseLayer:
 
 
 class _Network:
-    def __init__(self, workload: Workload, layers: list[Dense]) -> None:
-        self.workload = workload
+    def __init__(self, workload: Workload, rows: int) -> None:
+        layers = [layer for layer in workload.layers if isinstance(layer, Dense)]
+        if len(layers) < len(workload.layers):
+            raise Unsupported("only dense networks are written by hand")
+        self.workload, self.rows = workload, rows
         self.rng = np.random.default_rng(0)
-        self.x, y = workload.data()
-        binary = workload.loss == "binary_crossentropy"
-        self.y: Array = y.astype(np.float32)[:, np.newaxis] if binary else y
-        self.loss = _binary_loss if binary else _softmax_loss
-        self.shuffled_x, self.shuffled_y = np.empty_like(self.x), np.empty_like(self.y)
         sizes = [math.prod(workload.input_shape), *(layer.units for layer in layers)]
         count = sum((i + 1) * o for i, o in pairwise(sizes))
         self.parameters = np.zeros(count, np.float32)
         self.gradients = np.zeros(count, np.float32)
         self.layers = self._carve(sizes, layers)
-        self.update = _OPTIMIZERS[workload.optimizer.name](workload, count)
+        self.update = _OPTIMIZERS[workload.optimizer.name](workload.optimizer, count)
 
     def _carve(self, sizes: list[int], layers: list[Dense]) -> list[_DenseLayer]:
         carved, at = [], 0
@@ -71,13 +97,22 @@ class _Network:
             b, db = (flat[end:at] for flat in (self.parameters, self.gradients))
             limit = math.sqrt(6 / (rows + layer.units))
             w[:] = self.rng.uniform(-limit, limit, w.shape)
-            out = np.empty((self.workload.batch, layer.units), np.float32)
+            out = np.empty((self.rows, layer.units), np.float32)
             carved.append(
                 _DenseLayer(w, b, dw, db, out, np.empty_like(out), layer.activation == "relu")
             )
         return carved
 
+    def load(self) -> None:
+        """Takes the data to train on."""
+        self.x, y = self.workload.data()
+        binary = self.workload.loss == "binary_crossentropy"
+        self.y: Array = y.astype(np.float32)[:, np.newaxis] if binary else y
+        self.loss = _binary_loss if binary else _softmax_loss
+        self.shuffled_x, self.shuffled_y = np.empty_like(self.x), np.empty_like(self.y)
+
     def epoch(self) -> float:
+        """Trains one epoch; returns its mean loss."""
         order = self.rng.permutation(self.workload.rows)
         # mode="clip" spares a copy: "raise" fills a temporary before it writes `out`.
         self.x.take(order, axis=0, out=self.shuffled_x, mode="clip")
@@ -87,13 +122,18 @@ class _Network:
             total += self.step(self.shuffled_x[at : at + batch], self.shuffled_y[at : at + batch])
         return total / self.workload.rows
 
-    def step(self, x: Array, y: Array) -> float:
-        """One step of the optimizer; returns the sum of the rows' losses before it."""
-        rows, inputs = len(x), [x]
+    def forward(self, x: Array) -> list[Array]:
+        """The input of each layer, then the output of the last."""
+        inputs = [x]
         for layer in self.layers:
-            out = np.matmul(inputs[-1], layer.w, out=layer.out[:rows])
+            out = np.matmul(inputs[-1], layer.w, out=layer.out[: len(x)])
             out += layer.b
             inputs.append(np.maximum(out, 0, out=out) if layer.relu else out)
+        return inputs
+
+    def step(self, x: Array, y: Array) -> float:
+        """One step of the optimizer; returns the sum of the rows' losses before it."""
+        rows, inputs = len(x), self.forward(x)
         loss = self.loss(inputs.pop(), y, self.layers[-1].dout[:rows])
         for index in range(len(self.layers) - 1, -1, -1):
             layer, x = self.layers[index], inputs[index]
@@ -136,16 +176,17 @@ def _softmax_loss(z: Array, y: Array, dz: Array) -> float:
 class _Sgd:
     """w -= learning_rate * g, or Keras's momentum v = momentum * v - learning_rate * g; w += v."""
 
-    def __init__(self, workload: Workload, count: int) -> None:
-        self.options, self.v = workload.optimizer, np.zeros(count, np.float32)
+    def __init__(self, options: Optimizer, count: int) -> None:
+        self.options = options
+        self.v, self.scratch = np.zeros((2, count), np.float32)
 
     def __call__(self, w: Array, g: Array) -> None:
-        g *= self.options.learning_rate
+        step = np.multiply(g, self.options.learning_rate, out=self.scratch)
         if not self.options.momentum:
-            w -= g
+            w -= step
             return
         self.v *= self.options.momentum
-        self.v -= g
+        self.v -= step
         w += self.v
 
 
@@ -157,8 +198,8 @@ class _Adam:
 
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-7
 
-    def __init__(self, workload: Workload, count: int) -> None:
-        self.learning_rate, self.step = workload.optimizer.learning_rate, 0
+    def __init__(self, options: Optimizer, count: int) -> None:
+        self.learning_rate, self.step = options.learning_rate, 0
         self.m, self.v, self.scratch = np.zeros((3, count), np.float32)
         self.scale = math.sqrt(1 - self.BETA2)
 
@@ -167,9 +208,9 @@ class _Adam:
         corrected = math.sqrt(1 - self.BETA2**self.step) / (1 - self.BETA1**self.step)
         self.m *= self.BETA1
         self.m += g
-        g *= g
+        square = np.multiply(g, g, out=self.scratch)
         self.v *= self.BETA2
-        self.v += g
+        self.v += square
         update = np.sqrt(self.v, out=self.scratch)
         update += self.EPSILON / self.scale
         np.divide(self.m, update, out=update)
@@ -177,7 +218,65 @@ class _Adam:
         w -= update
 
 
-_OPTIMIZERS: dict[str, Callable[[Workload, int], Callable[[Array, Array], None]]] = {
+_OPTIMIZERS: dict[str, Callable[[Optimizer, int], Callable[[Array, Array], None]]] = {
     "sgd": _Sgd,
     "adam": _Adam,
 }
+
+
+def kernel(task: Task, variant: str, threads: int) -> Job:
+    """Returns a job of whole-array calls into memory that is there already."""
+    match task:
+        case Gemm():
+            return Job(_gemm(task))
+        case SoftmaxLoss():
+            z, dz = (_normal(task.rows, task.classes) for _ in range(2))
+            t = np.random.default_rng(0).integers(0, task.classes, task.rows)
+            return Job(lambda: _softmax_loss(z, t, dz))
+        case Activation():
+            return Job(_activation(task))
+        case Update():
+            return Job(_update(task))
+    raise Unsupported("not a call of NumPy")
+
+
+def _normal(*shape: int) -> Array:
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def _gemm(task: Gemm) -> Callable[[], Any]:
+    x, w, dy = _normal(task.m, task.k), _normal(task.k, task.n), _normal(task.m, task.n)
+    a, b = {"fwd": (x, w), "dx": (dy, w.T), "dw": (x.T, dy)}[task.which]
+    out = np.empty((a.shape[0], b.shape[1]), np.float32)
+    return lambda: np.matmul(a, b, out=out)
+
+
+def _activation(task: Activation) -> Callable[[], Any]:
+    x, dy, out = _normal(task.n), _normal(task.n), np.empty(task.n, np.float32)
+    if task.which == "fwd":
+        return {
+            "relu": lambda: np.maximum(x, 0, out=out),
+            "tanh": lambda: np.tanh(x, out=out),
+            "sigmoid": lambda: _sigmoid(np.positive(x, out=out)),
+        }[task.name]
+
+    def relu() -> None:
+        np.multiply(dy, x > 0, out=out)
+
+    def tanh() -> None:
+        np.multiply(x, x, out=out)
+        np.subtract(1, out, out=out)
+        np.multiply(dy, out, out=out)
+
+    def sigmoid() -> None:
+        np.subtract(1, x, out=out)
+        np.multiply(x, out, out=out)
+        np.multiply(dy, out, out=out)
+
+    return {"relu": relu, "tanh": tanh, "sigmoid": sigmoid}[task.name]
+
+
+def _update(task: Update) -> Callable[[], Any]:
+    w, g = _normal(task.n), _normal(task.n)
+    update = _OPTIMIZERS[task.name](Optimizer(task.name, 1e-3), task.n)
+    return lambda: update(w, g)

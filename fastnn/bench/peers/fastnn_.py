@@ -1,0 +1,205 @@
+"""fastnn through its public `fit` and `predict`, as a user calls them; and its kernels.
+
+Invariant: models are made of public names alone, and a measured call contains all that it does
+for a user: checks, shuffling, the epochs, the history.  Kernels run as programs of one op, many
+steps in one call, so that Python is not in their time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import fastnn
+from fastnn import layers
+
+from ..tasks import Activation, Convolution, Gemm, Pool, SoftmaxLoss, Task, Update
+from ..workloads import (
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalMeanPool,
+    Job,
+    Layer,
+    MaxPool,
+    Optimizer,
+    Relu,
+    Residual,
+    Unsupported,
+    Workload,
+)
+
+
+def version() -> str:
+    """The version that is measured, and the kernels it chose."""
+    return f"{fastnn.__version__} ({fastnn.isa()})"
+
+
+def train(workload: Workload, variant: str, threads: int) -> Callable[[], float]:
+    """Returns a function that calls `fit` once; the variant `bfloat16` is mixed precision."""
+    fastnn.set_num_threads(threads)
+    fastnn.set_seed(0)
+    model = _model(workload)
+    mixed = {"dtype": "mixed_bfloat16"} if variant == "bfloat16" else {}
+    try:
+        model.compile(optimizer=_optimizer(workload.optimizer), loss=workload.loss, **mixed)
+    except TypeError as error:
+        raise Unsupported(str(error)) from None
+    x, y = workload.data()
+
+    def fit() -> float:
+        history = model.fit(
+            x, y, epochs=workload.epochs, batch_size=workload.batch, shuffle=True, verbose=0
+        )
+        return float(history.history["loss"][-1])
+
+    return fit
+
+
+def predict(workload: Workload, variant: str, threads: int, rows: int) -> Callable[[], Any]:
+    """Returns a function that predicts `rows` rows by the method that the variant names."""
+    fastnn.set_num_threads(threads)
+    fastnn.set_seed(0)
+    model = _model(workload)
+    x = workload.inputs(rows)
+    method = getattr(model, variant, None)
+    if method is None:
+        raise Unsupported(f"no method {variant}")
+    if variant == "predict":
+        return lambda: method(x, batch_size=rows, verbose=0)
+    if rows != 1:
+        raise Unsupported(f"{variant} takes one row")
+    out = model.predict(x)[0]
+    return lambda: method(x[0], out=out)
+
+
+# ---- models --------------------------------------------------------------------------------------
+
+
+def _model(workload: Workload) -> Any:
+    head = layers.Activation(workload.output)
+    if not any(isinstance(layer, Residual) for layer in workload.layers):
+        return fastnn.Sequential(
+            [fastnn.Input(workload.input_shape), *map(_layer, workload.layers), head]
+        )
+    _need("Add", "BatchNormalization", "GlobalAveragePooling2D")
+    x: Any = fastnn.Input(workload.input_shape)
+    inputs = x
+    for layer in workload.layers:
+        x = _apply(layer, x)
+    make: Any = fastnn.Model
+    return make(inputs, head(x))
+
+
+def _apply(layer: Layer, x: Any) -> Any:
+    """Calls the layer on a tensor of a functional model."""
+    if not isinstance(layer, Residual):
+        return _layer(layer)(x)
+    body = shortcut = x
+    for each in layer.body:
+        body = _layer(each)(body)
+    for each in layer.shortcut:
+        shortcut = _layer(each)(shortcut)
+    known: Any = layers
+    return layers.Activation("relu")(known.Add()([body, shortcut]))
+
+
+def _need(*names: str) -> None:
+    missing = [name for name in names if not hasattr(layers, name)]
+    if missing:
+        raise Unsupported(f"fastnn has no layer {', '.join(missing)}")
+
+
+def _layer(layer: Layer) -> Any:
+    known: Any = layers
+    match layer:
+        case Dense():
+            return layers.Dense(layer.units, activation=layer.activation)
+        case Conv():
+            return layers.Conv2D(
+                layer.filters,
+                layer.size,
+                strides=layer.stride,
+                padding=layer.padding,
+                activation=layer.activation,
+                use_bias=layer.bias,
+            )
+        case MaxPool():
+            return layers.MaxPooling2D(layer.size)
+        case Flatten():
+            return layers.Flatten()
+        case Dropout():
+            return layers.Dropout(layer.rate)
+        case Relu():
+            return layers.Activation("relu")
+        case BatchNorm():
+            return known.BatchNormalization()
+        case GlobalMeanPool():
+            return known.GlobalAveragePooling2D()
+    raise Unsupported(f"{type(layer).__name__} has no counterpart in fastnn")
+
+
+def _optimizer(options: Optimizer) -> Any:
+    name = {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}[options.name]
+    if not hasattr(fastnn.optimizers, name):
+        raise Unsupported(f"fastnn has no optimizer {name}")
+    momentum = {"momentum": options.momentum} if options.momentum else {}
+    return getattr(fastnn.optimizers, name)(options.learning_rate, **momentum)
+
+
+# ---- kernels -------------------------------------------------------------------------------------
+
+
+def kernel(task: Task, variant: str, threads: int) -> Job:
+    """Returns a job that runs the task's kernels about a millisecond long."""
+    from fastnn.bench.kernels import Kernel
+
+    timers = [Kernel(case, "float32", fastnn.isa(), threads).timer() for case in _cases(task)]
+    for timer in timers:
+        timer.calibrate(1e-3)
+    steps = min(timer.steps for timer in timers)
+
+    def call() -> None:
+        for timer in timers:
+            timer.run(steps)
+
+    return Job(call, steps)
+
+
+def _cases(task: Task) -> list[Any]:
+    from fastnn.bench import shapes
+
+    match task:
+        case Gemm():
+            op = {"fwd": "dense_fwd", "dx": "dense_bwd_x", "dw": "dense_bwd_w"}[task.which]
+            return [_bare(shapes.dense(op, task.m, task.k, task.n))]
+        case Convolution():
+            op = {"fwd": "conv2d_fwd", "dx": "conv2d_bwd_x", "dw": "conv2d_bwd_w"}[task.which]
+            geometry = (*task.image, task.size, task.filters, task.stride, task.padding)
+            return [_bare(shapes.conv(op, geometry))]
+        case Pool():
+            return [shapes.pool(f"maxpool2d_{task.which}", (*task.image, 2, 2))]
+        case SoftmaxLoss():
+            ops = ("softmax_ce_sparse", "softmax_ce_sparse_bwd")
+            return [shapes.rows_of(op, task.rows, "c", task.classes) for op in ops]
+        case Activation():
+            return [shapes.elements(f"activation_{task.which}", task.n, activation=task.name)]
+        case Update():
+            return [next(c for c in shapes.SHAPES[task.name] if _plain(c) and _size(c) == task.n)]
+
+
+def _bare(case: Any) -> Any:
+    """The product without bias."""
+    bias = {"fwd": ("b",), "w": ("db",)}.get(case.op.rpartition("_")[2], ())
+    return replace(case, absent=(*case.absent, *bias))
+
+
+def _plain(case: Any) -> bool:
+    return not case.attrs.get("momentum")
+
+
+def _size(case: Any) -> int:
+    return int(case.sizes["n"][0])

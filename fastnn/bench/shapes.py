@@ -1,0 +1,233 @@
+"""The shapes that every op of the table is timed on, as cases of fastnn/reference/cases.py.
+
+Invariant: the first case of an op is of a common model and takes a few milliseconds at most:
+`--quick` measures it alone.  The others go from caches to memory; some were used for no tuning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastnn.compiler.geometry import Window
+from fastnn.ops.table import table
+from fastnn.reference.cases import Case
+
+__all__ = ["SHAPES", "conv", "dense", "elements", "pool", "rows_of"]
+
+#: Elements in the first-level cache, in the second, and beyond both.
+ELEMENTS = (100_000, 1_000, 10_000_000)
+
+
+def _case(op: str, rows: int = 1, attrs: Mapping[str, Any] | None = None, **sizes: Any) -> Case:
+    shapes = {axis: n if isinstance(n, tuple) else (n,) for axis, n in sizes.items()}
+    return Case(op, shapes, rows, attrs or {})
+
+
+def _without_derivative(case: Case) -> Case:
+    """Leave out the operand y, which the derivative of an activation needs."""
+    inputs = [operand.name for operand in table()[case.op].inputs]
+    return replace(case, absent=("y",)) if "y" in inputs else case
+
+
+# ---- products ------------------------------------------------------------------------------------
+
+#: r, i, o: those of the workloads; large; then some that nothing was tuned for
+_DENSE = (
+    *((128, 784, 512), (32, 64, 128), (32, 30, 16), (128, 512, 256), (128, 256, 10)),
+    *((64, 2304, 512), (256, 784, 1), (1, 784, 512), (512, 512, 512), (1024, 1024, 1024)),
+    *((2048, 2048, 2048), (200, 300, 700), (4096, 24, 40), (96, 1000, 1000)),
+)
+
+
+def dense(op: str, r: int, i: int, o: int, activation: str = "linear") -> Case:
+    """Return a product of r rows."""
+    case = _case(op, r, {"activation": activation}, r=None, i=i, o=o)
+    return _without_derivative(case) if activation == "linear" else case
+
+
+def _dense(op: str) -> Iterator[Case]:
+    yield from (dense(op, *sizes) for sizes in _DENSE)
+    yield dense(op, 128, 784, 512, "relu")
+
+
+#: r, h, w, c, kernel size, o, stride, padding
+_CONV = (
+    (128, 13, 13, 32, 3, 64, 1, "valid"),
+    (128, 28, 28, 1, 3, 32, 1, "valid"),
+    (64, 32, 32, 3, 3, 32, 1, "same"),
+    (64, 32, 32, 32, 3, 32, 1, "same"),
+    (64, 16, 16, 64, 3, 64, 1, "same"),
+    (64, 32, 32, 16, 3, 32, 2, "same"),
+    (64, 32, 32, 16, 1, 32, 2, "same"),
+    (32, 28, 28, 128, 1, 256, 1, "same"),
+    (32, 14, 14, 256, 3, 256, 1, "same"),
+    (32, 56, 56, 64, 3, 64, 1, "same"),
+    (16, 48, 48, 24, 3, 40, 1, "same"),
+    (8, 27, 27, 96, 5, 72, 1, "same"),
+)
+
+
+def conv(
+    op: str,
+    geometry: tuple[int, int, int, int, int, int, int, str],
+    activation: str = "linear",
+) -> Case:
+    """Return a convolution: r, h, w, c, kernel size, filters, stride, padding."""
+    r, h, w, c, size, o, stride, padding = geometry
+    window = Window.of(op, (r, h, w, c), (size, size), (stride, stride), padding)
+    (m, n), (p, q) = window.size, window.out
+    attrs = {**window.conv_attrs, "activation": activation}
+    axes = {"h": h, "w": w, "c": c, "m": m, "n": n, "o": o, "p": p, "q": q}
+    case = _case(op, r, attrs, r=None, **axes)
+    return _without_derivative(case) if activation == "linear" else case
+
+
+def _conv(op: str) -> Iterator[Case]:
+    yield from (conv(op, geometry) for geometry in _CONV)
+    yield conv(op, _CONV[0], "relu")
+
+
+# ---- the others ----------------------------------------------------------------------------------
+
+#: r, h, w, c, size, stride
+_POOL = (
+    *((64, 14, 14, 64, 2, 2), (128, 26, 26, 32, 2, 2), (64, 32, 32, 64, 2, 2)),
+    (16, 57, 57, 48, 3, 2),
+)
+
+
+def pool(op: str, geometry: tuple[int, int, int, int, int, int]) -> Case:
+    """Return a pooling without padding: r, h, w, c, window, stride."""
+    r, h, w, c, size, stride = geometry
+    window = Window.of(op, (r, h, w, c), (size, size), (stride, stride), "valid")
+    axes = {"h": h, "w": w, "c": c, "p": window.out[0], "q": window.out[1]}
+    return _case(op, r, window.pool_attrs, r=None, **axes)
+
+
+def elements(op: str, n: int, **attrs: Any) -> Case:
+    """Return an op on n elements."""
+    return _case(op, 1, attrs, n=n)
+
+
+def rows_of(op: str, r: int, axis: str, n: int, **attrs: Any) -> Case:
+    """Return an op on r rows of n."""
+    return _case(op, r, attrs, r=None, **{axis: n})
+
+
+def _elements(op: str) -> Iterator[Case]:
+    yield from (elements(op, n) for n in ELEMENTS)
+
+
+def _activation(op: str) -> Iterator[Case]:
+    for name in ("relu", "sigmoid", "tanh"):
+        yield from (elements(op, n, activation=name) for n in ELEMENTS)
+
+
+def _fill(op: str) -> Iterator[Case]:
+    yield from (elements(op, n, value=1.0) for n in ELEMENTS)
+
+
+def _dropout(op: str) -> Iterator[Case]:
+    for r, n in ((128, 1600), (4096, 2304)):
+        yield rows_of(op, r, "n", n, rate=0.5, stream=1)
+
+
+#: Rows and scores: of the workloads, of many classes, of a vocabulary.
+_SCORES = ((128, 10), (32, 10), (128, 1000), (4096, 1000), (512, 32000))
+
+
+def _scores(op: str) -> Iterator[Case]:
+    yield from (rows_of(op, r, "c", c) for r, c in _SCORES)
+
+
+def _rows(op: str) -> Iterator[Case]:
+    yield from (rows_of(op, r, "n", n) for r, n in ((256, 1), (32, 1), (128, 100), (4096, 1000)))
+
+
+def _accuracy_binary(op: str) -> Iterator[Case]:
+    yield from (replace(case, attrs={"threshold": 0.5}) for case in _rows(op))
+
+
+def _mean(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None) for r in (256, 32, 100_000))
+
+
+def _accumulate(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, {"watched": 1}, r=None, k=2) for r in (256, 32, 100_000))
+
+
+def _gather(op: str) -> Iterator[Case]:
+    for r, n, source in ((128, 784, "float32"), (32, 30, "float32"), (64, 3072, "uint8")):
+        case = rows_of(op, r, "n", n)
+        yield replace(case, source=source, steps=max(1, 2_000_000 // (r * n)), shuffled=True)
+
+
+def _gather_labels(op: str) -> Iterator[Case]:
+    for r in (128, 32):
+        case = _case(op, r, {"classes": 10}, r=None)
+        yield replace(case, source="int64", steps=100, shuffled=True)
+
+
+def _store(op: str) -> Iterator[Case]:
+    for r, n in ((128, 10), (256, 784)):
+        yield replace(rows_of(op, r, "n", n), steps=2_000_000 // (r * n))
+
+
+def _sgd(op: str) -> Iterator[Case]:
+    for n in ELEMENTS:
+        yield _case(op, 1, {"momentum": 0.9, "nesterov": 0}, n=n, h=1)
+        plain = _case(op, 1, {"momentum": 0.0, "nesterov": 0}, n=n, h=1)
+        yield replace(plain, absent=("v",))
+
+
+def _adam(op: str) -> Iterator[Case]:
+    attrs = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+    yield from (_case(op, 1, attrs, n=n, h=1, k=1) for n in ELEMENTS)
+
+
+def _advance(op: str) -> Iterator[Case]:
+    yield _case(op, k=1)
+
+
+_MAKERS: Mapping[str, Any] = {
+    "gather": _gather,
+    "gather_labels": _gather_labels,
+    "store": _store,
+    "dense_fwd": _dense,
+    "dense_bwd_x": _dense,
+    "dense_bwd_w": _dense,
+    "conv2d_fwd": _conv,
+    "conv2d_bwd_x": _conv,
+    "conv2d_bwd_w": _conv,
+    "maxpool2d_fwd": lambda op: (pool(op, geometry) for geometry in _POOL),
+    "maxpool2d_bwd": lambda op: (pool(op, geometry) for geometry in _POOL),
+    "activation_fwd": _activation,
+    "activation_bwd": _activation,
+    "add": _elements,
+    "fill": _fill,
+    "dropout": _dropout,
+    "softmax_fwd": _scores,
+    "softmax_bwd": _scores,
+    "softmax_ce_sparse": _scores,
+    "softmax_ce_sparse_bwd": _scores,
+    "softmax_ce_dense": _scores,
+    "softmax_ce_dense_bwd": _scores,
+    "sigmoid_bce": _rows,
+    "sigmoid_bce_bwd": _rows,
+    "mse": _rows,
+    "mse_bwd": _rows,
+    "mean": _mean,
+    "mean_bwd": _mean,
+    "accuracy_sparse": _scores,
+    "accuracy_dense": _scores,
+    "accuracy_binary": _accuracy_binary,
+    "accumulate": _accumulate,
+    "sgd": _sgd,
+    "adam": _adam,
+    "advance": _advance,
+}
+
+#: op -> its cases.  reshape moves nothing; python_call is the user's own code.
+SHAPES: Mapping[str, Sequence[Case]] = {op: tuple(make(op)) for op, make in _MAKERS.items()}
