@@ -85,8 +85,9 @@ static void op_gather(const fnn_op *op, const fnn_task *task)
     int64_t row_bytes = n * source_bytes(dtype);
     for (; r < end; r += rows) {
         if (task->run->order && r + AHEAD_ROWS < end)
-            fetch_bytes((const unsigned char *)data + fnn_sample(task->run, r + AHEAD_ROWS) * row_bytes,
-                    row_bytes);
+            fetch_bytes((const unsigned char *)data +
+                            fnn_sample(task->run, r + AHEAD_ROWS) * row_bytes,
+                        row_bytes);
         int64_t from = fnn_sample(task->run, r) * n;
         int64_t bad = gather_elements(data, dtype, from, x + r * n, rows * n);
         if (bad >= 0)
