@@ -88,11 +88,19 @@ OVER = {op: row for op, row in table().items() if any(o.over for o in row.output
 @pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize(
     ("op", "dtype", "isa"),
-    [(op, p, isa) for p in POLICIES for op in OVER if op in checked_ops(p) for isa in _core.isa_names(p)],
+    [
+        (op, p, isa)
+        for p in POLICIES
+        for op in OVER
+        if op in checked_ops(p)
+        for isa in _core.isa_names(p)
+    ],
 )
-def test_outputs_may_be_written_over_inputs(op, dtype, isa, seed):
-    """Where the table says so; by one thread and by three."""
+@pytest.mark.parametrize("far", [1 << 40, 0], ids=["near", "far"])
+def test_outputs_may_be_written_over_inputs(op, dtype, isa, far, seed, monkeypatch):
+    """Where the table says so; by one thread and by three; in the caches and past them."""
     (output,) = OVER[op].outputs
+    monkeypatch.setattr("fastnn.compiler.bind._FAR", far)
     for case in (case for case in cases(op) if case.steps == 1):
         trial = Trial(case, dtype, seed)
         apart = bits(trial.compiled(isa)[output.name])
@@ -148,6 +156,38 @@ def test_a_small_product_is_part_of_the_large_one(dtype, isa, op, kind, seed):
         for name in part.results:
             cut = within[name][: len(alone[name])]
             assert bits(cut) == bits(alone[name]), (small, name)
+
+
+#: r, i of layers with one output: rows and depths on either side of a vector and of a block
+COLUMNS = ((4, 3), (16, 67), (29, 7), (33, 258), (131, 16), (257, 31), (515, 5))
+
+
+def widened(op, r, i, dtype, seed):
+    """Return the trials of a layer with one output and of one with two more, without effect."""
+    shapes = {o: {"r": (None,), "i": (i,), "o": (o,)} for o in (1, 3)}
+    cases = {o: Case(op, shapes[o], r, {"activation": "tanh"}) for o in (1, 3)}
+    one = Trial(cases[1], dtype, seed)
+    inputs = dict(Trial(cases[3], dtype, seed + 1).inputs)
+    for name, array in one.inputs.items():
+        if array.shape == inputs[name].shape:
+            inputs[name] = array
+        else:
+            inputs[name][..., 1:] *= op != "dense_bwd_x" or name == "w"
+            inputs[name][..., :1] = array.reshape(*inputs[name].shape[:-1], 1)
+    return one, Trial(cases[3], dtype, seed, inputs)
+
+
+@pytest.mark.parametrize("op", ["dense_fwd", "dense_bwd_x", "dense_bwd_w"])
+@pytest.mark.parametrize(
+    ("dtype", "isa"), [(p, isa) for p in POLICIES for isa in _core.isa_names(p)]
+)
+def test_one_output_is_a_column_of_several(dtype, isa, op, seed):
+    for r, i in COLUMNS:
+        one, three = widened(op, r, i, dtype, seed)
+        alone, among = one.compiled(isa), three.compiled(isa)
+        for name in one.results:
+            column = among[name] if name == "dx" else among[name][..., :1]
+            assert bits(column) == bits(alone[name]), (r, i, name)
 
 
 # ---- models --------------------------------------------------------------------------------------

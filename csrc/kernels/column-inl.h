@@ -7,13 +7,19 @@
  * v_fma over ascending k, added in order.  So it changes no bit which of the two makes it. */
 
 enum {
-    COLUMN_ROWS = 4,  /* fewer rows do not pay for turning them into lanes  */
-    COLUMN_VECS = 8,  /* sums of dw that are made at a time                 */
-    COLUMN_POLL = 128 /* rows between two looks for signals                 */
+    COLUMN_ROWS = 4,      /* fewer rows do not pay for turning them into lanes  */
+    COLUMN_VECS = 8,      /* sums of dw that are made at a time                 */
+    COLUMN_POLL = 1 << 16 /* elements of x between two looks for signals        */
 };
 
 /* Whether these kernels, rather than a general product, are for a layer of r rows and o outputs. */
 static inline int is_column(int64_t r, int64_t o) { return o == 1 && r >= COLUMN_ROWS; }
+
+/* Whether it is time to look for signals after rows r.. + rows, of n elements each. */
+static inline int column_due(int64_t r, int64_t rows, int64_t n)
+{
+    return (r + rows) * n / COLUMN_POLL > r * n / COLUMN_POLL;
+}
 
 /* sum + x[rows, n] w[n], rows <= LANES, one row a lane */
 VERB vec column_chain(const real *x, int64_t stride, int64_t rows, const real *w, int64_t n,
@@ -57,7 +63,7 @@ static void column_fwd(const fnn_op *op, const fnn_task *task)
         vec sum = column_sum(x + r * i, rows, i, w);
         if (b) sum = v_add(sum, v_set1(b[0]));
         store_lanes(y + r, activation_of(code, sum), rows);
-        if (r % COLUMN_POLL == 0 && fnn_poll(task)) return;
+        if (column_due(r, rows, i) && fnn_poll(task)) return;
     }
 }
 
@@ -84,7 +90,7 @@ static void column_bwd_x(const fnn_op *op, const fnn_task *task)
         vec slope = v_set1(slopes[r % LANES]);
         for (int64_t j = 0; j < i; j += LANES)
             store_lanes(dx + r * i + j, v_fma(slope, load_lanes(w + j, i - j), v_zero()), i - j);
-        if (r % COLUMN_POLL == 0 && fnn_poll(task)) return;
+        if (column_due(r, 1, i) && fnn_poll(task)) return;
     }
 }
 
@@ -139,6 +145,6 @@ static void column_bwd_w(const fnn_op *op, const fnn_task *task)
         column_gradient(dy + at, y ? y + at : NULL, rows, (int)op->attr[0], slopes);
         column_block(x + at * i, i, slopes, rows, dw, begin, end, at > 0);
         if (db && begin == 0) db[0] = column_total(slopes, rows) + (at > 0 ? db[0] : 0);
-        if (fnn_poll(task)) return;
+        if (column_due(at, rows, i) && fnn_poll(task)) return;
     }
 }
