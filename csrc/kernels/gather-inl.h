@@ -85,8 +85,9 @@ static void op_gather(const fnn_op *op, const fnn_task *task)
     int64_t row_bytes = n * source_bytes(dtype);
     for (; r < end; r += rows) {
         if (task->run->order && r + AHEAD_ROWS < end)
-            fetch_bytes((const unsigned char *)data + fnn_sample(task->run, r + AHEAD_ROWS) * row_bytes,
-                    row_bytes);
+            fetch_bytes((const unsigned char *)data +
+                            fnn_sample(task->run, r + AHEAD_ROWS) * row_bytes,
+                        row_bytes);
         int64_t from = fnn_sample(task->run, r) * n;
         int64_t bad = gather_elements(data, dtype, from, x + r * n, rows * n);
         if (bad >= 0)
@@ -134,7 +135,10 @@ static void op_store(const fnn_op *op, const fnn_task *task)
 {
     const real *x = op->arg[0];
     real *out = op->arg[1];
-    int64_t i, end, n = op->dim[1];
-    share_elements(task, op->dim[0] * n, &i, &end);
-    memcpy(out + task->run->first * n + i, x + i, (size_t)(end - i) * sizeof(real));
+    int64_t i, end;
+    share_elements(task, op->dim[0] * op->dim[1], &i, &end);
+    out += task->run->first * op->dim[1];
+    EACH_VECTOR(i, end, out, op->far, 1,
+                { write_lanes(out + i, read_lanes(x + i, n, ahead), n, ahead); });
+    if (op->far) v_stream_end();
 }

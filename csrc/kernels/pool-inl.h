@@ -1,8 +1,9 @@
-/* pool-inl.h: the largest of each window of an image, channel by channel.
+/* pool-inl.h: the largest, or the mean, of each window of an image, channel by channel.
  *
  * Invariant: NaN is the largest of all; a place outside the image is never chosen.  Windows are walked
  * in row-major order and channels are lanes, so which thread or lane does a window changes nothing.
- * A window that meets no place of the image gives -inf and passes no gradient. */
+ * A window that meets no place of the image gives -inf, or as a mean NaN, and passes no gradient.  Sums
+ * run over the places of a window, or the windows over a place, in row-major order. */
 
 typedef struct {
     int64_t h, w, c, p, q, size_h, size_w, stride_h, stride_w, pad_h, pad_w;
@@ -59,16 +60,23 @@ static inline void pool_max(const pool_shape *s, pool_window v, const real *x, r
     }
 }
 
-/* y[q,c] = max over whole 2 x 2 squares of the image rows x[2,w,c]. */
-static inline void pool_halve(const pool_shape *s, const real *x, real *y)
+/* The largest of four, or their mean. */
+VERB vec pool_square(vec a, vec b, vec c, vec d, int mean)
+{
+    if (mean) return v_mul(v_add(v_add(v_add(a, b), c), d), v_set1((real)0.25));
+    return v_max(v_max(a, b), v_max(c, d));
+}
+
+/* y[q,c] of whole 2 x 2 squares of the image rows x[2,w,c]. */
+VERB void pool_halve(const pool_shape *s, const real *x, real *y, int mean)
 {
     int64_t c = s->c, below = s->w * c;
     for (int64_t q = 0; q < s->q; q++, x += 2 * c, y += c)
         for (int64_t k = 0; k < c; k += LANES) {
-            vec top = v_max(load_lanes(x + k, c - k), load_lanes(x + c + k, c - k));
-            vec bottom =
-                v_max(load_lanes(x + below + k, c - k), load_lanes(x + below + c + k, c - k));
-            store_lanes(y + k, v_max(top, bottom), c - k);
+            vec top = load_lanes(x + k, c - k), right = load_lanes(x + c + k, c - k);
+            vec bottom = load_lanes(x + below + k, c - k);
+            vec last = load_lanes(x + below + c + k, c - k);
+            store_lanes(y + k, pool_square(top, right, bottom, last, mean), c - k);
         }
 }
 
@@ -83,7 +91,7 @@ static void op_maxpool2d_fwd(const fnn_op *op, const fnn_task *task)
         const real *x = (const real *)op->arg[0] + strip / s.p * s.h * s.w * s.c;
         real *y = (real *)op->arg[1] + strip * s.q * s.c;
         if (pool_is_halving(&s))
-            pool_halve(&s, x + 2 * p * s.w * s.c, y);
+            pool_halve(&s, x + 2 * p * s.w * s.c, y, 0);
         else
             for (int64_t q = 0; q < s.q; q++)
                 pool_max(&s, pool_window_of(&s, p, q), x, y + q * s.c);
@@ -304,6 +312,113 @@ static void op_maxpool2d_bwd(const fnn_op *op, const fnn_task *task)
             pool_bwd_rows(&s, first, first + done, x, y, dy, dx, winner, far);
         else
             pool_bwd_image(&s, x, y, dy, dx);
+    }
+    if (far) v_stream_end();
+}
+
+/* ---- means ---- */
+
+static inline real pool_places(pool_window v)
+{
+    return (real)((v.bottom - v.top) * (v.right - v.left));
+}
+
+/* For n channels: the mean of window v of x. */
+VERB vec pool_mean(const pool_shape *s, pool_window v, const real *x, int64_t n)
+{
+    vec sum = v_zero();
+    for (int64_t i = v.top; i < v.bottom; i++)
+        for (int64_t j = v.left; j < v.right; j++)
+            sum = v_add(sum, load_lanes(x + (i * s->w + j) * s->c, n));
+    return v_div(sum, v_set1(pool_places(v)));
+}
+
+/* y[q,c] = the means of row p of windows of x */
+static void pool_mean_row(const pool_shape *s, int64_t p, const real *x, real *y)
+{
+    for (int64_t q = 0; q < s->q; q++, y += s->c) {
+        pool_window v = pool_window_of(s, p, q);
+        int64_t k = 0;
+        for (; k + LANES <= s->c; k += LANES) v_store(y + k, pool_mean(s, v, x + k, LANES));
+        if (k < s->c) store_lanes(y + k, pool_mean(s, v, x + k, s->c - k), s->c - k);
+    }
+}
+
+/* Threads share the rows of all output images. */
+static void op_avgpool2d_fwd(const fnn_op *op, const fnn_task *task)
+{
+    pool_shape s = pool_shape_of(op);
+    int64_t strip, end;
+    fnn_share(task, op->dim[0] * s.p, 1, &strip, &end);
+    for (; strip < end; strip++) {
+        const real *x = (const real *)op->arg[0] + strip / s.p * s.h * s.w * s.c;
+        real *y = (real *)op->arg[1] + strip * s.q * s.c;
+        if (pool_is_halving(&s))
+            pool_halve(&s, x + 2 * (strip % s.p) * s.w * s.c, y, 1);
+        else
+            pool_mean_row(&s, strip % s.p, x, y);
+    }
+}
+
+/* For n channels of a place: the sum of dy / places over the windows above it. */
+VERB vec pool_spread(const pool_shape *s, pool_cover rows, pool_cover columns, const real *dy,
+                     int64_t n)
+{
+    vec sum = v_zero();
+    for (int64_t p = rows.begin; p < rows.end; p++)
+        for (int64_t q = columns.begin; q < columns.end; q++) {
+            vec part = v_set1(1 / pool_places(pool_window_of(s, p, q)));
+            sum = v_fma(load_lanes(dy + (p * s->q + q) * s->c, n), part, sum);
+        }
+    return sum;
+}
+
+/* One row of dx[w,c] under whole squares: a quarter of dy[q,c]; 0 beyond them. */
+static void pool_spread_halves(const pool_shape *s, const real *dy, real *dx, int far)
+{
+    int64_t c = s->c;
+    vec quarter = v_set1((real)0.25);
+    for (int64_t q = 0; q < s->q; q++, dy += c, dx += 2 * c)
+        for (int64_t k = 0; k < c; k += LANES) {
+            vec part = v_mul(read_lanes(dy + k, c - k, AHEAD_BYTES / 4), quarter);
+            write_lanes(dx + k, part, c - k, far);
+            write_lanes(dx + c + k, part, c - k, far);
+        }
+    memset(dx, 0, (size_t)((s->w - 2 * s->q) * c) * sizeof(real));
+}
+
+/* dx[w,c] under the rows of windows `rows` of dy[p,q,c] */
+static void pool_spread_row(const pool_shape *s, pool_cover rows, const real *dy, real *dx, int far)
+{
+    pool_cover columns = {0, 0};
+    for (int64_t j = 0; j < s->w; j++, dx += s->c) {
+        int64_t k = 0, c = s->c;
+        pool_advance(&columns, j, s->q, s->size_w, s->stride_w, s->pad_w);
+        for (; k + LANES <= c; k += LANES)
+            write_lanes(dx + k, pool_spread(s, rows, columns, dy + k, LANES), LANES, far);
+        if (k < c) store_lanes(dx + k, pool_spread(s, rows, columns, dy + k, c - k), c - k);
+    }
+}
+
+/* Threads share the rows of all dx.  Its sizes are the last axes here. */
+static void op_avgpool2d_bwd(const fnn_op *op, const fnn_task *task)
+{
+    pool_shape d = pool_shape_of(op), s = d;
+    s.h = d.p, s.w = d.q, s.p = d.h, s.q = d.w;
+    int far = op->far && s.c % LANES == 0 && off_line(op->arg[1]) == 0;
+    pool_cover rows = {0, 0};
+    int64_t line, end;
+    fnn_share(task, op->dim[0] * s.h, 1, &line, &end);
+    for (; line < end; line++) {
+        int64_t r = line / s.h, i = line % s.h;
+        if (i == 0) rows = (pool_cover){0, 0};
+        pool_advance(&rows, i, s.p, s.size_h, s.stride_h, s.pad_h);
+        const real *dy = (const real *)op->arg[0] + r * s.p * s.q * s.c;
+        real *dx = (real *)op->arg[1] + line * s.w * s.c;
+        if (i < 2 * s.p && pool_is_halving(&s))
+            pool_spread_halves(&s, dy + i / 2 * s.q * s.c, dx, far);
+        else
+            pool_spread_row(&s, rows, dy, dx, far);
     }
     if (far) v_stream_end();
 }

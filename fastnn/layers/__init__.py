@@ -4,7 +4,12 @@ from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
 from fastnn.layers.normalization import BatchNormalization
-from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastnn.layers.pooling import (
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+)
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.serialization import deserialize, serialize
 
@@ -12,6 +17,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "Activation",
+    "AveragePooling2D",
     "BatchNormalization",
     "Conv2D",
     "Dense",

@@ -10,7 +10,12 @@ from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
 from fastnn.layers.normalization import BatchNormalization
-from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastnn.layers.pooling import (
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+)
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 
 __all__ = ["CLASSES", "deserialize", "serialize"]
@@ -19,6 +24,7 @@ CLASSES: dict[str, type[Layer]] = {
     cls.__name__: cls
     for cls in (
         Activation,
+        AveragePooling2D,
         BatchNormalization,
         Conv2D,
         Dense,

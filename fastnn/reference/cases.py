@@ -534,6 +534,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "pick_bwd": _pick,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
+    "avgpool2d_fwd": _pool,
+    "avgpool2d_bwd": _pool,
     "moments": _places,
     "pool_moments": _pool_moments,
     "moving_average": _moving_average,
