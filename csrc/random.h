@@ -25,8 +25,12 @@
 /* Counters worked on at once, so that the compiler can use vectors. */
 enum { FNN_PHILOX = 32 };
 
-#define PHILOX_X UINT32_C(0xD2511F53)
-#define PHILOX_Y UINT32_C(0xCD9E8D57)
+/* What counter words 0 and 2 are multiplied by, and what is added to the key, in each of the rounds. */
+#define FNN_PHILOX_X UINT32_C(0xD2511F53)
+#define FNN_PHILOX_Y UINT32_C(0xCD9E8D57)
+#define FNN_PHILOX_KEY0 UINT32_C(0x9E3779B9)
+#define FNN_PHILOX_KEY1 UINT32_C(0xBB67AE85)
+enum { FNN_PHILOX_ROUNDS = 10 };
 
 static inline uint32_t fnn_high(uint32_t a, uint32_t b)
 {
@@ -37,20 +41,18 @@ static inline uint32_t fnn_high(uint32_t a, uint32_t b)
 static inline void fnn_philox(uint64_t seed, uint32_t counter[4][FNN_PHILOX])
 {
     uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < FNN_PHILOX_ROUNDS; round++) {
         for (int i = 0; i < FNN_PHILOX; i++) {
             uint32_t x = counter[0][i], y = counter[2][i];
-            counter[0][i] = fnn_high(PHILOX_Y, y) ^ counter[1][i] ^ key0;
-            counter[2][i] = fnn_high(PHILOX_X, x) ^ counter[3][i] ^ key1;
-            counter[1][i] = PHILOX_Y * y;
-            counter[3][i] = PHILOX_X * x;
+            counter[0][i] = fnn_high(FNN_PHILOX_Y, y) ^ counter[1][i] ^ key0;
+            counter[2][i] = fnn_high(FNN_PHILOX_X, x) ^ counter[3][i] ^ key1;
+            counter[1][i] = FNN_PHILOX_Y * y;
+            counter[3][i] = FNN_PHILOX_X * x;
         }
-        key0 += UINT32_C(0x9E3779B9);
-        key1 += UINT32_C(0xBB67AE85);
+        key0 += FNN_PHILOX_KEY0;
+        key1 += FNN_PHILOX_KEY1;
     }
 }
-#undef PHILOX_X
-#undef PHILOX_Y
 
 /* order[0:n] = a permutation of 0..n-1, every one equally likely; 0 <= n <= 2^32.
  *

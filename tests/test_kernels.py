@@ -47,7 +47,7 @@ def sized(op, n, **axes):
     attrs = next(cases(op)).attrs
     sizes = dict.fromkeys(table()[op].axes, (n,)) | {"r": (None,)} | axes
     known = {axis: sizes[axis] for axis in table()[op].axes}
-    return Case(op, known, 4 * n if op.startswith("maxpool") else n, attrs)
+    return Case(op, known, 4 * n if "pool2d" in op else n, attrs)
 
 
 def convolution(op, n):
@@ -91,7 +91,7 @@ def wide_cases(op, n):
         return [laid_out(op, n)]
     if op.startswith("conv2d"):
         return [convolution(op, n)] if n < 36 else []
-    if op.startswith("maxpool"):
+    if "pool2d" in op:
         return [pooling(op, n)]
     small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
     if op == "accumulate":

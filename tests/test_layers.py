@@ -6,7 +6,17 @@ import pytest
 import fastnn
 from fastnn import Input, Sequential, layers, ops
 from fastnn.errors import ShapeError
-from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D, Reshape
+from fastnn.layers import (
+    Activation,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPooling2D,
+    Reshape,
+)
 
 #: class -> (arguments, shape of a sample, shape of its output), several of each
 CASES = {
@@ -40,6 +50,10 @@ CASES = {
     ],
     MaxPooling2D: [
         ({}, (5, 7, 2), (2, 3, 2)),
+        ({"pool_size": (3, 2), "strides": 1, "padding": "same"}, (5, 7, 2), (5, 7, 2)),
+    ],
+    AveragePooling2D: [
+        ({"pool_size": 2}, (5, 7, 2), (2, 3, 2)),
         ({"pool_size": (3, 2), "strides": 1, "padding": "same"}, (5, 7, 2), (5, 7, 2)),
     ],
 }
@@ -193,10 +207,22 @@ def test_a_padded_place_never_wins():
     assert (y == -5).all()
 
 
+def test_average_pooling_takes_the_mean():
+    x = data(2, 4, 6, 3)
+    y = Sequential([Input((4, 6, 3)), AveragePooling2D(2)], dtype="float64").predict(x)
+    assert np.allclose(y, x.reshape(2, 2, 2, 3, 2, 3).mean(axis=(2, 4)), rtol=1e-15)
+
+
+def test_a_padded_place_is_not_counted():
+    x = np.full((1, 3, 3, 1), -5.0)
+    y = Sequential([Input((3, 3, 1)), AveragePooling2D(2, padding="same")]).predict(x)
+    assert (y == -5).all()
+
+
 @pytest.mark.parametrize(
     ("layer", "window"),
-    [(lambda n, **o: Conv2D(1, n, **o), 3), (lambda n, **o: MaxPooling2D(n, **o), 2)],
-    ids=["Conv2D", "MaxPooling2D"],
+    [(lambda n, **o: Conv2D(1, n, **o), 3), (MaxPooling2D, 2), (AveragePooling2D, 2)],
+    ids=["Conv2D", "MaxPooling2D", "AveragePooling2D"],
 )
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("size", [5, 6, 7])

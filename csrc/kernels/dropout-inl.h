@@ -20,87 +20,94 @@ static dropout_rule dropout_rule_of(double rate)
                           none ? 0 : (real)(1 / (1 - rate))};
 }
 
-/* A quad is the units of one counter.  The quads of all rows are numbered through, `quads` a row, so that
- * short rows share one round of the generator.  These are quads first..first+count-1. */
-static inline void dropout_counters(const fnn_op *op, const fnn_run *run, int64_t quads,
-                                    int64_t first, int64_t count, uint32_t counter[4][FNN_PHILOX])
+/* ---- the generator, eight counters at once ----
+ *
+ * A 64-bit lane holds a 32-bit word of one counter, and anything above it. */
+
+enum {
+    DROPOUT_LANES = 8,
+    DROPOUT_UNITS = 4 * DROPOUT_LANES /* that eight counters decide */
+};
+
+/* Which counter stands in which lane, so that the words come out in order. */
+static const uint64_t dropout_order[DROPOUT_LANES] = {0, 4, 1, 5, 2, 6, 3, 7};
+
+/* word[4 i + j] = word j of counter i */
+static inline void dropout_philox(uint64_t seed, words counter[4], uint32_t word[DROPOUT_UNITS])
 {
-    for (int64_t i = 0, stretch; i < count; i += stretch) {
-        int64_t row = (first + i) / quads, begin = (first + i) % quads;
-        uint64_t sample = (uint64_t)fnn_sample(run, row);
-        stretch = quads - begin < count - i ? quads - begin : count - i;
-        for (int64_t j = 0; j < stretch; j++) {
-            counter[0][i + j] = (uint32_t)(begin + j);
-            counter[1][i + j] = (uint32_t)op->attr[1];
-            counter[2][i + j] = (uint32_t)sample;
-            counter[3][i + j] = (uint32_t)run->epoch << 8 | (uint32_t)(sample >> 32 & 0xFF);
-        }
+    words a = counter[0], b = counter[1], c = counter[2], d = counter[3];
+    uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
+#pragma GCC unroll 10
+    for (int round = 0; round < FNN_PHILOX_ROUNDS; round++) {
+        words x = w_mul(a, w_set1(FNN_PHILOX_X)), y = w_mul(c, w_set1(FNN_PHILOX_Y));
+        a = w_xor(w_xor(w_high(y), b), w_set1(key0));
+        c = w_xor(w_xor(w_high(x), d), w_set1(key1));
+        b = y;
+        d = x;
+        key0 += FNN_PHILOX_KEY0;
+        key1 += FNN_PHILOX_KEY1;
+    }
+    words ab = w_join(a, b), cd = w_join(c, d);
+    w_store(word, w_zip_even(ab, cd));
+    w_store(word + DROPOUT_UNITS / 2, w_zip_odd(ab, cd));
+}
+
+/* y = x factor for n units, DROPOUT_UNITS at the most; past the caches if `far`. */
+VERB void dropout_units(const real *x, real *y, const real *factor, int64_t n, int ahead, int far)
+{
+    for (int64_t u = 0; u < DROPOUT_UNITS && u < n; u += LANES) {
+        vec kept = v_mul(read_lanes(x + u, n - u, ahead), v_load(factor + u));
+        write_lanes(y + u, kept, n - u, far);
     }
 }
 
-/* factor[4 i + j] is the scale or 0, by word j of counter i. */
-static inline void dropout_factors(dropout_rule rule, uint32_t words[4][FNN_PHILOX], real *factor)
+/* Groups g..end-1 of DROPOUT_UNITS units of a row of x[steps,n], whose steps have one mask. */
+static void dropout_row(const fnn_op *op, const fnn_run *run, int64_t row, int64_t steps, int64_t n,
+                        int64_t g, int64_t end)
 {
-    for (int i = 0; i < FNN_PHILOX; i++)
-        for (int j = 0; j < 4; j++)
-            factor[4 * i + j] = words[j][i] >= rule.threshold ? rule.scale : 0;
-}
-
-static inline void dropout_units(const real *x, real *y, const real *factor, int64_t units)
-{
-    for (int64_t u = 0; u < units; u += LANES) {
-        vec by = load_lanes(factor + u, units - u);
-        store_lanes(y + u, v_mul(load_lanes(x + u, units - u), by), units - u);
+    const real *x = (const real *)op->arg[0] + row * steps * n;
+    real *y = (real *)op->arg[1] + row * steps * n, factor[DROPOUT_UNITS];
+    int ahead = op->far ? AHEAD_BYTES : 0,
+        far = op->far && x != y && n % LANES == 0 && !off_line(y);
+    dropout_rule rule = dropout_rule_of(op->attr[0]);
+    uint64_t sample = (uint64_t)fnn_sample(run, row);
+    words counter[4] = {w_set1(0), w_set1((uint64_t)op->attr[1]), w_set1(sample),
+                        w_set1((uint32_t)run->epoch << 8 | (sample >> 32 & 0xFF))};
+    for (; g < end; g++) {
+        uint32_t word[DROPOUT_UNITS];
+        int64_t unit = g * DROPOUT_UNITS;
+        counter[0] = w_add(w_set1((uint64_t)unit / 4), w_load(dropout_order));
+        dropout_philox(run->seed, counter, word);
+        for (int u = 0; u < DROPOUT_UNITS; u++)
+            factor[u] = word[u] >= rule.threshold ? rule.scale : 0;
+        for (int64_t at = unit; at < steps * n; at += n)
+            if (n - unit >= DROPOUT_UNITS)
+                dropout_units(x + at, y + at, factor, DROPOUT_UNITS, ahead, far);
+            else
+                dropout_units(x + at, y + at, factor, n - unit, ahead, far);
     }
 }
 
-/* y = x factor on the same quads; the last quad of a row may be short. */
-static inline void dropout_scale(const fnn_op *op, int64_t quads, int64_t first, int64_t count,
-                                 const real *factor)
+/* Threads share the groups of all rows. */
+static void dropout_rows(const fnn_op *op, const fnn_task *task, int64_t steps, int64_t n)
 {
-    int64_t n = op->dim[1];
-    for (int64_t i = 0, stretch; i < count; i += stretch) {
-        int64_t row = (first + i) / quads, unit = (first + i) % quads * 4;
-        stretch = quads - unit / 4 < count - i ? quads - unit / 4 : count - i;
-        const real *x = (const real *)op->arg[0] + row * n + unit;
-        real *y = (real *)op->arg[1] + row * n + unit;
-        dropout_units(x, y, factor + 4 * i, n - unit < 4 * stretch ? n - unit : 4 * stretch);
+    int64_t g, end, groups = (n + DROPOUT_UNITS - 1) / DROPOUT_UNITS;
+    fnn_share(task, op->dim[0] * groups, ELEMENT_GRAIN / DROPOUT_UNITS, &g, &end);
+    for (int64_t done; g < end; g += done) {
+        int64_t row = g / groups, first = g % groups;
+        done = end - g < groups - first ? end - g : groups - first;
+        dropout_row(op, task->run, row, steps, n, first, first + done);
     }
+    if (op->far) v_stream_end();
 }
 
 static void op_dropout(const fnn_op *op, const fnn_task *task)
 {
-    dropout_rule rule = dropout_rule_of(op->attr[0]);
-    uint32_t counter[4][FNN_PHILOX] = {{0}};
-    real factor[4 * FNN_PHILOX];
-    int64_t first, end, quads = (op->dim[1] + 3) / 4;
-    fnn_share(task, op->dim[0] * quads, FNN_PHILOX, &first, &end);
-    for (; first < end; first += FNN_PHILOX) {
-        int64_t count = end - first < FNN_PHILOX ? end - first : FNN_PHILOX;
-        dropout_counters(op, task->run, quads, first, count, counter);
-        fnn_philox(task->run->seed, counter);
-        dropout_factors(rule, counter, factor);
-        dropout_scale(op, quads, first, count, factor);
-    }
+    dropout_rows(op, task, 1, op->dim[1]);
 }
 
 /* One mask for all steps of x[r,t,n]: a row's share of the mask is made once. */
 static void op_dropout_steps(const fnn_op *op, const fnn_task *task)
 {
-    dropout_rule rule = dropout_rule_of(op->attr[0]);
-    uint32_t counter[4][FNN_PHILOX] = {{0}};
-    real factor[4 * FNN_PHILOX];
-    int64_t row, end, t = op->dim[1], n = op->dim[2], quads = (n + 3) / 4;
-    fnn_share(task, op->dim[0], 1, &row, &end);
-    for (; row < end; row++)
-        for (int64_t first = 0; first < quads; first += FNN_PHILOX) {
-            int64_t count = quads - first < FNN_PHILOX ? quads - first : FNN_PHILOX;
-            dropout_counters(op, task->run, quads, row * quads + first, count, counter);
-            fnn_philox(task->run->seed, counter);
-            dropout_factors(rule, counter, factor);
-            for (int64_t i = row * t; i < (row + 1) * t; i++)
-                dropout_units((const real *)op->arg[0] + i * n + 4 * first,
-                              (real *)op->arg[1] + i * n + 4 * first, factor,
-                              n - 4 * first < 4 * count ? n - 4 * first : 4 * count);
-        }
+    dropout_rows(op, task, op->dim[1], op->dim[2]);
 }

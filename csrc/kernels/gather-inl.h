@@ -135,7 +135,10 @@ static void op_store(const fnn_op *op, const fnn_task *task)
 {
     const real *x = op->arg[0];
     real *out = op->arg[1];
-    int64_t i, end, n = op->dim[1];
-    share_elements(task, op->dim[0] * n, &i, &end);
-    memcpy(out + task->run->first * n + i, x + i, (size_t)(end - i) * sizeof(real));
+    int64_t i, end;
+    share_elements(task, op->dim[0] * op->dim[1], &i, &end);
+    out += task->run->first * op->dim[1];
+    EACH_VECTOR(i, end, out, op->far, 1,
+                { write_lanes(out + i, read_lanes(x + i, n, ahead), n, ahead); });
+    if (op->far) v_stream_end();
 }

@@ -83,6 +83,7 @@ static inline void softmax_columns(const real *z, real *p, int64_t rows, int64_t
 {
     real column[LANES][LANES] = {{0}};
     vec e[LANES], t[LANES];
+    t[0] = v_zero();
     for (int64_t r = 0; r < rows; r++)
         for (int64_t j = 0; j < c; j++) column[j][r] = z[r * c + j];
     vec most = v_load(column[0]);

@@ -183,6 +183,40 @@ VERB v_reg r_mantissa(v_reg x)
 }
 VERB vec v_mantissa(vec x) { return (vec)EACH1(r_mantissa, x); }
 
+/* ---- words ---- */
+
+typedef struct {
+    __m256i r0, r1;
+} words;
+
+#define W(name) _mm256_##name
+VERB words w_set1(uint64_t a)
+{
+    return (words){W(set1_epi64x)((int64_t)a), W(set1_epi64x)((int64_t)a)};
+}
+VERB words w_load(const uint64_t *p)
+{
+    return (words){W(loadu_si256)((const __m256i *)(const void *)p),
+                   W(loadu_si256)((const __m256i *)(const void *)(p + 4))};
+}
+VERB void w_store(uint32_t *p, words a)
+{
+    W(storeu_si256)((__m256i *)(void *)p, a.r0);
+    W(storeu_si256)((__m256i *)(void *)(p + 8), a.r1);
+}
+VERB words w_add(words a, words b) { return (words)EACH2(W(add_epi64), a, b); }
+VERB words w_xor(words a, words b) { return (words)EACH2(W(xor_si256), a, b); }
+VERB words w_mul(words a, words b) { return (words)EACH2(W(mul_epu32), a, b); }
+VERB words w_high(words a) { return (words){W(srli_epi64)(a.r0, 32), W(srli_epi64)(a.r1, 32)}; }
+VERB __m256i r_join(__m256i a, __m256i b)
+{
+    return W(blend_epi32)(a, W(shuffle_epi32)(b, 0xa0), 0xaa);
+}
+VERB words w_join(words a, words b) { return (words)EACH2(r_join, a, b); }
+VERB words w_zip_even(words a, words b) { return (words)EACH2(W(unpacklo_epi64), a, b); }
+VERB words w_zip_odd(words a, words b) { return (words)EACH2(W(unpackhi_epi64), a, b); }
+#undef W
+
 /* the first lane of the tree; what the other lanes hold is of no use */
 #if FNN_F64
 #define LAST_LEVELS(op, r) r = op(r, _mm256_permute_pd(r, 0x5));

@@ -123,6 +123,21 @@ VERB vec v_mantissa(vec x)
     return TO_REAL(B(add)(i, SET_BITS(REAL_SQRT_HALF)));
 }
 
+/* ---- words ---- */
+
+typedef __m512i words;
+
+VERB words w_set1(uint64_t a) { return _mm512_set1_epi64((int64_t)a); }
+VERB words w_load(const uint64_t *p) { return _mm512_loadu_si512(p); }
+VERB void w_store(uint32_t *p, words a) { _mm512_storeu_si512(p, a); }
+VERB words w_add(words a, words b) { return _mm512_add_epi64(a, b); }
+VERB words w_xor(words a, words b) { return _mm512_xor_si512(a, b); }
+VERB words w_mul(words a, words b) { return _mm512_mul_epu32(a, b); }
+VERB words w_high(words a) { return _mm512_srli_epi64(a, 32); }
+VERB words w_join(words a, words b) { return _mm512_mask_shuffle_epi32(a, 0xaaaa, b, 0xa0); }
+VERB words w_zip_even(words a, words b) { return _mm512_unpacklo_epi64(a, b); }
+VERB words w_zip_odd(words a, words b) { return _mm512_unpackhi_epi64(a, b); }
+
 /* the first lane of the tree; what the other lanes hold is of no use */
 #if FNN_F64
 #define LAST_LEVELS(op, v) v = op(v, _mm512_permute_pd(v, 0x55));

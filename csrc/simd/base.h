@@ -9,6 +9,7 @@
 
 typedef real v_reg __attribute__((vector_size(16)));
 typedef real_bits v_bits __attribute__((vector_size(16)));
+typedef uint64_t w_reg __attribute__((vector_size(16)));
 #if FNN_F64
 #define SQUARE_ROOT __builtin_sqrt
 #else
@@ -23,6 +24,7 @@ VERB v_reg r_select(v_bits m, v_reg a, v_reg b)
 {
     return (v_reg)((m & (v_bits)a) | (~m & (v_bits)b));
 }
+VERB w_reg r_times(w_reg a, w_reg b) { return (a & UINT32_MAX) * (b & UINT32_MAX); }
 VERB int r_any(v_bits m)
 {
     uint64_t half[2];

@@ -1,7 +1,8 @@
 /* four.h: the verbs on four 128-bit registers, for base.h and neon.h.  They define before it
  *   v_reg, v_bits   a register of LANES / 4 reals; of as many real_bits: the bits of a real, or a
  *                   truth value (all ones, all zeros)
- *   r_set1 r_fma r_fnma r_round r_sqrt r_select r_any   the verbs on one register
+ *   w_reg           a register of two uint64_t
+ *   r_set1 r_fma r_fnma r_round r_sqrt r_select r_any r_times   the verbs on one register
  * and the rest is written in the compilers' vector types. */
 typedef struct {
     v_reg r0, r1, r2, r3;
@@ -198,6 +199,35 @@ VERB v_reg r_mantissa(v_reg x)
     return (v_reg)((i & r_bits(REAL_FRACTION_MASK)) + r_bits(REAL_SQRT_HALF));
 }
 VERB vec v_mantissa(vec x) { return (vec)EACH1(r_mantissa, x); }
+
+/* ---- words ---- */
+
+typedef struct {
+    w_reg r0, r1, r2, r3;
+} words;
+
+VERB words w_set1(uint64_t a) { return (words)EACH0(((w_reg){a, a})); }
+VERB words w_load(const uint64_t *p)
+{
+    words a;
+    memcpy(&a, p, sizeof a);
+    return a;
+}
+VERB void w_store(uint32_t *p, words a) { memcpy(p, &a, sizeof a); }
+
+VERB w_reg r_plus(w_reg a, w_reg b) { return a + b; }
+VERB w_reg r_xor(w_reg a, w_reg b) { return a ^ b; }
+VERB w_reg r_high(w_reg a) { return a >> 32; }
+VERB w_reg r_join(w_reg a, w_reg b) { return (a & UINT32_MAX) | b << 32; }
+VERB w_reg r_zip_even(w_reg a, w_reg b) { return (w_reg){a[0], b[0]}; }
+VERB w_reg r_zip_odd(w_reg a, w_reg b) { return (w_reg){a[1], b[1]}; }
+VERB words w_add(words a, words b) { return (words)EACH2(r_plus, a, b); }
+VERB words w_xor(words a, words b) { return (words)EACH2(r_xor, a, b); }
+VERB words w_mul(words a, words b) { return (words)EACH2(r_times, a, b); }
+VERB words w_high(words a) { return (words)EACH1(r_high, a); }
+VERB words w_join(words a, words b) { return (words)EACH2(r_join, a, b); }
+VERB words w_zip_even(words a, words b) { return (words)EACH2(r_zip_even, a, b); }
+VERB words w_zip_odd(words a, words b) { return (words)EACH2(r_zip_odd, a, b); }
 
 VERB real r_larger(real a, real b) { return b > a || b != b ? b : a; }
 

@@ -24,8 +24,8 @@ _FLOPS, _NEAR_BYTES, _FAR_BYTES, _CACHE = 100e9, 40e9, 20e9, 1 << 20
 _WORTH_SHARING = 7e-6
 #: What a step must have to share, in units of the above, before other threads are woken for it.
 _WORTH_WAKING = 15
-#: Bytes of an array from which it goes past the caches: twice the largest second-level caches, so that
-#: its next reader would hardly find it there.
+#: Bytes of an array from which it goes past the caches: twice the largest second-level caches, so
+#: that its next reader would hardly find it there.
 _FAR = 8 << 20
 #: Seconds of work between two looks at the clock, which costs some 30 ns.
 _BETWEEN_CLOCKS = 100e-6

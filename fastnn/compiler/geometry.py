@@ -84,7 +84,7 @@ class Window:
 
     @property
     def conv_attrs(self) -> dict[str, int]:
-        """The attributes that conv2d and max_pool2d share."""
+        """The attributes that convolution and pooling share."""
         return {
             "stride_h": self.strides[0],
             "stride_w": self.strides[1],
@@ -94,7 +94,7 @@ class Window:
 
     @property
     def pool_attrs(self) -> dict[str, int]:
-        """The attributes of max_pool2d."""
+        """The attributes of pooling."""
         return {"size_h": self.size[0], "size_w": self.size[1], **self.conv_attrs}
 
 

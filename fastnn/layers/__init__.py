@@ -14,7 +14,12 @@ from fastnn.layers.merging import (
 )
 from fastnn.layers.normalization import BatchNormalization
 from fastnn.layers.padding import Cropping2D, ZeroPadding2D
-from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastnn.layers.pooling import (
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+)
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.serialization import deserialize, serialize
 
@@ -24,6 +29,7 @@ __all__ = [
     "Activation",
     "Add",
     "Average",
+    "AveragePooling2D",
     "BatchNormalization",
     "Concatenate",
     "Conv2D",

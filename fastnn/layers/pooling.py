@@ -11,10 +11,38 @@ from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import padding_name
 
-__all__ = ["GlobalAveragePooling2D", "GlobalMaxPooling2D", "MaxPooling2D"]
+__all__ = ["AveragePooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling2D", "MaxPooling2D"]
 
 
-class MaxPooling2D(Layer):
+class _Pooling2D(Layer):
+    """What the poolings share: the window and how it moves."""
+
+    def __init__(
+        self,
+        pool_size: int | tuple[int, int],
+        strides: int | tuple[int, int] | None = None,
+        padding: str = "valid",
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.pool_size = pair(self.name, "pool_size", pool_size)
+        self.strides = self.pool_size if strides is None else pair(self.name, "strides", strides)
+        self.padding = padding_name(self.name, padding)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {
+            "pool_size": list(self.pool_size),
+            "strides": list(self.strides),
+            "padding": self.padding,
+            **super().get_config(),
+        }
+
+
+class MaxPooling2D(_Pooling2D):
     """The largest value of each window of each channel.
 
     Args:
@@ -43,23 +71,34 @@ class MaxPooling2D(Layer):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.pool_size = pair(self.name, "pool_size", pool_size)
-        self.strides = self.pool_size if strides is None else pair(self.name, "strides", strides)
-        self.padding = padding_name(self.name, padding)
+        super().__init__(pool_size, strides, padding, name=name, trainable=trainable, dtype=dtype)
 
     def call(self, x: Tensor) -> Tensor:
         """Return the maximum over each window."""
         return ops.max_pool2d(x, self.pool_size, self.strides, self.padding)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        return {
-            "pool_size": list(self.pool_size),
-            "strides": list(self.strides),
-            "padding": self.padding,
-            **super().get_config(),
-        }
+
+class AveragePooling2D(_Pooling2D):
+    """The mean of each window of each channel.
+
+    Args:
+        pool_size: height and width of the window, one number or two.
+        strides: step of the window; ``None`` is ``pool_size``.
+        padding: ``"valid"`` or ``"same"``; a padded place is not counted.
+        name: the layer's name.
+
+    Shapes: x (rows, height, width, channels), y (rows, new_height, new_width, channels).
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2, 2, 1)), fastnn.layers.AveragePooling2D(2)])
+        >>> model.predict([[[[1], [2]], [[3], [4]]]]).item()
+        2.5
+    """
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return the mean of each window."""
+        return ops.average_pool2d(x, self.pool_size, self.strides, self.padding)
 
 
 class _GlobalPooling(Layer):

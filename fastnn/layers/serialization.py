@@ -20,7 +20,12 @@ from fastnn.layers.merging import (
 )
 from fastnn.layers.normalization import BatchNormalization
 from fastnn.layers.padding import Cropping2D, ZeroPadding2D
-from fastnn.layers.pooling import GlobalAveragePooling2D, GlobalMaxPooling2D, MaxPooling2D
+from fastnn.layers.pooling import (
+    AveragePooling2D,
+    GlobalAveragePooling2D,
+    GlobalMaxPooling2D,
+    MaxPooling2D,
+)
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 
 __all__ = ["CLASSES", "deserialize", "serialize"]
@@ -31,6 +36,7 @@ CLASSES: dict[str, type[Layer]] = {
         Activation,
         Add,
         Average,
+        AveragePooling2D,
         BatchNormalization,
         Concatenate,
         Conv2D,

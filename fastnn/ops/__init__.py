@@ -38,13 +38,14 @@ from fastnn.ops.metrics import (
     sparse_categorical_accuracy,
 )
 from fastnn.ops.normalization import global_mean, moments, moving_average, normalize
-from fastnn.ops.products import conv2d, dense, max_pool2d
+from fastnn.ops.products import average_pool2d, conv2d, dense, max_pool2d
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 
 __all__ = [
     "activation",
     "add",
+    "average_pool2d",
     "binary_accuracy",
     "categorical_accuracy",
     "categorical_crossentropy",

@@ -1,4 +1,4 @@
-"""Products and pooling: dense, conv2d, max_pool2d, and their gradients."""
+"""Products and pooling: dense, conv2d, max_pool2d, average_pool2d, and their gradients."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Operand, emit
 
-__all__ = ["conv2d", "dense", "max_pool2d"]
+__all__ = ["average_pool2d", "conv2d", "dense", "max_pool2d"]
 
 Gradients = Sequence[Tensor | None]
 
@@ -110,11 +110,41 @@ def max_pool2d(
     Returns:
         (rows, new_height, new_width, channels).  NaN wins.  The gradient goes to the first of ties.
     """
-    size = (pool_size, pool_size) if isinstance(pool_size, int) else pool_size
-    window = Window.of("max_pool2d", x.shape, size, size if strides is None else strides, padding)
+    window = Window.of(
+        "max_pool2d", x.shape, pool_size, pool_size if strides is None else strides, padding
+    )
     return emit("maxpool2d_fwd", x, axes=window.out_axes, **window.pool_attrs)[0]
 
 
 @gradient_of("maxpool2d_fwd")
 def _max_pool2d(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("maxpool2d_bwd", node.inputs[0], node.outputs[0], dy, **node.attrs)
+
+
+def average_pool2d(
+    x: Tensor,
+    pool_size: int | tuple[int, int] = 2,
+    strides: int | tuple[int, int] | None = None,
+    padding: str = "valid",
+) -> Tensor:
+    """Return the mean of each window of each channel.
+
+    Args:
+        x: (rows, height, width, channels).
+        pool_size: size of the window, one number or (height, width).
+        strides: step of the window; ``None`` is ``pool_size``.
+        padding: ``"valid"`` or ``"same"``; a padded place is not counted.
+
+    Returns:
+        (rows, new_height, new_width, channels).
+    """
+    window = Window.of(
+        "average_pool2d", x.shape, pool_size, pool_size if strides is None else strides, padding
+    )
+    return emit("avgpool2d_fwd", x, axes=window.out_axes, **window.pool_attrs)[0]
+
+
+@gradient_of("avgpool2d_fwd")
+def _average_pool2d(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    image = {axis: node.sizes[axis].base for axis in "hw"}
+    return emit("avgpool2d_bwd", dy, axes=image, **node.attrs)

@@ -363,6 +363,18 @@ def _maxpool_bwd(o: Outcome) -> dict[str, Array]:
     return {} if count == 1 else {"dx": count * o.u * _twin(o, inputs)}
 
 
+def _avgpool_fwd(o: Outcome) -> dict[str, Array]:
+    """A sum over the window, a division, the twin's rounding."""
+    count = o.attr("size_h") * o.attr("size_w")
+    return {"y": (count + 2) * o.u * np.abs(_twin(o, {"x": np.abs(o["x"])}))}
+
+
+def _avgpool_bwd(o: Outcome) -> dict[str, Array]:
+    """A sum over `count` windows of products with the rounded 1 / places; the twin's rounding."""
+    count = math.prod(math.ceil(o.attr(f"size_{s}") / o.attr(f"stride_{s}")) for s in "hw")
+    return {"dx": (2 * count + 2) * o.u * np.abs(_twin(o, {"dy": np.abs(o["dy"])}))}
+
+
 # ---- rows of scores ------------------------------------------------------------------------------
 
 
@@ -561,6 +573,8 @@ _INEXACT: Mapping[str, Bound] = {
     "gru_bwd_u": _gru_bwd_u,
     "scale": _scale,
     "maxpool2d_bwd": _maxpool_bwd,
+    "avgpool2d_fwd": _avgpool_fwd,
+    "avgpool2d_bwd": _avgpool_bwd,
     "moments": _moments,
     "pool_moments": _pool_moments,
     "moving_average": _moving_average,

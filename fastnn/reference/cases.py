@@ -256,12 +256,14 @@ _POOL = (
     (2, 7, 8, 1, (2, 1), (3, 2), "valid"),
     (1, 5, 3, 33, (5, 3), (1, 1), "valid"),
     (2, 2, 3, 2, (5, 5), (2, 2), "same"),
+    (1, 9, 9, 32, (3, 3), (2, 2), "same"),
 )
 
 
 def _pool(op: str) -> Iterator[Case]:
     yield from _kinds(_pooling(op, *geometry) for geometry in _POOL)
     yield _pooling(op, 0, 4, 4, 3, (2, 2), (2, 2), "valid")
+    yield _pooling(op, 1, 66, 131, 67, (64, 1), (1, 1), "valid")  # too deep for a thread's scratch
 
 
 def _pooling(
@@ -575,6 +577,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "pick_bwd": _pick,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
+    "avgpool2d_fwd": _pool,
+    "avgpool2d_bwd": _pool,
     "moments": _places,
     "pool_moments": _pool_moments,
     "moving_average": _moving_average,

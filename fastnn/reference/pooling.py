@@ -1,6 +1,7 @@
-"""Twins of max pooling.
+"""Twins of pooling.
 
-A padded place never wins, NaN wins, the first of ties takes the gradient.
+A padded place never wins, NaN wins, the first of ties takes the gradient.  A mean does not count
+padded places.
 """
 
 import numpy as np
@@ -34,3 +35,33 @@ def maxpool2d_bwd(run: Run, attrs: Attrs, x: Real, y: Real, dy: Real) -> Real:
         dx[tap] += np.where(winner, wide(dy), 0)
         open_ &= ~winner
     return windows.crop(dx).astype(x.dtype)
+
+
+def _sum(padded: Real, windows: Windows) -> Real:
+    """The sum of each window of a padded image, (r, p, q, c)."""
+    total: Real = np.sum([padded[tap] for _, _, tap in windows.taps()], axis=0)
+    return total
+
+
+def _places(windows: Windows) -> Real:
+    """The places of the image under each window, (1, p, q, 1)."""
+    inside = windows.pad(np.ones((1, *windows.image, 1)), 0)
+    return _sum(inside, windows)
+
+
+def avgpool2d_fwd(run: Run, attrs: Attrs, x: Real) -> Real:
+    """y = mean of the places of the window that are in the image"""
+    windows = _windows(attrs, x, (attrs["p"], attrs["q"]))
+    padded = windows.pad(wide(x), 0)
+    return (_sum(padded, windows) / _places(windows)).astype(x.dtype)
+
+
+def avgpool2d_bwd(run: Run, attrs: Attrs, dy: Real) -> Real:
+    """dx = sum of dy / places over the windows"""
+    image, size = (attrs["h"], attrs["w"]), (int(attrs["size_h"]), int(attrs["size_w"]))
+    windows = Windows(attrs, image, size, dy.shape[1:3])
+    dx = windows.pad(np.zeros((len(dy), *image, dy.shape[3])), 0)
+    share = wide(dy) / _places(windows)
+    for _, _, tap in windows.taps():
+        dx[tap] += share
+    return windows.crop(dx).astype(dy.dtype)

@@ -45,6 +45,8 @@ _TWINS: tuple[Twin, ...] = (
     recurrent.pick_bwd,
     pooling.maxpool2d_fwd,
     pooling.maxpool2d_bwd,
+    pooling.avgpool2d_fwd,
+    pooling.avgpool2d_bwd,
     normalization.moments,
     normalization.pool_moments,
     normalization.moving_average,

@@ -68,9 +68,10 @@ def test_convolution(pair, seed, padding):
     check(pair(shape, layers, optimizer=descent), shape, seed)
 
 
+@pytest.mark.parametrize("name", ["MaxPooling2D", "AveragePooling2D"])
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize("seed", range(5))
-def test_max_pooling(pair, seed, padding):
+def test_pooling(pair, seed, padding, name):
     rng = np.random.default_rng(seed)
     shape = (*(int(n) for n in rng.integers(5, 12, 2)), int(rng.integers(1, 5)))
     options = {
@@ -80,7 +81,7 @@ def test_max_pooling(pair, seed, padding):
     }
 
     def layers(m):
-        return [m.layers.Conv2D(shape[-1], 1), m.layers.MaxPooling2D(**options)]
+        return [m.layers.Conv2D(shape[-1], 1), getattr(m.layers, name)(**options)]
 
     check(pair(shape, layers, optimizer=descent), shape, seed)
 
@@ -186,6 +187,7 @@ def test_arguments_and_their_order_and_defaults(keras, name):
         ("Dense", {"units": 3, "activation": "relu"}),
         ("Conv2D", {"filters": 3, "kernel_size": 2, "padding": "same", "strides": (1, 2)}),
         ("MaxPooling2D", {"pool_size": 3}),
+        ("AveragePooling2D", {"pool_size": (3, 2), "strides": 1, "padding": "same"}),
         ("BatchNormalization", {"momentum": 0.9, "scale": False}),
         ("GlobalAveragePooling2D", {"keepdims": True}),
         ("GlobalMaxPooling2D", {}),
