@@ -98,8 +98,7 @@ static int has_base(void) { return 1; }
 #define ISA(name) extern const fnn_table TABLE(name, f32), TABLE(name, f64), TABLE(name, mixed);
 ISAS(ISA)
 #undef ISA
-#define ISA(name) \
-    {#name, has_##name, {&TABLE(name, f32), &TABLE(name, f64), &TABLE(name, mixed)}},
+#define ISA(name) {#name, has_##name, {&TABLE(name, f32), &TABLE(name, f64), &TABLE(name, mixed)}},
 static const struct {
     const char *name;
     int (*available)(void);

@@ -1,4 +1,4 @@
-"""Does mixed precision cost accuracy?  The digits convnet from several seeds, in float32 and mixed."""
+"""Does mixed precision cost accuracy?  A convnet from several seeds, in float32 and mixed."""
 
 import statistics
 import time

@@ -195,7 +195,7 @@ _PRECISIONS = {
 
 @cache
 def isa_names(precision="float32"):
-    """Return the instruction sets that this CPU can run kernels of ``precision`` for, best first."""
+    """Return the instruction sets that this CPU runs kernels of ``precision`` for, best first."""
     cdef fnn_precision which = _PRECISIONS[precision]
     return tuple(
         fnn_isa_name(i).decode()

@@ -52,7 +52,7 @@ def set_floatx(value: str) -> None:
 
 
 def dtype_policy() -> str:
-    """Return the policy of models that name none; until ``set_dtype_policy``, it is ``floatx()``.
+    """Return the policy of models that name none; it is ``floatx()`` until it is set.
 
     Example:
         >>> import fastnn
@@ -78,8 +78,8 @@ def check_policy(who: str, policy: Any) -> str:
     name = policy if isinstance(policy, str) else getattr(policy, "__name__", str(policy))
     if name == "mixed_float16":
         raise ValueError(
-            f'{who}: there are no kernels for "mixed_float16"; take "mixed_bfloat16", which has the '
-            "range of float32 and needs no scaling of the loss"
+            f'{who}: there are no kernels for "mixed_float16"; take "mixed_bfloat16", which has '
+            "the range of float32 and needs no scaling of the loss"
         )
     if name not in _POLICIES:
         known = ", ".join(f'"{known}"' for known in _POLICIES)

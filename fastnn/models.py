@@ -312,7 +312,7 @@ class Model:
             self.dtype_policy, self._recipe = policy, recipe
 
     def _policy_for_compile(self, dtype: str | None) -> str:
-        """Return the policy that ``compile(dtype=dtype)`` asks for: one of the weights' own type."""
+        """Return the policy that ``compile`` is asked for: one of the weights' own type."""
         policy = self.dtype_policy if dtype is None else config.check_policy("compile", dtype)
         if config.real_dtype(policy) != self.dtype:
             raise ValueError(
