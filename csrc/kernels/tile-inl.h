@@ -36,14 +36,14 @@ typedef void tile_kernel(const tile *t);
 #define POINTERS(rows) (((rows) + ROWS_A_POINTER - 1) / ROWS_A_POINTER)
 
 enum { MAX_TILE_ROWS = 14, MAX_TILE_VECS = 8, MAX_POINTERS = POINTERS(MAX_TILE_ROWS) };
-enum { PREFETCH_K = 64 }; /* shorter sums leave no time for a prefetch */
+enum { PREFETCH_K = 64 };  /* shorter sums leave no time for a prefetch */
 enum { TERMS_A_TURN = 4 }; /* of the loop over k: steps of pointers are few among the products */
 
 typedef vec tile_sums[MAX_TILE_ROWS][MAX_TILE_VECS];
 
 /* The sums of one term: sum[i] += a[i] b */
-VERB void add_term(tile_sums sum, const real *const *a, int64_t a_row, const real *b, const int rows,
-                   const int vecs)
+VERB void add_term(tile_sums sum, const real *const *a, int64_t a_row, const real *b,
+                   const int rows, const int vecs)
 {
     vec bv[MAX_TILE_VECS];
 #pragma GCC unroll 8
@@ -62,8 +62,8 @@ VERB const real *add_run(tile_sums sum, const real *first, int64_t a_row, int64_
                          const int rows, const int vecs)
 {
     const real *a[MAX_POINTERS];
-#define TERM                                              \
-    add_term(sum, a, a_row, b, rows, vecs), b += b_step;  \
+#define TERM                                             \
+    add_term(sum, a, a_row, b, rows, vecs), b += b_step; \
     _Pragma("GCC unroll 4") for (int p = 0; p < POINTERS(rows); p++) a[p] += a_step
 #pragma GCC unroll 4
     for (int p = 0; p < POINTERS(rows); p++) a[p] = first + ROWS_A_POINTER * p * a_row;
@@ -121,7 +121,8 @@ VERB void tile_store(const tile *t, tile_sums sum, const int rows, const int vec
 }
 #else
 /* The same for rows whose last vector is a short one; out of line, lest it be there for each tile. */
-static __attribute__((noinline)) void store_short(const tile *t, const real *sum, int rows, int vecs)
+static __attribute__((noinline)) void store_short(const tile *t, const real *sum, int rows,
+                                                  int vecs)
 {
     real *c = t->c;
     for (; rows > 0; rows--, c += t->c_row)
@@ -162,9 +163,11 @@ VERB void tile_product(const tile *t, const int rows, const int vecs)
     const real *const *fetch = t->fetch;
     for (int64_t left = t->k; left > 0; left -= r->count, r++)
         if (t->a_step == 1)
-            b = add_run(sum, t->a + r->offset, t->a_row, 1, b, t->b_step, r->count, &fetch, rows, vecs);
+            b = add_run(sum, t->a + r->offset, t->a_row, 1, b, t->b_step, r->count, &fetch, rows,
+                        vecs);
         else
-            b = add_run(sum, t->a + r->offset, 1, t->a_step, b, t->b_step, r->count, &fetch, rows, vecs);
+            b = add_run(sum, t->a + r->offset, 1, t->a_step, b, t->b_step, r->count, &fetch, rows,
+                        vecs);
     tile_store(t, sum, rows, vecs);
 }
 

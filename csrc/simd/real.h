@@ -23,7 +23,8 @@ typedef uint32_t real_bits;
 #define REAL_SQRT_HALF 0x3f3504f3 /* bits of sqrt(1/2) */
 #endif
 
-#define QUAD (16 / (int)sizeof(real)) /* reals of 16 bytes: columns that v_load_columns takes at a time */
+#define QUAD \
+    (16 / (int)sizeof(real)) /* reals of 16 bytes: columns that v_load_columns takes at a time */
 
 /* x + REAL_ROUND - REAL_ROUND is x to the nearest integer, ties to even: 1.5 2^FRACTION leaves no room
  * for a fraction, and keeps the integer in the low bits. */
