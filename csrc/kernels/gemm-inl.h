@@ -68,11 +68,11 @@ enum {
     MAX_NC = B_REALS / FNN_KC,
     MAX_LINES = 2048, /* that are sent for at a time */
     LINE = LANES,
-    POLL_WORK = 1 << 22, /* products between two looks for signals */
-    MIN_PACKED_M = 64,   /* fewer rows do not pay for copying A, or B from wherever it lies */
-    MIN_PACKED_N = 128,  /* fewer columns do not pay for copying A */
-    FAR = 512,           /* rows of B that lie no farther apart are read in place for ... */
-    MIN_NEAR_M = 256,    /* ... fewer rows of A than these */
+    POLL_WORK = 1 << 22,       /* products between two looks for signals */
+    MIN_PACKED_M = 64,         /* fewer rows do not pay for copying A, or B from wherever it lies */
+    MIN_PACKED_N = 128,        /* fewer columns do not pay for copying A */
+    FAR = 2048 / sizeof(real), /* rows of B that lie no farther apart are read in place for ... */
+    MIN_NEAR_M = 256,          /* ... fewer rows of A than these */
     IN_L1 = 32768 / sizeof(real) /* what is no larger need not be copied to be near */
 };
 
@@ -542,6 +542,7 @@ static void plan_a(share *s, int64_t m, int64_t n)
 static inline int pays_packing(const product *p, int64_t m, int64_t n)
 {
     if (p->bt.w || !in_place(&p->b)) return 1;
+    if (n > LANES && n < LANES << PANEL_LOG2) return m > MAX_TILE_ROWS; /* the tail shares a tile */
     return m >= (p->b.stride > FAR ? MIN_PACKED_M : MIN_NEAR_M) && n * p->k > IN_L1;
 }
 
