@@ -2,14 +2,18 @@
  *
  * All dense and convolution kernels describe their operands to it as *sources*, matrices that can be
  * copied a block at a time: an array, an array times an activation's derivative, the patches of images.
- * The product walks C in blocks, packs what cannot be read in place, and hands tiles to a micro-kernel
+ * The product walks C in blocks, packs what is not read well in place, and hands tiles to a micro-kernel
  * that keeps its part of C in registers:
  *
  *     for columns jc of C, nc at a time
  *       for depths kg of A and B, a multiple of FNN_KC at a time     B[kg, jc] -> panels [kg][width of a tile]
  *         for rows ic of C, mc at a time
- *           for depths pc of kg, FNN_KC at a time                    A[ic, pc] -> block
- *             for panels of B, for tiles of rows: C tile (+)= A tile B panel
+ *           for depths pc of kg, FNN_KC at a time                    A[ic, pc] -> strips [pc][STRIP]
+ *             for tiles of rows, for panels of B: C tile (+)= A tile B panel
+ *
+ * A strip stays in the L1 cache while the panels come by from the L2 cache; meanwhile the lines of the next
+ * strip and of the next part of B are sent for.  Two shapes go another way: C of one column is computed as
+ * one row, and few rows times a transposed matrix are summed without packing (dots).
  *
  * Invariant: an element of C is the sum of its FNN_KC-blocks in order, each the chain of v_fma over
  * ascending k from zero.  Blocks begin at multiples of FNN_KC, and nothing else (tile shape, packing,
@@ -21,15 +25,19 @@ enum {
     SCRATCH_REALS = FNN_SCRATCH / sizeof(real),
     B_REALS = SCRATCH_REALS / 4,
     A_REALS = SCRATCH_REALS - B_REALS - LANES,
-    STRIP = 16,      /* rows of A that are packed together, at most */
-    ROW_PAD = LANES, /* keeps rows of a copy out of the same cache sets */
+    STRIP = 16, /* rows of A that are packed together, at most */
+    STRIPS = 4, /* that are packed at a time where A lies by columns: lines are whole there */
+    PACKED_TERMS = 16, /* for all strips at a time, while their lines are in the L1 cache */
+    ROW_PAD = LANES,   /* keeps rows of a copy out of the same cache sets */
     MAX_MC = 98,
     MAX_NC = B_REALS / FNN_KC,
-    MAX_LINES = 1024, /* that a strip sends for */
+    MAX_LINES = 2048, /* that are sent for at a time */
     LINE = LANES,
-    POLL_WORK = 1 << 22,         /* products between two looks for signals */
-    MIN_PACKED_M = 64,           /* fewer rows do not pay for copying B    */
-    MIN_PACKED_N = 128,          /* fewer columns do not pay for copying A */
+    POLL_WORK = 1 << 22,       /* products between two looks for signals */
+    MIN_PACKED_M = 64,         /* fewer rows do not pay for copying A, or B from wherever it lies */
+    MIN_PACKED_N = 128,        /* fewer columns do not pay for copying A */
+    FAR = 2048 / sizeof(real), /* rows of B that lie no farther apart are read in place for ... */
+    MIN_NEAR_M = 256,          /* ... fewer rows of A than these */
     IN_L1 = 32768 / sizeof(real) /* what is no larger need not be copied to be near */
 };
 
@@ -44,6 +52,7 @@ typedef struct {
     reading a_as;
     int64_t group;  /* rows of A from one multiple of this to the next lie evenly */
     int64_t mc;     /* rows of A that are worked on at a time                     */
+    int64_t strip;  /* of which so many are packed together                       */
     int packed;     /* whether B is copied to panels, or read in place but for its last columns */
     int log2;       /* of the vectors of a tile                                   */
     int64_t nc, kg; /* columns and depth of B that are worked on at a time        */
@@ -226,7 +235,8 @@ typedef struct {
 
 static inline int64_t row_offset(const share *s, const block *b, const tile *t, int64_t i)
 {
-    if (s->a_as < LINES_IN_PLACE) return (i - b->row) * t->a_row;
+    if (s->a_as == PACKED) return (i - b->row) / s->strip * STRIP * t->k + (i - b->row) % s->strip;
+    if (s->a_as == IN_PLACE) return (i - b->row) * t->a_row;
     const window *g = s->p->a.patches;
     return s->p->a_by_k ? element_offset(g, &b->lines, i) : window_offset(g, &b->lines, i);
 }
@@ -252,16 +262,22 @@ static void read_lines(const share *s, block *b, int64_t k, int64_t kc, tile *t)
     make_runs(s, b, k, kc);
 }
 
-/* A[i.. + mc, k.. + kc] -> [kc][STRIP], so that a term of a tile is one line of the cache */
+/* A[i.. + mc, k.. + kc] -> [kc][STRIP] for each strip, so that a term of a tile is one line of the cache */
+static void pack_columns(const share *s, int64_t i, int64_t mc, int64_t k, int64_t kc)
+{
+    for (int64_t at = 0; at < kc; at += PACKED_TERMS) {
+        real *to = s->a + at * STRIP;
+        int64_t terms_now = min_of(kc - at, PACKED_TERMS);
+        for (int64_t row = 0; row < mc; row += s->strip, to += STRIP * kc)
+            copy_block(&s->p->a, k + at, terms_now, i + row, min_of(mc - row, s->strip), to, STRIP);
+    }
+}
+
 static void pack_strip(const share *s, int64_t i, int64_t mc, int64_t k, int64_t kc)
 {
     const source *a = &s->p->a;
     const real *from = a->base + i * a->stride + k;
     int64_t stride = a->stride;
-    if (s->p->a_by_k) {
-        copy_block(a, k, kc, i, mc, s->a, STRIP);
-        return;
-    }
     if (!in_place(a) || i + STRIP > s->p->m) {
         real *rows = s->a + STRIP * FNN_KC;
         stride = FNN_KC + ROW_PAD;
@@ -282,7 +298,7 @@ static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, i
     b->row = i;
     b->runs[0] = (terms){0, kc};
     if (s->a_as == PACKED) {
-        pack_strip(s, i, mc, k, kc);
+        (s->p->a_by_k ? pack_columns : pack_strip)(s, i, mc, k, kc);
         t->a = s->a, t->a_row = 1, t->a_step = STRIP;
     } else if (s->p->a_by_k)
         t->a = a->base + k * a->stride + i, t->a_row = 1, t->a_step = a->stride;
@@ -293,6 +309,7 @@ static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, i
 /* The height of the next tile, of `left` rows: tiles of even height, none across groups of rows */
 static inline int64_t tile_rows(const share *s, int64_t i, int64_t left)
 {
+    if (s->a_as == PACKED) left = min_of(left, s->strip - (i - s->m0) % s->strip);
     if (s->group < s->p->m) left = min_of(left, s->group - i % s->group);
     int64_t count = (left + tallest[s->log2] - 1) / tallest[s->log2];
     return (left + count - 1) / count;
@@ -345,7 +362,7 @@ static inline area area_of_b(const share *s, int64_t k, int64_t kn, int64_t j, i
 static void plan_fetch(const share *s, group *g, fetch_list *list, int64_t i, int64_t k, int64_t kc)
 {
     list->count = list->used = 0;
-    if (s->a_as != PACKED || !s->packed || s->p->a.patches) return;
+    if (s->a_as != PACKED || s->p->a.patches) return;
     int64_t next_k = k + kc < g->k + g->kn ? k + kc : g->k, next_i = next_k > k ? i : i + s->mc;
     int64_t strips = (s->m1 - i + s->mc - 1) / s->mc;
     if (next_i < s->m1) {
@@ -466,7 +483,7 @@ static void plan_patches(share *s)
     else if (lines_fit(g, p->a_by_k ? FNN_KC : s->mc))
         s->a_as = LINES;
     else
-        s->a_as = PACKED, s->mc = strip_rows(p->m), s->group = p->c.w;
+        s->a_as = PACKED, s->mc = s->strip = strip_rows(p->m), s->group = p->c.w;
 }
 
 static void plan_a(share *s, int64_t m, int64_t n)
@@ -478,22 +495,35 @@ static void plan_a(share *s, int64_t m, int64_t n)
     }
     s->a_as =
         p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N && m * p->k > IN_L1) ? PACKED : IN_PLACE;
-    s->mc = s->a_as == PACKED ? strip_rows(m) : MAX_MC;
+    s->strip = strip_rows(m);
+    s->mc = s->a_as == IN_PLACE ? MAX_MC : p->a_by_k ? STRIPS * s->strip : s->strip;
     s->group = p->c.w;
+}
+
+/* Copying B pays where it is read often, or where its rows lie so far apart that their lines get into
+ * each other's way. */
+static inline int pays_packing(const product *p, int64_t m, int64_t n)
+{
+    if (p->bt.w || !in_place(&p->b)) return 1;
+    if (n > LANES && n < LANES << PANEL_LOG2) return m > MAX_TILE_ROWS; /* the tail shares a tile */
+    return m >= (p->b.stride > FAR ? MIN_PACKED_M : MIN_NEAR_M) && n * p->k > IN_L1;
 }
 
 static void plan_b(share *s, int64_t m, int64_t n)
 {
     const product *p = s->p;
-    s->packed = p->bt.w || !in_place(&p->b) || (m >= MIN_PACKED_M && n * p->k > IN_L1);
+    s->packed = pays_packing(p, m, n);
     s->log2 = MAX_LOG2;
     while (s->log2 > PANEL_LOG2 && tallest[s->log2] < m) s->log2--;
     while (s->log2 > 0 && LANES << (s->log2 - 1) >= n) s->log2--;
     int64_t width = LANES << s->log2;
-    s->nc = s->packed ? min_of((n + width - 1) / width * width, MAX_NC) : n;
-    s->kg = B_REALS / (s->packed ? s->nc : LANES) / FNN_KC * FNN_KC;
-    if (s->packed && s->log2 > PANEL_LOG2)
-        s->nc = width, s->kg = FNN_KC; /* few rows: read at once */
+    if (s->packed && s->log2 > PANEL_LOG2) /* few rows: what is packed is read at once */
+        s->nc = width, s->kg = FNN_KC;
+    else if (s->packed || m >= MIN_PACKED_M) {
+        s->nc = min_of((n + width - 1) / width * width, MAX_NC);
+        s->kg = B_REALS / s->nc / FNN_KC * FNN_KC;
+    } else
+        s->nc = n, s->kg = B_REALS / LANES / FNN_KC * FNN_KC;
 }
 
 /* Few rows times a transposed matrix, C[rows, cols] (+)= A[rows, k] W[cols, k].T, k <= FNN_KC: every
