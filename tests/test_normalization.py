@@ -156,6 +156,58 @@ def test_activations_are_part_of_the_normalisation_on_both_ways():
     assert names.count("normalize_fwd") == names.count("normalize_bwd_x") == 2
 
 
+def test_at_inference_a_normalisation_is_part_of_the_product_before_it():
+    model = convolutional()
+    assert "normalize_fwd" not in operations(model, "predict")
+    assert operations(model, "predict").count("normalize_fold") == 2
+    assert operations(model, "evaluate").count("normalize_fold") == 2
+    assert "normalize_fold" not in operations(model, "train")
+
+
+@pytest.mark.parametrize("use_bias", [False, True])
+@pytest.mark.parametrize("options", [{}, {"center": False}, {"scale": False}])
+@pytest.mark.parametrize("product", ["dense", "convolution"])
+def test_a_folded_normalisation_is_the_formula(product, options, use_bias):
+    shape = (5, 4, 3)
+    made = Conv2D(7, 2, use_bias=use_bias) if product == "convolution" else Dense(7, None, use_bias)
+    alone = Sequential([Input(shape), made], dtype="float64")
+    layer = BatchNormalization(**options)
+    model = Sequential(
+        [Input(shape), type(made).from_config(made.get_config()), layer, Activation("tanh")],
+        dtype="float64",
+    )
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.random(w.shape) + 0.5 for w in model.get_weights()])
+    alone.set_weights(model.layers[0].get_weights())
+    values = {variable.name: variable.numpy() for variable in layer.weights}
+    z = alone.predict(images()) - values["moving_mean"]
+    z = z / np.sqrt(values["moving_variance"] + 1e-3) * values.get("gamma", 1)
+    expected = np.tanh(z + values.get("beta", 0))
+    assert np.allclose(model.predict(images()), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_a_product_that_others_read_keeps_its_output():
+    x = Input((3,), dtype="float64")
+    y = Dense(4)(x)
+    layer = BatchNormalization(moving_mean_initializer="ones")
+    model = fastnn.Model(x, layers.Add()([layer(y), y]))
+    data = np.random.default_rng(0).normal(size=(5, 3))
+    kernel, bias = model.layers[1].get_weights()
+    z = data @ kernel + bias
+    assert np.allclose(model.predict(data), z + (z - 1) / np.sqrt(1.001), rtol=1e-12)
+
+
+def test_a_frozen_normalisation_is_folded_in_training_too():
+    model = convolutional()
+    for layer in model.layers:
+        layer.trainable = not isinstance(layer, BatchNormalization)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert operations(model, "train").count("normalize_fold") == 2
+    x = np.random.default_rng(0).normal(size=(6, 6, 6, 2))
+    check = fastnn.gradcheck(model, x, np.arange(6) % 5)
+    assert check.ok, str(check)
+
+
 def test_moving_statistics_change_at_the_end_of_a_step():
     """A batch whose labels are refused has changed nothing, though it was normalised before."""
     model = convolutional()
