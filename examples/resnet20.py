@@ -57,7 +57,7 @@ def resnet(depth=20, width=16):
 
 model = resnet(width=8)
 model.compile(
-    fastnn.optimizers.SGD(0.05, momentum=0.9),
+    fastnn.optimizers.SGD(0.02, momentum=0.9),
     "sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
