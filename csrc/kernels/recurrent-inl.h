@@ -194,6 +194,9 @@ static void walk_time(const fnn_op *op, const fnn_task *task, const recurrence *
             for (int64_t i = 0; i < m; i++) cell(op, s, i, row + i, t, (int)(g), (int)(gate)); \
     } while (0)
 
+/* Rows of a step lie far apart, out of sight of the hardware's prefetchers: a step sends for the next. */
+static inline void fetch(const real *p) { __builtin_prefetch(p); }
+
 static inline void store_if(real *to, int64_t j, vec v, int64_t n)
 {
     if (to) store_lanes(to + j, v, n);
@@ -225,6 +228,7 @@ VERB void rnn_cell(const fnn_op *op, const recurrence *s, int64_t i, int64_t row
     real *state = s->state + i * s->unit_row, *y = operand_at(op, 2, at);
     (void)gate;
     for (int64_t j = 0; j < h; j += LANES) {
+        fetch(z + h + j);
         vec out = activation_of(g, load_sum(z + j, sum + j, h - j));
         store_lanes(state + j, out, h - j);
         store_if(y, j, out, h - j);
@@ -254,6 +258,7 @@ VERB void rnn_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t
     real *dz = operand_at(op, 4, at);
     (void)gate;
     for (int64_t j = 0; j < h; j += LANES) {
+        fetch(y - h + j);
         vec dh = v_add(load_lanes(state + j, h - j), load_or_zero(dy, j, h - j));
         vec d = activation_gradient(g, load_lanes(y + j, h - j), dh);
         store_lanes(dz + j, d, h - j);
@@ -286,6 +291,7 @@ VERB void lstm_cell(const fnn_op *op, const recurrence *s, int64_t i, int64_t ro
     real *a = operand_at(op, 2, 4 * at), *c = operand_at(op, 3, at), *y = operand_at(op, 4, at);
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j, jf = h + j, jg = 2 * h + j, jo = 3 * h + j;
+        for (int k = 4; k < 8; k++) fetch(z + k * h + j);
         vec in = activation_of(gate, load_sum(z + j, sum + j, n));
         vec forget = activation_of(gate, load_sum(z + jf, sum + jf, n));
         vec next = activation_of(g, load_sum(z + jg, sum + jg, n));
@@ -327,6 +333,8 @@ VERB void lstm_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_
     real *sum = s->gates_at + i * s->gate_row, *dz = operand_at(op, 6, 4 * at);
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j, jf = h + j, jg = 2 * h + j, jo = 3 * h + j;
+        for (int k = -4; k < 0; k++) fetch(a + k * h + j);
+        fetch(c - 2 * h + j);
         vec in = load_lanes(a + j, n), forget = load_lanes(a + jf, n);
         vec next = load_lanes(a + jg, n), out = load_lanes(a + jo, n);
         vec shown = activation_of(g, load_lanes(c + j, n));
@@ -377,6 +385,7 @@ VERB void gru_gates(const fnn_op *op, const recurrence *s, int64_t i, int64_t ro
     (void)g;
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j, jr = h + j, jn = 2 * h + j;
+        for (int k = 3; k < 6; k++) fetch(z + k * h + j);
         vec update = v_add(load_lanes(sum + j, n), load_or_zero(b, j, n));
         vec reset = v_add(load_lanes(sum + jr, n), load_or_zero(b, jr, n));
         store_lanes(sum + j, activation_of(gate, v_add(load_lanes(z + j, n), update)), n);
@@ -445,6 +454,8 @@ VERB void gru_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t
     real *dz = operand_at(op, 6, 3 * at);
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j, jr = h + j, jn = 2 * h + j;
+        for (int k = -3; k < 0; k++) fetch(a + k * h + j);
+        fetch(q - h + j);
         vec update = load_lanes(a + j, n), reset = load_lanes(a + jr, n);
         vec next = load_lanes(a + jn, n);
         vec dh = v_add(load_lanes(state + j, n), load_or_zero(dy, j, n));
