@@ -2,6 +2,7 @@
 its formula, differentiated by SymPy.
 """
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -30,6 +31,7 @@ DIFFERENTIABLE = sorted(rules() - {"python_call"})
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
 #: What has no gradient by design: targets, and statistics, which count as constants or as x's own.
 CONSTANT = {"t", "mean", "var"}
+WALKS = ("rnn_fwd", "lstm_fwd", "gru_fwd")
 
 
 class Function:
@@ -64,17 +66,30 @@ class Function:
             for o in self.op.inputs
             if o.name in self.buffers
         }
-        outputs = self.build(graph, [tensors.get(operand.name) for operand in self.op.inputs])
-        return graph, tensors, self.mean(graph, outputs[-1])
+        inputs = [self.own(operand.name, tensors) for operand in self.op.inputs]
+        outputs = self.build(graph, inputs)
+        if self.op.name not in WALKS:
+            return graph, tensors, self.mean(graph, outputs[-1])
+        # the states of all steps, and after the last; the others are for the way back
+        first, *others = (self.error(graph, y) for y in outputs if y.name in ("y", "s", "e"))
+        return graph, tensors, ops.mean(functools.reduce(ops.add, others, first))
+
+    def own(self, name, tensors):
+        """Return an input; of one whose memory an output takes, a copy."""
+        taken = self.op.name != "reshape" and name in {o.alias for o in self.op.outputs}
+        return ops.activation(tensors[name], "linear") if taken else tensors.get(name)
 
     def mean(self, graph, y):
         if y.shape == ():
             return y
         if self.op.name.startswith("softmax_ce") or self.op.name in ("sigmoid_bce", "mse"):
             return ops.mean(y)
-        shape = tuple(self.case.rows if n is None else n for n in y.shape)
-        self.buffers.setdefault("target", np.random.default_rng(5).standard_normal(shape))
-        return ops.mean(ops.mean_squared_error(y, graph.place("target", y.shape, "target")))
+        return ops.mean(self.error(graph, y))
+
+    def error(self, graph, y):
+        shape, name = tuple(self.case.rows if n is None else n for n in y.shape), f"target {y.name}"
+        self.buffers.setdefault(name, np.random.default_rng(5).standard_normal(shape))
+        return ops.mean_squared_error(y, graph.place(name, y.shape, name))
 
     def run(self, graph):
         program = Program.of(graph, self.case.rows, "float64")
@@ -140,6 +155,7 @@ def of_interest(op):
         if case.data in ("normal", "uniform")
         and (0,) not in case.sizes.values()
         and (not op.startswith(FUSING) or case.attrs["activation"] == "linear")
+        and (op not in WALKS or set(case.absent) <= {"b"})  # a way back needs what is kept for it
     ]
     batches = [case for case in known if any(None in shape for shape in case.sizes.values())]
     return [c for c in batches if sum(a.size for a in draw(c, FLOAT64).values()) <= 600]

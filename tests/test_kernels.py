@@ -86,7 +86,22 @@ def laid_out(op, n):
     return Case(op, case.sizes, case.rows, attrs)
 
 
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+def walk(op, n):
+    """Two steps of n units; the product for the kernel of a GRU has no gates' activations."""
+    case = sized(op, n, t=(2,), g=(GATES[op.split("_")[0]] * n,))
+    names = [name for name in case.attrs if name.endswith("activation")]
+    for g in ("linear", "relu", "tanh") if names else ():
+        yield Case(op, case.sizes, case.rows, {**case.attrs, **dict.fromkeys(names, g)})
+    if not names:
+        yield case
+
+
 def wide_cases(op, n):
+    if op.split("_")[0] in GATES:
+        return list(walk(op, n)) if n < 36 else []
     if op in ("concatenate", "slice", "pad", "crop"):
         return [laid_out(op, n)]
     if op.startswith("conv2d"):

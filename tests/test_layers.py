@@ -81,6 +81,27 @@ CASES |= {
         ({"cropping": ((1, 0), (0, 2))}, (3, 4, 2), (2, 2, 2)),
     ],
 }
+CASES |= {
+    layers.SimpleRNN: [
+        ({"units": 4}, (5, 3), (4,)),
+        ({"units": 3, "activation": "sigmoid", "return_sequences": True}, (2, 4), (2, 3)),
+        ({"units": 17, "use_bias": False, "go_backwards": True}, (3, 2), (17,)),
+    ],
+    layers.LSTM: [
+        ({"units": 4}, (5, 3), (4,)),
+        ({"units": 3, "return_sequences": True, "unit_forget_bias": False}, (4, 2), (4, 3)),
+        ({"units": 2, "activation": "sigmoid", "recurrent_activation": "tanh"}, (3, 2), (2,)),
+        ({"units": 17, "use_bias": False, "go_backwards": True, "unroll": True}, (2, 3), (17,)),
+        ({"units": 3, "dropout": 0.4, "recurrent_initializer": "he_normal"}, (3, 5), (3,)),
+    ],
+    layers.GRU: [
+        ({"units": 4}, (5, 3), (4,)),
+        ({"units": 3, "return_sequences": True, "reset_after": False}, (4, 2), (4, 3)),
+        ({"units": 2, "activation": "sigmoid", "recurrent_activation": "tanh"}, (3, 2), (2,)),
+        ({"units": 17, "use_bias": False, "go_backwards": True}, (2, 3), (17,)),
+        ({"units": 3, "use_bias": False, "reset_after": False}, (3, 5), (3,)),
+    ],
+}
 EVERY = [(cls, *case) for cls, cases in CASES.items() for case in cases]
 
 

@@ -190,16 +190,23 @@ _GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
 def _walk(op: str) -> Iterator[Case]:
+    if not op.startswith("gru"):
+        yield from _walks(op, {})
+        return
+    yield from _walks(op, {"reset_after": 1})
+    for case in _walks(op, {"reset_after": 0}):  # without a bias of its own
+        yield replace(case, absent=("b", *case.absent)) if op == "gru_fwd" else case
+
+
+def _walks(op: str, flag: Mapping[str, Any]) -> Iterator[Case]:
     names = [name for name in table()[op].attributes if name.endswith("activation")]
-    usual = dict(zip(names, ("tanh", "sigmoid"), strict=False))
-    flags = [{"reset_after": after} for after in (1, 0)] if op.startswith("gru") else [{}]
-    for flag in flags:
-        yield from (_steps(op, *sizes, usual | flag) for sizes in _WALKS)
-        yield replace(_steps(op, 1, 2, 5, usual | flag), sizes=_steps_sizes(op, 2, 5, (0,)))
-        for name, g in itertools.product(names, activation_names()):
-            yield from _kinds([_steps(op, 5, 2, 19, usual | flag | {name: g})])
-        plain = _steps(op, 3, 3, 5, usual | flag)
-        yield from (replace(plain, absent=names) for names in _absent(op))
+    usual = {**dict(zip(names, ("tanh", "sigmoid"), strict=False)), **flag}
+    yield from (_steps(op, *sizes, usual) for sizes in _WALKS)
+    yield replace(_steps(op, 1, 2, 5, usual), sizes=_steps_sizes(op, 2, 5, (0,)))
+    for name, g in itertools.product(names, activation_names()):
+        yield from _kinds([_steps(op, 5, 2, 19, usual | {name: g})])
+        yield _steps(op, 2, 3, 5, usual | {name: g})
+    yield from (replace(_steps(op, 3, 3, 5, usual), absent=absent) for absent in _absent(op))
 
 
 def _steps(op: str, r: int, t: int, h: int, attrs: Mapping[str, Any]) -> Case:
