@@ -287,6 +287,7 @@ def positive(who: str, name: str, value: Any) -> int:
 
 def fraction(who: str, name: str, value: Any) -> float:
     """Return ``value`` if it is a number in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= value < 1:
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 <= float(value) < 1:
         raise ValueError(f"{who}: {name} must be in [0, 1), got {value!r}")
     return float(value)

@@ -249,8 +249,8 @@ class LSTM(_Gated):
         return np.concatenate([initial((n,), dtype), ones, initial((2 * n,), dtype)])
 
     def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        weights = self.kernel, self.recurrent_kernel, self.bias
-        states, last, _ = ops.lstm(x, *weights, **self._names())
+        names = self._names()
+        states, last, _ = ops.lstm(x, self.kernel, self.recurrent_kernel, self.bias, **names)
         return states, last
 
     def get_config(self) -> dict[str, Any]:
@@ -335,8 +335,8 @@ class GRU(_Gated):
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
     def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        weights = self.kernel, self.recurrent_kernel, self.bias
-        return ops.gru(x, *weights, **self._names(), reset_after=self.reset_after)
+        u, b, names = self.recurrent_kernel, self.bias, self._names()
+        return ops.gru(x, self.kernel, u, b, **names, reset_after=self.reset_after)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

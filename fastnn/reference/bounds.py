@@ -12,7 +12,7 @@ An output that is not in an op's bound must be equal.  Fused and separate multip
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -261,6 +261,9 @@ def _global_mean_bwd(o: Outcome) -> dict[str, Array]:
 # ---- recurrent layers ----------------------------------------------------------------------------
 
 
+_ACT, _GATE = "activation", "recurrent_activation"
+
+
 def _given(o: Outcome, name: str) -> Rounded:
     """Return an input without error; zeros where it is absent."""
     if name in o.inputs:
@@ -273,15 +276,17 @@ def _start(o: Outcome) -> Rounded:
     return Rounded(np.zeros((len(o["z"]), len(o["u"]))), o.u)
 
 
-def _forward(o: Outcome) -> Iterator[Callable[[Rounded], Rounded]]:
-    """Yield the activations of a case, as functions of numbers with errors."""
-    for name in ("activation", "recurrent_activation"):
-        yield lambda x, g=o.case.attrs.get(name): x.activated(g)
+def _forward(o: Outcome, name: str) -> Callable[[Rounded], Rounded]:
+    """Return an activation of a case as a function of numbers with errors."""
+    return lambda x: x.activated(o.case.attrs[name])
 
 
-def _backward(o: Outcome) -> Iterator[Callable[[Rounded, Rounded], Rounded]]:
-    for name in ("activation", "recurrent_activation"):
-        yield lambda y, dy, g=o.case.attrs.get(name): y.derived(g, dy)
+def _backward(o: Outcome, name: str) -> Callable[[Rounded, Rounded], Rounded]:
+    return lambda y, dy: y.derived(o.case.attrs[name], dy)
+
+
+def _both(o: Outcome, of: Callable[[Outcome, str], Any]) -> tuple[Any, Any]:
+    return of(o, _ACT), of(o, _GATE)
 
 
 def _walked(o: Outcome, **results: Rounded) -> dict[str, Array]:
@@ -290,46 +295,46 @@ def _walked(o: Outcome, **results: Rounded) -> dict[str, Array]:
 
 
 def _rnn_fwd(o: Outcome) -> dict[str, Array]:
-    act, _ = _forward(o)
-    steps = rnn_steps(_given(o, "z"), _given(o, "u"), _start(o), act)
+    steps = rnn_steps(_given(o, "z"), _given(o, "u"), _start(o), _forward(o, _ACT))
     (y,) = zip(*steps, strict=True)
     return _walked(o, y=Rounded.stack(y), s=y[-1])
 
 
 def _rnn_bwd(o: Outcome) -> dict[str, Array]:
-    slope, _ = _backward(o)
-    back = rnn_steps_back(*(_given(o, name) for name in ("ut", "y", "dy", "ds")), slope)
-    (dz,) = zip(*back, strict=True)
+    ut, y, dy, ds = (_given(o, name) for name in ("ut", "y", "dy", "ds"))
+    (dz,) = zip(*rnn_steps_back(ut, y, dy, ds, _backward(o, _ACT)), strict=True)
     return _walked(o, dz=Rounded.stack(dz[::-1]))
 
 
 def _lstm_fwd(o: Outcome) -> dict[str, Array]:
-    steps = lstm_steps(_given(o, "z"), _given(o, "u"), _start(o), _start(o), *_forward(o))
-    *a, c, y = zip(*steps, strict=True)
+    z, u, zero, act, gate = _given(o, "z"), _given(o, "u"), _start(o), *_both(o, _forward)
+    *a, c, y = zip(*lstm_steps(z, u, zero, zero, act, gate), strict=True)
     gates = Rounded.join([Rounded.stack(gate) for gate in a])
     return _walked(o, a=gates, c=Rounded.stack(c), y=Rounded.stack(y), s=y[-1], e=c[-1])
 
 
 def _lstm_bwd(o: Outcome) -> dict[str, Array]:
-    act, _ = _forward(o)
-    slope, gate = _backward(o)
-    flows = (_given(o, name) for name in ("ut", "a", "c", "dy", "ds", "de"))
-    (dz,) = zip(*lstm_steps_back(*flows, (act, slope), gate, Rounded.join), strict=True)
+    names = ("ut", "a", "c", "dy", "ds", "de")
+    ut, a, c, dy, ds, de = (_given(o, name) for name in names)
+    slope, gate = _both(o, _backward)
+    act = (_forward(o, _ACT), slope)
+    (dz,) = zip(*lstm_steps_back(ut, a, c, dy, ds, de, act, gate, Rounded.join), strict=True)
     return _walked(o, dz=Rounded.stack(dz[::-1]))
 
 
 def _gru_fwd(o: Outcome) -> dict[str, Array]:
-    inputs = (_given(o, name) for name in ("z", "u", "b"))
-    after = bool(o.attr("reset_after"))
-    *a, q, y = zip(*gru_steps(*inputs, _start(o), *_forward(o), after), strict=True)
+    z, u, b = (_given(o, name) for name in ("z", "u", "b"))
+    (act, gate), after = _both(o, _forward), bool(o.attr("reset_after"))
+    *a, q, y = zip(*gru_steps(z, u, b, _start(o), act, gate, after), strict=True)
     gates = Rounded.join([Rounded.stack(gate) for gate in a])
     return _walked(o, a=gates, q=Rounded.stack(q), y=Rounded.stack(y), s=y[-1])
 
 
 def _gru_bwd(o: Outcome) -> dict[str, Array]:
-    flows = (_given(o, name) for name in ("ut", "a", "q", "y", "dy", "ds"))
-    after = bool(o.attr("reset_after"))
-    dz, dm = zip(*gru_steps_back(*flows, *_backward(o), after, Rounded.join), strict=True)
+    ut, a, q, y, dy, ds = (_given(o, name) for name in ("ut", "a", "q", "y", "dy", "ds"))
+    (act, gate), after = _both(o, _backward), bool(o.attr("reset_after"))
+    back = gru_steps_back(ut, a, q, y, dy, ds, act, gate, after, Rounded.join)
+    dz, dm = zip(*back, strict=True)
     return _walked(o, dz=Rounded.stack(dz[::-1]), dm=Rounded.stack(dm[::-1]))
 
 

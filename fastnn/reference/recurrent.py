@@ -4,7 +4,7 @@ The steps are written once, as generators, on whatever has the arithmetic of arr
 them on float64, the bounds on numbers that carry their rounding errors along.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,11 +136,11 @@ def gru_steps_back(
 # ---- the twins -----------------------------------------------------------------------------------
 
 
-def _stack(steps: list[Number]) -> Real:
+def _stack(steps: Sequence[Number]) -> Real:
     return np.stack(steps, 1)
 
 
-def _join(parts: list[Real]) -> Real:
+def _join(parts: Sequence[Real]) -> Real:
     return np.concatenate(parts, -1)
 
 

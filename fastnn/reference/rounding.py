@@ -1,8 +1,9 @@
 """Numbers that carry the error that rounding has made in them so far: a running error analysis.
 
-Wilkinson, "Rounding errors in algebraic processes", 1963.  ``Rounded`` has the arithmetic of arrays,
-so a formula that is written for arrays says, on these, how far a computation of it in precision
-``u`` may be from the exact one.  Products of errors are kept; fused operations round less often.
+Wilkinson, "Rounding errors in algebraic processes", 1963.  ``Rounded`` has the arithmetic of
+arrays, so a formula that is written for arrays says, on these, how far a computation of it in
+precision ``u`` may be from the exact one.  Products of errors are kept; fused operations round less
+often.
 """
 
 from __future__ import annotations
@@ -82,11 +83,7 @@ class Rounded:
         own = PRODUCT * self.u * (self.size @ other.size)
         return Rounded(self.value @ other.value, self.u, passed + own)
 
-    def __radd__(self, other: Any) -> Rounded:
-        return self + other
-
-    def __rmul__(self, other: Any) -> Rounded:
-        return self * other
+    __radd__, __rmul__ = __add__, __mul__
 
     def __rsub__(self, other: Any) -> Rounded:
         return self._of(other) - self
@@ -94,11 +91,8 @@ class Rounded:
     @staticmethod
     def join(parts: Sequence[Rounded]) -> Rounded:
         """Return the parts side by side on the last axis."""
-        value, error = (
-            np.concatenate([*arrays], -1)
-            for arrays in zip(*((part.value, part.error) for part in parts), strict=True)
-        )
-        return Rounded(value, parts[0].u, error)
+        value = np.concatenate([part.value for part in parts], -1)
+        return Rounded(value, parts[0].u, np.concatenate([part.error for part in parts], -1))
 
     @staticmethod
     def stack(steps: Sequence[Rounded]) -> Rounded:

@@ -135,6 +135,73 @@ def test_frames(pair, name, frame):
     check(pair((6, 7, 2), layers, optimizer=descent), (6, 7, 2), 0)
 
 
+ACTIVATIONS = ["tanh", "sigmoid", "relu", "linear"]
+
+
+def recurrent(name, seed):
+    """Return the shape of a sample and options of a recurrent layer, drawn from the seed."""
+    rng = np.random.default_rng(seed)
+    options = {
+        "units": int(rng.integers(1, 40)),
+        "use_bias": bool(seed % 4),
+        "return_sequences": bool(seed % 2),
+        "go_backwards": bool(seed % 3 == 1),
+        "activation": ACTIVATIONS[seed // 2 % 4],
+    }
+    if name != "SimpleRNN":
+        options["recurrent_activation"] = ["sigmoid", "tanh"][seed // 5 % 2]
+    if name == "GRU":
+        options["reset_after"] = bool(seed // 2 % 2)
+    return tuple(int(n) for n in rng.integers(1, 9, 2)), options
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("seed", range(10))
+def test_recurrent(pair, name, seed):
+    shape, options = recurrent(name, seed)
+
+    def layers(m):
+        return [m.layers.Dense(shape[-1], "tanh"), getattr(m.layers, name)(**options)]
+
+    check(pair(shape, layers, optimizer=descent), shape, seed)
+
+
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("seed", range(4))
+def test_recurrent_in_float32(pair, name, seed):
+    """Ours in float32 against theirs in float64: outputs, and all weights after a step."""
+    shape, options = recurrent(name, seed)
+
+    def layers(m):
+        return [getattr(m.layers, name)(**options), m.layers.Dense(2)]
+
+    made = pair(shape, layers, optimizer=descent)
+    ours = fastnn.Sequential([fastnn.Input(shape), *layers(fastnn)])
+    ours.compile(fastnn.optimizers.SGD(1.0), "mse")
+    ours.set_weights(made.weights)
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(5, *shape))
+    theirs = np.asarray(made.theirs.predict(x, verbose=0))
+    assert np.abs(ours.predict(x) - theirs).max() <= 1e-5 * max(1, np.abs(theirs).max())
+    y = rng.normal(size=theirs.shape)
+    ours.train_on_batch(x, y)
+    made.theirs.train_on_batch(x, y)
+    made.ours = ours
+    made.assert_same_weights(1e-5)
+
+
+def test_stacked_recurrent_layers(pair):
+    def layers(m):
+        return [
+            m.layers.LSTM(5, return_sequences=True),
+            m.layers.GRU(7, return_sequences=True, go_backwards=True),
+            m.layers.SimpleRNN(3),
+            m.layers.Dense(2),
+        ]
+
+    check(pair((11, 3), layers, optimizer=descent), (11, 3), 0)
+
+
 @pytest.mark.parametrize("name", ["linear", "relu", "sigmoid", "tanh", "softmax"])
 def test_activation(pair, name):
     def layers(m):
@@ -193,6 +260,9 @@ def test_arguments_and_their_order_and_defaults(keras, name):
         ("GlobalMaxPooling2D", {}),
         ("Add", {}),
         ("Concatenate", {"axis": 1}),
+        ("SimpleRNN", {"units": 3, "go_backwards": True}),
+        ("LSTM", {"units": 3, "return_sequences": True, "dropout": 0.5}),
+        ("GRU", {"units": 3, "reset_after": False, "unroll": True}),
         ("Activation", {"activation": "tanh"}),
         ("Dropout", {"rate": 0.5}),
         ("Flatten", {}),
