@@ -251,5 +251,5 @@ def _kinds(
     """Yield the precisions, instruction sets and threads in which an op has a kernel of its own."""
     for dtype in dtypes:
         if op in _core.kernels(dtype):
-            here = [isa for isa in isas if isa in _core.isa_names(dtype)]
+            here = [isa for isa in _core.isa_names(dtype) if isa in isas]
             yield from itertools.product([dtype], here[:1] if quick else here, threads)
