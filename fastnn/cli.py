@@ -117,7 +117,7 @@ def _add_bench(commands: Any) -> None:
     bench.add_argument(
         "--isa", help="instruction sets of kernels; all if none is named", **several, **none
     )
-    precisions = ("float32", "float64")
+    precisions = ("float32", "float64", "mixed_bfloat16")
     bench.add_argument(
         "--dtypes", nargs="+", choices=precisions, default=["float32"], help="of kernels"
     )

@@ -41,34 +41,35 @@ EXPECTED = {
 }
 
 
-def probe(name, n, arrays, dtype, isa, threads):
-    program = _core.Program(dtype == "float64", isa, threads)
-    program.add(peaks.PROBES[name][0], arrays, [n], 0, [], True)
-    program.finish(1, 1)
+def probe(name, n, arrays, dtype, isa, threads=1, far=False):
+    program = _core.Program(dtype, isa, threads)
+    program.add(peaks.PROBES[name][0], arrays, [n], 0, [], True, far)
+    program.finish(1, 1, False)
     assert program.run(_core.Run(1, 1)) == _core.DONE
 
 
+@pytest.mark.parametrize("far", [False, True])
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("isa", _core.isa_names())
-def test_probes_do_what_their_rows_say(isa, dtype, threads):
+def test_probes_do_what_their_rows_say(isa, dtype, threads, far):
     numbers = np.random.default_rng(0).integers(-8, 9, (3, N)).astype(dtype)
     assert set(peaks.PROBES) == {"fma", "read", *EXPECTED}
     for name, expected in EXPECTED.items():
         x, y, z = (_core.aligned_zeros(N, dtype) for _ in range(3))
         for array, values in zip((x, y, z), numbers, strict=True):
             array[:] = values
-        probe(name, N, [y, x, z], dtype, isa, threads)
+        probe(name, N, [y, x, z], dtype, isa, threads, far)
         np.testing.assert_array_equal(y, expected(*numbers), name)
     sums = _core.aligned_zeros(64, dtype)
-    probe("read", N, [sums, numbers[0].copy(), None], dtype, isa, threads)
+    probe("read", N, [sums, numbers[0].copy(), None], dtype, isa, threads, far)
     assert sums.sum() == numbers[0].sum()
 
 
 @pytest.mark.parametrize("isa", _core.isa_names())
 def test_the_multiply_adds_are_made(isa):
     out = _core.aligned_zeros(64, "float64")
-    probe("fma", 24 * 100, [out, None, None], "float64", isa, 1)
+    probe("fma", 24 * 100, [out, None, None], "float64", isa)
     sums, rest = divmod(out[0] / 2 / 8, 1)  # each lane of each sum tends to 2
     assert sums in (24, 6, 3)
     assert rest == 0

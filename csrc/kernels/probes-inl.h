@@ -26,35 +26,40 @@ static void probe_read(const fnn_op *op, const fnn_task *task)
 {
     real *y = op->arg[0];
     const real *x = op->arg[1];
+    const int ahead = op->far ? AHEAD_BYTES : 0;
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     vec a = v_zero(), b = v_zero(), c = v_zero(), d = v_zero();
     for (; i < end; i += 4 * LANES) {
-        a = v_add(a, v_load(x + i));
-        b = v_add(b, v_load(x + i + LANES));
-        c = v_add(c, v_load(x + i + 2 * LANES));
-        d = v_add(d, v_load(x + i + 3 * LANES));
+        a = v_add(a, read_lanes(x + i, LANES, ahead));
+        b = v_add(b, read_lanes(x + i + LANES, LANES, ahead));
+        c = v_add(c, read_lanes(x + i + 2 * LANES, LANES, ahead));
+        d = v_add(d, read_lanes(x + i + 3 * LANES, LANES, ahead));
     }
     y[task->thread] = v_sum(v_add(v_add(a, b), v_add(c, d)));
 }
 
-/* PROBE_LOOP(copy, v_load(x + i)) is the probe y[i] = x[i]. */
-#define PROBE_LOOP(name, value)                                                    \
-    static void probe_##name(const fnn_op *op, const fnn_task *task)               \
-    {                                                                              \
-        real *y = op->arg[0];                                                      \
-        const real *x = op->arg[1], *z = op->arg[2];                               \
-        vec s = v_set1((real)0.5);                                                 \
-        int64_t i, end;                                                            \
-        (void)x, (void)z, (void)s;                                                 \
-        share_elements(task, op->dim[0], &i, &end);                                \
-        _Pragma("GCC unroll 4") for (; i < end; i += LANES) v_store(y + i, value); \
+/* PROBE_LOOP(copy, 1, AT(x)) is the probe y[i] = x[i], which reads one array; with op->far it writes past
+ * the caches and asks for x ahead of time. */
+#define AT(p) read_lanes(p + i, n, ahead)
+#define PROBE_LOOP(name, reads, value)                                                    \
+    static void probe_##name(const fnn_op *op, const fnn_task *task)                      \
+    {                                                                                     \
+        real *y = op->arg[0];                                                             \
+        const real *x = op->arg[1], *z = op->arg[2];                                      \
+        vec s = v_set1((real)0.5);                                                        \
+        int64_t i, end;                                                                   \
+        (void)x, (void)z, (void)s;                                                        \
+        share_elements(task, op->dim[0], &i, &end);                                       \
+        EACH_VECTOR(i, end, y, op->far, reads, { write_lanes(y + i, value, n, ahead); }); \
+        if (op->far) v_stream_end();                                                      \
     }
 
-PROBE_LOOP(fill, s)
-PROBE_LOOP(copy, v_load(x + i))
-PROBE_LOOP(scale, v_mul(s, v_load(x + i)))
-PROBE_LOOP(triad, v_fma(s, v_load(z + i), v_load(x + i)))
-PROBE_LOOP(update, v_fma(s, v_load(x + i), v_load(y + i)))
+PROBE_LOOP(fill, 1, s)
+PROBE_LOOP(copy, 1, AT(x))
+PROBE_LOOP(scale, 1, v_mul(s, AT(x)))
+PROBE_LOOP(triad, 2, v_fma(s, AT(z), AT(x)))
+PROBE_LOOP(update, 2, v_fma(s, AT(x), AT(y)))
 
 #undef PROBE_LOOP
+#undef AT

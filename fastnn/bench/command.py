@@ -6,6 +6,7 @@ comparisons are made of such objects alone.
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from argparse import Namespace
@@ -51,8 +52,8 @@ _QUICK: dict[str, list[str]] = {
     "instructions": [],
 }
 
-#: Variants that take a minute to start.
-_SLOW = ("compiled",)
+#: Variants that take long to start, or without AMX to train.
+_SLOW = ("bfloat16", "compiled")
 
 
 @dataclass
@@ -172,11 +173,12 @@ def _peers(options: Namespace) -> list[str]:
 
 
 def _isas(options: Namespace) -> list[str]:
-    available = _core.isa_names()
+    sets = (_core.isa_names(dtype) for dtype in options.dtypes)
+    available = list(dict.fromkeys(itertools.chain(*sets)))
     for name in getattr(options, "isa", ()):
         if name not in available:
             raise ValueError(f"no instruction set here is called {name!r}: {', '.join(available)}")
-    return list(getattr(options, "isa", available))
+    return getattr(options, "isa", available)
 
 
 class _Measurement:
@@ -214,10 +216,10 @@ class _Measurement:
         """Measure ops beside the machine's peaks."""
         _say("peaks of the machine")
         footprints = peaks.FOOTPRINTS[:2] if self.quick else peaks.FOOTPRINTS
-        self.report.peaks += peaks.survey(self.isas, self.threads, footprints)
+        isas = [isa for isa in _core.isa_names() if isa in self.isas] or [_core.isa_names()[0]]
+        self.report.peaks += peaks.survey(isas, self.threads, footprints)
         effort = Effort(3, 0.003) if self.quick else Effort()
-        isas = self.isas[:1] if self.quick else self.isas
-        for result in measure_all(ops, self.dtypes, isas, self.threads, effort, self.quick):
+        for result in measure_all(ops, self.dtypes, self.isas, self.threads, effort, self.quick):
             _say(f"{result.op} {result.case} {result.isa}, {_threads(result.threads)}")
             self.report.kernels.append(result)
 

@@ -29,7 +29,7 @@ __all__ = ["PEERS", "Entry", "Pace", "Worker", "close", "contenders", "contest",
 #: kind -> peer -> variants, best known first.  Peers are not asked: this process imports none.
 VARIANTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "train": {
-        "fastnn": ("fit",),
+        "fastnn": ("fit", "bfloat16"),
         "jax": ("epochs", "scan", "step"),
         "keras": ("fit",),
         "numpy": ("by-hand",),

@@ -10,6 +10,7 @@ counted from the op's row in csrc/ops.def: each operand once, one changed in pla
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterator
@@ -18,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import _core
+from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.bench.peaks import Timer, bandwidth_probe, fma_probe
 from fastnn.bench.shapes import SHAPES
-from fastnn.compiler.bind import Compiled, is_shared
+from fastnn.compiler.bind import Compiled, shared
 from fastnn.ops.table import table
 from fastnn.reference.cases import Case
 from fastnn.reference.harness import Trial
@@ -73,7 +74,7 @@ class Kernel:
         self.case, self.dtype, self.isa, self.threads = case, dtype, isa, threads
         trial = Trial(case, dtype)
         [self.node] = trial.program.nodes
-        self.shared = is_shared(trial.program, self.node)
+        [self.shared] = shared(trial.program)
         self._compiled, self._arrays = trial.bound(
             lambda memory: Compiled(trial.program, memory, isa, threads)
         )
@@ -145,8 +146,9 @@ def measure(case: Case, dtype: str, isa: str, threads: int, effort: Effort) -> K
 
     Args:
         case: the case.
-        dtype: ``"float32"`` or ``"float64"``.
-        isa: the instruction set.
+        dtype: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, which is held against the
+            multiply-adds of float32.
+        isa: the instruction set, one of ``_core.isa_names(dtype)``.
         threads: the most threads.
         effort: how long.
 
@@ -157,9 +159,11 @@ def measure(case: Case, dtype: str, isa: str, threads: int, effort: Effort) -> K
     if threads > 1 and not kernel.shared:
         return None
     reads, writes = kernel.traffic()
-    probes = {kernel.loop: bandwidth_probe(kernel.loop, kernel.footprint(), dtype, isa, threads)}
+    real = config.real_dtype(dtype)
+    known = isa if isa in _core.isa_names(real) else _core.isa_names(real)[0]
+    probes = {kernel.loop: bandwidth_probe(kernel.loop, kernel.footprint(), real, known, threads)}
     if kernel.flops > reads + writes:  # else memory is slower by far
-        probes["fma"] = fma_probe(dtype, isa, threads)
+        probes["fma"] = fma_probe(real, known, threads)
     work = {name: kernel.flops if name == "fma" else reads + writes for name in probes}
     times, peaks = _rounds(kernel.timer(), probes, effort)
     seconds = statistics.median(times)
@@ -223,12 +227,29 @@ def measure_all(
     effort: Effort,
     quick: bool,
 ) -> Iterator[KernelResult]:
-    """Yield the result of every combination, op by op; ``quick`` takes one case of each op."""
+    """Yield the result of every combination that there is, op by op.
+
+    Args:
+        ops: names.
+        dtypes: precisions.
+        isas: instruction sets.
+        threads: numbers of threads.
+        effort: how long each is measured.
+        quick: whether one case stands for all of an op, in the best instruction set.
+    """
     for op in ops:
         for case in SHAPES[op][:1] if quick else SHAPES[op]:
-            for dtype in dtypes:
-                for isa in isas:
-                    for count in threads:
-                        result = measure(case, dtype, isa, count, effort)
-                        if result is not None:
-                            yield result
+            for dtype, isa, count in _kinds(op, dtypes, isas, threads, quick):
+                result = measure(case, dtype, isa, count, effort)
+                if result is not None:
+                    yield result
+
+
+def _kinds(
+    op: str, dtypes: list[str], isas: list[str], threads: list[int], quick: bool
+) -> Iterator[tuple[str, str, int]]:
+    """Yield the precisions, instruction sets and threads in which an op has a kernel of its own."""
+    for dtype in dtypes:
+        if op in _core.kernels(dtype):
+            here = [isa for isa in _core.isa_names(dtype) if isa in isas]
+            yield from itertools.product([dtype], here[:1] if quick else here, threads)

@@ -89,6 +89,82 @@ def _conv(op: str) -> Iterator[Case]:
     yield conv(op, _CONV[0], "relu")
 
 
+# ---- recurrent layers ----------------------------------------------------------------------------
+
+#: Rows, steps, units: a batch of text or signals; a wide state; one row.
+_WALKS = ((32, 40, 64), (64, 100, 128), (32, 20, 512), (1, 100, 64))
+
+_GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+def _walk(op: str) -> Iterator[Case]:
+    names = [name for name in table()[op].attributes if name.endswith("activation")]
+    attrs: dict[str, Any] = dict(zip(names, ("tanh", "sigmoid"), strict=False))
+    if op.startswith("gru"):
+        attrs["reset_after"] = 1
+    for r, t, h in _WALKS:
+        sizes = {"r": None, "t": t, "h": h, "g": _GATES[op.split("_")[0]] * h}
+        yield _case(op, r, attrs, **{axis: sizes[axis] for axis in table()[op].axes})
+
+
+def _walk_product(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=(None, t), h=h, g=3 * h) for r, t, h in _WALKS)
+
+
+def _sequence(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, t=t, n=h) for r, t, h in _WALKS[:3])
+
+
+def _dropout_steps(op: str) -> Iterator[Case]:
+    yield from (replace(c, attrs={"rate": 0.5, "stream": 1}) for c in _sequence(op))
+
+
+def _transpose(op: str) -> Iterator[Case]:
+    yield from (_case(op, i=i, o=o) for i, o in ((256, 64), (784, 512), (2048, 2048)))
+
+
+def _pick(op: str) -> Iterator[Case]:
+    yield from (_case(op, 1, {"index": 1}, k=2, n=n) for n in ELEMENTS)
+
+
+# ---- channels ------------------------------------------------------------------------------------
+
+#: r, places, c: of a residual network, of a dense layer, of large images
+_PLACES = ((64, 256, 32), (64, 1024, 16), (64, 64, 64), (128, 1, 512), (32, 3136, 64))
+
+
+def _places(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, n=n, c=c) for r, n, c in _PLACES)
+
+
+def _normalize_bwd_p(op: str) -> Iterator[Case]:
+    for case in _places(op):
+        yield replace(case, attrs={"activation": "linear"}, absent=("y",))
+
+
+def _samples(op: str) -> Iterator[Case]:
+    attrs: Any = {"pool_moments": {"size": 256}, "normalize_bwd_w": {"epsilon": 1e-3}}[op]
+    yield from (_case(op, r, attrs, r=None, c=c) for r, _, c in _PLACES)
+
+
+def _moving_average(op: str) -> Iterator[Case]:
+    yield from (elements(op, n, momentum=0.99) for n in (64, 1000))
+
+
+def _normalize(op: str) -> Iterator[Case]:
+    attrs: dict[str, Any] = {"epsilon": 1e-3, "activation": "linear"}
+    if op == "normalize_fwd":
+        attrs["batch"] = 1
+    absent = ("y",) if op == "normalize_bwd_x" else ()
+    for r, n, c in _PLACES:
+        yield replace(_case(op, r, attrs, r=(None, n), c=c), absent=absent)
+
+
+def _normalize_fold(op: str) -> Iterator[Case]:
+    for i, o in (((3, 3, 32), 32), ((3, 3, 256), 256)):
+        yield _case(op, 1, {"epsilon": 1e-3}, i=i, o=o)
+
+
 # ---- the others ----------------------------------------------------------------------------------
 
 #: r, h, w, c, size, stride
@@ -123,6 +199,32 @@ def _elements(op: str) -> Iterator[Case]:
 def _activation(op: str) -> Iterator[Case]:
     for name in ("relu", "sigmoid", "tanh"):
         yield from (elements(op, n, activation=name) for n in ELEMENTS)
+
+
+def _scale(op: str) -> Iterator[Case]:
+    yield from (elements(op, n, factor=0.5) for n in ELEMENTS)
+
+
+def _pass_largest(op: str) -> Iterator[Case]:
+    yield from (elements(op, n, strict=0) for n in ELEMENTS)
+
+
+def _concatenate(op: str) -> Iterator[Case]:
+    for r, i, j in ((128, 256, 128), (4096, 64, 64), (65536, 16, 48)):
+        yield _case(op, r, r=None, i=i, j=j, k=i + j)
+
+
+def _slice(op: str) -> Iterator[Case]:
+    for r, k, i in ((128, 384, 128), (4096, 128, 64), (65536, 64, 48)):
+        yield _case(op, r, {"begin": k - i}, r=None, k=k, i=i)
+
+
+def _framed(op: str) -> Iterator[Case]:
+    for r, h, c in ((16, 32, 16), (64, 32, 64)):
+        small, large = {"h": h, "w": h}, {"h": h + 2, "w": h + 2}
+        before, after = (small, large) if op == "pad" else (large, small)
+        axes = {**before, "c": c, "p": after["h"], "q": after["w"]}
+        yield _case(op, r, {"pad_h": 1, "pad_w": 1}, r=None, **axes)
 
 
 def _fill(op: str) -> Iterator[Case]:
@@ -187,6 +289,12 @@ def _adam(op: str) -> Iterator[Case]:
     yield from (_case(op, 1, attrs, n=n, h=1, k=1) for n in ELEMENTS)
 
 
+def _rmsprop(op: str) -> Iterator[Case]:
+    for n in ELEMENTS:
+        plain = _case(op, 1, {"rho": 0.9, "momentum": 0.0, "epsilon": 1e-7}, n=n, h=1)
+        yield replace(plain, absent=("a", "m"))
+
+
 def _advance(op: str) -> Iterator[Case]:
     yield _case(op, k=1)
 
@@ -201,12 +309,45 @@ _MAKERS: Mapping[str, Any] = {
     "conv2d_fwd": _conv,
     "conv2d_bwd_x": _conv,
     "conv2d_bwd_w": _conv,
+    "rnn_fwd": _walk,
+    "rnn_bwd": _walk,
+    "lstm_fwd": _walk,
+    "lstm_bwd": _walk,
+    "gru_fwd": _walk,
+    "gru_bwd": _walk,
+    "gru_bwd_u": _walk_product,
+    "dropout_steps": _dropout_steps,
+    "shift": _sequence,
+    "reverse": _sequence,
+    "transpose": _transpose,
+    "pick": _pick,
+    "pick_bwd": _pick,
     "maxpool2d_fwd": lambda op: (pool(op, geometry) for geometry in _POOL),
     "maxpool2d_bwd": lambda op: (pool(op, geometry) for geometry in _POOL),
+    "moments": _places,
+    "pool_moments": _samples,
+    "moving_average": _moving_average,
+    "normalize_fwd": _normalize,
+    "normalize_bwd_p": _normalize_bwd_p,
+    "normalize_bwd_w": _samples,
+    "normalize_bwd_x": _normalize,
+    "normalize_fold": _normalize_fold,
+    "global_mean_fwd": _places,
+    "global_mean_bwd": _places,
     "activation_fwd": _activation,
     "activation_bwd": _activation,
     "add": _elements,
     "fill": _fill,
+    "subtract": _elements,
+    "multiply": _elements,
+    "maximum": _elements,
+    "minimum": _elements,
+    "scale": _scale,
+    "pass_largest": _pass_largest,
+    "concatenate": _concatenate,
+    "slice": _slice,
+    "pad": _framed,
+    "crop": _framed,
     "dropout": _dropout,
     "softmax_fwd": _scores,
     "softmax_bwd": _scores,
@@ -226,6 +367,7 @@ _MAKERS: Mapping[str, Any] = {
     "accumulate": _accumulate,
     "sgd": _sgd,
     "adam": _adam,
+    "rmsprop": _rmsprop,
     "advance": _advance,
 }
 
