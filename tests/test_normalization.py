@@ -197,6 +197,51 @@ def test_a_product_that_others_read_keeps_its_output():
     assert np.allclose(model.predict(data), z + (z - 1) / np.sqrt(1.001), rtol=1e-12)
 
 
+def residual(dtype="float64"):
+    """Two residual blocks, the second of two normalisations."""
+    fastnn.set_seed(2)
+    x = Input((4, 3), dtype=dtype)
+    y = Activation("relu")(layers.Add()([BatchNormalization()(Dense(3)(x)), x]))
+    z = layers.Add()([BatchNormalization()(Dense(3)(y)), BatchNormalization()(Dense(3)(y))])
+    model = fastnn.Model(x, Dense(2)(Flatten()(Activation("tanh")(z))))
+    model.compile("sgd", "mse")
+    return model
+
+
+def test_the_sum_and_activation_of_a_residual_block_are_part_of_its_normalisation():
+    names = operations(residual(), "train")
+    assert names.count("normalize_fwd") == 3
+    assert "activation_fwd" not in names[: names.index("mse")]
+    forward = names[: names.index("mse")]
+    assert "add" not in forward
+
+
+def test_fusing_the_sum_changes_no_bit(monkeypatch):
+    x, y = np.random.default_rng(0).normal(size=(9, 4, 3)), np.ones((9, 2))
+    trained = []
+    for fused in (True, False):
+        if not fused:
+            monkeypatch.setattr("fastnn.compiler.fusion.absorb_sums", lambda nodes: nodes)
+        model = residual("float32")
+        model.fit(x, y, epochs=3, batch_size=4, verbose=0)
+        trained.append(model.get_weights())
+    assert all(map(np.array_equal, *trained))
+
+
+def test_the_gradient_of_residual_blocks():
+    x = np.random.default_rng(0).normal(size=(9, 4, 3))
+    check = fastnn.gradcheck(residual(), x, np.ones((9, 2)))
+    assert check.ok, str(check)
+
+
+def test_a_normalisation_added_to_itself_stays_as_it_is():
+    x = Input((3,), dtype="float64")
+    y = layers.Activation("linear")(x)
+    y = BatchNormalization(moving_mean_initializer="ones")(layers.Multiply()([y, y]))
+    model = fastnn.Model(x, y + y)
+    assert np.allclose(model.predict([[1.0, 2.0, 3.0]]), np.array([[0, 6, 16]]) / np.sqrt(1.001))
+
+
 def test_a_frozen_normalisation_is_folded_in_training_too():
     model = convolutional()
     for layer in model.layers:

@@ -234,15 +234,17 @@ VERB vec scale_of(const real *var, const real *gamma, double epsilon, int64_t n)
     return v_div(gamma ? load_lanes(gamma, n) : v_set1(1), root);
 }
 
-/* y = g((x - mean) scale + shift) for n channels of rows that are `stride` apart */
-VERB void normalize_rows(int code, const real *x, real *y, int64_t rows, int64_t stride, int64_t n,
-                         const real *mean, const real *scale, const real *shift)
+/* y = g((x - mean) scale + shift + z) for n channels of rows that are `stride` apart; z may be NULL */
+VERB void normalize_rows(int code, const real *x, const real *z, real *y, int64_t rows,
+                         int64_t stride, int64_t n, const real *mean, const real *scale,
+                         const real *shift)
 {
-    for (; rows > 0; rows--, x += stride, y += stride)
+    for (int64_t at = 0; rows > 0; rows--, at += stride)
         for (int64_t i = 0; i < n; i += LANES) {
-            vec gap = v_sub(load_lanes(x + i, n - i), load_lanes(mean + i, n - i));
-            vec z = v_fma(gap, load_lanes(scale + i, n - i), load_lanes(shift + i, n - i));
-            store_lanes(y + i, activation_of(code, z), n - i);
+            vec gap = v_sub(load_lanes(x + at + i, n - i), load_lanes(mean + i, n - i));
+            vec sum = v_fma(gap, load_lanes(scale + i, n - i), load_lanes(shift + i, n - i));
+            if (z) sum = v_add(sum, load_lanes(z + at + i, n - i));
+            store_lanes(y + at + i, activation_of(code, sum), n - i);
         }
 }
 
@@ -254,7 +256,8 @@ static void op_normalize_fwd(const fnn_op *op, const fnn_task *task)
     fnn_share(task, op->dim[0], rows_of_grain(c), &begin, &end);
     for (int64_t j = 0; j < c; j += MAX_CHANNELS) {
         const real *x = (const real *)op->arg[0] + begin * c + j;
-        real *y = (real *)op->arg[5] + begin * c + j;
+        const real *z = op->arg[5] ? (const real *)op->arg[5] + begin * c + j : NULL;
+        real *y = (real *)op->arg[6] + begin * c + j;
         int64_t n = at_most(c - j, MAX_CHANNELS);
         for (int64_t i = 0; i < n; i += LANES) {
             vec factor = scale_of(var + j + i, gamma ? gamma + j + i : NULL, op->attr[0], n - i);
@@ -262,9 +265,9 @@ static void op_normalize_fwd(const fnn_op *op, const fnn_task *task)
             store_lanes(shift + i, beta ? load_lanes(beta + j + i, n - i) : v_zero(), n - i);
         }
         switch ((int)op->attr[2]) {
-#define ACTIVATION(name, forward, backward)                                                     \
-    case FNN_ACTIVATION_##name:                                                                 \
-        normalize_rows(FNN_ACTIVATION_##name, x, y, end - begin, c, n, mean + j, scale, shift); \
+#define ACTIVATION(name, forward, backward)                                                        \
+    case FNN_ACTIVATION_##name:                                                                    \
+        normalize_rows(FNN_ACTIVATION_##name, x, z, y, end - begin, c, n, mean + j, scale, shift); \
         break;
 #include "../activations.def"
 #undef ACTIVATION

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from fastnn.compiler.folding import fold_normalizations
+from fastnn.compiler.folding import absorb_sums, fold_normalizations
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops.table import activation_names
 
@@ -24,7 +24,8 @@ _BACKWARD = frozenset(
 
 def fuse(nodes: Iterable[Node]) -> list[Node]:
     """Apply every rewrite."""
-    return drop_dead(fuse_derivatives(fuse_epilogues(fold_normalizations(list(nodes)))))
+    shorter = absorb_sums(fold_normalizations(list(nodes)))
+    return drop_dead(fuse_derivatives(fuse_epilogues(shorter)))
 
 
 def fuse_epilogues(nodes: list[Node]) -> list[Node]:

@@ -67,13 +67,13 @@ def normalize(
             through them too; else they count as constants.
     """
     options = {"epsilon": epsilon, "batch": int(batch), "activation": "linear"}
-    return emit("normalize_fwd", x, mean, variance, gamma, beta, **options)[0]
+    return emit("normalize_fwd", x, mean, variance, gamma, beta, None, **options)[0]
 
 
 @gradient_of("normalize_fwd")
 def _normalize(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     assert node.attrs["activation"] == "linear", "activations are fused after differentiation"
-    x, mean, variance, gamma, _ = node.inputs
+    x, mean, variance, gamma, _, _ = node.inputs
     epsilon, batch = node.attrs["epsilon"], node.attrs["batch"]
     dgamma = dbeta = dx = None
     if wanted[3] or wanted[4] or (batch and wanted[0]):
@@ -83,7 +83,7 @@ def _normalize(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
         known = (x, mean, variance, gamma, dgamma, dbeta)
         operands = known if batch else (None, None, variance, gamma, None, None)
         dx = emit("normalize_bwd_x", dy, None, *operands, epsilon=epsilon, activation="linear")[0]
-    return dx, None, None, dgamma, dbeta
+    return dx, None, None, dgamma, dbeta, dy
 
 
 def global_mean(x: Tensor) -> Tensor:

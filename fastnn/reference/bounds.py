@@ -215,10 +215,10 @@ def _channel_scale(o: Outcome) -> Array:
 
 
 def _normalize_fwd(o: Outcome) -> dict[str, Array]:
-    """z = (x - mean) scale + beta"""
-    beta = np.abs(o["beta"]) if "beta" in o.inputs else 0
+    """(x - mean) scale + beta + z"""
+    beta, z = (np.abs(o[name]) if name in o.inputs else 0 for name in ("beta", "z"))
     scaled = np.abs(o["x"] - o["mean"]) * _channel_scale(o)
-    return _activated(o, o.u * (8 * scaled + 2 * beta))
+    return _activated(o, o.u * (9 * scaled + 3 * beta + 2 * z))
 
 
 def _normalize_bwd_p(o: Outcome) -> dict[str, Array]:

@@ -355,7 +355,7 @@ def _normalize(op: str) -> Iterator[Case]:
 
 _BATCH = ("x", "mean", "dgamma", "dbeta")
 _NORMALIZE_ABSENT: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "normalize_fwd": (("gamma",), ("beta",), ("gamma", "beta")),
+    "normalize_fwd": (("z",), ("gamma",), ("beta",), ("gamma", "beta", "z")),
     "normalize_bwd_x": (("y",), ("gamma",), _BATCH, ("y", "gamma"), ("y", "gamma", *_BATCH)),
 }
 

@@ -64,12 +64,19 @@ def moving_average(run: Run, attrs: Attrs, a: Real, x: Real) -> None:
 
 
 def normalize_fwd(
-    run: Run, attrs: Attrs, x: Real, mean: Real, var: Real, gamma: Real | None, beta: Real | None
+    run: Run,
+    attrs: Attrs,
+    x: Real,
+    mean: Real,
+    var: Real,
+    gamma: Real | None,
+    beta: Real | None,
+    z: Real | None,
 ) -> Real:
-    """y = g((x - mean) gamma / sqrt(var + epsilon) + beta)"""
+    """y = g((x - mean) gamma / sqrt(var + epsilon) + beta + z)"""
     forward, _ = ACTIVATIONS[attrs["activation"]]
-    z = (wide(x) - wide(mean)) * _scale(attrs, var, gamma) + _or_zero(beta)
-    return forward(z).astype(x.dtype)
+    normal = (wide(x) - wide(mean)) * _scale(attrs, var, gamma) + _or_zero(beta)
+    return forward(normal + _or_zero(z)).astype(x.dtype)
 
 
 def normalize_bwd_p(
