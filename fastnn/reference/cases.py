@@ -93,8 +93,8 @@ def _kinds(known: Iterable[Case], kinds: Sequence[str] = KINDS) -> Iterator[Case
 # ---- products ------------------------------------------------------------------------------------
 
 #: r, i, o: single numbers, tails, tiles of 1 to 14 rows, sums of 1 to 3 blocks of 256 terms,
-#: operands that are packed (64 or 256 rows, 128 or 512 columns, 8192 elements), sums too deep for one
-#: packing of B, and one column, or few rows, of a transposed matrix with whole lines and tails.
+#: operands that are packed (64 or 256 rows, 128 or 512 columns, 8192 elements), sums too deep for
+#: one packing of B, and one column, or few rows, of a transposed matrix with whole lines and tails.
 _DENSE = (
     *((1, 1, 1), (2, 3, 5), (1, 7, 11), (5, 13, 16), (3, 17, 15), (13, 2, 17), (29, 5, 3)),
     *((1, 31, 33), (2, 255, 3), (3, 256, 5), (5, 257, 7), (3, 521, 13), (257, 5, 7), (521, 3, 2)),
