@@ -155,9 +155,11 @@ def _normalize(op: str) -> Iterator[Case]:
     attrs: dict[str, Any] = {"epsilon": 1e-3, "activation": "linear"}
     if op == "normalize_fwd":
         attrs["batch"] = 1
-    absent = ("y",) if op == "normalize_bwd_x" else ()
+    absent = ("y",) if op == "normalize_bwd_x" else ("z",)
     for r, n, c in _PLACES:
         yield replace(_case(op, r, attrs, r=(None, n), c=c), absent=absent)
+    r, n, c = _PLACES[0]  # the end of a residual block
+    yield _case(op, r, {**attrs, "activation": "relu"}, r=(None, n), c=c)
 
 
 def _normalize_fold(op: str) -> Iterator[Case]:
@@ -180,6 +182,10 @@ def pool(op: str, geometry: tuple[int, int, int, int, int, int]) -> Case:
     window = Window.of(op, (r, h, w, c), (size, size), (stride, stride), "valid")
     axes = {"h": h, "w": w, "c": c, "p": window.out[0], "q": window.out[1]}
     return _case(op, r, window.pool_attrs, r=None, **axes)
+
+
+def _pool(op: str) -> Iterator[Case]:
+    yield from (pool(op, geometry) for geometry in _POOL)
 
 
 def elements(op: str, n: int, **attrs: Any) -> Case:
@@ -322,8 +328,10 @@ _MAKERS: Mapping[str, Any] = {
     "transpose": _transpose,
     "pick": _pick,
     "pick_bwd": _pick,
-    "maxpool2d_fwd": lambda op: (pool(op, geometry) for geometry in _POOL),
-    "maxpool2d_bwd": lambda op: (pool(op, geometry) for geometry in _POOL),
+    "maxpool2d_fwd": _pool,
+    "maxpool2d_bwd": _pool,
+    "avgpool2d_fwd": _pool,
+    "avgpool2d_bwd": _pool,
     "moments": _places,
     "pool_moments": _samples,
     "moving_average": _moving_average,
