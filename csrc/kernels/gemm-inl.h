@@ -519,8 +519,9 @@ static void plan_b(share *s, int64_t m, int64_t n)
     int64_t width = LANES << s->log2;
     if (s->packed && s->log2 > PANEL_LOG2) /* few rows: what is packed is read at once */
         s->nc = width, s->kg = FNN_KC;
-    else if (s->packed || m >= MIN_PACKED_M) {
-        s->nc = min_of((n + width - 1) / width * width, MAX_NC);
+    else if (s->packed || m >= MIN_PACKED_M) { /* as many columns each time */
+        int64_t groups = (n + MAX_NC - 1) / MAX_NC, even = (n + groups - 1) / groups;
+        s->nc = (even + width - 1) / width * width;
         s->kg = B_REALS / s->nc / FNN_KC * FNN_KC;
     } else
         s->nc = n, s->kg = B_REALS / LANES / FNN_KC * FNN_KC;
