@@ -38,7 +38,7 @@ static void op_conv2d_fwd(const fnn_op *op, const fnn_task *task)
                  .c = rows_of(op->arg[3], rows, o),
                  .bias = op->arg[2],
                  .activation = (int)op->attr[4]};
-    multiply(&p, task);
+    multiply_patches(&p, task);
 }
 
 /* dk[(m,n,c),o] = patches[(r,p,q),(m,n,c)].T (dy g'(y))[(r,p,q),o] */
@@ -66,7 +66,7 @@ static void op_conv2d_bwd_w(const fnn_op *op, const fnn_task *task)
                  .b = gradient(op->arg[1], op->arg[2], o, op->attr[4]),
                  .c = rows_of(op->arg[3], rows, o),
                  .sum = op->arg[4]};
-    multiply(&p, task);
+    multiply_patches(&p, task);
 }
 
 /* One axis of dx as the taps see it: the places x whose x + pad leaves `rest` when divided by stride
@@ -121,7 +121,7 @@ static void transposed_phase(const fnn_op *op, const fnn_task *task, phase fh, p
                        .column = fw.stride * c}};
     if (patches_of(p.a.base, &g).patches) p.a.patches = &g;
     if (fh.stride == 1 && fw.stride == 1) p.c = rows_of(op->arg[3], p.m, c);
-    multiply(&p, task);
+    multiply_patches(&p, task);
 }
 
 static void op_conv2d_bwd_x(const fnn_op *op, const fnn_task *task)

@@ -294,3 +294,6 @@ static void multiply(const product *p, const fnn_task *task)
     else if (!p->a.patches || !(p->a_by_k ? multiply_pairs : multiply_windows)(&s, task))
         multiply_share(&s, task);
 }
+
+/* What the other tables do with lines in scratch: see windows-inl.h. */
+static void multiply_patches(const product *p, const fnn_task *task) { multiply(p, task); }

@@ -196,6 +196,8 @@ static const int tallest[] = {2, 1, 0, 0};
 enum { PANEL_LOG2 = 0 };
 #endif
 
+enum { PANEL = LANES << PANEL_LOG2 }; /* columns that are copied side by side */
+
 #define T(rows, vecs) \
     static void tile_##rows##x##vecs(const tile *t) { tile_product(t, rows, vecs); }
 TILES(T)

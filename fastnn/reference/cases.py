@@ -130,6 +130,13 @@ _CONV = (
     (1, 9, 37, 32, (2, 1), 3, (2, 2), "valid"),
     (2, 4, 5, 96, (3, 3), 5, (1, 1), "same"),
     (1, 11, 300, 64, (11, 1), 2, (6, 3), "same"),  # too wide for its lines to be packed
+    (1, 41, 131, 16, (3, 3), 2, (1, 1), "same"),  # lines move on past the end of their room
+    (1, 7, 6, 5, (3, 3), 48, (1, 1), "valid"),  # a kernel that is read where it lies
+    (2, 17, 16, 3, (3, 3), 48, (1, 1), "same"),  # one that is copied
+    (1, 3, 3, 1000, (3, 3), 3, (1, 1), "same"),  # too deep for one packing
+    (1, 801, 2, 1, (800, 1), 2, (1, 1), "valid"),  # too many lines under one window for one list
+    (1, 3, 4, 100, (3, 3), 301, (1, 1), "same"),  # too many outputs for one packing of the depth
+    (1, 3, 3, 2, (2, 2), 1031, (1, 1), "valid"),  # and of a block of windows
 )
 
 
