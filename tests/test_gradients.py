@@ -66,18 +66,12 @@ class Function:
             for o in self.op.inputs
             if o.name in self.buffers
         }
-        inputs = [self.own(operand.name, tensors) for operand in self.op.inputs]
-        outputs = self.build(graph, inputs)
+        outputs = self.build(graph, [tensors.get(operand.name) for operand in self.op.inputs])
         if self.op.name not in WALKS:
             return graph, tensors, self.mean(graph, outputs[-1])
         # the states of all steps, and after the last; the others are for the way back
         first, *others = (self.error(graph, y) for y in outputs if y.name in ("y", "s", "e"))
         return graph, tensors, ops.mean(functools.reduce(ops.add, others, first))
-
-    def own(self, name, tensors):
-        """Return an input; of one whose memory an output takes, a copy."""
-        taken = self.op.name != "reshape" and name in {o.alias for o in self.op.outputs}
-        return ops.activation(tensors[name], "linear") if taken else tensors.get(name)
 
     def mean(self, graph, y):
         if y.shape == ():
