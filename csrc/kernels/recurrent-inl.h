@@ -10,7 +10,6 @@
 
 /* ---- the product of a step --------------------------------------------------------------------- */
 
-
 /* B[k,n], rows `stride` apart, that every step reads: copied to panels [k][PANEL] if enough rows share it
  * and there is room; else read where it lies, but for the columns after the last whole vector. */
 typedef struct {

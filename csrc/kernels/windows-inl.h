@@ -52,6 +52,7 @@ typedef struct {
     int packed;                 /* whether B is copied to panels or read in place           */
     int64_t nc, kg;             /* columns and depth of B that are worked on at a time      */
     int64_t block_runs;         /* runs of a block of depths                               */
+    int spare;                  /* whether lines of padding are left out                   */
     int64_t ahead;              /* reals of the images that are fetched ahead with a tile   */
 } sliding;
 
@@ -67,22 +68,39 @@ static void find_runs(const sliding *s, int64_t k, int64_t kn)
     }
 }
 
+/* The part of a block of depths that a row of windows needs, from its `skip`-th run on */
+typedef struct {
+    int64_t from, count, skip;
+} stretch;
+
+static stretch needed(const sliding *s, int64_t row, int64_t k, int64_t kc)
+{
+    const window *g = s->g;
+    if (!s->spare) return (stretch){0, kc, 0};
+    int64_t even = g->n * g->c, first = g->top + row % g->p * g->stride_h, from = k, end = k + kc;
+    if (first < 0 && from < -first * even) from = -first * even;
+    if (first + g->m > g->h) end = min_of(end, (g->h - first) * even);
+    return (stretch){from - k, end - from, from > k ? from / even - k / even : 0};
+}
+
 /* All blocks of depths k.. + kn of a tile of C, whose first column is j */
 static inline void slide_tile(sliding *s, tile *t, const real *b, int64_t rows, int64_t cols,
-                              int64_t j, int64_t k, int64_t kn)
+                              int64_t row, int64_t j, int64_t k, int64_t kn)
 {
     const product *p = s->p;
+    const terms *runs = s->memory.runs;
     t->last = (cols - 1) % LANES + 1;
-    t->runs = s->memory.runs;
-    for (int64_t at = 0; at < kn; at += FNN_KC, t->runs += s->block_runs) {
+    for (int64_t at = 0; at < kn; at += FNN_KC, runs += s->block_runs) {
         int done = k + at + FNN_KC >= p->k;
-        t->b = b + at * t->b_step;
-        t->k = min_of(kn - at, FNN_KC);
+        stretch part = needed(s, row, k + at, min_of(kn - at, FNN_KC));
+        t->runs = runs + part.skip;
+        t->b = b + (at + part.from) * t->b_step;
+        t->k = part.count > 0 ? part.count : 0;
         t->add = k + at > 0;
         t->bias = done && p->bias ? p->bias + j : NULL;
         t->relu = done && p->activation == FNN_ACTIVATION_relu;
         fetch_ahead(&s->lines.ahead, s->ahead);
-        tiles[log2_of(cols)][rows](t);
+        if (t->k || !t->add || done) tiles[log2_of(cols)][rows](t);
     }
     if (k + kn == p->k && !t->relu) activate_block(p->activation, t->c, rows, cols, t->c_row, NULL);
 }
@@ -92,7 +110,7 @@ static void slide_row(sliding *s, int64_t row, int64_t jc, int64_t end, int64_t 
 {
     const product *p = s->p;
     const window *g = s->g;
-    int64_t from = line_under(g, row);
+    int64_t from = line_under(&s->lines, row);
     move_lines(&s->lines, from, from + g->m);
     const real *a = line_at(&s->lines, from);
     real *c = place_of(&p->c, row * g->q);
@@ -104,7 +122,7 @@ static void slide_row(sliding *s, int64_t row, int64_t jc, int64_t end, int64_t 
             int64_t at = g->q * i / count, rows = g->q * (i + 1) / count - at;
             t.a = a + at * t.a_row;
             t.c = c + at * t.c_row + j;
-            slide_tile(s, &t, b, rows, min_of(end - j, PANEL), j, k, kn);
+            slide_tile(s, &t, b, rows, min_of(end - j, PANEL), row, j, k, kn);
         }
     }
 }
@@ -140,6 +158,22 @@ static void slide(sliding *s, const fnn_task *task)
         }
 }
 
+/* Lines of padding above and below an image add nothing to a sum, unless a weight is NaN or infinite. */
+static int adds_nothing(const product *p)
+{
+    const window *g = p->a.patches;
+    int64_t taps = g->m * g->n, size = p->k / taps * p->n;
+    if (g->top >= 0 && g->top + lines_of(g) <= g->h) return 0;
+    vec sum = v_zero();
+    for (int64_t tap = 0; tap < taps; tap++) {
+        const real *w = p->b.base + tap * size;
+        if (p->bt.w) w = p->bt.w + tap / g->n * p->bt.step_h + tap % g->n * p->bt.step_w;
+        for (int64_t i = 0; i < size; i += LANES)
+            sum = v_fma(load_lanes(w + i, size - i), v_zero(), sum);
+    }
+    return !m_any(v_isnan(sum));
+}
+
 static void plan_sliding(sliding *s, const fnn_task *task)
 {
     const product *p = s->p;
@@ -153,6 +187,7 @@ static void plan_sliding(sliding *s, const fnn_task *task)
         fnn_share(task, s->row1, 1, &s->row0, &s->row1);
     s->packed = p->bt.w || p->n % LANES || (p->n != PANEL && p->m >= 8 * MIN_PACKED_M);
     s->block_runs = FNN_KC / (g->n * g->c) + 2;
+    s->spare = adds_nothing(p);
     s->kg = min_of(MAX_RUNS / s->block_runs * FNN_KC, WINDOW_B_REALS / PANEL);
     s->nc = s->packed ? WINDOW_B_REALS / min_of(s->kg, p->k) / PANEL * PANEL : p->n;
     s->ahead = fetched_by(g->stride_h * g->w * g->c, parts_of(g->q, tallest[PANEL_LOG2]) *
@@ -230,11 +265,14 @@ static void gather_panel(const gathering *s, int64_t k, int64_t kn, int64_t j, i
 static void copy_windows(const gathering *s, int64_t k, int64_t kn)
 {
     const window *g = s->g;
-    int64_t j = k % g->q, row = k / g->q, run = g->n * g->c;
-    for (real *to = s->a; kn > 0; kn--, to += s->a_step) {
-        const real *from = line_at(&s->lines, line_under(g, row)) + j * g->stride_w * g->c;
-        for (int64_t m = 0; m < g->m; m++) copy_run(from + m * s->lines.width, to + m * run, run);
-        if (++j == g->q) j = 0, row++;
+    int64_t run = g->n * g->c, step = g->stride_w * g->c;
+    real *to = s->a;
+    for (int64_t end = k + kn, row_end; k < end; k = row_end) {
+        const real *from = line_at(&s->lines, line_under(&s->lines, k / g->q)) + k % g->q * step;
+        row_end = min_of(k - k % g->q + g->q, end);
+        for (int64_t j = k; j < row_end; j++, from += step, to += s->a_step)
+            for (int64_t m = 0; m < g->m; m++)
+                v_store(to + m * run, v_load_n(from + m * s->lines.width, run));
     }
 }
 
@@ -254,7 +292,8 @@ static void gather_windows(const gathering *s, int64_t k, tile *t)
     t->a = s->lines.base;
     t->a_step = g->stride_w * g->c;
     for (int64_t at = k, end = k + t->k; at < end; at += r++->count) {
-        r->offset = line_at(&s->lines, line_under(g, at / g->q)) - t->a + at % g->q * t->a_step;
+        r->offset =
+            line_at(&s->lines, line_under(&s->lines, at / g->q)) - t->a + at % g->q * t->a_step;
         r->count = min_of(g->q - at % g->q, end - at);
     }
 }
@@ -288,7 +327,8 @@ static void gather_block(gathering *s, tile *t, int64_t k, int64_t jc, int64_t e
     t->add = k > 0;
     for (int64_t j = jc; j < end; j += PANEL)
         gather_panel(s, k, t->k, j, min_of(end - j, PANEL), s->memory.b + (j - jc) * t->k);
-    move_lines(&s->lines, line_under(g, k / g->q), line_under(g, (k + t->k - 1) / g->q) + g->m);
+    move_lines(&s->lines, line_under(&s->lines, k / g->q),
+               line_under(&s->lines, (k + t->k - 1) / g->q) + g->m);
     gather_windows(s, k, t);
     s->ahead.at = (k + FNN_KC) * p->b.stride;
     s->ahead.end = end - jc == p->n ? min_of(k + 2 * FNN_KC, p->k) * p->b.stride : 0;
