@@ -162,17 +162,16 @@ def test_a_ratio_is_the_largest_error_in_units_of_its_bound():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("op", CASES)
 def test_a_bound_bites(op, dtype):
-    """An error of a thousandth at any finite place of any result is outside of its bound; a hundredth
-    where states of ten and more feed on one another.
-    """
-    share = 1e-2 if "t" in CASES[op][0].sizes else 1e-3
+    """An error of a thousandth at any finite place of any result is outside of its bound."""
     for case in cases(op):
         trial = Trial(case, dtype)
+        # whole numbers that go through time grow, and differences of large ones are known to no place
+        grown = case.data == "integers" and "t" in case.sizes
         for name in trial.results:
             expected = trial.expected[name]
-            if case.data == "wide" or not expected.size or expected.dtype.kind != "f":
+            if case.data == "wide" or grown or not expected.size or expected.dtype.kind != "f":
                 continue
-            scale = np.abs(expected[np.isfinite(expected)]).max(initial=0) * share
+            scale = np.abs(expected[np.isfinite(expected)]).max(initial=0) * 1e-3
             for place in {0, expected.size // 2, expected.size - 1}:
                 arrays = dict(trial.expected)
                 arrays[name] = wrong = expected.copy()
