@@ -165,7 +165,7 @@ def test_a_bound_bites(op, dtype):
     """An error of a thousandth at any finite place of any result is outside of its bound."""
     for case in cases(op):
         trial = Trial(case, dtype)
-        # whole numbers that go through time grow, and differences of large ones are known to no place
+        # whole numbers that go through time grow, and no place of their differences is known
         grown = case.data == "integers" and "t" in case.sizes
         for name in trial.results:
             expected = trial.expected[name]
