@@ -192,10 +192,11 @@ typedef struct {
 /* Each block of columns of patches rounds images and dz again. */
 enum { MAX_BLOCKS = 3 };
 
+/* By the whole product's sizes, not a thread's share: the chunks enter the sums of dz. */
 static pairs plan_pairs(const mixed_share *s, const lines *l)
 {
     const window *g = s->p->a.patches;
-    int64_t rows = tiles_of(s->n1 - s->n0) * TILE, all = tiles_of(s->m1 - s->m0) * TILE;
+    int64_t rows = tiles_of(s->p->n) * TILE, all = tiles_of(s->p->m) * TILE;
     pairs v = {.places = g->p * g->q, .chunk = MIXED_DEPTH / 2};
     v.images = s->p->k / v.places;
     v.total = (v.images + 1) / 2 * v.places;
