@@ -9,7 +9,7 @@ STRICT := -Wall -Wextra -Wconversion -Wshadow -Werror
 CROSS ?= aarch64-linux-gnu-gcc
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py optimizers.py \
     gradients.py whole_model.py)
-SANITIZED := $(addprefix tests/test_,kernels.py bits.py training.py layers.py)
+SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
@@ -20,7 +20,7 @@ demo: $(VENV)/extra-plot
 
 test: $(VENV)/extra-test
 	tests/c/run
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 lint: $(VENV)/extra-lint
 	$(BIN)/ruff check
