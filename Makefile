@@ -13,7 +13,7 @@ SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test lint format isa asan parity cross bench wheel clean
+.PHONY: demo test lint format isa asan asan-python parity cross bench wheel clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
@@ -41,11 +41,14 @@ isa: $(VENV)/extra-test
 	    FASTNN_ISA=$$isa $(BIN)/python -m pytest -q -n auto $(CHOSEN_BY_ENVIRONMENT) || exit 1; \
 	done
 
-# The C tests and the parity tests under address, undefined-behaviour and thread sanitizers; the
-# sanitized module is built in a copy, so that the installed one stays.
+# The C tests under address, undefined-behaviour and thread sanitizers.
 asan: $(VENV)/extra-dev
 	ASAN_OPTIONS=detect_leaks=0 CC=gcc CFLAGS="$(SANITIZE)" tests/c/run
 	CC=gcc CFLAGS="-O1 -g -fsanitize=thread" tests/c/run tests/c/test_threads.c
+
+# The Python tests of kernels on a sanitized module, built in a copy so that the installed one stays: its
+# compilation alone takes minutes.
+asan-python: $(VENV)/extra-dev
 	rm -rf build/asan
 	mkdir -p build/asan
 	tar -c --exclude='*.so' setup.py pyproject.toml README.md LICENSE csrc fastnn tests | tar -x -C build/asan
@@ -61,10 +64,8 @@ parity: $(VENV)/extra-test $(VENV)/extra-parity
 
 cross:
 	mkdir -p build/cross
-	for source in $(C); do \
-	    $(CROSS) -std=c11 -O3 -ffp-contract=off -fno-math-errno $(STRICT) -Icsrc -c $$source \
-	        -o build/cross/$$(basename $$source .c).o || exit 1; \
-	done
+	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CROSS) -std=c11 -O3 -ffp-contract=off \
+	    -fno-math-errno $(STRICT) -Icsrc -c {} -o build/cross/$$(basename {} .c).o'
 
 bench: $(VENV)/extra-bench
 	$(BIN)/fastnn bench $(BENCH)
