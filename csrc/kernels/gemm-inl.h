@@ -41,9 +41,8 @@ enum {
     IN_L1 = 32768 / sizeof(real) /* what is no larger need not be copied to be near */
 };
 
-/* How A is read: where it lies, packed strip by strip, or (patches) as windows on the lines of the images,
- * where these lie or with their padding copied. */
-typedef enum { IN_PLACE, PACKED, LINES_IN_PLACE, LINES } reading;
+/* How A is read: where it lies, or packed strip by strip. */
+typedef enum { IN_PLACE, PACKED } reading;
 
 /* A product as one thread does it: its share of C, and how A and B are read. */
 typedef struct {
@@ -157,109 +156,17 @@ static void sum_columns(const share *s, const group *g)
     }
 }
 
-/* Lines are rows of images with what padding the windows see: `line` reals each, `lines` to an image,
- * numbered through all images; the line with number `first` is at base. */
-typedef struct {
-    const real *base;
-    int64_t line, lines, first;
-} stack;
-
-static inline int64_t lines_of(const window *g) { return (g->p - 1) * g->stride_h + g->m; }
-
-static inline int64_t line_of(const window *g) { return ((g->q - 1) * g->stride_w + g->n) * g->c; }
-
-static inline int inside(const window *g)
-{
-    return g->top >= 0 && g->top + lines_of(g) <= g->h && g->left >= 0 &&
-           g->left * g->c + line_of(g) <= g->w * g->c;
-}
-
-/* The number of the first line under the window of row i of the patches */
-static inline int64_t first_line(const window *g, int64_t i)
-{
-    int64_t row = i / g->q;
-    return row / g->p * lines_of(g) + row % g->p * g->stride_h;
-}
-
-/* Whether the lines under any `count` windows in a row have room in scratch */
-static int lines_fit(const window *g, int64_t count)
-{
-    int64_t rows = (count - 1) / g->q + 2, images = (rows - 1) / g->p + 2;
-    int64_t lines = rows * g->stride_h + images * g->m;
-    return line_of(g) + LANES <= A_REALS / lines;
-}
-
-static stack images_as_they_lie(const source *s)
-{
-    const window *g = s->patches;
-    return (stack){s->base + (g->top * g->w + g->left) * g->c, g->w * g->c, g->h, 0};
-}
-
-/* Copies the lines under the windows of rows i.. + count of the patches. */
-static stack copy_lines(const source *s, int64_t i, int64_t count, real *to)
-{
-    const window *g = s->patches;
-    stack lines = {to, line_of(g), lines_of(g), first_line(g, i)};
-    int64_t end = first_line(g, i + count - 1) + g->m, image_row = g->w * g->c;
-    for (int64_t l = lines.first; l < end; l++, to += lines.line) {
-        int64_t h = l % lines.lines + g->top;
-        if (h < 0 || h >= g->h)
-            zero_run(to, lines.line);
-        else
-            copy_padded(s, (l / lines.lines * g->h + h) * image_row, g->left * g->c, image_row, to,
-                        lines.line);
-    }
-    return lines;
-}
-
-/* The two axes of patches[(r,p,q),(m,n,c)] on a stack: where window i begins, where element e of it lies */
-static inline int64_t window_offset(const window *g, const stack *lines, int64_t i)
-{
-    int64_t row = i / g->q;
-    int64_t line = row / g->p * lines->lines + row % g->p * g->stride_h - lines->first;
-    return line * lines->line + i % g->q * g->stride_w * g->c;
-}
-
-static inline int64_t element_offset(const window *g, const stack *lines, int64_t e)
-{
-    return e / (g->n * g->c) * lines->line + e % (g->n * g->c);
-}
-
 /* A while a block of rows and depths is worked on */
 typedef struct {
-    stack lines;
-    int64_t row; /* number of the row of A at tile.a, where A is not lines */
-    terms runs[FNN_KC];
+    int64_t row; /* number of the row of A at tile.a */
+    terms run;
     fetch_list fetch;
 } block;
 
 static inline int64_t row_offset(const share *s, const block *b, const tile *t, int64_t i)
 {
     if (s->a_as == PACKED) return (i - b->row) / s->strip * STRIP * t->k + (i - b->row) % s->strip;
-    if (s->a_as == IN_PLACE) return (i - b->row) * t->a_row;
-    const window *g = s->p->a.patches;
-    return s->p->a_by_k ? element_offset(g, &b->lines, i) : window_offset(g, &b->lines, i);
-}
-
-static void make_runs(const share *s, block *b, int64_t k, int64_t kc)
-{
-    const window *g = s->p->a.patches;
-    int64_t even = s->p->a_by_k ? g->q : g->n * g->c;
-    for (terms *r = b->runs; kc > 0; k += r->count, kc -= r->count, r++) {
-        r->offset = s->p->a_by_k ? window_offset(g, &b->lines, k) : element_offset(g, &b->lines, k);
-        r->count = min_of(even - k % even, kc);
-    }
-}
-
-static void read_lines(const share *s, block *b, int64_t k, int64_t kc, tile *t)
-{
-    const source *a = &s->p->a;
-    int64_t step = a->patches->stride_w * a->patches->c;
-    if (s->a_as == LINES && s->p->a_by_k) b->lines = copy_lines(a, k, kc, s->a);
-    t->a = b->lines.base;
-    t->a_row = s->p->a_by_k ? 1 : step;
-    t->a_step = s->p->a_by_k ? step : 1;
-    make_runs(s, b, k, kc);
+    return (i - b->row) * t->a_row;
 }
 
 /* A[i.. + mc, k.. + kc] -> [kc][STRIP] for each strip, so that a term of a tile is one line of the cache */
@@ -291,12 +198,8 @@ static void pack_strip(const share *s, int64_t i, int64_t mc, int64_t k, int64_t
 static void read_a(const share *s, block *b, int64_t i, int64_t mc, int64_t k, int64_t kc, tile *t)
 {
     const source *a = &s->p->a;
-    if (s->a_as >= LINES_IN_PLACE) {
-        read_lines(s, b, k, kc, t);
-        return;
-    }
     b->row = i;
-    b->runs[0] = (terms){0, kc};
+    b->run = (terms){0, kc};
     if (s->a_as == PACKED) {
         (s->p->a_by_k ? pack_columns : pack_strip)(s, i, mc, k, kc);
         t->a = s->a, t->a_row = 1, t->a_step = STRIP;
@@ -379,11 +282,7 @@ static void plan_fetch(const share *s, group *g, fetch_list *list, int64_t i, in
 static void multiply_rows(const share *s, group *g, int64_t i, int64_t end_i)
 {
     block a;
-    if (s->a_as == LINES_IN_PLACE)
-        a.lines = images_as_they_lie(&s->p->a);
-    else if (s->a_as == LINES && !s->p->a_by_k)
-        a.lines = copy_lines(&s->p->a, i, end_i - i, s->a);
-    tile t = {.c_row = s->p->c.column, .runs = a.runs};
+    tile t = {.c_row = s->p->c.column, .runs = &a.run};
     for (int64_t at = 0; at < g->kn; at += FNN_KC) {
         t.k = min_of(g->kn - at, FNN_KC);
         t.add = g->k + at > 0;
@@ -459,7 +358,7 @@ static inline void share_product(share *s, const fnn_task *task)
     if ((p->n / LANES >> PANEL_LOG2) > p->m / MAX_TILE_ROWS)
         fnn_share(task, p->n, LANES, &s->n0, &s->n1);
     else
-        fnn_share(task, p->m, p->a.patches && !p->a_by_k ? p->a.patches->q : 4, &s->m0, &s->m1);
+        fnn_share(task, p->m, 4, &s->m0, &s->m1);
 }
 
 /* The height of strips of even height that hold whole tiles */
@@ -470,31 +369,11 @@ static inline int64_t strip_rows(int64_t m)
     return (m + count - 1) / count;
 }
 
-/* Windows of a block of rows, or of a block of depths, must have room for their lines. */
-static void plan_patches(share *s)
-{
-    const product *p = s->p;
-    const window *g = p->a.patches;
-    int64_t rows = MAX_MC / g->q * g->q;
-    s->mc = p->a_by_k ? p->m : rows > g->q ? rows : g->q;
-    s->group = p->a_by_k ? g->n * g->c : g->q;
-    if (inside(g) && !p->a.y)
-        s->a_as = LINES_IN_PLACE;
-    else if (lines_fit(g, p->a_by_k ? FNN_KC : s->mc))
-        s->a_as = LINES;
-    else
-        s->a_as = PACKED, s->mc = s->strip = strip_rows(p->m), s->group = p->c.w;
-}
-
 static void plan_a(share *s, int64_t m, int64_t n)
 {
     const product *p = s->p;
-    if (p->a.patches) {
-        plan_patches(s);
-        return;
-    }
-    s->a_as =
-        p->a.y || (m >= MIN_PACKED_M && n >= MIN_PACKED_N && m * p->k > IN_L1) ? PACKED : IN_PLACE;
+    int pays = m >= MIN_PACKED_M && n >= MIN_PACKED_N && m * p->k > IN_L1;
+    s->a_as = !in_place(&p->a) || pays ? PACKED : IN_PLACE;
     s->strip = strip_rows(m);
     s->mc = s->a_as == IN_PLACE ? MAX_MC : p->a_by_k ? STRIPS * s->strip : s->strip;
     s->group = p->c.w;

@@ -9,6 +9,16 @@
  *
  * Invariant: padding is zeros. */
 
+static inline int64_t lines_of(const window *g) { return (g->p - 1) * g->stride_h + g->m; }
+
+static inline int64_t line_of(const window *g) { return ((g->q - 1) * g->stride_w + g->n) * g->c; }
+
+static inline int inside(const window *g)
+{
+    return g->top >= 0 && g->top + lines_of(g) <= g->h && g->left >= 0 &&
+           g->left * g->c + line_of(g) <= g->w * g->c;
+}
+
 /* Elements of a source that will be read soon: they can travel while sums are made. */
 typedef struct {
     const source *s;
