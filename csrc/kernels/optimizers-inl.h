@@ -32,8 +32,7 @@ static void op_sgd(const fnn_op *op, const fnn_task *task)
 static double power(double base, int64_t n)
 {
     double result = 1;
-    for (; n > 0; n /= 2, base *= base)
-        if (n % 2) result *= base;
+    for (; n > 0; n /= 2, base *= base) result *= n % 2 ? base : 1; /* no branch to guess */
     return result;
 }
 

@@ -154,6 +154,18 @@ static void test_arithmetic(const real *a, const real *b, const real *c)
     expect("v_hmax", 0, v_hmax(va), fold(a, larger));
 }
 
+/* All floats of two binades, whose roots have all the fractions that there are; of doubles as many. */
+static void test_roots(void)
+{
+    const real_bits first = bits_of((real)0.5), end = bits_of(2);
+    const real_bits step = (end - first) >> 24;
+    for (real_bits i = first; i < end; i += step * LANES) {
+        real a[LANES];
+        for (int l = 0; l < LANES; l++) a[l] = real_of(i + step * (real_bits)l + i % step);
+        EXPECT_LANES("v_sqrt", v_sqrt(v_load(a)), SCALAR(sqrt)(a[l]));
+    }
+}
+
 static void test_masks(const real *a, const real *b)
 {
     vec va = v_load(a), vb = v_load(b);
@@ -488,6 +500,7 @@ static int test(int count, char **options)
 {
     int all = has_option(count, options, "--all") && !FNN_F64;
     test_awkward_values();
+    test_roots();
     test_trees();
     test_tails();
     test_rounding_and_scaling();
