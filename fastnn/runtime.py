@@ -36,6 +36,9 @@ class Executable(Protocol):
     def lend(self, arrays: dict[str, Array]) -> None:
         """Take the arrays of the next run."""
 
+    def pack(self, version: object) -> None:
+        """Pack the weights, unless it was done since they were of this version."""
+
     def run(self, run: _core.Run) -> int:
         """Run; return why it came back."""
         ...
@@ -232,13 +235,17 @@ class Runtime:
         """
         threads = config.get_num_threads()
         idle = self._idle.setdefault((mode, rows == 1, config.isa(self.policy), threads), [])
-        try:
-            executable = idle.pop()
-        except IndexError:
-            return Loan(self.make(mode, rows, threads), idle)
-        if executable.program.rows < rows:
+        executable = idle.pop() if idle else None
+        if executable is None or executable.program.rows < rows:
             executable = self.make(mode, rows, threads)
+        if executable.program.packing is not None:
+            executable.pack(self._version())
         return Loan(executable, idle)
+
+    def _version(self) -> tuple[int, int]:
+        """Return what is another after every change of the weights: by a step, by assignment."""
+        variables = self.parameters.variables
+        return int(self.buffers["step"][0]), sum(variable.changes for variable in variables)
 
     def predict_row(self, x: object, out: object) -> bool:
         """Predict one row into ``out`` on this thread, from and to where they lie.

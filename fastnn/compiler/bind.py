@@ -81,6 +81,14 @@ class Compiled:
         clock_every = max(1, int(_BETWEEN_CLOCKS / max(step, 1e-7)))
         self._core.finish(clock_every, program.commit, step < _BRIEF)
         self._row = [self._row_shape(name) for name in ("x", "out")]
+        self._packing = Compiled(program.packing, memory, isa, threads) if program.packing else None
+        self._packed_of: object = None
+
+    def pack(self, version: object) -> None:
+        """Pack the weights, unless it was done since they were of this version."""
+        if self._packing is not None and version != self._packed_of:
+            self._packing.run(_core.Run(1, 1))
+            self._packed_of = version
 
     def run(self, run: _core.Run) -> int:
         """Run until the rows are done, the slice is over or the run must stop; return why."""

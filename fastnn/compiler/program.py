@@ -17,6 +17,7 @@ from fastnn._typing import Array
 from fastnn.compiler.fusion import fuse
 from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
 from fastnn.compiler.memory import item_bytes, plan
+from fastnn.compiler.packing import HOME, pack_weights
 
 __all__ = ["Memory", "Program"]
 
@@ -39,19 +40,25 @@ class Program:
         rows: the most rows a batch may have.
         policy: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, what it computes in.
         arena_bytes: the size of the arena.
+        packing: what packs the weights that ``nodes`` read from ``packed``, ``None`` if none are.
+        packed: the elements of those.
     """
 
     nodes: Sequence[Node]
     rows: int
     policy: str
     arena_bytes: int
+    packing: Program | None = None
+    packed: int = 0
 
     @classmethod
     def of(cls, graph: Graph, rows: int, policy: str) -> Program:
         """Fuse and plan a graph for batches of at most ``rows`` rows."""
         nodes = fuse(graph.nodes)
+        packers, nodes, packed = pack_weights(nodes, rows, policy)
+        packing = cls(packers, 1, policy, 0) if packers else None
         real = np.dtype(config.real_dtype(policy))
-        return cls(nodes, rows, policy, plan(nodes, rows, real.itemsize))
+        return cls(nodes, rows, policy, plan(nodes, rows, real.itemsize), packing, packed)
 
     @property
     def dtype(self) -> str:
@@ -131,6 +138,9 @@ class Memory:
         self.program = program
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
         self.buffers = buffers
+        if program.packing is not None:
+            packed = _core.aligned_zeros(program.packed, program.dtype)
+            self.buffers = {**buffers, HOME: packed}
         self._lent: dict[str, Array] = {}
 
     def dtype(self, tensor: Tensor) -> np.dtype[Any]:

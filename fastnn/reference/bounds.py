@@ -111,6 +111,7 @@ def _sums(o: Outcome, inputs: Mapping[str, Array]) -> Any:
 #: The axes that the products sum over.
 _TERMS = {
     "dense_fwd": "i",
+    "dense_panels": "i",
     "dense_bwd_x": "o",
     "dense_bwd_w": "r",
     "conv2d_fwd": "mnc",
@@ -564,6 +565,7 @@ def _rmsprop(o: Outcome) -> dict[str, Array]:
 #: op -> its bound; an op that is not here is exact.
 _INEXACT: Mapping[str, Bound] = {
     "dense_fwd": _product_fwd,
+    "dense_panels": _product_fwd,
     "dense_bwd_x": _product_bwd,
     "dense_bwd_w": _product_bwd,
     "conv2d_fwd": _product_fwd,

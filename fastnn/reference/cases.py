@@ -16,6 +16,7 @@ import numpy as np
 
 from fastnn.compiler.geometry import Window
 from fastnn.compiler.graph import Shape
+from fastnn.compiler.packing import panels_of
 from fastnn.ops.table import Operand, activation_names, table
 
 __all__ = ["CASES", "KINDS", "LENGTHS", "Case", "cases"]
@@ -81,8 +82,11 @@ def _times(shape: Shape) -> str:
 
 def _case(op: str, rows: int = 1, *, attrs: Mapping[str, Any] | None = None, **sizes: Any) -> Case:
     """Return the case of axes given as numbers, tuples, or None for the rows."""
-    shapes = {axis: n if isinstance(n, tuple) else (n,) for axis, n in sizes.items()}
-    return Case(op, shapes, rows, attrs or {})
+    return Case(op, _shapes(sizes), rows, attrs or {})
+
+
+def _shapes(sizes: Mapping[str, Any]) -> dict[str, Shape]:
+    return {axis: n if isinstance(n, tuple) else (n,) for axis, n in sizes.items()}
 
 
 def _kinds(known: Iterable[Case], kinds: Sequence[str] = KINDS) -> Iterator[Case]:
@@ -108,6 +112,21 @@ def _dense(op: str) -> Iterator[Case]:
     full = [_case(op, r, r=None, i=i, o=o) for r, i, o in _DENSE]
     full += [_case(op, 3, r=(None, 5), i=7, o=2), _case(op, r=0, i=3, o=5)]
     yield from _products(full, [_case(op, 5, r=None, i=19, o=17), _case(op, 3, r=None, i=1, o=23)])
+
+
+def _pack_panels(op: str) -> Iterator[Case]:
+    sizes = ((1, 1), (3, 7), (2, 31), (5, 32), (7, 33), (67, 131))
+    yield from map(_in_panels, _kinds(_case(op, i=i, o=o) for i, o in sizes))
+
+
+def _dense_panels(op: str) -> Iterator[Case]:
+    yield from map(_in_panels, _dense(op))
+
+
+def _in_panels(case: Case) -> Case:
+    """Give a case whose columns are axis o the axes of their panels."""
+    (columns,) = case.sizes["o"]
+    return replace(case, sizes={**case.sizes, **_shapes(panels_of(columns or 0))})
 
 
 #: r, h, w, c, (m, n), o, strides, padding
@@ -573,6 +592,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gather_labels": _gather_labels,
     "store": _store,
     "dense_fwd": _dense,
+    "pack_panels": _pack_panels,
+    "dense_panels": _dense_panels,
     "dense_bwd_x": _dense,
     "dense_bwd_w": _dense,
     "conv2d_fwd": _conv,

@@ -60,6 +60,12 @@ class Interpreter:
 
     def __init__(self, program: Program, memory: Memory):
         self.program, self.memory = program, memory
+        self._packing = Interpreter(program.packing, memory) if program.packing else None
+
+    def pack(self, version: object) -> None:
+        """Pack the weights."""
+        if self._packing is not None:
+            self._packing.run(_core.Run(1, 1))
 
     def lend(self, arrays: Mapping[str, Array]) -> None:
         """Take the arrays of the next run, by the names of their tensors."""

@@ -26,6 +26,8 @@ _TWINS: tuple[Twin, ...] = (
     gathering.gather_labels,
     gathering.store,
     products.dense_fwd,
+    products.pack_panels,
+    products.dense_panels,
     products.dense_bwd_x,
     products.dense_bwd_w,
     products.conv2d_fwd,
