@@ -519,8 +519,6 @@ def test_a_convnets_program_is_what_one_expects():
         "accumulate",
         "accuracy_sparse",
         "accumulate",
-        "fill",
-        "mean_bwd",
         "softmax_ce_sparse_bwd",
         "dense_bwd_x",
         "dense_bwd_w",
