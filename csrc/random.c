@@ -14,12 +14,13 @@ typedef struct {
 
 static void refill(word_sequence *words)
 {
-    for (int i = 0; i < FNN_PHILOX; i++, words->block++) {
-        words->counter[0][i] = (uint32_t)words->block;
+    for (uint32_t i = 0; i < FNN_PHILOX; i++) {
+        words->counter[0][i] = (uint32_t)words->block + i;
         words->counter[1][i] = FNN_PERMUTATION;
         words->counter[2][i] = (uint32_t)(words->block >> 32);
         words->counter[3][i] = words->epoch;
     }
+    words->block += FNN_PHILOX;
     fnn_philox(words->seed, words->counter);
 }
 
@@ -35,12 +36,13 @@ static int64_t draw_places(word_sequence *words, int64_t i, uint32_t place[WORDS
 {
     int64_t count = 0;
     refill(words);
-    for (int w = 0; w < WORDS && count < i; w++) {
-        uint64_t bound = (uint64_t)(i - count) + 1;
-        uint64_t product = words->counter[w % 4][w / 4] * bound;
-        place[count] = (uint32_t)(product >> 32);
-        if (!passed_over(product, bound)) count++;
-    }
+    for (int w = 0; w < FNN_PHILOX; w++)
+        for (int j = 0; j < 4 && count < i; j++) {
+            uint64_t bound = (uint64_t)(i - count) + 1;
+            uint64_t product = words->counter[j][w] * bound;
+            place[count] = (uint32_t)(product >> 32);
+            if (!passed_over(product, bound)) count++;
+        }
     return count;
 }
 
