@@ -309,6 +309,19 @@ cdef class Run:
         self.c.callbacks.poll = &_poll
         self.c.callbacks.call = &_call
 
+    def begin(self, epoch, seed, order=None):
+        """Go back to the first row, for another epoch; its order is drawn into ``order``."""
+        cdef int64_t *drawn
+        self.c.epoch = epoch
+        self.c.seed = seed
+        self.c.first = self.c.pc = 0
+        self.order = order
+        self.c.order = NULL
+        if order is not None:
+            self.c.order = drawn = <int64_t *> cnp.PyArray_DATA(order)
+            with nogil:
+                fnn_permutation(self.c.seed, self.c.epoch, self.c.total, drawn)
+
     @property
     def total(self):
         """Rows to process."""

@@ -264,8 +264,6 @@ class Runtime:
 
     def logs(self, executable: Executable) -> dict[str, float]:
         """Return the means of loss and metrics since a program's totals were last cleared."""
-        totals = executable.memory.buffers["totals"].tolist()
-        return {
-            name: totals[2 * index] / max(totals[2 * index + 1], 1.0)
-            for index, name in enumerate(self._names)
-        }
+        totals = iter(executable.memory.buffers["totals"].tolist())
+        sums = zip(self._names, totals, totals, strict=True)
+        return {name: total / (count or 1.0) for name, total, count in sums}

@@ -219,6 +219,30 @@ def test_a_derivative_that_something_else_reads_stays():
     assert "activation_bwd" in names(fusion.fuse(graph.nodes))
 
 
+def test_a_loss_of_which_the_mean_alone_is_minimised_needs_no_gradient_of_each_row():
+    graph = backward(ops.tanh)
+    nodes = fusion.fuse(graph.nodes)
+    assert not {"fill", "mean_bwd"} & set(names(nodes))
+    (slope,) = (node.inputs[2] for node in nodes if node.op.name == "mse_bwd")
+    assert slope is None
+
+
+def test_a_gradient_of_each_row_that_is_not_the_mean_s_stays():
+    graph = Graph()
+    x, w = source(graph, 5), weight(5, 5)
+    error = ops.mean_squared_error(ops.dense(x, w), x)
+    loss = ops.mean(ops.add(error, error))
+    gradients = differentiate(graph, loss, [graph.parameter(w)])
+    gradients[graph.parameter(w)].home = "grads"
+    nodes = fusion.fuse(graph.nodes)
+    assert [name for name in names(nodes) if name in ("fill", "mean_bwd", "add", "mse_bwd")] == [
+        "fill",
+        "mean_bwd",
+        "add",
+        "mse_bwd",
+    ]
+
+
 def test_dead_nodes_are_dropped_and_chains_of_them():
     graph = Graph()
     x = source(graph, 5)
@@ -519,8 +543,6 @@ def test_a_convnets_program_is_what_one_expects():
         "accumulate",
         "accuracy_sparse",
         "accumulate",
-        "fill",
-        "mean_bwd",
         "softmax_ce_sparse_bwd",
         "dense_bwd_x",
         "dense_bwd_w",

@@ -529,6 +529,20 @@ def _rows(op: str) -> Iterator[Case]:
     yield _case(op, r=0, n=5)
 
 
+def _score_gradients(op: str) -> Iterator[Case]:
+    yield from _slopes(_scores(op))
+
+
+def _row_gradients(op: str) -> Iterator[Case]:
+    yield from _slopes(_rows(op))
+
+
+def _slopes(known: Iterable[Case]) -> Iterator[Case]:
+    """Yield each case with the gradient of every row's loss, and with that of their mean."""
+    for case in known:
+        yield from (case, replace(case, absent=("dl",)))
+
+
 def _accuracy_binary(op: str) -> Iterator[Case]:
     for threshold in (0.5, 0.0, 0.1):
         yield from (replace(case, attrs={"threshold": threshold}) for case in _rows(op))
@@ -645,13 +659,13 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "softmax_fwd": _softmax,
     "softmax_bwd": _softmax,
     "softmax_ce_sparse": _scores,
-    "softmax_ce_sparse_bwd": _scores,
+    "softmax_ce_sparse_bwd": _score_gradients,
     "softmax_ce_dense": _scores,
-    "softmax_ce_dense_bwd": _scores,
+    "softmax_ce_dense_bwd": _score_gradients,
     "sigmoid_bce": _rows,
-    "sigmoid_bce_bwd": _rows,
+    "sigmoid_bce_bwd": _row_gradients,
     "mse": _rows,
-    "mse_bwd": _rows,
+    "mse_bwd": _row_gradients,
     "mean": _mean,
     "mean_bwd": _mean,
     "accuracy_sparse": _scores,
