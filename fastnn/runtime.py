@@ -165,7 +165,7 @@ class Runtime:
         self.buffers = self._allocate()
         self._names = ("loss", *(metric.name for metric in metrics))
         self._idle: dict[tuple[Any, ...], list[Executable]] = {}
-        self._idle_rows: dict[str, list[Executable]] = {}
+        self._idle_rows: dict[tuple[bool, str], list[Executable]] = {}
 
     def _allocate(self) -> dict[str, Array]:
         count = self.parameters.trained
@@ -195,14 +195,14 @@ class Runtime:
         }
         return {**copies, "totals": self.totals()}
 
-    def graph(self, mode: str) -> Graph:
+    def graph(self, mode: str, direct: bool = False) -> Graph:
         """Return the graph of ``"train"``, ``"gradients"``, ``"evaluate"``, ``"predict"`` or
-        ``"proba"``."""
+        ``"proba"``; the last two may read samples where they lie (``direct``)."""
         if mode == "predict":
-            return lower.prediction(self.call, self.input_shape)
+            return lower.prediction(self.call, self.input_shape, direct=direct)
         if mode == "proba":
             proba: Callable[[Tensor], Tensor] | None = self.loss.proba if self.loss else None
-            return lower.prediction(self.call, self.input_shape, proba)
+            return lower.prediction(self.call, self.input_shape, proba, direct)
         assert self.loss is not None
         if mode == "evaluate":
             return lower.evaluation(self.call, self.input_shape, self.loss, self.metrics)[0]
@@ -211,9 +211,9 @@ class Runtime:
             self.call, self.input_shape, self.loss, self.metrics, self.parameters, optimizer
         )
 
-    def make(self, mode: str, rows: int, threads: int) -> Executable:
+    def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
-        program = Program.of(self.graph(mode), rows, self.policy)
+        program = Program.of(self.graph(mode, direct), rows, self.policy)
         memory = Memory(program, {**self.buffers, "totals": self.totals()})
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
@@ -221,7 +221,7 @@ class Runtime:
             return Interpreter(program, memory)
         return Compiled(program, memory, config.isa(self.policy), threads)
 
-    def borrow(self, mode: str, rows: int) -> Loan:
+    def borrow(self, mode: str, rows: int, direct: bool = False) -> Loan:
         """Use a program of ``mode`` that nobody else uses meanwhile.
 
         One row has programs of its own: what is worth sharing in a batch is not in a row.
@@ -229,15 +229,17 @@ class Runtime:
         Args:
             mode: as in ``graph``.
             rows: the most rows of a batch.
+            direct: as in ``graph``.
         """
         threads = config.get_num_threads()
-        idle = self._idle.setdefault((mode, rows == 1, config.isa(self.policy), threads), [])
+        key = (mode, direct, rows == 1, config.isa(self.policy), threads)
+        idle = self._idle.setdefault(key, [])
         try:
             executable = idle.pop()
         except IndexError:
-            return Loan(self.make(mode, rows, threads), idle)
+            return Loan(self.make(mode, rows, threads, direct), idle)
         if executable.program.rows < rows:
-            executable = self.make(mode, rows, threads)
+            executable = self.make(mode, rows, threads, direct)
         return Loan(executable, idle)
 
     def predict_row(self, x: object, out: object) -> bool:
@@ -246,11 +248,14 @@ class Runtime:
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
         """
-        idle = self._idle_rows.setdefault(config.isa(self.policy), [])
+        return self._predict_row(x, out, True) or self._predict_row(x, out, False)
+
+    def _predict_row(self, x: object, out: object, direct: bool) -> bool:
+        idle = self._idle_rows.setdefault((direct, config.isa(self.policy)), [])
         try:
             executable = idle.pop()
         except IndexError:
-            executable = self.make("predict", 1, 1)
+            executable = self.make("predict", 1, 1, direct)
         done = executable.run_row(x, out)
         idle.append(executable)
         return done
