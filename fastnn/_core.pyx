@@ -25,8 +25,6 @@ cdef extern from "fnn.h" nogil:
     enum: FNN_MAX_ARGS
     enum: FNN_MAX_DIMS
     enum: FNN_MAX_ATTRS
-    enum: FNN_OP_gather
-    enum: FNN_OP_gather_labels
     enum: FNN_DTYPE_F32
     enum: FNN_DTYPE_F64
     enum: FNN_DTYPE_U8
@@ -528,8 +526,7 @@ cdef class Program:
         fnn_program_lend(&self.c, which, cnp.PyArray_DATA(array))
         for i in range(self.c.lents):
             op = &self.c.ops[self.c.lent[i].op]
-            if self.c.lent[i].array == which and (
-                    op.code == FNN_OP_gather or op.code == FNN_OP_gather_labels):
+            if self.c.lent[i].array == which and self.c.lent[i].row_bytes == 0:  # it is gathered
                 op.attr[0] = _DTYPE_CODES[array.dtype]
 
     def run(self, Run run not None):
