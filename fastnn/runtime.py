@@ -15,7 +15,7 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler import lower
-from fastnn.compiler.bind import Compiled
+from fastnn.compiler.bind import Compiled, step_rows
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ConcurrentUseError
@@ -117,6 +117,17 @@ class _Training(_Reading):
         self._guard.end_training()
 
 
+class Shelf:
+    """The programs of one kind that nobody uses, and the rows of a step beyond which more do not
+    pay, if there is such a number."""
+
+    __slots__ = ("idle", "most")
+
+    def __init__(self, most: int | None):
+        self.idle: list[Executable] = []
+        self.most = most
+
+
 class Loan:
     """A program that nobody else uses meanwhile; after an error nobody uses it again."""
 
@@ -164,7 +175,7 @@ class Runtime:
         self.loss, self.metrics, self.optimizer, self.eager = loss, metrics, optimizer, eager
         self.buffers = self._allocate()
         self._names = ("loss", *(metric.name for metric in metrics))
-        self._idle: dict[tuple[Any, ...], list[Executable]] = {}
+        self._shelves: dict[tuple[Any, ...], Shelf] = {}
         self._idle_rows: dict[tuple[bool, str], list[Executable]] = {}
 
     def _allocate(self) -> dict[str, Array]:
@@ -228,19 +239,30 @@ class Runtime:
 
         Args:
             mode: as in ``graph``.
-            rows: the most rows of a batch.
+            rows: the most rows of a batch; a program that predicts may be of fewer.
             direct: as in ``graph``.
         """
         threads = config.get_num_threads()
         key = (mode, direct, rows == 1, config.isa(self.policy), threads)
-        idle = self._idle.setdefault(key, [])
+        shelf = self._shelves.get(key) or self._shelf(key)
+        if shelf.most is not None and rows > shelf.most:
+            rows = shelf.most
         try:
-            executable = idle.pop()
+            executable = shelf.idle.pop()
         except IndexError:
-            return Loan(self.make(mode, rows, threads, direct), idle)
+            return Loan(self.make(mode, rows, threads, direct), shelf.idle)
         if executable.program.rows < rows:
             executable = self.make(mode, rows, threads, direct)
-        return Loan(executable, idle)
+        return Loan(executable, shelf.idle)
+
+    def _shelf(self, key: tuple[Any, ...]) -> Shelf:
+        """Put up the shelf of ``key``; what a prediction says of a row does not depend on others,
+        so it may take them in smaller steps."""
+        mode, direct, single, _, threads = key
+        most = None
+        if mode in ("predict", "proba") and not single:
+            most = step_rows(Program.of(self.graph(mode, direct), 1, self.policy), threads)
+        return self._shelves.setdefault(key, Shelf(most))
 
     def predict_row(self, x: object, out: object) -> bool:
         """Predict one row into ``out`` on this thread, from and to where they lie.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import Input, Sequential, ops
-from fastnn.compiler import fusion, geometry, lower, memory
+from fastnn.compiler import bind, fusion, geometry, lower, memory
 from fastnn.compiler.gradients import differentiate, rules
 from fastnn.compiler.graph import Graph, Size, size_of
 from fastnn.compiler.program import Program
@@ -504,6 +504,32 @@ def test_samples_are_read_and_results_are_written_where_they_lie():
 def test_a_result_that_is_the_input_or_shares_memory_is_copied():
     assert predicting(Flatten())[0] == ["reshape", "activation_fwd"]
     assert predicting(Activation("relu"), Flatten())[0][-2:] == ["reshape", "activation_fwd"]
+
+
+def of_images():
+    layers = [Conv2D(16, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(3)]
+    return Sequential([Input((34, 34, 2)), *layers])
+
+
+def test_a_prediction_takes_steps_whose_temporaries_stay_in_the_caches():
+    model = of_images()
+    one = Program.of(model.runtime.graph("predict"), 1, "float32")
+    rows = bind.step_rows(one, 1)
+    assert one.arena_bytes * rows <= bind._CACHE < one.arena_bytes * (rows + 1)
+    assert bind.step_rows(one, 4) == 4 * rows
+    for asked, held in ((rows - 1, rows - 1), (rows + 1, rows), (10 * rows, rows)):
+        threads = fastnn.get_num_threads()
+        with of_images().runtime.borrow("predict", asked * threads) as executable:
+            assert executable.program.rows == held * threads
+    x = np.random.default_rng(0).normal(size=(3 * rows + 1, 34, 34, 2)).astype(np.float32)
+    every = model.predict(x, batch_size=len(x))
+    assert every.tobytes() == b"".join(model.predict_one(row).tobytes() for row in x)
+
+
+def test_a_prediction_does_not_read_many_weights_for_few_rows():
+    model = Sequential([Input((500,)), Dense(2000, "relu"), Dense(2000, "relu"), Dense(3)])
+    one = Program.of(model.runtime.graph("predict"), 1, "float32")
+    assert bind.step_rows(one, 1) is None
 
 
 class Double(Layer):

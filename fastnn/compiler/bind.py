@@ -53,6 +53,19 @@ def shared(program: Program) -> list[bool]:
     return worth if gain > _WORTH_WAKING * _WORTH_SHARING else [False] * len(worth)
 
 
+def step_rows(program: Program, threads: int) -> int | None:
+    """Return the rows of a step whose temporaries stay in the threads' caches.
+
+    ``None`` where smaller steps do not pay: each reads all weights again.
+    """
+    once = sum(program.bytes_moved(node, 0) for node in program.nodes)
+    a_row = sum(program.bytes_moved(node, 1) for node in program.nodes) - once
+    held = max(program.arena_bytes // program.rows, 1)
+    rows = max(_CACHE // held, 1) * threads
+    saved = a_row * rows * (1 / _FAR_BYTES - 1 / _NEAR_BYTES)
+    return rows if saved > once / _FAR_BYTES else None
+
+
 def is_far(program: Program, node: Node) -> bool:
     """Return whether what ``node`` writes in a full batch is too large to stay in a cache."""
     real = np.dtype(program.dtype).itemsize
