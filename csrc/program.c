@@ -83,8 +83,15 @@ void fnn_program_free(fnn_program *program)
 {
     fnn_free(program->ops);
     fnn_free(program->scratch);
+    fnn_free(program->lent);
     fnn_free(program->elapsed_ns);
     memset(program, 0, sizeof *program);
+}
+
+void fnn_program_lend(fnn_program *program, int array, void *at)
+{
+    for (fnn_lent *l = program->lent; l < program->lent + program->lents; l++)
+        if (l->array == array) l->at = at;
 }
 
 /* ---- what kernels may call ------------------------------------------------------------------- */
@@ -148,6 +155,13 @@ static void set_rows(fnn_program *program, int64_t rows)
             if (op->scaled >> d & 1) op->dim[d] = op->base[d] * rows;
 }
 
+/* The step that begins at row `first` of the caller's arrays finds its rows there. */
+static void set_first(fnn_program *program, int64_t first)
+{
+    for (const fnn_lent *l = program->lent; l < program->lent + program->lents; l++)
+        program->ops[l->op].arg[l->operand] = l->at + first * l->row_bytes;
+}
+
 static int64_t rows_of_step(const fnn_run *run)
 {
     int64_t left = run->total - run->first;
@@ -161,10 +175,11 @@ static int is_shared(const fnn_program *program, int64_t i)
 }
 
 /* Thread 0, alone: the step is over. */
-static void end_step(const fnn_program *program, fnn_run *run, int64_t *steps_to_clock)
+static void end_step(fnn_program *program, fnn_run *run, int64_t *steps_to_clock)
 {
     run->first += run->rows;
     run->pc = 0;
+    set_first(program, run->first);
     if (run->first >= run->total)
         halt(run, RESIZE); /* the caller of the region sees that nothing is left */
     else if (rows_of_step(run) != run->rows)
@@ -255,6 +270,7 @@ fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
             run->rows = rows_of_step(run);
         }
         set_rows(program, run->rows);
+        set_first(program, run->first);
         atomic_store(&run->halt, 0);
         walk_start start = {program, run, run->pc};
         int team = fnn_parallel(program->threads, walk, &start);

@@ -1,6 +1,6 @@
 """The compiled core: see _core.pyx."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,10 +68,21 @@ class Program:
         far: bool,
         function: Callable[[int], None] | None = None,
     ) -> int: ...
-    def finish(self, clock_every: int, commit: int, brief: bool) -> None: ...
-    def lend(self, op: int, operand: int, array: NDArray[Any]) -> None: ...
+    def finish(
+        self,
+        clock_every: int,
+        commit: int,
+        brief: bool,
+        lent: Sequence[tuple[int, int, int, int]] = (),
+    ) -> None: ...
+    def lend(self, which: int, array: NDArray[Any]) -> None: ...
     def run(self, run: Run) -> int: ...
     def run_row(
-        self, x: object, out: object, shape: tuple[int, ...], out_shape: tuple[int, ...]
+        self,
+        x: object,
+        out: object,
+        shape: tuple[int, ...],
+        out_shape: tuple[int, ...],
+        direct: bool,
     ) -> bool: ...
     def profile(self) -> list[float]: ...

@@ -481,7 +481,8 @@ class Model:
 
         Args:
             x: samples.
-            batch_size: rows computed at once; the result does not depend on it, not by a bit.
+            batch_size: the most rows computed at once; the result does not depend on it, not by a
+                bit.
             verbose: accepted as in Keras; nothing is shown.
 
         Returns:
@@ -500,7 +501,8 @@ class Model:
 
         Args:
             x: samples.
-            batch_size: rows computed at once; the result does not depend on it, not by a bit.
+            batch_size: the most rows computed at once; the result does not depend on it, not by a
+                bit.
         """
         return self._predict("proba", x, batch_size)
 

@@ -15,7 +15,7 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler import lower
-from fastnn.compiler.bind import Compiled
+from fastnn.compiler.bind import Compiled, step_rows
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ConcurrentUseError
@@ -120,6 +120,17 @@ class _Training(_Reading):
         self._guard.end_training()
 
 
+class Shelf:
+    """The programs of one kind that nobody uses, and the rows of a step beyond which more do not
+    pay, if there is such a number."""
+
+    __slots__ = ("idle", "most")
+
+    def __init__(self, most: int | None):
+        self.idle: list[Executable] = []
+        self.most = most
+
+
 class Loan:
     """A program that nobody else uses meanwhile; after an error nobody uses it again."""
 
@@ -167,8 +178,8 @@ class Runtime:
         self.loss, self.metrics, self.optimizer, self.eager = loss, metrics, optimizer, eager
         self.buffers = self._allocate()
         self._names = ("loss", *(metric.name for metric in metrics))
-        self._idle: dict[tuple[Any, ...], list[Executable]] = {}
-        self._idle_rows: dict[str, list[Executable]] = {}
+        self._shelves: dict[tuple[Any, ...], Shelf] = {}
+        self._idle_rows: dict[tuple[bool, str], list[Executable]] = {}
 
     def _allocate(self) -> dict[str, Array]:
         count = self.parameters.trained
@@ -198,14 +209,14 @@ class Runtime:
         }
         return {**copies, "totals": self.totals()}
 
-    def graph(self, mode: str) -> Graph:
+    def graph(self, mode: str, direct: bool = False) -> Graph:
         """Return the graph of ``"train"``, ``"gradients"``, ``"evaluate"``, ``"predict"`` or
-        ``"proba"``."""
+        ``"proba"``; the last two may read samples where they lie (``direct``)."""
         if mode == "predict":
-            return lower.prediction(self.call, self.input_shape)
+            return lower.prediction(self.call, self.input_shape, direct=direct)
         if mode == "proba":
             proba: Callable[[Tensor], Tensor] | None = self.loss.proba if self.loss else None
-            return lower.prediction(self.call, self.input_shape, proba)
+            return lower.prediction(self.call, self.input_shape, proba, direct)
         assert self.loss is not None
         if mode == "evaluate":
             return lower.evaluation(self.call, self.input_shape, self.loss, self.metrics)[0]
@@ -214,9 +225,9 @@ class Runtime:
             self.call, self.input_shape, self.loss, self.metrics, self.parameters, optimizer
         )
 
-    def make(self, mode: str, rows: int, threads: int) -> Executable:
+    def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
-        program = Program.of(self.graph(mode), rows, self.policy)
+        program = Program.of(self.graph(mode, direct), rows, self.policy)
         memory = Memory(program, {**self.buffers, "totals": self.totals()})
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
@@ -224,23 +235,36 @@ class Runtime:
             return Interpreter(program, memory)
         return Compiled(program, memory, config.isa(self.policy), threads)
 
-    def borrow(self, mode: str, rows: int) -> Loan:
+    def borrow(self, mode: str, rows: int, direct: bool = False) -> Loan:
         """Use a program of ``mode`` that nobody else uses meanwhile.
 
         One row has programs of its own: what is worth sharing in a batch is not in a row.
 
         Args:
             mode: as in ``graph``.
-            rows: the most rows of a batch.
+            rows: the most rows of a batch; a program that predicts may be of fewer.
+            direct: as in ``graph``.
         """
         threads = config.get_num_threads()
-        idle = self._idle.setdefault((mode, rows == 1, config.isa(self.policy), threads), [])
-        executable = idle.pop() if idle else None
+        key = (mode, direct, rows == 1, config.isa(self.policy), threads)
+        shelf = self._shelves.get(key) or self._shelf(key)
+        if shelf.most is not None and rows > shelf.most:
+            rows = shelf.most
+        executable = shelf.idle.pop() if shelf.idle else None
         if executable is None or executable.program.rows < rows:
-            executable = self.make(mode, rows, threads)
+            executable = self.make(mode, rows, threads, direct)
         if executable.program.packing is not None:
             executable.pack(self._version())
-        return Loan(executable, idle)
+        return Loan(executable, shelf.idle)
+
+    def _shelf(self, key: tuple[Any, ...]) -> Shelf:
+        """Put up the shelf of ``key``; what a prediction says of a row does not depend on others,
+        so it may take them in smaller steps."""
+        mode, direct, single, _, threads = key
+        most = None
+        if mode in ("predict", "proba") and not single:
+            most = step_rows(Program.of(self.graph(mode, direct), 1, self.policy), threads)
+        return self._shelves.setdefault(key, Shelf(most))
 
     def _version(self) -> tuple[int, int]:
         """Return what is another after every change of the weights: by a step, by assignment."""
@@ -253,11 +277,14 @@ class Runtime:
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
         """
-        idle = self._idle_rows.setdefault(config.isa(self.policy), [])
+        return self._predict_row(x, out, True) or self._predict_row(x, out, False)
+
+    def _predict_row(self, x: object, out: object, direct: bool) -> bool:
+        idle = self._idle_rows.setdefault((direct, config.isa(self.policy)), [])
         try:
             executable = idle.pop()
         except IndexError:
-            executable = self.make("predict", 1, 1)
+            executable = self.make("predict", 1, 1, direct)
         done = executable.run_row(x, out)
         idle.append(executable)
         return done

@@ -102,8 +102,9 @@ def predict(
     """Return the model's output for each row of ``x``."""
     out = np.empty((len(x), *shape), runtime.dtype)
     rows = min(rows, max(len(x), 1))
-    with runtime.borrow(mode, rows) as executable:
+    with runtime.borrow(mode, rows, x.dtype == runtime.dtype) as executable:
         executable.lend({"x": x, "out": out})
+        rows = min(rows, executable.program.rows)
         drive(who, executable, _core.Run(len(x), rows, slice_seconds=SLICE_SECONDS))
     return out
 

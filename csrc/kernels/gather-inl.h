@@ -1,4 +1,4 @@
-/* gather-inl.h: rows of the caller's arrays in, rows of results out.
+/* gather-inl.h: rows of the caller's arrays in.
  *
  * Invariant: nothing wrong passes silently.  What the data cannot mean is refused with its row, and what
  * is written then is harmless to the ops that still run: label 0, an infinite x. */
@@ -175,16 +175,4 @@ static void op_gather_labels(const fnn_op *op, const fnn_task *task)
         t[r] = fault ? 0 : (int32_t)label;
         if (fault) fnn_refuse(task->run, op, fault, row, label);
     }
-}
-
-static void op_store(const fnn_op *op, const fnn_task *task)
-{
-    const real *x = op->arg[0];
-    real *out = op->arg[1];
-    int64_t i, end;
-    share_elements(task, op->dim[0] * op->dim[1], &i, &end);
-    out += task->run->first * op->dim[1];
-    EACH_VECTOR(i, end, out, op->far, 1,
-                { write_lanes(out + i, read_lanes(x + i, n, ahead), n, ahead); });
-    if (op->far) v_stream_end();
 }

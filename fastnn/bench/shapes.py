@@ -295,11 +295,6 @@ def _gather_labels(op: str) -> Iterator[Case]:
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 
-def _store(op: str) -> Iterator[Case]:
-    for r, n in ((128, 10), (256, 784)):
-        yield replace(rows_of(op, r, "n", n), steps=2_000_000 // (r * n))
-
-
 def _sgd(op: str) -> Iterator[Case]:
     for n in ELEMENTS:
         yield _case(op, 1, {"momentum": 0.9, "nesterov": 0}, n=n, h=1)
@@ -325,7 +320,6 @@ def _advance(op: str) -> Iterator[Case]:
 _MAKERS: Mapping[str, Any] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
-    "store": _store,
     "dense_fwd": _dense,
     "pack_panels": _pack_panels,
     "dense_panels": _dense_panels,

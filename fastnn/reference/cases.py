@@ -498,12 +498,6 @@ def _gather_labels(op: str) -> Iterator[Case]:
             yield replace(known, source=source, steps=3, shuffled=shuffled)
 
 
-def _store(op: str) -> Iterator[Case]:
-    for r, n in ((1, 1), (5, 3), (3, (2, 17)), (2, 67)):
-        yield from (replace(_case(op, r, r=None, n=n), steps=steps) for steps in (1, 3))
-    yield from _kinds([_case(op, 3, r=None, n=5)])
-
-
 # ---- rows of scores, losses, metrics -------------------------------------------------------------
 
 
@@ -604,7 +598,6 @@ def _advance(op: str) -> Iterator[Case]:
 CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
-    "store": _store,
     "dense_fwd": _dense,
     "pack_panels": _pack_panels,
     "dense_panels": _dense_panels,

@@ -24,7 +24,6 @@ from fastnn.reference.contract import Twin
 _TWINS: tuple[Twin, ...] = (
     gathering.gather,
     gathering.gather_labels,
-    gathering.store,
     products.dense_fwd,
     products.pack_panels,
     products.dense_panels,
