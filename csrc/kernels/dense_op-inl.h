@@ -11,7 +11,7 @@ static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
 static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], o = op->dim[1], i = op->dim[2];
-    (is_tiny(r, i, o) ? tiny_bwd_x : is_column(r, o) ? column_bwd_x : dense_bwd_x)(op, task);
+    (is_column(r, o) ? column_bwd_x : is_tiny(r, i, o) ? tiny_bwd_x : dense_bwd_x)(op, task);
 }
 
 static void op_dense_bwd_w(const fnn_op *op, const fnn_task *task)

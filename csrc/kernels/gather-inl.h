@@ -3,13 +3,18 @@
  * Invariant: nothing wrong passes silently.  What the data cannot mean is refused with its row, and what
  * is written then is harmless to the ops that still run: label 0, an infinite x. */
 
-/* Rows of the caller's array: row order[r] of n elements for r = 0..count-1. */
+/* Rows of the caller's array, r = 0..count-1: row order[r], or r itself, of n elements. */
 typedef struct {
     const void *data;
     const int64_t *order;
     int64_t count, n;
     int64_t ahead; /* row r + ahead is asked for while row r is read */
 } wanted_rows;
+
+static inline int64_t row_at(const wanted_rows *rows, int64_t r)
+{
+    return rows->order ? rows->order[r] : r;
+}
 
 /* Rows of a large array come from memory a line at a time unless they were asked for before.  The second
  * level has room for more lines on their way than the first. */
@@ -40,20 +45,20 @@ CONVERT(i64, int64_t)
 #undef CONVERT
 
 /* A row of one element is no loop. */
-#define GATHER(name, type)                                                                       \
-    static void gather_##name(const wanted_rows *rows, real *x)                                  \
-    {                                                                                            \
-        const type *data = rows->data;                                                           \
-        const int64_t n = rows->n, last = rows->count - rows->ahead;                             \
-        for (int64_t r = 0; r < rows->count; r++, x += n) {                                      \
-            const type *row = data + rows->order[r] * n;                                         \
-            if (r < last)                                                                        \
-                fetch_bytes(data + rows->order[r + rows->ahead] * n, n * (int64_t)sizeof(type)); \
-            if (n == 1)                                                                          \
-                x[0] = (real)row[0];                                                             \
-            else                                                                                 \
-                convert_##name(x, row, n);                                                       \
-        }                                                                                        \
+#define GATHER(name, type)                                                                        \
+    static void gather_##name(const wanted_rows *rows, real *x)                                   \
+    {                                                                                             \
+        const type *data = rows->data;                                                            \
+        const int64_t n = rows->n, last = rows->count - rows->ahead;                              \
+        for (int64_t r = 0; r < rows->count; r++, x += n) {                                       \
+            const type *row = data + row_at(rows, r) * n;                                         \
+            if (r < last)                                                                         \
+                fetch_bytes(data + row_at(rows, r + rows->ahead) * n, n * (int64_t)sizeof(type)); \
+            if (n == 1)                                                                           \
+                x[0] = (real)row[0];                                                              \
+            else                                                                                  \
+                convert_##name(x, row, n);                                                        \
+        }                                                                                         \
     }
 GATHER(f32, float)
 GATHER(f64, double)
@@ -117,18 +122,18 @@ static void refuse_overflow(const fnn_op *op, const fnn_task *task, int64_t r, i
     }
 }
 
-/* Rows that follow one another are one long row. */
+/* Rows r..end-1 of the batch.  Rows of a small array that follow one another are one long row.  Rows of the
+ * next batch are not asked for: they would drive this one out of the cache. */
 static wanted_rows rows_wanted(const fnn_op *op, const fnn_run *run, int64_t r, int64_t end)
 {
-    static const int64_t first = 0;
+    const unsigned char *data = op->arg[0];
     int64_t n = op->dim[1], row_bytes = n * source_bytes((int)op->attr[0]), from = run->first + r;
-    if (!run->order) {
-        const unsigned char *data = op->arg[0];
-        return (wanted_rows){data + from * row_bytes, &first, 1, (end - r) * n, 1};
-    }
     int near = run->total * row_bytes <= NEAR_BYTES;
     int64_t ahead = near ? end - r : 2 + AHEAD_LINES * LINE_BYTES / (row_bytes + LINE_BYTES);
-    return (wanted_rows){op->arg[0], run->order + from, end - r, n, ahead};
+    if (run->order) return (wanted_rows){data, run->order + from, end - r, n, ahead};
+    data += from * row_bytes;
+    if (near) return (wanted_rows){data, NULL, 1, (end - r) * n, 1};
+    return (wanted_rows){data, NULL, end - r, n, ahead};
 }
 
 static void op_gather(const fnn_op *op, const fnn_task *task)
