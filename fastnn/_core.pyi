@@ -71,8 +71,9 @@ class Program:
         self,
         clock_every: int,
         commit: int,
-        brief: bool,
+        keeps_gil: bool,
         lent: Sequence[tuple[int, int, int, int]] = (),
+        brief: bool = False,
     ) -> None: ...
     def lend(self, which: int, array: NDArray[Any]) -> None: ...
     def run(self, run: Run) -> int: ...

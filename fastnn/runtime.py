@@ -176,7 +176,7 @@ class Runtime:
         self.buffers = self._allocate()
         self._names = ("loss", *(metric.name for metric in metrics))
         self._shelves: dict[tuple[Any, ...], Shelf] = {}
-        self._idle_rows: dict[tuple[bool, str], list[Executable]] = {}
+        self._idle_rows: dict[tuple[bool, str, int], list[Executable]] = {}
 
     def _allocate(self) -> dict[str, Array]:
         count = self.parameters.trained
@@ -265,7 +265,7 @@ class Runtime:
         return self._shelves.setdefault(key, Shelf(most))
 
     def predict_row(self, x: object, out: object) -> bool:
-        """Predict one row into ``out`` on this thread, from and to where they lie.
+        """Predict one row into ``out``, from and to where they lie.
 
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
@@ -273,11 +273,12 @@ class Runtime:
         return self._predict_row(x, out, True) or self._predict_row(x, out, False)
 
     def _predict_row(self, x: object, out: object, direct: bool) -> bool:
-        idle = self._idle_rows.setdefault((direct, config.isa(self.policy)), [])
+        threads = config.get_num_threads()
+        idle = self._idle_rows.setdefault((direct, config.isa(self.policy), threads), [])
         try:
             executable = idle.pop()
         except IndexError:
-            executable = self.make("predict", 1, 1, direct)
+            executable = self.make("predict", 1, threads, direct)
         done = executable.run_row(x, out)
         idle.append(executable)
         return done
