@@ -259,6 +259,12 @@ def num_threads():
     return threads
 
 
+def settings():
+    """Return what decides on a program: FASTNN_ISA, and the most threads; 0 if that is invalid."""
+    cdef const char *isa = getenv("FASTNN_ISA")
+    return b"" if isa == NULL else <bytes> isa, fnn_num_threads()
+
+
 def set_num_threads(int threads):
     """Set the most threads that programs use; 0 goes back to environment, affinity and quota."""
     fnn_set_num_threads(threads)
