@@ -273,7 +273,8 @@ fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
         set_first(program, run->first);
         atomic_store(&run->halt, 0);
         walk_start start = {program, run, run->pc};
-        int team = fnn_parallel(program->threads, walk, &start);
+        int team =
+            (program->brief ? fnn_parallel_briefly : fnn_parallel)(program->threads, walk, &start);
         int reason = atomic_load(&run->halt);
         if (team == 0) return FNN_STOP;
         if (reason != RESIZE) return (fnn_status)reason;

@@ -24,6 +24,7 @@ typedef struct {
     int64_t clock_every;    /* steps between two looks at the clock: about 100 us of work   */
     int64_t commit;         /* the first op that changes weights, or count                 */
     int threads;            /* threads wanted                                              */
+    int brief;              /* whether a run is too short to wake any                      */
     fnn_lent *lent;         /* the operands that are the caller's, of fnn_alloc            */
     int64_t lents;          /* their number                                                */
     unsigned char *scratch; /* threads * FNN_SCRATCH bytes                                 */

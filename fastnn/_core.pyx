@@ -91,6 +91,7 @@ cdef extern from "program.h" nogil:
         int64_t count
         int64_t clock_every
         int64_t commit
+        int brief
         fnn_lent *lent
         int64_t lents
         int64_t *elapsed_ns
@@ -256,6 +257,12 @@ def num_threads():
         value = os.environ.get(name, "")[:40]
         raise ValueError(f"{name}: expected a positive number of threads, got {value!r}")
     return threads
+
+
+def settings():
+    """Return what decides on a program: FASTNN_ISA, and the most threads; 0 if that is invalid."""
+    cdef const char *isa = getenv("FASTNN_ISA")
+    return b"" if isa == NULL else <bytes> isa, fnn_num_threads()
 
 
 def set_num_threads(int threads):
@@ -458,7 +465,7 @@ cdef class Program:
     cdef int threads
     cdef int real
     cdef bint running
-    cdef bint brief
+    cdef bint keeps_gil
     cdef Run row
     cdef list arrays
     cdef dict lent
@@ -509,14 +516,17 @@ cdef class Program:
                 or len(attrs) > FNN_MAX_ATTRS):
             raise ValueError("an operation has more operands, axes or attributes than fnn.h allows")
 
-    def finish(self, int64_t clock_every, int64_t commit, bint brief, lent=()):
+    def finish(self, int64_t clock_every, int64_t commit, bint keeps_gil, lent=(),
+               bint brief=False):
         """Make the program ready to run.
 
         It looks at the clock every ``clock_every`` steps, and is not interrupted from operation
-        ``commit`` on.  If it is ``brief``, a row is run without giving the GIL away.  The operands
-        that are the caller's, ``lent``, are (operation, operand, array, bytes of a row).
+        ``commit`` on.  If it ``keeps_gil``, a row is run without giving the GIL away.  The operands
+        that are the caller's, ``lent``, are (operation, operand, array, bytes of a row).  If it is
+        ``brief``, only threads that are awake take part in it.
         """
-        self.brief = brief
+        self.keeps_gil = keeps_gil
+        self.c.brief = brief
         self.c.clock_every = clock_every
         self.c.commit = commit
         self.c.lent = <fnn_lent *> fnn_alloc(len(lent) * sizeof(fnn_lent))
@@ -550,14 +560,14 @@ cdef class Program:
         """
         return <int> self._run(run, False)
 
-    cdef fnn_status _run(self, Run run, bint brief) except *:
+    cdef fnn_status _run(self, Run run, bint keeps_gil) except *:
         cdef fnn_status status
         if self.running:
             raise RuntimeError("a program is already running; each thread needs its own")
         self.running = True
         run.functions = self.functions
         run.error = None
-        if brief:  # to give the GIL away and wait for it would take longer than the run
+        if keeps_gil:  # to give the GIL away and wait for it would take longer than the run
             status = fnn_program_run(&self.c, &run.c)
         else:
             with nogil:
@@ -598,7 +608,7 @@ cdef class Program:
             return False
         fnn_program_lend(&self.c, 1, cnp.PyArray_DATA(<cnp.ndarray> out))
         self.row.c.first = self.row.c.pc = 0
-        return self._run(self.row, self.brief) == FNN_DONE
+        return self._run(self.row, self.keeps_gil) == FNN_DONE
 
     def profile(self):
         """Return the seconds spent in each operation since the last call; the first call starts."""

@@ -522,9 +522,10 @@ class Model:
     def predict_one(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Return the model's output for one sample, as soon as can be.
 
-        It is what ``predict`` returns, to the bit, computed on the calling thread alone.  With
-        ``out``, and an ``x`` that lies in one piece and is float32, float64 or uint8, nothing is
-        allocated.  Any number of threads may call it at once.
+        It is what ``predict`` returns, to the bit.  Other threads take part where that is quicker:
+        small models are computed on the calling thread alone.  With ``out``, and an ``x`` that lies
+        in one piece and is float32, float64 or uint8, nothing is allocated.  Any number of threads
+        may call it at once.
 
         Args:
             x: the sample, of the input's shape without the axis of rows.

@@ -374,6 +374,21 @@ def test_samples_are_read_where_they_lie_as_if_they_were_gathered(layers, eager)
     assert kept.tobytes() == odd.tobytes()
 
 
+@pytest.mark.parametrize("gain", [0, 1e9])  # any thread is woken, none is
+def test_threads_that_share_one_sample_change_no_bit(gain, monkeypatch):
+    monkeypatch.setattr("fastnn.compiler.bind._WORTH_SHARING", 0)
+    monkeypatch.setattr("fastnn.compiler.bind._WORTH_WAKING", gain)
+    layers = [Conv2D(20, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(90), Dense(3)]
+    model = Sequential([Input((13, 12, 2)), *layers])
+    x = np.random.default_rng(0).normal(size=(13, 12, 2)).astype(np.float32)
+    seen = set()
+    for threads in (1, 2, 5):
+        fastnn.set_num_threads(threads)
+        seen |= {model.predict_one(x).tobytes() for _ in range(200)}
+    fastnn.set_num_threads(None)
+    assert len(seen) == 1
+
+
 def test_one_sample_may_be_written_over():
     model = Sequential([Input((5,)), Dense(5, "tanh")])
     x = np.linspace(-1, 1, 5, dtype=np.float32)

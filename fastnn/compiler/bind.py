@@ -25,13 +25,15 @@ _FLOPS, _NEAR_BYTES, _FAR_BYTES, _CACHE = 100e9, 40e9, 20e9, 1 << 20
 _WORTH_SHARING = 7e-6
 #: What a step must have to share, in units of the above, before other threads are woken for it.
 _WORTH_WAKING = 15
+#: The same where only threads take part that are awake anyway.
+_WORTH_JOINING = 3
 #: Bytes of an array from which it goes past the caches: twice the largest second-level caches, so
 #: that its next reader would hardly find it there.
 _FAR = 8 << 20
 #: Seconds of work between two looks at the clock, which costs some 30 ns.
 _BETWEEN_CLOCKS = 100e-6
 #: Seconds of work up to which the prediction of a row keeps the GIL: what handing it on may cost.
-_BRIEF = 20e-6
+_KEEPS_GIL = 20e-6
 
 
 def seconds(program: Program) -> list[float]:
@@ -49,8 +51,18 @@ def _node_seconds(program: Program, node: Node, near: bool) -> float:
 def shared(program: Program) -> list[bool]:
     """Return which nodes the threads share; the others one does while they wait."""
     worth = [each > _WORTH_SHARING for each in seconds(program)]
-    gain = sum(each for each, yes in zip(seconds(program), worth, strict=True) if yes)
-    return worth if gain > _WORTH_WAKING * _WORTH_SHARING else [False] * len(worth)
+    least = _WORTH_JOINING if is_brief(program) else _WORTH_WAKING
+    return worth if _gain(program) > least * _WORTH_SHARING else [False] * len(worth)
+
+
+def is_brief(program: Program) -> bool:
+    """Return whether a run, of a row, is too short to wake threads that sleep."""
+    return program.rows == 1 and _gain(program) <= _WORTH_WAKING * _WORTH_SHARING
+
+
+def _gain(program: Program) -> float:
+    """Estimate the time one thread takes for the nodes that are worth sharing."""
+    return sum(each for each in seconds(program) if each > _WORTH_SHARING)
 
 
 def step_rows(program: Program, threads: int) -> int | None:
@@ -94,7 +106,9 @@ class Compiled:
         step = sum(seconds(program))
         clock_every = max(1, int(_BETWEEN_CLOCKS / max(step, 1e-7)))
         lents = itertools.chain.from_iterable(map(self._lents, itertools.count(), program.nodes))
-        self._core.finish(clock_every, program.commit, step < _BRIEF, list(lents))
+        self._core.finish(
+            clock_every, program.commit, step < _KEEPS_GIL, list(lents), is_brief(program)
+        )
         self._row = _row(program)
         self._packing = Compiled(program.packing, memory, isa, threads) if program.packing else None
         self._packed_of: object = None
