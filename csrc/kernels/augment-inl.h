@@ -151,8 +151,10 @@ static void contrast_run(const real *x, const real *mean, real factor, const dou
                          int64_t n, int64_t c)
 {
     vec f = v_set1(factor), low = v_set1((real)range[0]), high = v_set1((real)range[1]);
-    for (int64_t i = 0, k = 0; i < n; i += LANES, k = (k + LANES) % c) {
+    int64_t k = 0, step = LANES % c;
+    for (int64_t i = 0; i < n; i += LANES) {
         vec m = v_load(mean + k);
+        k += k + step < c ? step : step - c;
         vec far = v_fma(v_sub(load_lanes(x + i, n - i), m), f, m);
         store_lanes(y + i, tone_clip(far, low, high), n - i);
     }

@@ -38,7 +38,7 @@ def random_map(
         x: images (rows, height, width, channels).
         transform: ``"flip"``: whether rows and columns may be reversed, as 1 or 0 and another number;
             ``"translate"``: shares of height and width, from and to, by which the image goes down
-            and to the right; ``"rotate"``: turns, clockwise if positive places are sought;
+            and to the right; ``"rotate"``: turns, counter-clockwise;
             ``"zoom"``: by how much larger the part is that is seen, the same in both directions;
             ``"stretch"``: the same, each direction by itself; ``"crop"``: the first row and column,
             from and below; ``"fixed"``: factor and offset, nothing at random.
