@@ -62,7 +62,7 @@ static inline warp_spot warp_spot_of(const warp_shape *s, int64_t place)
 {
     int64_t half = whole_pixel >> (s->bilinear ? WEIGHT_BITS + 1 : 1), near = place + half;
     int64_t part = (near & (whole_pixel - 1)) >> (PLACE_BITS - WEIGHT_BITS);
-    return (warp_spot){near >> PLACE_BITS, s->bilinear ? (real)part * (real)0x1p-20 : 0};
+    return (warp_spot){near >> PLACE_BITS, s->bilinear ? (real)(int32_t)part * (real)0x1p-20 : 0};
 }
 
 /* The pixel of a line of `size` that is seen at `at`, or -1: the constant. */
@@ -108,16 +108,23 @@ static inline void warp_edge_pixel(const warp_shape *s, const real *x, warp_spot
     }
 }
 
-/* All four pixels are in the image. */
+/* All four pixels are in the image and have a weight. */
 static inline void warp_inner_pixel(const real *x, int64_t line, int64_t c, warp_spot v,
                                     warp_spot u, real *y)
 {
     const real *below = x + line;
+    real above_part = 1 - v.weight, left_part = 1 - u.weight;
     for (int64_t k = 0; k < c; k++) {
-        real left = warp_blend(v.weight, x[k], below[k]);
-        real right = warp_blend(v.weight, x[c + k], below[c + k]);
-        y[k] = warp_blend(u.weight, left, right);
+        real left = above_part * x[k] + v.weight * below[k];
+        real right = above_part * x[c + k] + v.weight * below[c + k];
+        y[k] = left_part * left + u.weight * right;
     }
+}
+
+static inline int warp_is_inner(const warp_shape *s, warp_spot v, warp_spot u)
+{
+    return v.at >= 0 && v.at + 1 < s->h && u.at >= 0 && u.at + 1 < s->w && v.weight != 0 &&
+           u.weight != 0;
 }
 
 /* Row i of y[q,c]; c is s->c, known to the compiler where it is small. */
@@ -127,21 +134,41 @@ static inline void warp_row_of(const warp_shape *s, const warp_map *m, const rea
     int64_t row = m->yy * i + m->y0, column = m->xy * i + m->x0;
     for (int64_t j = 0; j < s->q; j++, y += c, row += m->yx, column += m->xx) {
         warp_spot v = warp_spot_of(s, row), u = warp_spot_of(s, column);
-        if (v.at >= 0 && v.at + 1 < s->h && u.at >= 0 && u.at + 1 < s->w)
+        if (warp_is_inner(s, v, u))
             warp_inner_pixel(x + (v.at * s->w + u.at) * c, s->w * c, c, v, u, y);
         else
             warp_edge_pixel(s, x, v, u, y);
     }
 }
 
+/* The same of the nearest pixels */
+static inline void warp_nearest_row_of(const warp_shape *s, const warp_map *m, const real *x,
+                                       int64_t i, real *y, int64_t c)
+{
+    int64_t row = m->yy * i + m->y0, column = m->xy * i + m->x0;
+    for (int64_t j = 0; j < s->q; j++, y += c, row += m->yx, column += m->xx) {
+        warp_pixel a = warp_pixel_of(s, x, warp_spot_of(s, row).at, warp_spot_of(s, column).at);
+        for (int64_t k = 0; k < c; k++) y[k] = a.at[k * a.step];
+    }
+}
+
+/* name(..., c), with c as a constant where it is small */
+#define WARP_CHANNELS(name, c, ...) \
+    do {                            \
+        if ((c) == 1)               \
+            name(__VA_ARGS__, 1);   \
+        else if ((c) == 3)          \
+            name(__VA_ARGS__, 3);   \
+        else                        \
+            name(__VA_ARGS__, c);   \
+    } while (0)
+
 static void warp_row(const warp_shape *s, const warp_map *m, const real *x, int64_t i, real *y)
 {
-    if (s->c == 1)
-        warp_row_of(s, m, x, i, y, 1);
-    else if (s->c == 3)
-        warp_row_of(s, m, x, i, y, 3);
+    if (s->bilinear)
+        WARP_CHANNELS(warp_row_of, s->c, s, m, x, i, y);
     else
-        warp_row_of(s, m, x, i, y, s->c);
+        WARP_CHANNELS(warp_nearest_row_of, s->c, s, m, x, i, y);
 }
 
 /* ---- rows that come from rows: no turn, so that lines are blended and copied whole ---- */
@@ -223,12 +250,7 @@ static inline void warp_reverse_of(const real *from, real *to, int64_t count, in
 
 static void warp_reverse(const real *from, real *to, int64_t count, int64_t c)
 {
-    if (c == 1)
-        warp_reverse_of(from, to, count, 1);
-    else if (c == 3)
-        warp_reverse_of(from, to, count, 3);
-    else
-        warp_reverse_of(from, to, count, c);
+    WARP_CHANNELS(warp_reverse_of, c, from, to, count);
 }
 
 /* y[q,c] at columns one pixel apart, the first of them u, of a line; `spare` has room for a pixel more. */
@@ -256,15 +278,16 @@ static void warp_mirrored(const warp_shape *s, const real *line, warp_spot u, re
 }
 
 /* y[q,c] at columns any distance apart. */
-static void warp_stretched(const warp_shape *s, const warp_map *m, const real *line, real *y)
+static inline void warp_stretched_of(const warp_shape *s, const warp_map *m, const real *line,
+                                     real *y, int64_t c)
 {
     int64_t column = m->x0;
-    for (int64_t j = 0; j < s->q; j++, y += s->c, column += m->xx) {
+    for (int64_t j = 0; j < s->q; j++, y += c, column += m->xx) {
         warp_spot u = warp_spot_of(s, column);
         int64_t a = warp_fold(u.at, s->w, s->fill), b = warp_fold(u.at + 1, s->w, s->fill);
-        for (int64_t k = 0; k < s->c; k++) {
-            real left = a < 0 ? s->value : line[a * s->c + k];
-            real right = b < 0 ? s->value : line[b * s->c + k];
+        for (int64_t k = 0; k < c; k++) {
+            real left = a < 0 ? s->value : line[a * c + k];
+            real right = b < 0 ? s->value : line[b * c + k];
             y[k] = warp_blend(u.weight, left, right);
         }
     }
@@ -280,8 +303,10 @@ static void warp_straight_row(const warp_shape *s, const warp_map *m, const real
     else if (m->xx == -whole_pixel)
         warp_mirrored(s, line, warp_spot_of(s, m->x0), y, spare);
     else
-        warp_stretched(s, m, line, y);
+        WARP_CHANNELS(warp_stretched_of, s->c, s, m, line, y);
 }
+
+#undef WARP_CHANNELS
 
 /* ---- forward ---- */
 
