@@ -1,8 +1,8 @@
 """Random shifts and turns make a convolutional net read digits that are not in the middle.
 
-The net is trained twice, as they are and with shifts and turns that differ from epoch to epoch; then
-both read the test images, and the same images shifted by a pixel in each of the eight directions.  A
-picture shows some digits and what the layers made of them.
+It is trained on the images as they are, then with shifts and turns that differ from epoch to epoch.
+Both read the test images, and the same images shifted by a pixel in each of the eight directions.
+A picture shows some digits and what the layers made of them.
 """
 
 import numpy as np
@@ -80,5 +80,5 @@ else:
         watched.fit(x_train[:10], np.zeros(10), verbose=0, shuffle=False)
         rows.append(keep.batch)
     picture = np.concatenate([np.concatenate(list(row[..., 0]), axis=1) for row in rows])
-    plt.imsave("augmented_digits.png", picture, cmap="gray_r")
+    plt.imsave("augmented_digits.png", np.kron(picture, np.ones((8, 8))), cmap="gray_r")
     print("augmented_digits.png written: digits, and the same in five epochs")

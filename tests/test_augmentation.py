@@ -1,4 +1,4 @@
-"""Images changed at random: what is drawn, what is read where, and that inference knows nothing of it."""
+"""Images changed at random: what is drawn, what is read where, that inference has none of it."""
 
 import numpy as np
 import pytest
@@ -125,9 +125,7 @@ def test_it_belongs_to_the_sample(layer, monkeypatch):
 @each_layer
 def test_both_interpreters_agree(layer):
     x = images(9, 8, 7, 3)
-    assert np.allclose(
-        trained(layer, x), trained(layer, x, run_eagerly=True), rtol=1e-5, atol=1e-6
-    )
+    assert np.allclose(trained(layer, x), trained(layer, x, run_eagerly=True), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore::fastnn.errors.NonFiniteWarning")

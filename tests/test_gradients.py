@@ -29,8 +29,8 @@ FLOAT64 = np.dtype("float64")
 
 DIFFERENTIABLE = sorted(rules() - {"python_call"})
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
-#: What has no gradient by design: targets, what is drawn, and statistics, which count as constants or
-#: as x's own.
+#: What has no gradient by design: targets, random numbers, and statistics, which count as constants
+#: or as x's own.
 CONSTANT = {"t", "mean", "var", "map", "factor"}
 WALKS = ("rnn_fwd", "lstm_fwd", "gru_fwd")
 

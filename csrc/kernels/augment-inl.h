@@ -40,13 +40,13 @@ static void op_random_uniform(const fnn_op *op, const fnn_task *task)
 
 /* What the attributes h0 h1 w0 w1 mean; in the order of fastnn/ops/augmentation.py */
 enum {
-    MAP_FLIP,      /* h0, w0: whether rows, columns may be reversed, each with probability 1/2      */
+    MAP_FLIP, /* h0, w0: whether rows, columns may be reversed, each with probability 1/2      */
     MAP_TRANSLATE, /* by [h0, h1) of the height downwards, [w0, w1) of the width to the right       */
-    MAP_ROTATE,    /* by [h0, h1) turns about the centre                                            */
-    MAP_ZOOM,      /* to distances 1 + [h0, h1) as large, from the centre, in both directions alike */
-    MAP_STRETCH,   /* the same, [w0, w1) for the columns                                            */
-    MAP_CROP,      /* from one of rows h0..h1-1 and of columns w0..w1-1 on                          */
-    MAP_FIXED      /* row h0 i + h1, column w0 j + w1                                               */
+    MAP_ROTATE,  /* by [h0, h1) turns about the centre                                            */
+    MAP_ZOOM,    /* to distances 1 + [h0, h1) as large, from the centre, in both directions alike */
+    MAP_STRETCH, /* the same, [w0, w1) for the columns                                            */
+    MAP_CROP,    /* from one of rows h0..h1-1 and of columns w0..w1-1 on                          */
+    MAP_FIXED    /* row h0 i + h1, column w0 j + w1                                               */
 };
 
 typedef struct {
@@ -96,8 +96,8 @@ static augment_map stretching(double zoom_h, double zoom_w, double height, doubl
 
 static augment_map flipping(int rows, int columns, double height, double width)
 {
-    return (augment_map){columns ? -1 : 1, 0, columns ? width - 1 : 0,
-                         0, rows ? -1 : 1, rows ? height - 1 : 0};
+    return (augment_map){columns ? -1 : 1,     0, columns ? width - 1 : 0, 0, rows ? -1 : 1,
+                         rows ? height - 1 : 0};
 }
 
 static augment_map augment_map_of(const fnn_op *op, uint32_t first, uint32_t second)
@@ -169,7 +169,7 @@ static void contrast_sample(const real *x, const real *mean, real factor, const 
     for (int64_t k = 0; k < c; k += part) {
         int64_t width = min_of(part, c - k), at_once = c > part ? width : n * c;
         for (int64_t i = 0; i < TONE_CHANNELS + LANES; i++) means[i] = mean[k + i % width];
-        for (int64_t at = k; at < n * c; at += c > part ? c : at_once)
+        for (int64_t at = k; at<n * c; at += c> part ? c : at_once)
             contrast_run(x + at, means, factor, range, y + at, at_once, width);
     }
 }

@@ -47,8 +47,13 @@ static warp_map warp_map_of(const warp_shape *s, const real *m)
 {
     int known = warp_reaches(m[1], m[0], m[2], s) && warp_reaches(m[4], m[3], m[5], s);
     if (!known) return (warp_map){.known = 0};
-    return (warp_map){fixed_point(m[0]), fixed_point(m[1]), fixed_point(m[2]), fixed_point(m[3]),
-                      fixed_point(m[4]), fixed_point(m[5]), 1};
+    return (warp_map){fixed_point(m[0]),
+                      fixed_point(m[1]),
+                      fixed_point(m[2]),
+                      fixed_point(m[3]),
+                      fixed_point(m[4]),
+                      fixed_point(m[5]),
+                      1};
 }
 
 /* Between pixels `at` and at + 1 of a line, whose weights are 1 - weight and weight */

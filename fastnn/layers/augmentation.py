@@ -102,8 +102,8 @@ class RandomTranslation(_Warp):
     """Images are shifted in training; nothing at inference.
 
     Args:
-        height_factor: the largest shift up or down as a share of the height, in [-1, 1]; or a range,
-            where more than 0 is down.
+        height_factor: the largest shift up or down as a share of the height, in [-1, 1]; or a
+            range, where more than 0 is down.
         width_factor: the same of the width, to the left or, more than 0, to the right.
         fill_mode: what comes in at the edges of abcd: ``"reflect"`` (dcba), ``"wrap"`` (abcd),
             ``"nearest"`` (aaaa before, dddd after) or ``"constant"``.
@@ -395,7 +395,9 @@ class RandomBrightness(Layer):
 def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
     """Return ``value`` if it is one of the known names."""
     if value not in known:
-        raise ValueError(f"{who}: {name} must be one of {', '.join(known)}, got {str(value)[:60]!r}")
+        raise ValueError(
+            f"{who}: {name} must be one of {', '.join(known)}, got {str(value)[:60]!r}"
+        )
     return str(value)
 
 
@@ -417,4 +419,3 @@ def share(who: str, name: str, value: Any) -> Range:
         return pair(who, name, value, -1, 1)
     known = abs(number(who, name, value))
     return pair(who, name, (-known, known), -1, 1)
-

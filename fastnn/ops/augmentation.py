@@ -36,12 +36,12 @@ def random_map(
 
     Args:
         x: images (rows, height, width, channels).
-        transform: ``"flip"``: whether rows and columns may be reversed, as 1 or 0 and another number;
+        transform: ``"flip"``: whether rows and columns may be reversed, 1 or 0 and any number;
             ``"translate"``: shares of height and width, from and to, by which the image goes down
-            and to the right; ``"rotate"``: turns, counter-clockwise;
-            ``"zoom"``: by how much larger the part is that is seen, the same in both directions;
-            ``"stretch"``: the same, each direction by itself; ``"crop"``: the first row and column,
-            from and below; ``"fixed"``: factor and offset, nothing at random.
+            and to the right; ``"rotate"``: turns, counter-clockwise; ``"zoom"``: by how much
+            larger the part is that is seen, the same in both directions; ``"stretch"``: the same,
+            each direction by itself; ``"crop"``: the first row and column, from and below;
+            ``"fixed"``: factor and offset, nothing at random.
         rows: two numbers for the rows; for turns and zooms the only ones.
         columns: two numbers for the columns.
 
@@ -49,18 +49,26 @@ def random_map(
         (rows, 6): a function of the seed, the epoch and the sample, as the mask of ``dropout``.
     """
     _, height, width, _ = x.shape
-    ranges = dict(zip(("h0", "h1", "w0", "w1"), (*rows, *columns), strict=True))
-    graph, kind = x.graph, TRANSFORMS.index(transform)
-    attrs = {"transform": kind, "height": height, "width": width, **ranges}
-    stream = free_stream(graph)
-    return graph.emit("random_map", shapes={"map": (None, 6)}, **attrs, stream=stream)[0]
+    (h0, h1), (w0, w1) = rows, columns
+    return x.graph.emit(
+        "random_map",
+        shapes={"map": (None, 6)},
+        transform=TRANSFORMS.index(transform),
+        height=height,
+        width=width,
+        h0=h0,
+        h1=h1,
+        w0=w0,
+        w1=w1,
+        stream=free_stream(x.graph),
+    )[0]
 
 
 def random_uniform(x: Tensor, low: float, high: float) -> Tensor:
     """Return a number in [low, high) for each row of ``x``, drawn anew in each epoch: (rows,)."""
     graph = x.graph
-    attrs = {"low": low, "high": high, "stream": free_stream(graph)}
-    return graph.emit("random_uniform", shapes={"u": (None,)}, **attrs)[0]
+    stream = free_stream(graph)
+    return graph.emit("random_uniform", shapes={"u": (None,)}, low=low, high=high, stream=stream)[0]
 
 
 def warp(
@@ -82,7 +90,7 @@ def warp(
         fill_value: the number there if it is ``"constant"``.
 
     Returns:
-        (rows, *size, channels); NaN where a map is not finite or leads farther than 2^30 pixels away.
+        (rows, *size, channels); NaN where a map is not finite or leads beyond 2^30 pixels.
     """
     height, width = size or x.shape[1:3]
     shape = (None, height, width, x.shape[3])
@@ -112,7 +120,7 @@ def tone(
     Args:
         x: (rows, ..., channels).
         factor: (rows,).
-        mean: (rows, channels), what ``global_mean`` makes of ``x``; its gradient is part of that of ``x``.
+        mean: (rows, channels), the ``global_mean`` of ``x``; its gradient is part of that of ``x``.
         value_range: smaller and larger results are replaced by these.
     """
     low, high = value_range

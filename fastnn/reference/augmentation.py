@@ -1,7 +1,7 @@
 """Twins of the ops that change images at random.
 
-A pixel of the output is read at a place of the input that is a whole number of 2^-32 pixels, with
-weights that are whole numbers of 2^-20: as csrc/kernels/warp-inl.h has it, so that both read the same pixels.
+Places are whole numbers of 2^-32 pixels and weights of 2^-20, as csrc/kernels/warp-inl.h has them,
+so that kernel and twin read the same pixels.
 """
 
 from collections.abc import Iterator
@@ -99,7 +99,7 @@ def _spots(places: Places, bilinear: bool) -> tuple[Places, Wide]:
     """The pixel before each place, and the weight of the one after it."""
     near = places + (2**11 if bilinear else 2**31)
     part = (near & 0xFFFFFFFF) >> 12
-    return near >> 32, part * 2.0**-20 if bilinear else np.zeros(near.shape)
+    return near >> 32, part.astype(np.float64) * (2.0**-20 if bilinear else 0)
 
 
 def _folded(at: Places, size: int, fill_mode: str) -> tuple[Places, NDArray[np.bool_]]:

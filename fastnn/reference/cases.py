@@ -325,7 +325,7 @@ def _random_uniform(op: str) -> Iterator[Case]:
     yield _case(op, r=0, attrs={"low": 0.0, "high": 1.0, "stream": 0})
 
 
-#: r, h, w, c, p, q: single pixels, one, three and other channels, vectors and tails, cut out, enlarged
+#: r, h, w, c, p, q: single pixels, one, three and other channels, vectors and tails, other sizes
 _WARPS = (
     *((1, 1, 1, 1, 1, 1), (12, 5, 7, 1, 5, 7), (12, 4, 3, 3, 4, 3), (6, 8, 8, 2, 3, 5)),
     *((6, 2, 3, 17, 5, 4), (7, 9, 33, 1, 7, 37), (7, 3, 16, 3, 3, 16), (3, 2, 5, 67, 2, 3)),

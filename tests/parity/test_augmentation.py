@@ -89,8 +89,9 @@ def test_a_crop_at_inference_is_the_middle_resized(keras, size):
     layer = keras.layers.RandomCrop(*size)
     middle = layer.get_random_transformation(x, training=False)
     theirs = np.asarray(layer.transform_images(x, middle, training=True))
-    window = max(min(8, int(10 * size[0] / size[1])), 1), max(min(10, int(8 * size[1] / size[0])), 1)
-    (i, j), (h, w) = middle, window
+    i, j = middle
+    h = max(min(8, int(10 * size[0] / size[1])), 1)
+    w = max(min(10, int(8 * size[1] / size[0])), 1)
     resized = np.asarray(keras.ops.image.resize(x[:, i : i + h, j : j + w], size))
     assert np.abs(model.predict(x) - resized).max() < 1e-5
     if size[0] > 8 or size[1] > 10:
