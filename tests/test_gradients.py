@@ -29,8 +29,9 @@ FLOAT64 = np.dtype("float64")
 
 DIFFERENTIABLE = sorted(rules() - {"python_call"})
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
-#: What has no gradient by design: targets, and statistics, which count as constants or as x's own.
-CONSTANT = {"t", "mean", "var"}
+#: What has no gradient by design: targets, random numbers, and statistics, which count as constants
+#: or as x's own.
+CONSTANT = {"t", "mean", "var", "map", "factor"}
 WALKS = ("rnn_fwd", "lstm_fwd", "gru_fwd")
 
 
@@ -51,6 +52,8 @@ class Function:
         if self.case.attrs.get("batch"):
             x, _, _, gamma, beta, z = tensors
             tensors = [x, *ops.moments(x), gamma, beta, z]
+        if self.op.name == "tone" and tensors[1] is not None:
+            tensors[1] = ops.global_mean(tensors[0])
         return graph.emit(self.op.name, *tensors, **self.options)
 
     @property

@@ -86,6 +86,13 @@ def laid_out(op, n):
     return Case(op, case.sizes, case.rows, attrs)
 
 
+def warped(op, n):
+    """Two pixels of n channels out of two."""
+    one, two = (1,), (2,)
+    case = sized(op, n, h=one, w=two, p=one, q=two, k=(6,))
+    return Case(op, case.sizes, case.rows, {**case.attrs, "bilinear": n % 2})
+
+
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
@@ -104,6 +111,8 @@ def wide_cases(op, n):
         return list(walk(op, n)) if n < 36 else []
     if op in ("concatenate", "slice", "pad", "crop"):
         return [laid_out(op, n)]
+    if op.startswith("warp"):
+        return [warped(op, n)]
     if op.startswith("conv2d"):
         return [convolution(op, n)] if n < 36 else []
     if "pool2d" in op:

@@ -82,6 +82,45 @@ CASES |= {
     ],
 }
 CASES |= {
+    layers.RandomFlip: [
+        ({}, (3, 4, 2), (3, 4, 2)),
+        ({"mode": "vertical"}, (3, 4, 1), (3, 4, 1)),
+    ],
+    layers.RandomTranslation: [
+        ({"height_factor": 0.3, "width_factor": 0.2}, (3, 4, 2), (3, 4, 2)),
+        (
+            {"height_factor": (-0.5, 0), "width_factor": 0, "fill_mode": "constant"},
+            (4, 3, 1),
+            (4, 3, 1),
+        ),
+    ],
+    layers.RandomRotation: [
+        ({"factor": 0.5}, (3, 4, 2), (3, 4, 2)),
+        ({"factor": (0, 0.1), "fill_mode": "wrap", "fill_value": 1}, (4, 4, 1), (4, 4, 1)),
+    ],
+    layers.RandomZoom: [
+        ({"height_factor": 0.5}, (3, 4, 2), (3, 4, 2)),
+        (
+            {"height_factor": 0.2, "width_factor": (0.1, 0.2), "interpolation": "nearest"},
+            (4, 3, 1),
+            (4, 3, 1),
+        ),
+    ],
+    layers.RandomCrop: [
+        ({"height": 2, "width": 3}, (4, 5, 2), (2, 3, 2)),
+        ({"height": 3, "width": 3}, (3, 3, 2), (3, 3, 2)),
+        ({"height": 5, "width": 2}, (4, 5, 1), (5, 2, 1)),
+    ],
+    layers.RandomContrast: [
+        ({"factor": 0.3, "value_range": (-2, 2)}, (3, 4, 2), (3, 4, 2)),
+        ({"factor": (0.1, 0.9), "value_range": [-0.3, 0.3]}, (4, 3, 1), (4, 3, 1)),
+    ],
+    layers.RandomBrightness: [
+        ({"factor": 0.3, "value_range": (-2, 2)}, (3, 4, 2), (3, 4, 2)),
+        ({"factor": (-0.1, 0.9), "value_range": [-0.3, 0.3]}, (4, 3, 1), (4, 3, 1)),
+    ],
+}
+CASES |= {
     layers.SimpleRNN: [
         ({"units": 4}, (5, 3), (4,)),
         ({"units": 3, "activation": "sigmoid", "return_sequences": True}, (2, 4), (2, 3)),

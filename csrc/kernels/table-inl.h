@@ -27,6 +27,8 @@
 #include "optimizers-inl.h"
 #include "gather-inl.h"
 #include "dropout-inl.h"
+#include "warp-inl.h"
+#include "augment-inl.h"
 #include "probes-inl.h"
 
 #define op_python_call fnn_python_call /* program.c: the same for every ISA */

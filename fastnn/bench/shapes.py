@@ -6,6 +6,7 @@ Invariant: the first case of an op is of a common model and takes a few millisec
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -184,6 +185,40 @@ def _normalize_fold(op: str) -> Iterator[Case]:
         yield _case(op, 1, {"epsilon": 1e-3}, i=i, o=o)
 
 
+# ---- augmentation --------------------------------------------------------------------------------
+
+
+def _random_map(op: str) -> Iterator[Case]:
+    names = table()[op].attributes
+    for values in ((2, 32, 32, -0.1, 0.1, 0, 0, 1), (1, 32, 32, -0.1, 0.1, -0.1, 0.1, 1)):
+        yield _case(op, 64, dict(zip(names, values, strict=True)), r=None, k=6)
+
+
+def _random_uniform(op: str) -> Iterator[Case]:
+    yield _case(op, 64, {"low": -0.1, "high": 0.1, "stream": 1}, r=None)
+
+
+#: r, h, w, c
+_IMAGES = ((64, 32, 32, 3), (64, 28, 28, 1), (64, 8, 8, 1), (16, 224, 224, 3))
+
+
+def _warp(op: str) -> Iterator[Case]:
+    for (r, h, w, c), bilinear in itertools.product(_IMAGES, (1, 0)):
+        attrs = {"fill_mode": 1, "bilinear": bilinear, "fill_value": 0.0}
+        known = {"r": None, "h": h, "w": w, "c": c, "k": 6, "p": h, "q": w}
+        yield _case(op, r, attrs, **{axis: known[axis] for axis in table()[op].axes})
+
+
+def _tone(op: str) -> Iterator[Case]:
+    for r, h, w, c in _IMAGES:
+        case = _case(op, r, {"low": 0.0, "high": 1.0}, r=None, n=(h, w), c=c)
+        yield from (case, replace(case, absent=("mean",)))
+
+
+def _tone_bwd(op: str) -> Iterator[Case]:
+    yield from (elements(op, n, low=0.0, high=1.0) for n in ELEMENTS)
+
+
 # ---- the others ----------------------------------------------------------------------------------
 
 #: r, h, w, c, size, stride
@@ -345,6 +380,12 @@ _MAKERS: Mapping[str, Any] = {
     "maxpool2d_bwd": _pool,
     "avgpool2d_fwd": _pool,
     "avgpool2d_bwd": _pool,
+    "random_map": _random_map,
+    "random_uniform": _random_uniform,
+    "warp": _warp,
+    "warp_bwd": _warp,
+    "tone": _tone,
+    "tone_bwd": _tone_bwd,
     "moments": _places,
     "pool_moments": _samples,
     "moving_average": _moving_average,

@@ -1,5 +1,14 @@
 """The layers, by their Keras names."""
 
+from fastnn.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
@@ -46,6 +55,13 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "Reshape",
     "SimpleRNN",
     "Subtract",

@@ -6,6 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastnn import registry
+from fastnn.layers.augmentation import (
+    RandomBrightness,
+    RandomContrast,
+    RandomCrop,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
@@ -53,6 +62,13 @@ CLASSES: dict[str, type[Layer]] = {
         Maximum,
         Minimum,
         Multiply,
+        RandomBrightness,
+        RandomContrast,
+        RandomCrop,
+        RandomFlip,
+        RandomRotation,
+        RandomTranslation,
+        RandomZoom,
         Reshape,
         SimpleRNN,
         Subtract,

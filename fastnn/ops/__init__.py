@@ -4,6 +4,7 @@ The arguments are tensors of the graph that is being built, or variables of a la
 operation's gradient rule stands beside it.
 """
 
+from fastnn.ops.augmentation import random_map, random_uniform, tone, warp
 from fastnn.ops.elementwise import (
     activation,
     add,
@@ -68,6 +69,8 @@ __all__ = [
     "multiply",
     "normalize",
     "pad",
+    "random_map",
+    "random_uniform",
     "relu",
     "reshape",
     "reverse",
@@ -81,4 +84,6 @@ __all__ = [
     "step",
     "subtract",
     "tanh",
+    "tone",
+    "warp",
 ]

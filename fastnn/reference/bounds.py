@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.ops.augmentation import TRANSFORMS
 from fastnn.ops.table import table
 from fastnn.reference.cases import CASES, Case
 from fastnn.reference.contract import bfloat16
@@ -381,6 +382,41 @@ def _avgpool_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": (2 * count + 2) * o.u * np.abs(_twin(o, {"dy": np.abs(o["dy"])}))}
 
 
+# ---- augmentation --------------------------------------------------------------------------------
+
+
+def _random_map(o: Outcome) -> dict[str, Array]:
+    """Numbers in double, rounded once; those of a turn have a sine and the centre in them."""
+    if o.attr("transform") != TRANSFORMS.index("rotate"):
+        return {}
+    size = o.attr("height") + o.attr("width")
+    return {"map": 2 * o.u * o.out("map") + ULPS * np.finfo(np.float64).eps * size}
+
+
+def _warp(o: Outcome) -> dict[str, Array]:
+    """Two blends of two products each, whose weights are exact, and the twin's rounding."""
+    inputs = {"x": np.abs(o["x"]), "map": o.inputs["map"]}
+    size = _twin(o, inputs, fill_value=abs(o.attr("fill_value")))
+    return {"y": 5 * o.u * size} if o.attr("bilinear") else {}
+
+
+def _warp_bwd(o: Outcome) -> dict[str, Array]:
+    """A sum of products; a pixel is read by few others, or at an edge by up to all."""
+    count = 4 * math.prod(o["dy"].shape[1:3]) + 3
+    size = _twin(o, {"dy": np.abs(o["dy"]), "map": o.inputs["map"]})
+    return {"dx": count * o.u * size}
+
+
+def _tone(o: Outcome) -> dict[str, Array]:
+    """(x - mean) factor + mean, three roundings and the twin's; what is cut off errs no more."""
+    factor = o["factor"].reshape(-1, *[1] * (o["x"].ndim - 1))
+    if "mean" not in o.inputs:
+        return {"y": 2 * o.u * (np.abs(o["x"]) + np.abs(factor))}
+    mean = np.abs(o["mean"])
+    mean = mean.reshape(len(mean), *[1] * (o["x"].ndim - 2), mean.shape[1])
+    return {"y": o.u * (4 * (np.abs(o["x"]) + mean) * np.abs(factor) + 3 * mean)}
+
+
 # ---- rows of scores ------------------------------------------------------------------------------
 
 
@@ -583,6 +619,10 @@ _INEXACT: Mapping[str, Bound] = {
     "maxpool2d_bwd": _maxpool_bwd,
     "avgpool2d_fwd": _avgpool_fwd,
     "avgpool2d_bwd": _avgpool_bwd,
+    "random_map": _random_map,
+    "warp": _warp,
+    "warp_bwd": _warp_bwd,
+    "tone": _tone,
     "moments": _moments,
     "pool_moments": _pool_moments,
     "moving_average": _moving_average,

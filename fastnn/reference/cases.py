@@ -316,6 +316,72 @@ def _pooling(
     return _case(op, max(r, 1), attrs=window.pool_attrs, r=None if r else 0, **axes)
 
 
+# ---- augmentation --------------------------------------------------------------------------------
+
+#: transform, height, width, h0, h1, w0, w1: each of csrc/kernels/augment-inl.h
+_TRANSFORMS = (
+    *((0, 5, 7, 1, 0, 1, 0), (0, 8, 3, 0, 0, 1, 0), (0, 2, 3, 1, 0, 0, 0)),
+    *((1, 32, 31, -0.2, 0.3, -0.1, 0.1), (2, 28, 31, -0.5, 1.0, 0, 0), (2, 9, 9, 0.25, 0.25, 0, 0)),
+    *((3, 8, 5, -0.5, 0.3, 0, 0), (4, 8, 5, -0.5, 0.3, 0.1, 0.2), (5, 8, 8, 0, 3, 0, 5)),
+    (6, 8, 8, 1.5, 0.25, 0.5, -0.25),
+)
+
+
+def _random_map(op: str) -> Iterator[Case]:
+    names = table()[op].attributes
+    for values in _TRANSFORMS:
+        attrs = dict(zip(names, (*values, 3), strict=True))
+        for r in (1, 7, 67):
+            known = _case(op, r, r=None, k=6, attrs=attrs)
+            yield replace(known, steps=2, shuffled=r == 67)
+    yield _case(op, r=0, k=6, attrs=attrs)
+
+
+def _random_uniform(op: str) -> Iterator[Case]:
+    for r, low, high in ((1, 0.0, 1.0), (7, -0.5, 0.3), (32, 2.0, 2.0), (67, -3.0, 9.0)):
+        known = _case(op, r, r=None, attrs={"low": low, "high": high, "stream": 3})
+        yield replace(known, steps=2, shuffled=r == 67)
+    yield _case(op, r=0, attrs={"low": 0.0, "high": 1.0, "stream": 0})
+
+
+#: r, h, w, c, p, q: single pixels, one, three and other channels, vectors and tails, other sizes
+_WARPS = (
+    *((1, 1, 1, 1, 1, 1), (12, 5, 7, 1, 5, 7), (12, 4, 3, 3, 4, 3), (6, 8, 8, 2, 3, 5)),
+    *((6, 2, 3, 17, 5, 4), (7, 9, 33, 1, 7, 37), (7, 3, 16, 3, 3, 16), (3, 2, 5, 67, 2, 3)),
+)
+
+
+def _warp(op: str) -> Iterator[Case]:
+    for fill, bilinear in itertools.product(range(4), range(2)):
+        attrs = {"fill_mode": fill, "bilinear": bilinear, "fill_value": 0.7}
+        known = [_warped(op, sizes, attrs) for sizes in _WARPS]
+        yield from known
+        yield from _kinds(known[1:3], KINDS[1:])
+    yield replace(known[1], sizes={**known[1].sizes, "r": (0,)}, rows=1)
+    yield _warped(op, (2, 2, 300_000, 1, 2, 5), attrs)  # lines too long for a thread's scratch
+
+
+def _warped(op: str, sizes: Sequence[int], attrs: Mapping[str, Any]) -> Case:
+    r, *axes = sizes
+    known = dict(zip("hwcpq", axes, strict=True), r=None, k=6)
+    return _case(op, r, attrs=attrs, **{axis: known[axis] for axis in table()[op].axes})
+
+
+def _tone(op: str) -> Iterator[Case]:
+    """Yield both forms, within limits that cut some, and without."""
+    wide, some = {"low": -np.inf, "high": np.inf}, {"low": -0.5, "high": 1.0}
+    for attrs, absent in itertools.product((wide, some), ((), ("mean",))):
+        known = [_case(op, r, r=None, n=n, c=c, attrs=attrs) for r, n, c in _PLACES[:-1]]
+        known += [_case(op, 2, r=None, n=n, c=c, attrs=attrs) for n, c in ((3, 64), (5, 131))]
+        known += _kinds([_case(op, 3, r=None, n=(3, 7), c=5, attrs=attrs)])
+        yield from (replace(case, absent=absent) for case in known)
+    yield _case(op, r=0, n=3, c=5, attrs=some)
+
+
+def _tone_bwd(op: str) -> Iterator[Case]:
+    yield from (replace(case, attrs={"low": -0.5, "high": 1.0}) for case in _elements(op))
+
+
 # ---- channels ------------------------------------------------------------------------------------
 
 #: r, n, c: one place, tails, sums of 1 to 3 chunks of 256 rows with every rest
@@ -623,6 +689,12 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "maxpool2d_bwd": _pool,
     "avgpool2d_fwd": _pool,
     "avgpool2d_bwd": _pool,
+    "random_map": _random_map,
+    "random_uniform": _random_uniform,
+    "warp": _warp,
+    "warp_bwd": _warp,
+    "tone": _tone,
+    "tone_bwd": _tone_bwd,
     "moments": _places,
     "pool_moments": _pool_moments,
     "moving_average": _moving_average,

@@ -66,6 +66,27 @@ def _running(rng: Rng, shape: Sequence[int], kind: str) -> Array:
     return rng.integers(1, 1000, shape) * [1 / 7, 1]
 
 
+def _maps(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    """Return maps (xx, xy, x0, yx, yy, y0) of a few pixels, a sixth of each kind: whole shifts,
+    shifts in between, flips, turns by whole quarters, zooms, and anything."""
+    whole, part = rng.integers(-3, 4, shape[0]), rng.normal(0, 3, shape[0])
+    zero, one = np.zeros(shape[0]), np.ones(shape[0])
+    sign, scale = rng.choice([-1, 1], shape[0]), rng.uniform(-2, 2, shape[0])
+    near = np.round(part)
+    kinds = np.stack(
+        [
+            [one, zero, whole, zero, one, near],
+            [one, zero, part, zero, one, part / 3],
+            [-one, zero, near + 4, zero, sign, part + 1],
+            [zero, sign, whole, -sign, zero, near],
+            [scale, zero, part, zero, one + scale / 4, near],
+            [one + scale / 9, scale / 3, whole, part / 9, one, part / 3],
+        ]
+    )
+    maps = kinds[rng.integers(0, len(kinds), shape[0]), :, np.arange(shape[0])]
+    return np.asarray(maps.reshape(shape))
+
+
 #: (operand's name, or op and operand) -> what it holds instead of numbers of the case's kind
 _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "softmax_ce_dense t": _targets,
@@ -78,6 +99,7 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "rmsprop v": _squares,
     "var": _squares,
     "pool_moments s": _squares,
+    "map": _maps,
     "u": _recurrent,
     "ut": _recurrent,
     "hyper": _rate,

@@ -1,4 +1,4 @@
-"""Philox4x32-10 in NumPy: csrc/random.h and the mask of dropout, bit for bit.
+"""Philox4x32-10 in NumPy: csrc/random.h, bit for bit.
 
 A random word is a function of the seed and of a counter of four 32-bit words that says where it is
 used; the layouts of the counters stand in csrc/random.h.
@@ -15,7 +15,7 @@ Words = NDArray[np.uint64]  # 32-bit words, in 64 bits for their products
 
 _LOW = 0xFFFFFFFF  # the low 32 bits
 
-# Second words of counters; a dropout op has its stream there.
+# Second words of counters; an op that draws has its stream there.
 _UNIFORM = 0xFFFFFFFE
 _PERMUTATION = 0xFFFFFFFF
 
@@ -46,11 +46,19 @@ def dropout_keep(
 
     Words come in fours: word n % 4 of counter n // 4 is the unit's own.
     """
+    words = sample_words(seed, epoch, samples, stream, (n + 3) // 4)
+    return words[:, :n] >= math.ceil(rate * 2**32)
+
+
+def sample_words(
+    seed: int, epoch: int, samples: NDArray[np.int64], stream: int, blocks: int
+) -> Words:
+    """words[r,4 blocks]: the words of an op's first counters for row samples[r] of the data."""
     sample = samples.astype(np.uint64)[:, None]
-    block = np.arange((n + 3) // 4, dtype=np.uint64)
+    block = np.arange(blocks, dtype=np.uint64)
     last = np.uint64(epoch << 8 & _LOW) | (_high(sample) & np.uint64(0xFF))
     words = philox(seed, block, stream, _low(sample), last)
-    return words.reshape(len(samples), 4 * len(block))[:, :n] >= math.ceil(rate * 2**32)
+    return words.reshape(len(samples), 4 * blocks)
 
 
 def uniform(seed: int, stream: int, n: int) -> NDArray[np.float64]:

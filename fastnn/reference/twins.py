@@ -7,6 +7,7 @@ A twin is silent: NaN, infinity and overflow are results like any other.
 import numpy as np
 
 from fastnn.reference import (
+    augmentation,
     elementwise,
     gathering,
     losses,
@@ -48,6 +49,12 @@ _TWINS: tuple[Twin, ...] = (
     pooling.maxpool2d_bwd,
     pooling.avgpool2d_fwd,
     pooling.avgpool2d_bwd,
+    augmentation.random_map,
+    augmentation.random_uniform,
+    augmentation.warp,
+    augmentation.warp_bwd,
+    augmentation.tone,
+    augmentation.tone_bwd,
     normalization.moments,
     normalization.pool_moments,
     normalization.moving_average,

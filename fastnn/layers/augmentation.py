@@ -1,0 +1,421 @@
+"""Layers that change images at random in training, and leave them alone at inference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastnn import ops
+from fastnn._checks import number
+from fastnn.compiler.graph import Tensor
+from fastnn.layers.base import Layer
+from fastnn.layers.core import positive
+from fastnn.layers.pooling import require_images
+from fastnn.ops.augmentation import FILL_MODES, INTERPOLATIONS
+
+__all__ = [
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomCrop",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
+]
+
+Factor = float | Sequence[float]
+Range = tuple[float, float]
+
+_FLIPS = {"horizontal": (0, 1), "vertical": (1, 0), "horizontal_and_vertical": (1, 1)}
+
+
+class _Warp(Layer):
+    """An image seen through a random map."""
+
+    def __init__(
+        self, fill_mode: str, interpolation: str, fill_value: float, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self.fill_mode = one_of(self.name, "fill_mode", fill_mode, FILL_MODES)
+        self.interpolation = one_of(self.name, "interpolation", interpolation, INTERPOLATIONS)
+        self.fill_value = number(self.name, "fill_value", fill_value)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, changed in training."""
+        require_images(self.name, x.shape)
+        if not training:
+            return x
+        return ops.warp(
+            x, self.random_map(x), None, self.fill_mode, self.interpolation, self.fill_value
+        )
+
+    def random_map(self, x: Tensor) -> Tensor:
+        """Return a map for each image of ``x``."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        kept = ("fill_mode", "interpolation", "fill_value")
+        return {**{name: getattr(self, name) for name in kept}, **super().get_config()}
+
+
+class RandomFlip(_Warp):
+    """Images are mirrored in training, each with probability 1/2; nothing at inference.
+
+    Args:
+        mode: ``"horizontal"``: left and right change places; ``"vertical"``: top and bottom do;
+            ``"horizontal_and_vertical"``: each by itself.
+        name: the layer's name.
+
+    What happens to an image is a function of the seed, the epoch and the sample.
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.RandomFlip("horizontal")
+        >>> model = fastnn.Sequential([fastnn.Input((1, 2, 1)), layer])
+        >>> model.predict([[[[1.0], [2.0]]]]).ravel()
+        array([1., 2.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__("nearest", "nearest", 0.0, name=name, trainable=trainable, dtype=dtype)
+        self.mode = one_of(self.name, "mode", mode, tuple(_FLIPS))
+
+    def random_map(self, x: Tensor) -> Tensor:
+        """Return a map for each image of ``x``."""
+        rows, columns = _FLIPS[self.mode]
+        return ops.random_map(x, "flip", (rows, 0), (columns, 0))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"mode": self.mode, **Layer.get_config(self)}
+
+
+class RandomTranslation(_Warp):
+    """Images are shifted in training; nothing at inference.
+
+    Args:
+        height_factor: the largest shift up or down as a share of the height, in [-1, 1]; or a
+            range, where more than 0 is down.
+        width_factor: the same of the width, to the left or, more than 0, to the right.
+        fill_mode: what comes in at the edges of abcd: ``"reflect"`` (dcba), ``"wrap"`` (abcd),
+            ``"nearest"`` (aaaa before, dddd after) or ``"constant"``.
+        interpolation: ``"bilinear"`` or ``"nearest"``.
+        fill_value: what comes in if it is ``"constant"``.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.RandomTranslation(0.1, 0.1, fill_mode="constant")
+        >>> fastnn.Sequential([fastnn.Input((28, 28, 1)), layer]).output_shape
+        (None, 28, 28, 1)
+    """
+
+    def __init__(
+        self,
+        height_factor: Factor,
+        width_factor: Factor,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        *,
+        fill_value: float = 0.0,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        options = {"name": name, "trainable": trainable, "dtype": dtype}
+        super().__init__(fill_mode, interpolation, fill_value, **options)
+        self.height_factor = share(self.name, "height_factor", height_factor)
+        self.width_factor = share(self.name, "width_factor", width_factor)
+
+    def random_map(self, x: Tensor) -> Tensor:
+        """Return a map for each image of ``x``."""
+        return ops.random_map(x, "translate", self.height_factor, self.width_factor)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        factors = {name: list(getattr(self, name)) for name in ("height_factor", "width_factor")}
+        return {**factors, **super().get_config()}
+
+
+class RandomRotation(_Warp):
+    """Images are turned about their centre in training; nothing at inference.
+
+    Args:
+        factor: the largest angle as a share of a whole turn, in [-1, 1], either way; or a range,
+            where more than 0 is counter-clockwise.
+        fill_mode: what comes in at the edges, as for ``RandomTranslation``.
+        interpolation: ``"bilinear"`` or ``"nearest"``.
+        fill_value: what comes in if it is ``"constant"``.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.layers.RandomRotation(0.05).get_config()["factor"]
+        [-0.05, 0.05]
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        *,
+        fill_value: float = 0.0,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        options = {"name": name, "trainable": trainable, "dtype": dtype}
+        super().__init__(fill_mode, interpolation, fill_value, **options)
+        self.factor = share(self.name, "factor", factor)
+
+    def random_map(self, x: Tensor) -> Tensor:
+        """Return a map for each image of ``x``."""
+        return ops.random_map(x, "rotate", self.factor)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"factor": list(self.factor), **super().get_config()}
+
+
+class RandomZoom(_Warp):
+    """Images are made smaller or larger in training; nothing at inference.
+
+    Args:
+        height_factor: by how much the part that is seen is taller than the image, in (-1, 1], as
+            the largest change either way or a range; more than 0 makes things smaller.
+        width_factor: the same of the width; ``None`` keeps the proportions.
+        fill_mode: what comes in at the edges, as for ``RandomTranslation``.
+        interpolation: ``"bilinear"`` or ``"nearest"``.
+        fill_value: what comes in if it is ``"constant"``.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.layers.RandomZoom((-0.2, 0.1)).get_config()["height_factor"]
+        [-0.2, 0.1]
+    """
+
+    def __init__(
+        self,
+        height_factor: Factor,
+        width_factor: Factor | None = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        *,
+        fill_value: float = 0.0,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        options = {"name": name, "trainable": trainable, "dtype": dtype}
+        super().__init__(fill_mode, interpolation, fill_value, **options)
+        self.height_factor = self._zoom("height_factor", height_factor)
+        self.width_factor = None
+        if width_factor is not None:
+            self.width_factor = self._zoom("width_factor", width_factor)
+
+    def _zoom(self, name: str, value: Factor) -> Range:
+        known = share(self.name, name, value)
+        if known[0] == -1:
+            raise ValueError(f"{self.name}: {name} must be above -1, where nothing is seen")
+        return known
+
+    def random_map(self, x: Tensor) -> Tensor:
+        """Return a map for each image of ``x``."""
+        if self.width_factor is None:
+            return ops.random_map(x, "zoom", self.height_factor)
+        return ops.random_map(x, "stretch", self.height_factor, self.width_factor)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        width = self.width_factor and list(self.width_factor)
+        factors = {"height_factor": list(self.height_factor), "width_factor": width}
+        return {**factors, **super().get_config()}
+
+
+class RandomCrop(Layer):
+    """In training a part of each image, from anywhere; at inference the image, resized.
+
+    Args:
+        height: of the part.
+        width: of the part.
+        name: the layer's name.
+
+    At inference, and where images are no larger than the part in both directions, what is left is
+    the largest part from the middle that has its proportions, resized by bilinear interpolation.
+
+    Shapes: x (rows, h, w, channels), y (rows, height, width, channels).
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.RandomCrop(24, 24)
+        >>> fastnn.Sequential([fastnn.Input((28, 28, 1)), layer]).output_shape
+        (None, 24, 24, 1)
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.height = positive(self.name, "height", height)
+        self.width = positive(self.name, "width", width)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return a part of ``x`` in training, else ``x`` in the part's size."""
+        require_images(self.name, x.shape)
+        down, right = (x.shape[1] or 0) - self.height, (x.shape[2] or 0) - self.width
+        if not (training and down > 0 and right > 0):
+            return self._resized(x)
+        map = ops.random_map(x, "crop", (0, down + 1), (0, right + 1))
+        return ops.warp(x, map, (self.height, self.width), "nearest", "nearest")
+
+    def _resized(self, x: Tensor) -> Tensor:
+        """Return the middle of ``x`` in the part's size; the centres of both coincide."""
+        h, w = x.shape[1] or 0, x.shape[2] or 0
+        tall = max(min(h, int(w * self.height / self.width)), 1)
+        broad = max(min(w, int(h * self.width / self.height)), 1)
+        top, left = (h - tall) // 2, (w - broad) // 2
+        if (tall, broad) != (h, w):
+            x = ops.crop(x, ((top, h - tall - top), (left, w - broad - left)))
+        if (tall, broad) == (self.height, self.width):
+            return x
+        steps = tall / self.height, broad / self.width
+        rows, columns = ((step, (step - 1) / 2) for step in steps)
+        map = ops.random_map(x, "fixed", rows, columns)
+        return ops.warp(x, map, (self.height, self.width), "nearest", "bilinear")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"height": self.height, "width": self.width, **super().get_config()}
+
+
+class RandomContrast(Layer):
+    """Images get more or less contrast in training; nothing at inference.
+
+    Args:
+        factor: the largest change either way, in [0, 1]; or (less, more).
+        value_range: the smallest and the largest result.
+        name: the layer's name.
+
+    ``y = (x - mean) f + mean`` with the mean of each image and channel, and f in
+    [1 - less, 1 + more).
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.layers.RandomContrast(0.2, (0, 1)).get_config()["factor"]
+        [0.2, 0.2]
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        both = factor if isinstance(factor, list | tuple) else (factor, factor)
+        self.factor = pair(self.name, "factor", both, 0, 1)
+        self.value_range = pair(self.name, "value_range", value_range)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, with other contrasts in training."""
+        require_images(self.name, x.shape)
+        if not training:
+            return x
+        less, more = self.factor
+        by = ops.random_uniform(x, 1 - less, 1 + more)
+        return ops.tone(x, by, ops.global_mean(x), self.value_range)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        known = {"factor": list(self.factor), "value_range": list(self.value_range)}
+        return {**known, **super().get_config()}
+
+
+class RandomBrightness(Layer):
+    """Images become brighter or darker in training; nothing at inference.
+
+    Args:
+        factor: the largest change as a share of the range, in [-1, 1], either way; or a range.
+        value_range: the smallest and the largest result.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.layers.RandomBrightness(0.2, (0, 1)).get_config()["value_range"]
+        [0.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.factor = share(self.name, "factor", factor)
+        self.value_range = pair(self.name, "value_range", value_range)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, brighter or darker in training."""
+        require_images(self.name, x.shape)
+        if not training:
+            return x
+        low, high = self.value_range
+        by = ops.random_uniform(x, *(each * (high - low) for each in self.factor))
+        return ops.tone(x, by, None, self.value_range)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        known = {"factor": list(self.factor), "value_range": list(self.value_range)}
+        return {**known, **super().get_config()}
+
+
+def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
+    """Return ``value`` if it is one of the known names."""
+    if value not in known:
+        raise ValueError(
+            f"{who}: {name} must be one of {', '.join(known)}, got {str(value)[:60]!r}"
+        )
+    return str(value)
+
+
+def pair(
+    who: str, name: str, value: Any, low: float = -float("inf"), high: float = float("inf")
+) -> Range:
+    """Return two numbers, the smaller one first, within the limits."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{who}: {name} must be two numbers, got {str(value)[:60]}")
+    smaller, larger = sorted(number(who, name, each) for each in value)
+    if not low <= smaller <= larger <= high:
+        raise ValueError(f"{who}: {name} must be in [{low}, {high}], got {str(value)[:60]}")
+    return smaller, larger
+
+
+def share(who: str, name: str, value: Any) -> Range:
+    """Return the range that a share in [-1, 1] stands for: as much either way, or as given."""
+    if isinstance(value, list | tuple):
+        return pair(who, name, value, -1, 1)
+    known = abs(number(who, name, value))
+    return pair(who, name, (-known, known), -1, 1)
