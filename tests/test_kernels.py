@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fastnn import _core, config
+from fastnn.compiler.packing import panels_of
 from fastnn.ops.table import activation_names, table
 from fastnn.reference.cases import Case, cases
 from fastnn.reference.harness import POLICIES, Stopped, Trial, checked_ops
@@ -120,6 +121,8 @@ def wide_cases(op, n):
     small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
     if op == "accumulate":
         small = {"k": (2,)}
+    if op.endswith("_panels"):
+        small = {axis: (size,) for axis, size in panels_of(n).items()}
     case = sized(op, n, **small)
     if "activation" not in case.attrs:
         return [case]
