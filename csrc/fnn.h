@@ -140,6 +140,8 @@ static inline int64_t fnn_sample(const fnn_run *run, int64_t r)
 static inline void fnn_share(const fnn_task *task, int64_t count, int64_t grain, int64_t *begin,
                              int64_t *end)
 {
+    *begin = 0, *end = count;
+    if (task->threads == 1) return; /* two divisions take as long as the work of a small op */
     int64_t grains = (count + grain - 1) / grain, t = task->thread, n = task->threads;
     int64_t from = grains * t / n * grain, to = grains * (t + 1) / n * grain;
     *begin = from < count ? from : count;

@@ -57,6 +57,7 @@ int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_
     if (program->count == program->capacity && grow(program)) return -1;
     fnn_op *added = &program->ops[program->count];
     *added = *op;
+    memcpy(added->dim, op->base, sizeof added->dim);
     added->kernel = kernel_of(table, op->code);
     added->shared = op->shared && added->kernel; /* reshape, without a kernel, only names memory */
     added->index = (int32_t)program->count;
@@ -82,8 +83,15 @@ void fnn_program_free(fnn_program *program)
 {
     fnn_free(program->ops);
     fnn_free(program->scratch);
+    fnn_free(program->lent);
     fnn_free(program->elapsed_ns);
     memset(program, 0, sizeof *program);
+}
+
+void fnn_program_lend(fnn_program *program, int array, void *at)
+{
+    for (fnn_lent *l = program->lent; l < program->lent + program->lents; l++)
+        if (l->array == array) l->at = at;
 }
 
 /* ---- what kernels may call ------------------------------------------------------------------- */
@@ -143,8 +151,15 @@ static void set_rows(fnn_program *program, int64_t rows)
     if (program->rows == rows) return;
     program->rows = rows;
     for (fnn_op *op = program->ops; op < program->ops + program->count; op++)
-        for (int d = 0; d < FNN_MAX_DIMS; d++)
-            op->dim[d] = (op->scaled >> d & 1) ? op->base[d] * rows : op->base[d];
+        for (int d = 0; op->scaled >> d; d++)
+            if (op->scaled >> d & 1) op->dim[d] = op->base[d] * rows;
+}
+
+/* The step that begins at row `first` of the caller's arrays finds its rows there. */
+static void set_first(fnn_program *program, int64_t first)
+{
+    for (const fnn_lent *l = program->lent; l < program->lent + program->lents; l++)
+        program->ops[l->op].arg[l->operand] = l->at + first * l->row_bytes;
 }
 
 static int64_t rows_of_step(const fnn_run *run)
@@ -160,10 +175,11 @@ static int is_shared(const fnn_program *program, int64_t i)
 }
 
 /* Thread 0, alone: the step is over. */
-static void end_step(const fnn_program *program, fnn_run *run, int64_t *steps_to_clock)
+static void end_step(fnn_program *program, fnn_run *run, int64_t *steps_to_clock)
 {
     run->first += run->rows;
     run->pc = 0;
+    set_first(program, run->first);
     if (run->first >= run->total)
         halt(run, RESIZE); /* the caller of the region sees that nothing is left */
     else if (rows_of_step(run) != run->rows)
@@ -194,12 +210,38 @@ static void lead(const walk_start *start, const fnn_task *task, int64_t i, int64
     if (op->shared && i < program->commit) poll(run);
 }
 
+/* Everything on one thread: nobody to wait for. */
+static void walk_alone(const walk_start *start)
+{
+    fnn_program *program = start->program;
+    fnn_run *run = start->run;
+    fnn_task task = {run, 0, 1, program->scratch};
+    int64_t steps_to_clock = program->clock_every;
+    for (int64_t i = start->pc; !atomic_load_explicit(&run->halt, memory_order_relaxed);) {
+        if (i == program->count) {
+            end_step(program, run, &steps_to_clock);
+            i = 0;
+            continue;
+        }
+        const fnn_op *op = &program->ops[i++];
+        int64_t began = program->elapsed_ns ? fnn_now() : 0;
+        run->pc = i;
+        if (op->kernel) op->kernel(op, &task);
+        if (began) program->elapsed_ns[op->index] += fnn_now() - began;
+        if (op->shared && i <= program->commit) poll(run);
+    }
+}
+
 static void walk(void *self, int thread, int threads)
 {
     const walk_start *start = self;
     fnn_program *program = start->program;
     fnn_run *run = start->run;
     fnn_task task = {run, thread, threads, program->scratch + (int64_t)thread * FNN_SCRATCH};
+    if (threads == 1) {
+        walk_alone(start);
+        return;
+    }
     int64_t steps_to_clock = program->clock_every;
     for (int64_t i = start->pc;;) {
         int64_t next = i == program->count ? 0 : i + 1;
@@ -208,13 +250,9 @@ static void walk(void *self, int thread, int threads)
             lead(start, &task, i, &steps_to_clock);
         else if (is_shared(program, i))
             program->ops[i].kernel(&program->ops[i], &task);
-        int halted;
-        if (threads == 1)
-            halted = atomic_load_explicit(&run->halt, memory_order_relaxed);
-        else if (is_shared(program, i) || is_shared(program, next))
+        int halted = 0;
+        if (is_shared(program, i) || is_shared(program, next))
             halted = fnn_barrier(threads, &run->halt);
-        else
-            halted = 0;
         if (began && thread == 0) program->elapsed_ns[i] += fnn_now() - began;
         if (halted) return;
         i = next;
@@ -232,9 +270,11 @@ fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
             run->rows = rows_of_step(run);
         }
         set_rows(program, run->rows);
+        set_first(program, run->first);
         atomic_store(&run->halt, 0);
         walk_start start = {program, run, run->pc};
-        int team = fnn_parallel(program->threads, walk, &start);
+        int team =
+            (program->brief ? fnn_parallel_briefly : fnn_parallel)(program->threads, walk, &start);
         int reason = atomic_load(&run->halt);
         if (team == 0) return FNN_STOP;
         if (reason != RESIZE) return (fnn_status)reason;

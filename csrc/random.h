@@ -34,22 +34,18 @@ enum { FNN_PHILOX = 32 };
 #define FNN_PHILOX_KEY1 UINT32_C(0xBB67AE85)
 enum { FNN_PHILOX_ROUNDS = 10 };
 
-static inline uint32_t fnn_high(uint32_t a, uint32_t b)
-{
-    return (uint32_t)((uint64_t)a * b >> 32);
-}
-
 /* counter[j][i] is word j of counter i; word j of its output takes its place. */
 static inline void fnn_philox(uint64_t seed, uint32_t counter[4][FNN_PHILOX])
 {
     uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
     for (int round = 0; round < FNN_PHILOX_ROUNDS; round++) {
         for (int i = 0; i < FNN_PHILOX; i++) {
-            uint32_t x = counter[0][i], y = counter[2][i];
-            counter[0][i] = fnn_high(FNN_PHILOX_Y, y) ^ counter[1][i] ^ key0;
-            counter[2][i] = fnn_high(FNN_PHILOX_X, x) ^ counter[3][i] ^ key1;
-            counter[1][i] = FNN_PHILOX_Y * y;
-            counter[3][i] = FNN_PHILOX_X * x;
+            uint64_t x = (uint64_t)FNN_PHILOX_X * counter[0][i];
+            uint64_t y = (uint64_t)FNN_PHILOX_Y * counter[2][i];
+            counter[0][i] = (uint32_t)(y >> 32) ^ counter[1][i] ^ key0;
+            counter[2][i] = (uint32_t)(x >> 32) ^ counter[3][i] ^ key1;
+            counter[1][i] = (uint32_t)y;
+            counter[3][i] = (uint32_t)x;
         }
         key0 += FNN_PHILOX_KEY0;
         key1 += FNN_PHILOX_KEY1;

@@ -30,6 +30,7 @@ typedef struct {
     _Alignas(LINE) atomic_uint turn; /* times it was opened                 */
     atomic_int sleepers;             /* threads that look at `turn` no more */
     atomic_uint misses;              /* waits since a spin last saw it open */
+    int nudged;                      /* whether sleepers are to look again  */
     pthread_mutex_t lock;
     pthread_cond_t opened;
 } gate;
@@ -39,6 +40,7 @@ static void gate_init(gate *g)
     atomic_init(&g->turn, 0);
     atomic_init(&g->sleepers, 0);
     atomic_init(&g->misses, 0);
+    g->nudged = 0;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->opened, NULL);
 }
@@ -74,14 +76,32 @@ static int gate_spin(gate *g, unsigned turn)
     return opened;
 }
 
+/* Sleeps until the gate was opened since its turn was `turn`, or the sleepers are nudged; returns which. */
+static int gate_sleep(gate *g, unsigned turn)
+{
+    pthread_mutex_lock(&g->lock);
+    atomic_fetch_add(&g->sleepers, 1);
+    g->nudged = 0;
+    while (atomic_load(&g->turn) == turn && !g->nudged) pthread_cond_wait(&g->opened, &g->lock);
+    atomic_fetch_sub(&g->sleepers, 1);
+    pthread_mutex_unlock(&g->lock);
+    return atomic_load(&g->turn) != turn;
+}
+
 /* Returns when the gate was opened since its turn was `turn`. */
 static void gate_wait(gate *g, unsigned turn, int spin)
 {
     if (spin && gate_spin(g, turn)) return;
+    while (!gate_sleep(g, turn))
+        if (gate_watch(g, turn)) return;
+}
+
+/* Lets sleepers spin for a while, since the gate may be opened soon. */
+static void gate_nudge(gate *g)
+{
     pthread_mutex_lock(&g->lock);
-    atomic_fetch_add(&g->sleepers, 1);
-    while (atomic_load(&g->turn) == turn) pthread_cond_wait(&g->opened, &g->lock);
-    atomic_fetch_sub(&g->sleepers, 1);
+    g->nudged = 1;
+    pthread_cond_broadcast(&g->opened);
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -110,7 +130,8 @@ static struct {
     int threads;            /* of the region; 0: it is orphaned                       */
     fnn_body *body;         /* its work; NULL: workers are to end                     */
     void *self;
-    atomic_int spin; /* whether waiting threads have a processor each */
+    int64_t brief_ns; /* when the last brief region ended                                 */
+    atomic_int spin;  /* whether waiting threads have a processor each                    */
     /* the barrier */
     _Alignas(LINE) atomic_int arrived;
     atomic_int published; /* by the last barrier; atomic for those who are late to read */
@@ -220,6 +241,32 @@ int fnn_parallel(int threads, fnn_body *body, void *self)
     } else {
         take_part(body, self, 0, 1);
     }
+    return n;
+}
+
+/* The size of the team that is awake, of `threads` that could be had. */
+static int awake(int threads)
+{
+    int n = 1;
+    while (n < threads && atomic_load(&pool.worker[n].gate.sleepers) == 0) n++;
+    return n;
+}
+
+/* What is asleep when one brief region closely follows another may be awake for a third. */
+static void nudge_from(int begin, int end)
+{
+    if (now_ns() - pool.brief_ns < SPIN_NS)
+        for (int t = begin; t < end; t++) gate_nudge(&pool.worker[t].gate);
+}
+
+int fnn_parallel_briefly(int threads, fnn_body *body, void *self)
+{
+    if (threads <= 1 || !own()) return fnn_parallel(1, body, self);
+    int most = muster(threads), n = most <= pool.cpus ? awake(most) : 1;
+    nudge_from(n, most);
+    n = run_team(n, body, self);
+    pool.brief_ns = now_ns();
+    disown();
     return n;
 }
 

@@ -22,6 +22,10 @@ typedef void fnn_body(void *self, int thread, int threads);
  * only for an orphaned region.  Only thread 0 may fork. */
 int fnn_parallel(int threads, fnn_body *body, void *self);
 
+/* The same for work that takes less long than to wake a thread: only threads that are awake take part, and
+ * n says how many.  If calls follow one another closely, sleeping ones are woken for the next. */
+int fnn_parallel_briefly(int threads, fnn_body *body, void *self);
+
 /* To be called by all `threads` threads of a region: none returns before all have called.  All return
  * the same value: what *halt held when the last one came.  So a thread may set *halt whenever it likes
  * and all see it at the same barrier. */

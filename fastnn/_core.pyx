@@ -25,9 +25,6 @@ cdef extern from "fnn.h" nogil:
     enum: FNN_MAX_ARGS
     enum: FNN_MAX_DIMS
     enum: FNN_MAX_ATTRS
-    enum: FNN_OP_gather
-    enum: FNN_OP_gather_labels
-    enum: FNN_OP_store
     enum: FNN_DTYPE_F32
     enum: FNN_DTYPE_F64
     enum: FNN_DTYPE_U8
@@ -84,16 +81,25 @@ cdef extern from "fnn.h" nogil:
         fnn_kernel *kernel[0]
 
 cdef extern from "program.h" nogil:
+    ctypedef struct fnn_lent:
+        int64_t op
+        int operand
+        int array
+        int64_t row_bytes
     ctypedef struct fnn_program:
         fnn_op *ops
         int64_t count
         int64_t clock_every
         int64_t commit
+        int brief
+        fnn_lent *lent
+        int64_t lents
         int64_t *elapsed_ns
     void *fnn_alloc(int64_t bytes)
     int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op)
     int fnn_program_finish(fnn_program *program, int threads)
     void fnn_program_free(fnn_program *program)
+    void fnn_program_lend(fnn_program *program, int array, void *at)
     fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
 
 cdef extern from "cpu.h" nogil:
@@ -253,6 +259,12 @@ def num_threads():
     return threads
 
 
+def settings():
+    """Return what decides on a program: FASTNN_ISA, and the most threads; 0 if that is invalid."""
+    cdef const char *isa = getenv("FASTNN_ISA")
+    return b"" if isa == NULL else <bytes> isa, fnn_num_threads()
+
+
 def set_num_threads(int threads):
     """Set the most threads that programs use; 0 goes back to environment, affinity and quota."""
     fnn_set_num_threads(threads)
@@ -308,6 +320,19 @@ cdef class Run:
         self.c.callbacks.self = <void *> self
         self.c.callbacks.poll = &_poll
         self.c.callbacks.call = &_call
+
+    def begin(self, epoch, seed, order=None):
+        """Go back to the first row, for another epoch; its order is drawn into ``order``."""
+        cdef int64_t *drawn
+        self.c.epoch = epoch
+        self.c.seed = seed
+        self.c.first = self.c.pc = 0
+        self.order = order
+        self.c.order = NULL
+        if order is not None:
+            self.c.order = drawn = <int64_t *> cnp.PyArray_DATA(order)
+            with nogil:
+                fnn_permutation(self.c.seed, self.c.epoch, self.c.total, drawn)
 
     @property
     def total(self):
@@ -419,6 +444,13 @@ cdef bint _lies_as(object a, tuple shape) except *:
     return True
 
 
+cdef bint _overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Return whether two contiguous arrays share memory."""
+    cdef char *begin = <char *> cnp.PyArray_DATA(a)
+    cdef char *other = <char *> cnp.PyArray_DATA(b)
+    return begin < other + cnp.PyArray_NBYTES(b) and other < begin + cnp.PyArray_NBYTES(a)
+
+
 cdef class Program:
     """A list of bound kernels.
 
@@ -433,9 +465,10 @@ cdef class Program:
     cdef int threads
     cdef int real
     cdef bint running
-    cdef bint brief
+    cdef bint keeps_gil
     cdef Run row
     cdef list arrays
+    cdef dict lent
     cdef dict functions
 
     def __init__(self, precision, isa, threads):
@@ -447,6 +480,7 @@ cdef class Program:
         self.real = cnp.NPY_FLOAT64 if precision == "float64" else cnp.NPY_FLOAT32
         self.row = Run(1, 1)
         self.arrays = []
+        self.lent = {}
         self.functions = {}
 
     def __dealloc__(self):
@@ -482,25 +516,41 @@ cdef class Program:
                 or len(attrs) > FNN_MAX_ATTRS):
             raise ValueError("an operation has more operands, axes or attributes than fnn.h allows")
 
-    def finish(self, int64_t clock_every, int64_t commit, bint brief):
+    def finish(self, int64_t clock_every, int64_t commit, bint keeps_gil, lent=(),
+               bint brief=False):
         """Make the program ready to run.
 
         It looks at the clock every ``clock_every`` steps, and is not interrupted from operation
-        ``commit`` on.  If it is ``brief``, a row is run without giving the GIL away.
+        ``commit`` on.  If it ``keeps_gil``, a row is run without giving the GIL away.  The operands
+        that are the caller's, ``lent``, are (operation, operand, array, bytes of a row).  If it is
+        ``brief``, only threads that are awake take part in it.
         """
-        self.brief = brief
+        self.keeps_gil = keeps_gil
+        self.c.brief = brief
         self.c.clock_every = clock_every
         self.c.commit = commit
+        self.c.lent = <fnn_lent *> fnn_alloc(len(lent) * sizeof(fnn_lent))
+        if self.c.lent == NULL:
+            raise MemoryError("fastnn: no memory for a program")
+        for op, operand, array, row_bytes in lent:
+            self.c.lent[self.c.lents] = fnn_lent(op, operand, array, row_bytes)
+            self.c.lents += 1
         if fnn_program_finish(&self.c, self.threads):
             raise MemoryError("fastnn: no memory for the working space of the threads")
 
-    def lend(self, int64_t op, int operand, cnp.ndarray array):
-        """Point one operand at an array of the caller, until it is lent another."""
-        cdef fnn_op *target = &self.c.ops[op]
-        target.arg[operand] = cnp.PyArray_DATA(array)
-        if target.code == FNN_OP_gather or target.code == FNN_OP_gather_labels:
-            target.attr[0] = _DTYPE_CODES[array.dtype]
-        self.arrays[op][operand] = array
+    def lend(self, int which, cnp.ndarray array):
+        """Lend one of the caller's arrays to all operands that are this one, until another is."""
+        self._lend(which, array)
+        self.lent[which] = array
+
+    cdef _lend(self, int which, cnp.ndarray array):
+        cdef fnn_op *op
+        cdef int64_t i
+        fnn_program_lend(&self.c, which, cnp.PyArray_DATA(array))
+        for i in range(self.c.lents):
+            op = &self.c.ops[self.c.lent[i].op]
+            if self.c.lent[i].array == which and self.c.lent[i].row_bytes == 0:  # it is gathered
+                op.attr[0] = _DTYPE_CODES[array.dtype]
 
     def run(self, Run run not None):
         """Run until the rows are done, the slice is over or the run must stop; return why.
@@ -510,14 +560,14 @@ cdef class Program:
         """
         return <int> self._run(run, False)
 
-    cdef fnn_status _run(self, Run run, bint brief) except *:
+    cdef fnn_status _run(self, Run run, bint keeps_gil) except *:
         cdef fnn_status status
         if self.running:
             raise RuntimeError("a program is already running; each thread needs its own")
         self.running = True
         run.functions = self.functions
         run.error = None
-        if brief:  # to give the GIL away and wait for it would take longer than the run
+        if keeps_gil:  # to give the GIL away and wait for it would take longer than the run
             status = fnn_program_run(&self.c, &run.c)
         else:
             with nogil:
@@ -529,34 +579,36 @@ cdef class Program:
             raise RuntimeError("fork: a user's function forked in a run, which ends in the child")
         return status
 
-    def run_row(self, object x, object out, tuple shape, tuple out_shape):
-        """Run a prediction on one row, straight from and to the caller's arrays.
+    def run_row(self, object x, object out, tuple shape, tuple out_shape, bint direct):
+        """Run a prediction on one row, straight from and to the caller's arrays 0 and 1.
 
         Args:
-            x: the row; anything but an array of ``shape`` that can be gathered from is left alone.
+            x: the row; anything but an array of ``shape`` and a type that the program reads is left
+                alone.
             out: where the output goes; anything but an array of ``out_shape`` and the program's
-                own type is left alone.
+                own type, apart from ``x``, is left alone.
+            direct: whether the program reads its own type alone, not what can be gathered from.
 
         Returns:
             Whether it was done.  It is not for such arrays, or if the row is refused.
         """
-        cdef fnn_op *op
-        cdef int64_t i
         if not _lies_as(x, shape) or not _lies_as(out, out_shape):
             return False
-        code = _DTYPE_CODES.get((<cnp.ndarray> x).dtype)
-        if (code is None or cnp.PyArray_TYPE(<cnp.ndarray> out) != self.real
-                or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out)):
+        if (cnp.PyArray_TYPE(<cnp.ndarray> out) != self.real
+                or not cnp.PyArray_ISWRITEABLE(<cnp.ndarray> out)
+                or _overlap(<cnp.ndarray> x, <cnp.ndarray> out)):
             return False
-        for i in range(self.c.count):
-            op = &self.c.ops[i]
-            if op.code == FNN_OP_gather:
-                op.arg[0] = cnp.PyArray_DATA(<cnp.ndarray> x)
-                op.attr[0] = code
-            elif op.code == FNN_OP_store:
-                op.arg[1] = cnp.PyArray_DATA(<cnp.ndarray> out)
+        if direct:
+            if cnp.PyArray_TYPE(<cnp.ndarray> x) != self.real:
+                return False
+            fnn_program_lend(&self.c, 0, cnp.PyArray_DATA(<cnp.ndarray> x))
+        elif (<cnp.ndarray> x).dtype in _DTYPE_CODES:
+            self._lend(0, <cnp.ndarray> x)
+        else:
+            return False
+        fnn_program_lend(&self.c, 1, cnp.PyArray_DATA(<cnp.ndarray> out))
         self.row.c.first = self.row.c.pc = 0
-        return self._run(self.row, self.brief) == FNN_DONE
+        return self._run(self.row, self.keeps_gil) == FNN_DONE
 
     def profile(self):
         """Return the seconds spent in each operation since the last call; the first call starts."""

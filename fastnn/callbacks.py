@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -132,27 +132,28 @@ class CallbackList:
     """The callbacks of one ``fit``, called in order."""
 
     def __init__(self, callbacks: Iterable[Callback], model: Model, params: dict[str, Any]):
-        self._callbacks = list(callbacks)
+        every = list(callbacks)
+        self._methods = {name: _overridden(every, name) for name in _EVENTS}
         #: Whether a callback overrides a method about batches.
-        self.wants_batches = any(map(_wants_batches, self._callbacks))
-        for callback in self._callbacks:
+        self.wants_batches = any(self._methods[name] for name in _EVENTS if "batch" in name)
+        for callback in every:
             callback.set_model(model)
             callback.set_params(params)
 
     def call(self, name: str, *arguments: Any) -> None:
-        """Call the method ``name`` of every callback that has it."""
-        for callback in self._callbacks:
-            method = getattr(callback, name, None)
-            if method is not None:
-                method(*arguments)
+        """Call the method ``name`` of every callback that overrides it."""
+        for method in self._methods[name]:
+            method(*arguments)
 
 
-def _wants_batches(callback: Callback) -> bool:
-    own = type(callback)
-    return (
-        own.on_train_batch_begin is not Callback.on_train_batch_begin
-        or own.on_train_batch_end is not Callback.on_train_batch_end
-    )
+_EVENTS = [name for name in vars(Callback) if name.startswith("on_")]
+
+
+def _overridden(callbacks: Iterable[Callback], name: str) -> list[Callable[..., None]]:
+    """Return the methods ``name`` of the callbacks that do not leave it to the base class."""
+    methods = (getattr(callback, name) for callback in callbacks)
+    base = getattr(Callback, name)
+    return [method for method in methods if getattr(method, "__func__", method) is not base]
 
 
 def make_progress(verbose: int | str) -> list[Callback]:

@@ -58,7 +58,7 @@ def _keras_shape(shape: Sequence[int | None]) -> str:
 def explain(model: Model, profile: bool, rows: int) -> str:
     """Return the listing of the model's program: that of a training step once it is compiled."""
     mode = "train" if model.loss is not None else "predict"
-    program = Program.of(model.runtime.graph(mode), rows, model.dtype_policy)
+    program = Program.of(model.runtime.graph(mode, direct=True), rows, model.dtype_policy)
     head = [
         f"{model.name}: {mode}, {rows} rows, {program.policy}, {config.isa(program.policy)}, "
         f"{len(program.nodes)} operations, arena {program.arena_bytes:,} bytes, "

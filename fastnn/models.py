@@ -481,7 +481,8 @@ class Model:
 
         Args:
             x: samples.
-            batch_size: rows computed at once; the result does not depend on it, not by a bit.
+            batch_size: the most rows computed at once; the result does not depend on it, not by a
+                bit.
             verbose: accepted as in Keras; nothing is shown.
 
         Returns:
@@ -500,7 +501,8 @@ class Model:
 
         Args:
             x: samples.
-            batch_size: rows computed at once; the result does not depend on it, not by a bit.
+            batch_size: the most rows computed at once; the result does not depend on it, not by a
+                bit.
         """
         return self._predict("proba", x, batch_size)
 
@@ -520,9 +522,10 @@ class Model:
     def predict_one(self, x: ArrayLike, out: Array | None = None) -> Array:
         """Return the model's output for one sample, as soon as can be.
 
-        It is what ``predict`` returns, to the bit, computed on the calling thread alone.  With
-        ``out``, and an ``x`` that lies in one piece and is float32, float64 or uint8, nothing is
-        allocated.  Any number of threads may call it at once.
+        It is what ``predict`` returns, to the bit.  Other threads take part where that is quicker:
+        small models are computed on the calling thread alone.  With ``out``, and an ``x`` that lies
+        in one piece and is float32, float64 or uint8, nothing is allocated.  Any number of threads
+        may call it at once.
 
         Args:
             x: the sample, of the input's shape without the axis of rows.

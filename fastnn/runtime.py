@@ -15,7 +15,7 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler import lower
-from fastnn.compiler.bind import Compiled
+from fastnn.compiler.bind import Compiled, step_rows
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ConcurrentUseError
@@ -36,6 +36,9 @@ class Executable(Protocol):
     def lend(self, arrays: dict[str, Array]) -> None:
         """Take the arrays of the next run."""
 
+    def pack(self, version: object) -> None:
+        """Pack the weights, unless it was done since they were of this version."""
+
     def run(self, run: _core.Run) -> int:
         """Run; return why it came back."""
         ...
@@ -46,12 +49,17 @@ class Executable(Protocol):
 
 
 class Guard:
-    """Lets many readers use a model, or one thread train it; whoever else comes is refused."""
+    """Lets many readers use a model, or one thread train it; whoever else comes is refused.
+
+    A reader makes itself known, then looks for a trainer; a trainer makes itself known, then looks
+    for readers: one of two sees the other.  So a reader takes no lock, which would cost it a tenth
+    of predicting a row.
+    """
 
     def __init__(self, model: str):
         self._model = model
         self._lock = threading.Lock()
-        self._readers = 0
+        self._readers: list[None] = []  # as many as there are: lists grow and shrink atomically
         self._trainer: int | None = None
 
     def reading(self, who: str) -> _Reading:
@@ -64,22 +72,30 @@ class Guard:
 
     def begin_reading(self, who: str) -> None:
         """Count a reader."""
+        self._readers.append(None)
+        if self._trainer is not None:
+            self._begin_beside(who)
+
+    def _begin_beside(self, who: str) -> None:
+        """Go on if it is this thread that trains, or if that one was refused meanwhile."""
         with self._lock:
-            if self._trainer is not None and self._trainer != threading.get_ident():
+            if self._trainer not in (None, threading.get_ident()):
+                self._readers.pop()
                 raise self._refusal(who, "is being trained by another thread")
-            self._readers += 1
 
     def end_reading(self) -> None:
         """Count it no more."""
-        with self._lock:
-            self._readers -= 1
+        self._readers.pop()
 
     def begin_training(self, who: str) -> None:
         """Let this thread train."""
         with self._lock:
-            if self._trainer is not None or self._readers:
-                raise self._refusal(who, "is in use already")
-            self._trainer = threading.get_ident()
+            if self._trainer is None:
+                self._trainer = threading.get_ident()
+                if not self._readers:
+                    return
+                self._trainer = None
+            raise self._refusal(who, "is in use already")
 
     def end_training(self) -> None:
         """Let others use the model again."""
@@ -115,6 +131,17 @@ class _Training(_Reading):
 
     def __exit__(self, *error: object) -> None:
         self._guard.end_training()
+
+
+class Shelf:
+    """The programs of one kind that nobody uses, and the rows of a step beyond which more do not
+    pay, if there is such a number."""
+
+    __slots__ = ("idle", "most")
+
+    def __init__(self, most: int | None):
+        self.idle: list[Executable] = []
+        self.most = most
 
 
 class Loan:
@@ -164,8 +191,8 @@ class Runtime:
         self.loss, self.metrics, self.optimizer, self.eager = loss, metrics, optimizer, eager
         self.buffers = self._allocate()
         self._names = ("loss", *(metric.name for metric in metrics))
-        self._idle: dict[tuple[Any, ...], list[Executable]] = {}
-        self._idle_rows: dict[str, list[Executable]] = {}
+        self._shelves: dict[tuple[Any, ...], Shelf] = {}
+        self._idle_rows: dict[tuple[bytes, int], list[Executable]] = {}
 
     def _allocate(self) -> dict[str, Array]:
         count = self.parameters.trained
@@ -195,14 +222,14 @@ class Runtime:
         }
         return {**copies, "totals": self.totals()}
 
-    def graph(self, mode: str) -> Graph:
+    def graph(self, mode: str, direct: bool = False) -> Graph:
         """Return the graph of ``"train"``, ``"gradients"``, ``"evaluate"``, ``"predict"`` or
-        ``"proba"``."""
+        ``"proba"``; the last two may read samples where they lie (``direct``)."""
         if mode == "predict":
-            return lower.prediction(self.call, self.input_shape)
+            return lower.prediction(self.call, self.input_shape, direct=direct)
         if mode == "proba":
             proba: Callable[[Tensor], Tensor] | None = self.loss.proba if self.loss else None
-            return lower.prediction(self.call, self.input_shape, proba)
+            return lower.prediction(self.call, self.input_shape, proba, direct)
         assert self.loss is not None
         if mode == "evaluate":
             return lower.evaluation(self.call, self.input_shape, self.loss, self.metrics)[0]
@@ -211,9 +238,9 @@ class Runtime:
             self.call, self.input_shape, self.loss, self.metrics, self.parameters, optimizer
         )
 
-    def make(self, mode: str, rows: int, threads: int) -> Executable:
+    def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
-        program = Program.of(self.graph(mode), rows, self.policy)
+        program = Program.of(self.graph(mode, direct), rows, self.policy)
         memory = Memory(program, {**self.buffers, "totals": self.totals()})
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
@@ -221,44 +248,66 @@ class Runtime:
             return Interpreter(program, memory)
         return Compiled(program, memory, config.isa(self.policy), threads)
 
-    def borrow(self, mode: str, rows: int) -> Loan:
+    def borrow(self, mode: str, rows: int, direct: bool = False) -> Loan:
         """Use a program of ``mode`` that nobody else uses meanwhile.
 
         One row has programs of its own: what is worth sharing in a batch is not in a row.
 
         Args:
             mode: as in ``graph``.
-            rows: the most rows of a batch.
+            rows: the most rows of a batch; a program that predicts may be of fewer.
+            direct: as in ``graph``.
         """
         threads = config.get_num_threads()
-        idle = self._idle.setdefault((mode, rows == 1, config.isa(self.policy), threads), [])
-        try:
-            executable = idle.pop()
-        except IndexError:
-            return Loan(self.make(mode, rows, threads), idle)
-        if executable.program.rows < rows:
-            executable = self.make(mode, rows, threads)
-        return Loan(executable, idle)
+        key = (mode, direct, rows == 1, config.isa(self.policy), threads)
+        shelf = self._shelves.get(key) or self._shelf(key)
+        if shelf.most is not None and rows > shelf.most:
+            rows = shelf.most
+        executable = shelf.idle.pop() if shelf.idle else None
+        if executable is None or executable.program.rows < rows:
+            executable = self.make(mode, rows, threads, direct)
+        if executable.program.packing is not None:
+            executable.pack(self._version())
+        return Loan(executable, shelf.idle)
+
+    def _shelf(self, key: tuple[Any, ...]) -> Shelf:
+        """Put up the shelf of ``key``; what a prediction says of a row does not depend on others,
+        so it may take them in smaller steps."""
+        mode, direct, single, _, threads = key
+        most = None
+        if mode in ("predict", "proba") and not single:
+            most = step_rows(Program.of(self.graph(mode, direct), 1, self.policy), threads)
+        return self._shelves.setdefault(key, Shelf(most))
+
+    def _version(self) -> tuple[int, int]:
+        """Return what is another after every change of the weights: by a step, by assignment."""
+        variables = self.parameters.variables
+        return int(self.buffers["step"][0]), sum(variable.changes for variable in variables)
 
     def predict_row(self, x: object, out: object) -> bool:
-        """Predict one row into ``out`` on this thread, from and to where they lie.
+        """Predict one row into ``out``, from and to where they lie.
 
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
         """
-        idle = self._idle_rows.setdefault(config.isa(self.policy), [])
+        key = _core.settings()  # quicker to get than what they amount to
         try:
+            idle = self._idle_rows[key]
             executable = idle.pop()
-        except IndexError:
-            executable = self.make("predict", 1, 1)
+        except LookupError:
+            idle = self._idle_rows.setdefault(key, [])
+            executable = self.make("predict", 1, config.get_num_threads(), direct=True)
         done = executable.run_row(x, out)
         idle.append(executable)
-        return done
+        return done or self._predict_gathered(x, out)
+
+    def _predict_gathered(self, x: object, out: object) -> bool:
+        """Predict a row whose numbers have to be converted."""
+        with self.borrow("predict", 1) as executable:
+            return executable.run_row(x, out)
 
     def logs(self, executable: Executable) -> dict[str, float]:
         """Return the means of loss and metrics since a program's totals were last cleared."""
-        totals = executable.memory.buffers["totals"].tolist()
-        return {
-            name: totals[2 * index] / max(totals[2 * index + 1], 1.0)
-            for index, name in enumerate(self._names)
-        }
+        totals = iter(executable.memory.buffers["totals"].tolist())
+        sums = zip(self._names, totals, totals, strict=True)
+        return {name: total / (count or 1.0) for name, total, count in sums}

@@ -70,7 +70,7 @@ def drive(
     executable: Executable,
     run: _core.Run,
     on_slice: Callable[[int], None] | None = None,
-    on_nonfinite: Callable[[], None] | None = None,
+    on_nonfinite: Callable[[Executable, _core.Run], None] | None = None,
 ) -> None:
     """Run until all rows are done.
 
@@ -86,7 +86,7 @@ def drive(
             node = executable.program.nodes[run.fault[1]]
             raise arrays.refusal(who, run.fault, node.attrs.get("classes"))
         if status == _core.NONFINITE and on_nonfinite is not None:
-            on_nonfinite()
+            on_nonfinite(executable, run)
         elif on_slice is not None:
             on_slice(run.first)
 
@@ -102,8 +102,9 @@ def predict(
     """Return the model's output for each row of ``x``."""
     out = np.empty((len(x), *shape), runtime.dtype)
     rows = min(rows, max(len(x), 1))
-    with runtime.borrow(mode, rows) as executable:
+    with runtime.borrow(mode, rows, x.dtype == runtime.dtype) as executable:
         executable.lend({"x": x, "out": out})
+        rows = min(rows, executable.program.rows)
         drive(who, executable, _core.Run(len(x), rows, slice_seconds=SLICE_SECONDS))
     return out
 
@@ -163,7 +164,8 @@ class Fit:
     ):
         self._model, self._runtime = model, model.runtime
         self._data, self._validation = data, validation
-        self._batch, self._shuffle = min(batch, len(data)), shuffle
+        self._batch = min(batch, len(data))
+        self._order = np.empty(len(data), np.int64) if shuffle else None
         self._validation_batch = validation_batch or batch
         self._validation_freq = validation_freq
         self._epochs = range(initial, epochs)
@@ -185,16 +187,20 @@ class Fit:
         self._callbacks.call("on_train_begin")
         with self._runtime.borrow("train", self._batch) as executable:
             executable.lend(self._data.lent)
+            run = _core.Run(len(self._data), self._batch, slice_seconds=SLICE_SECONDS)
             for epoch in self._epochs:
-                self._run_epoch(executable, epoch)
+                self._run_epoch(executable, run, epoch)
                 if self._model.stop_training:
                     break
         self._callbacks.call("on_train_end")
         return self._history
 
-    def _run_epoch(self, executable: Executable, epoch: int) -> None:
+    def _run_epoch(self, executable: Executable, run: _core.Run, epoch: int) -> None:
         self._callbacks.call("on_epoch_begin", epoch, {})
-        run = self._start(epoch)
+        _set_rate(self._runtime)
+        # Order and dropout are keyed by the epochs the model has trained, so that fit(epochs=2)
+        # and twice fit(epochs=1) do the same.
+        run.begin(max(epoch, self._model.epochs_trained), self._model.seed, self._order)
         executable.memory.buffers["totals"].fill(0)
         if self._callbacks.wants_batches:
             self._run_batches(executable, run)
@@ -206,20 +212,6 @@ class Fit:
             means = evaluate(self._runtime, self._validation, self._validation_batch, "fit")
             logs |= {f"val_{name}": value for name, value in means.items()}
         self._callbacks.call("on_epoch_end", epoch, logs)
-
-    def _start(self, epoch: int) -> _core.Run:
-        """Return the run of an epoch.
-
-        Order and dropout are keyed by the epochs the model has trained, so that fit(epochs=2) and
-        twice fit(epochs=1) do the same.
-        """
-        _set_rate(self._runtime)
-        key = max(epoch, self._model.epochs_trained)
-        seed, count = self._model.seed, len(self._data)
-        order = _core.permutation(seed, key, count) if self._shuffle else None
-        return _core.Run(
-            count, self._batch, order=order, epoch=key, seed=seed, slice_seconds=SLICE_SECONDS
-        )
 
     def _run_batches(self, executable: Executable, run: _core.Run) -> None:
         """Run batch by batch, for callbacks that want to know of each."""
@@ -234,7 +226,7 @@ class Fit:
                 break
 
     def _drive(self, executable: Executable, run: _core.Run) -> None:
-        drive("fit", executable, run, self._on_slice, lambda: self._on_nonfinite(executable, run))
+        drive("fit", executable, run, self._on_slice, self._on_nonfinite)
 
     def _on_slice(self, rows: int) -> None:
         for shown in self._progress:
@@ -255,7 +247,7 @@ class Fit:
             f"fit: the loss of epoch {run.epoch + 1}, batch {run.first // self._batch + 1} is not "
             f"finite; {where}. Scale the inputs or lower the learning rate",
             NonFiniteWarning,
-            stacklevel=8 + self._callbacks.wants_batches,  # the caller of fit
+            stacklevel=7 + self._callbacks.wants_batches,  # the caller of fit
         )
 
 

@@ -44,6 +44,7 @@ class Variable:
         self.trainable = trainable
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.offset = -1
+        self.changes = 0  # times that a value was assigned
         self._value = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
 
     @property
@@ -58,8 +59,10 @@ class Variable:
 
     @property
     def value(self) -> Array:
-        """The live value: a view that training changes; use ``numpy()`` for a copy."""
-        return self._value
+        """The live value: a view that training changes, for reading; see ``numpy``, ``assign``."""
+        view = self._value.view()
+        view.flags.writeable = False
+        return view
 
     def numpy(self) -> Array:
         """Return a copy of the value."""
@@ -75,6 +78,7 @@ class Variable:
             ShapeError: if it has another shape.
         """
         self._value[...] = self.check(value)
+        self.changes += 1
 
     def check(self, value: ArrayLike) -> Array:
         """Return ``value`` in the variable's shape and precision.

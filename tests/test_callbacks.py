@@ -45,6 +45,15 @@ def test_only_overridden_batch_methods_ask_for_batches(name):
     assert CallbackList([inheriting()], None, {}).wants_batches == ("batch" in name)
 
 
+def test_a_method_given_to_one_callback_alone_is_called():
+    calls, own = [], Callback()
+    own.on_epoch_end = lambda *arguments: calls.append(arguments)
+    every = CallbackList([Callback(), own], None, {})
+    every.call("on_epoch_begin", 3, {})
+    every.call("on_epoch_end", 3, {"loss": 2.0})
+    assert calls == [(3, {"loss": 2.0})]
+
+
 def test_history_gathers_by_name():
     history = History()
     history.on_epoch_end(0, {"loss": 2.0})

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import Input, Sequential, ops
-from fastnn.compiler import fusion, geometry, lower, memory
+from fastnn.compiler import bind, fusion, geometry, lower, memory
 from fastnn.compiler.gradients import differentiate, rules
 from fastnn.compiler.graph import Graph, Size, size_of
 from fastnn.compiler.program import Program
 from fastnn.errors import ShapeError
-from fastnn.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
+from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
 from fastnn.ops.table import Op, Operand, table
 from fastnn.variables import Variable
 
@@ -34,7 +34,7 @@ def names(nodes):
 
 def stored(graph, tensor):
     """Mark a tensor as one that the outside reads."""
-    (out,) = graph.emit("store", tensor)
+    (out,) = graph.emit("scale", tensor, factor=1)
     out.home = "out"
     return graph
 
@@ -161,7 +161,7 @@ def test_a_products_only_reader_is_absorbed():
     graph = Graph()
     y = ops.relu(ops.dense(source(graph, 5), weight(5, 3)))
     nodes = fusion.fuse_epilogues(stored(graph, y).nodes)
-    assert names(nodes) == ["gather", "dense_fwd", "store"]
+    assert names(nodes) == ["gather", "dense_fwd", "scale"]
     assert nodes[1].attrs["activation"] == "relu"
     assert nodes[1].outputs == [y]
     assert y.producer is nodes[1]
@@ -171,14 +171,14 @@ def test_a_product_that_is_read_elsewhere_keeps_its_output():
     graph = Graph()
     z = ops.dense(source(graph, 5), weight(5, 3))
     nodes = fusion.fuse_epilogues(stored(graph, ops.add(z, ops.relu(z))).nodes)
-    assert names(nodes) == ["gather", "dense_fwd", "activation_fwd", "add", "store"]
+    assert names(nodes) == ["gather", "dense_fwd", "activation_fwd", "add", "scale"]
 
 
 def test_only_one_activation_is_absorbed():
     graph = Graph()
     z = ops.dense(source(graph, 5), weight(5, 3))
     nodes = fusion.fuse_epilogues(stored(graph, ops.relu(ops.tanh(z))).nodes)
-    assert names(nodes) == ["gather", "dense_fwd", "activation_fwd", "store"]
+    assert names(nodes) == ["gather", "dense_fwd", "activation_fwd", "scale"]
     assert [node.attrs["activation"] for node in nodes[1:3]] == ["tanh", "relu"]
 
 
@@ -219,12 +219,36 @@ def test_a_derivative_that_something_else_reads_stays():
     assert "activation_bwd" in names(fusion.fuse(graph.nodes))
 
 
+def test_a_loss_of_which_the_mean_alone_is_minimised_needs_no_gradient_of_each_row():
+    graph = backward(ops.tanh)
+    nodes = fusion.fuse(graph.nodes)
+    assert not {"fill", "mean_bwd"} & set(names(nodes))
+    (slope,) = (node.inputs[2] for node in nodes if node.op.name == "mse_bwd")
+    assert slope is None
+
+
+def test_a_gradient_of_each_row_that_is_not_the_mean_s_stays():
+    graph = Graph()
+    x, w = source(graph, 5), weight(5, 5)
+    error = ops.mean_squared_error(ops.dense(x, w), x)
+    loss = ops.mean(ops.add(error, error))
+    gradients = differentiate(graph, loss, [graph.parameter(w)])
+    gradients[graph.parameter(w)].home = "grads"
+    nodes = fusion.fuse(graph.nodes)
+    assert [name for name in names(nodes) if name in ("fill", "mean_bwd", "add", "mse_bwd")] == [
+        "fill",
+        "mean_bwd",
+        "add",
+        "mse_bwd",
+    ]
+
+
 def test_dead_nodes_are_dropped_and_chains_of_them():
     graph = Graph()
     x = source(graph, 5)
     ops.relu(ops.tanh(x))
     stored(graph, ops.sigmoid(x))
-    assert names(fusion.drop_dead(graph.nodes)) == ["gather", "activation_fwd", "store"]
+    assert names(fusion.drop_dead(graph.nodes)) == ["gather", "activation_fwd", "scale"]
 
 
 def test_nodes_that_write_in_place_live():
@@ -483,8 +507,63 @@ def test_a_listing_shows_layer_operation_places_and_shapes():
     assert listing[1] == (
         "d",
         "dense_fwd(activation=relu)",
-        "arena@0(rows, 4) params@0(4, 2) params@16(2) -> arena@32(rows, 2)",
+        "arena@0(rows, 4) params@0(4, 2) params@16(2) -> out(rows, 2)",
     )
+
+
+def predicting(*layers, direct=True):
+    """Return the nodes of a program that predicts, and what it leaves in the arena."""
+    model = Sequential([Input((4, 3)), *layers])
+    program = Program.of(model.runtime.graph("predict", direct), 8, "float32")
+    return names(program.nodes), program.arena_bytes
+
+
+def test_samples_are_read_and_results_are_written_where_they_lie():
+    dense = Dense(2, "relu")
+    assert predicting(dense) == (["dense_fwd"], 0)
+    assert predicting(Flatten(), Dense(2, "softmax"))[0] == ["reshape", "dense_fwd", "softmax_fwd"]
+    assert predicting(Dense(2, "relu"), direct=False)[0] == ["gather", "dense_fwd"]
+
+
+def test_a_result_that_is_the_input_or_shares_memory_is_copied():
+    assert predicting(Flatten())[0] == ["reshape", "activation_fwd"]
+    assert predicting(Activation("relu"), Flatten())[0][-2:] == ["reshape", "activation_fwd"]
+
+
+def of_images():
+    layers = [Conv2D(16, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(3)]
+    return Sequential([Input((34, 34, 2)), *layers])
+
+
+def test_a_prediction_takes_steps_whose_temporaries_stay_in_the_caches():
+    model = of_images()
+    one = Program.of(model.runtime.graph("predict"), 1, "float32")
+    rows = bind.step_rows(one, 1)
+    assert one.arena_bytes * rows <= bind._CACHE < one.arena_bytes * (rows + 1)
+    assert bind.step_rows(one, 4) == 4 * rows
+    for asked, held in ((rows - 1, rows - 1), (rows + 1, rows), (10 * rows, rows)):
+        threads = fastnn.get_num_threads()
+        with of_images().runtime.borrow("predict", asked * threads) as executable:
+            assert executable.program.rows == held * threads
+    x = np.random.default_rng(0).normal(size=(3 * rows + 1, 34, 34, 2)).astype(np.float32)
+    every = model.predict(x, batch_size=len(x))
+    assert every.tobytes() == b"".join(model.predict_one(row).tobytes() for row in x)
+
+
+def test_a_prediction_does_not_read_many_weights_for_few_rows():
+    model = Sequential([Input((500,)), Dense(2000, "relu"), Dense(2000, "relu"), Dense(3)])
+    one = Program.of(model.runtime.graph("predict"), 1, "float32")
+    assert bind.step_rows(one, 1) is None
+
+
+class Double(Layer):
+    def forward(self, x):
+        return 2 * x
+
+
+def test_user_code_sees_no_memory_but_the_programs_own():
+    nodes, _ = predicting(Double())
+    assert nodes == ["activation_fwd", "python_call", "activation_fwd"]
 
 
 def test_the_gradient_program_ends_before_the_optimizer():
@@ -519,8 +598,6 @@ def test_a_convnets_program_is_what_one_expects():
         "accumulate",
         "accuracy_sparse",
         "accumulate",
-        "fill",
-        "mean_bwd",
         "softmax_ce_sparse_bwd",
         "dense_bwd_x",
         "dense_bwd_w",

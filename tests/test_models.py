@@ -11,7 +11,7 @@ import pytest
 import fastnn
 from fastnn import Input, Sequential
 from fastnn.errors import DTypeError, NotBuiltError, ShapeError
-from fastnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
 
 X = np.linspace(-1, 1, 44).reshape(11, 4).astype(np.float32)
 Y = np.arange(11) % 3
@@ -344,6 +344,59 @@ def test_one_sample_is_predicted_as_among_others(source, dtype, eager):
         assert np.allclose(out, want) if eager else out.tobytes() == want.tobytes()
 
 
+class Double(Layer):
+    """In NumPy: the memory that it sees is the program's own."""
+
+    def forward(self, x):
+        return 2 * x
+
+
+AS_IT_LIES = {
+    "products": [Conv2D(3, 2, activation="relu"), Flatten(), Dense(7, "softmax")],
+    "no operation": [Flatten()],
+    "one operation": [Activation("tanh")],
+    "user code": [Double()],
+}
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("layers", AS_IT_LIES)
+def test_samples_are_read_where_they_lie_as_if_they_were_gathered(layers, eager):
+    model = Sequential([Input((3, 4, 1)), *copy.deepcopy(AS_IT_LIES[layers])])
+    model.compile("sgd", "mse", run_eagerly=eager)
+    x = np.random.default_rng(0).normal(size=(11, 3, 4, 1)).astype(np.float32)
+    odd = np.zeros(4 * x.size + 8, np.uint8)[4:-4].view(np.float32).reshape(x.shape)
+    odd[...] = x
+    kept = odd.copy()
+    gathered = model.predict(x.astype(np.float64))
+    for rows in (1, 4, 11):
+        assert model.predict(odd, batch_size=rows).tobytes() == gathered.tobytes()
+    assert kept.tobytes() == odd.tobytes()
+
+
+@pytest.mark.parametrize("gain", [0, 1e9])  # any thread is woken, none is
+def test_threads_that_share_one_sample_change_no_bit(gain, monkeypatch):
+    monkeypatch.setattr("fastnn.compiler.bind._WORTH_SHARING", 0)
+    monkeypatch.setattr("fastnn.compiler.bind._WORTH_WAKING", gain)
+    layers = [Conv2D(20, 3, activation="relu"), MaxPooling2D(), Flatten(), Dense(90), Dense(3)]
+    model = Sequential([Input((13, 12, 2)), *layers])
+    x = np.random.default_rng(0).normal(size=(13, 12, 2)).astype(np.float32)
+    seen = set()
+    for threads in (1, 2, 5):
+        fastnn.set_num_threads(threads)
+        seen |= {model.predict_one(x).tobytes() for _ in range(200)}
+    fastnn.set_num_threads(None)
+    assert len(seen) == 1
+
+
+def test_one_sample_may_be_written_over():
+    model = Sequential([Input((5,)), Dense(5, "tanh")])
+    x = np.linspace(-1, 1, 5, dtype=np.float32)
+    want = model.predict_one(x)
+    assert model.predict_one(x, x) is x
+    assert x.tobytes() == want.tobytes()
+
+
 def test_one_sample_builds():
     model = Sequential([Dense(5), Dense(3)])
     assert model.predict_one(X[0]).shape == (3,)
@@ -416,7 +469,8 @@ def test_explain_of_an_uncompiled_model_is_that_of_predict(capsys):
     mlp().explain()
     out = capsys.readouterr().out
     assert "predict, 32 rows" in out
-    assert "store" in out
+    assert "source(rows, 4)" in out
+    assert "gather" not in out
 
 
 def test_a_layer_belongs_to_one_model_at_a_time():

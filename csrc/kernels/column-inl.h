@@ -77,20 +77,28 @@ static void column_gradient(const real *dy, const real *y, int64_t n, int code, 
     }
 }
 
+/* dx[rows, n] = slopes[rows] w[n] */
+static void column_outer(const real *slopes, int64_t rows, const real *w, int64_t n, real *dx)
+{
+    for (int64_t r = 0; r < rows; r++, dx += n) {
+        vec slope = v_set1(slopes[r]);
+        int64_t j = 0;
+        for (; j + LANES <= n; j += LANES) v_store(dx + j, v_fma(slope, v_load(w + j), v_zero()));
+        if (j < n) v_store_n(dx + j, v_fma(slope, v_load_n(w + j, n - j), v_zero()), n - j);
+    }
+}
+
 static void column_bwd_x(const fnn_op *op, const fnn_task *task)
 {
     const real *dy = op->arg[0], *y = op->arg[1], *w = op->arg[2];
     real *dx = op->arg[3], slopes[LANES];
     int64_t r, end, i = op->dim[2];
     fnn_share(task, op->dim[0], LANES, &r, &end);
-    for (; r < end; r++) {
-        if (r % LANES == 0)
-            column_gradient(dy + r, y ? y + r : NULL, end - r < LANES ? end - r : LANES,
-                            (int)op->attr[0], slopes);
-        vec slope = v_set1(slopes[r % LANES]);
-        for (int64_t j = 0; j < i; j += LANES)
-            store_lanes(dx + r * i + j, v_fma(slope, load_lanes(w + j, i - j), v_zero()), i - j);
-        if (column_due(r, 1, i) && fnn_poll(task)) return;
+    for (; r < end; r += LANES) {
+        int64_t rows = end - r < LANES ? end - r : LANES;
+        column_gradient(dy + r, y ? y + r : NULL, rows, (int)op->attr[0], slopes);
+        column_outer(slopes, rows, w, i, dx + r * i);
+        if (column_due(r, rows, i) && fnn_poll(task)) return;
     }
 }
 

@@ -1,13 +1,64 @@
-/* gather-inl.h: rows of the caller's arrays in, rows of results out.
+/* gather-inl.h: rows of the caller's arrays in.
  *
  * Invariant: nothing wrong passes silently.  What the data cannot mean is refused with its row, and what
  * is written then is harmless to the ops that still run: label 0, an infinite x. */
 
-/* Rows in order are one long row: x[0:n] = a[0:n], which for equal types is a memcpy. */
-#define GATHER(name, type)                                                         \
-    static void gather_##name(const type *restrict a, real *restrict x, int64_t n) \
-    {                                                                              \
-        for (int64_t i = 0; i < n; i++) x[i] = (real)a[i];                         \
+/* Rows of the caller's array, r = 0..count-1: row order[r], or r itself, of n elements. */
+typedef struct {
+    const void *data;
+    const int64_t *order;
+    int64_t count, n;
+    int64_t ahead; /* row r + ahead is asked for while row r is read */
+} wanted_rows;
+
+static inline int64_t row_at(const wanted_rows *rows, int64_t r)
+{
+    return rows->order ? rows->order[r] : r;
+}
+
+/* Rows of a large array come from memory a line at a time unless they were asked for before.  The second
+ * level has room for more lines on their way than the first. */
+enum { AHEAD_LINES = 64, LINE_BYTES = 64, NEAR_BYTES = 1 << 20 };
+
+static inline void fetch_bytes(const void *row, int64_t bytes)
+{
+    for (int64_t i = 0; i < bytes; i += LINE_BYTES)
+        __builtin_prefetch((const unsigned char *)row + i, 0, 2);
+}
+
+/* x[0:n] = a[0:n] */
+#define CONVERT(name, type)                                                                \
+    static inline void convert_##name(real *restrict x, const type *restrict a, int64_t n) \
+    {                                                                                      \
+        for (int64_t i = 0; i < n; i++) x[i] = (real)a[i];                                 \
+    }
+#if FNN_F64
+CONVERT(f32, float)
+#define convert_f64 copy_reals
+#else
+#define convert_f32 copy_reals
+CONVERT(f64, double)
+#endif
+CONVERT(u8, uint8_t)
+CONVERT(i32, int32_t)
+CONVERT(i64, int64_t)
+#undef CONVERT
+
+/* A row of one element is no loop. */
+#define GATHER(name, type)                                                                        \
+    static void gather_##name(const wanted_rows *rows, real *x)                                   \
+    {                                                                                             \
+        const type *data = rows->data;                                                            \
+        const int64_t n = rows->n, last = rows->count - rows->ahead;                              \
+        for (int64_t r = 0; r < rows->count; r++, x += n) {                                       \
+            const type *row = data + row_at(rows, r) * n;                                         \
+            if (r < last)                                                                         \
+                fetch_bytes(data + row_at(rows, r + rows->ahead) * n, n * (int64_t)sizeof(type)); \
+            if (n == 1)                                                                           \
+                x[0] = (real)row[0];                                                              \
+            else                                                                                  \
+                convert_##name(x, row, n);                                                        \
+        }                                                                                         \
     }
 GATHER(f32, float)
 GATHER(f64, double)
@@ -15,54 +66,8 @@ GATHER(u8, uint8_t)
 GATHER(i32, int32_t)
 GATHER(i64, int64_t)
 #undef GATHER
-
-static inline int any_infinite(const real *x, int64_t n)
-{
-    mask any = m_first(0);
-    for (int64_t i = 0; i < n; i += LANES)
-        any = m_or(any, v_eq(v_abs(load_lanes(x + i, n - i)), v_set1((real)INFINITY)));
-    return m_any(any);
-}
-
-/* The first finite element of a[0:n] that became infinite in x, or -1. */
-static int64_t first_overflow(const double *a, const real *x, int64_t n)
-{
-    if (any_infinite(x, n))
-        for (int64_t i = 0; i < n; i++)
-            if (isinf(x[i]) && !isinf(a[i])) return i;
-    return -1;
-}
-
-/* x[0:n] = element from..from+n-1 of data; returns the first element that overflows, or -1. */
-static int64_t gather_elements(const void *data, int dtype, int64_t from, real *x, int64_t n)
-{
-    switch (dtype) {
-    case FNN_DTYPE_F32:
-        gather_f32((const float *)data + from, x, n);
-        break;
-    case FNN_DTYPE_F64:
-        gather_f64((const double *)data + from, x, n);
-        return FNN_F64 ? -1 : first_overflow((const double *)data + from, x, n);
-    case FNN_DTYPE_U8:
-        gather_u8((const uint8_t *)data + from, x, n);
-        break;
-    case FNN_DTYPE_I32:
-        gather_i32((const int32_t *)data + from, x, n);
-        break;
-    default:
-        gather_i64((const int64_t *)data + from, x, n);
-    }
-    return -1;
-}
-
-/* A row that lies anywhere comes from memory a line at a time, unless it was asked for before: rows that
- * are AHEAD_ROWS later are. */
-enum { AHEAD_ROWS = 3, LINE_BYTES = 64 };
-
-static inline void fetch_bytes(const unsigned char *row, int64_t bytes)
-{
-    for (int64_t i = 0; i < bytes; i += LINE_BYTES) __builtin_prefetch(row + i);
-}
+#undef convert_f32
+#undef convert_f64
 
 static inline int64_t source_bytes(int dtype)
 {
@@ -74,26 +79,72 @@ static inline int64_t source_bytes(int dtype)
     return bytes[dtype];
 }
 
+static void gather_rows(const wanted_rows *rows, int dtype, real *x)
+{
+    switch (dtype) {
+    case FNN_DTYPE_F32:
+        gather_f32(rows, x);
+        break;
+    case FNN_DTYPE_F64:
+        gather_f64(rows, x);
+        break;
+    case FNN_DTYPE_U8:
+        gather_u8(rows, x);
+        break;
+    case FNN_DTYPE_I32:
+        gather_i32(rows, x);
+        break;
+    default:
+        gather_i64(rows, x);
+    }
+}
+
+static inline int any_infinite(const real *x, int64_t n)
+{
+    mask any = m_first(0);
+    for (int64_t i = 0; i < n; i += LANES)
+        any = m_or(any, v_eq(v_abs(load_lanes(x + i, n - i)), v_set1((real)INFINITY)));
+    return m_any(any);
+}
+
+/* Refuses the rows r of the batch in which a finite element became infinite. */
+static void refuse_overflow(const fnn_op *op, const fnn_task *task, int64_t r, int64_t end)
+{
+    const double *data = op->arg[0];
+    const real *x = op->arg[1];
+    int64_t n = op->dim[1];
+    if (!any_infinite(x + r * n, (end - r) * n)) return;
+    for (; r < end; r++) {
+        int64_t row = fnn_sample(task->run, r);
+        for (int64_t i = 0; i < n; i++)
+            if (isinf(x[r * n + i]) && !isinf(data[row * n + i]))
+                fnn_refuse(task->run, op, FNN_FAULT_OVERFLOW, row, data[row * n + i]);
+    }
+}
+
+/* Rows r..end-1 of the batch.  Rows of a small array that follow one another are one long row.  Rows of the
+ * next batch are not asked for: they would drive this one out of the cache. */
+static wanted_rows rows_wanted(const fnn_op *op, const fnn_run *run, int64_t r, int64_t end)
+{
+    const unsigned char *data = op->arg[0];
+    int64_t n = op->dim[1], row_bytes = n * source_bytes((int)op->attr[0]), from = run->first + r;
+    int near = run->total * row_bytes <= NEAR_BYTES;
+    int64_t ahead = near ? end - r : 2 + AHEAD_LINES * LINE_BYTES / (row_bytes + LINE_BYTES);
+    if (run->order) return (wanted_rows){data, run->order + from, end - r, n, ahead};
+    data += from * row_bytes;
+    if (near) return (wanted_rows){data, NULL, 1, (end - r) * n, 1};
+    return (wanted_rows){data, NULL, end - r, n, ahead};
+}
+
 static void op_gather(const fnn_op *op, const fnn_task *task)
 {
-    const void *data = op->arg[0];
-    real *x = op->arg[1];
     int dtype = (int)op->attr[0];
-    int64_t r, end, n = op->dim[1];
+    int64_t r, end;
     fnn_share(task, op->dim[0], 1, &r, &end);
-    int64_t rows = task->run->order ? 1 : end - r;
-    int64_t row_bytes = n * source_bytes(dtype);
-    for (; r < end; r += rows) {
-        if (task->run->order && r + AHEAD_ROWS < end)
-            fetch_bytes((const unsigned char *)data +
-                            fnn_sample(task->run, r + AHEAD_ROWS) * row_bytes,
-                        row_bytes);
-        int64_t from = fnn_sample(task->run, r) * n;
-        int64_t bad = gather_elements(data, dtype, from, x + r * n, rows * n);
-        if (bad >= 0)
-            fnn_refuse(task->run, op, FNN_FAULT_OVERFLOW, (from + bad) / n,
-                       ((const double *)data)[from + bad]);
-    }
+    if (r == end) return;
+    wanted_rows rows = rows_wanted(op, task->run, r, end);
+    gather_rows(&rows, dtype, (real *)op->arg[1] + r * op->dim[1]);
+    if (dtype == FNN_DTYPE_F64 && !FNN_F64) refuse_overflow(op, task, r, end);
 }
 
 static double label_of(const void *data, int dtype, int64_t row)
@@ -129,16 +180,4 @@ static void op_gather_labels(const fnn_op *op, const fnn_task *task)
         t[r] = fault ? 0 : (int32_t)label;
         if (fault) fnn_refuse(task->run, op, fault, row, label);
     }
-}
-
-static void op_store(const fnn_op *op, const fnn_task *task)
-{
-    const real *x = op->arg[0];
-    real *out = op->arg[1];
-    int64_t i, end;
-    share_elements(task, op->dim[0] * op->dim[1], &i, &end);
-    out += task->run->first * op->dim[1];
-    EACH_VECTOR(i, end, out, op->far, 1,
-                { write_lanes(out + i, read_lanes(x + i, n, ahead), n, ahead); });
-    if (op->far) v_stream_end();
 }

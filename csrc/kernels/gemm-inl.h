@@ -2,6 +2,7 @@
  *
  * All dense and convolution kernels describe their operands to it as *sources*, matrices that can be
  * copied a block at a time: an array, an array times an activation's derivative, the patches of images.
+ * B may also have been copied beforehand (panels-inl.h).
  * The product walks C in blocks, packs what is not read well in place, and hands tiles to a micro-kernel
  * that keeps its part of C in registers:
  *
@@ -84,6 +85,12 @@ typedef struct {
     area next;
 } group;
 
+/* Where row k, column j of a B that lies as panels is */
+static inline const real *panel_from(const product *p, int64_t k, int64_t j)
+{
+    return p->b.base + (j - j % WIDE) * p->k + k * WIDE + j % WIDE;
+}
+
 /* The panel that begins at column j */
 static inline panel panel_at(const share *s, const group *g, int64_t j)
 {
@@ -91,6 +98,9 @@ static inline panel panel_at(const share *s, const group *g, int64_t j)
     int log2 = s->log2;
     if (!s->packed && left < LANES) return (panel){s->b, LANES, left, 0};
     while (LANES << log2 >= left + (s->packed ? LANES : 1)) log2--;
+    while (s->p->panels && LANES << log2 > WIDE - j % WIDE) log2--;
+    if (s->p->panels)
+        return (panel){panel_from(s->p, g->k, j), WIDE, min_of(left, LANES << log2), log2};
     if (!s->packed)
         return (panel){s->p->b.base + g->k * s->p->b.stride + j, s->p->b.stride, LANES << log2,
                        log2};
@@ -124,6 +134,7 @@ static void pack_rows(const share *s, const group *g)
 static void pack_b(const share *s, const group *g)
 {
     int64_t rest = (g->end - g->jc) % LANES, width = LANES << s->log2;
+    if (s->p->panels) return;
     if (s->packed && !s->p->bt.w && in_place(&s->p->b))
         pack_rows(s, g);
     else if (s->packed)
@@ -256,6 +267,8 @@ static inline area area_of_a(const share *s, int64_t i, int64_t mc, int64_t k, i
 static inline area area_of_b(const share *s, int64_t k, int64_t kn, int64_t j, int64_t cols)
 {
     const product *p = s->p;
+    if (p->panels)
+        return (area){panel_from(p, k, j), (cols + WIDE - 1) / WIDE, kn * WIDE, p->k * WIDE};
     if (!p->bt.w) return (area){p->b.base + k * p->b.stride + j, kn, cols, p->b.stride};
     if (p->bt.depth != p->k) return (area){0};
     return (area){p->bt.w + j * p->k + k, cols, kn, p->k};
@@ -375,7 +388,8 @@ static void plan_a(share *s, int64_t m, int64_t n)
     int pays = m >= MIN_PACKED_M && n >= MIN_PACKED_N && m * p->k > IN_L1;
     s->a_as = !in_place(&p->a) || pays ? PACKED : IN_PLACE;
     s->strip = strip_rows(m);
-    s->mc = s->a_as == IN_PLACE ? MAX_MC : p->a_by_k ? STRIPS * s->strip : s->strip;
+    int strips = p->a_by_k && !p->a.patches ? STRIPS : 1; /* patches would spoil the next strip */
+    s->mc = s->a_as == IN_PLACE ? MAX_MC : strips * s->strip;
     s->group = p->c.w;
 }
 
@@ -383,7 +397,7 @@ static void plan_a(share *s, int64_t m, int64_t n)
  * each other's way. */
 static inline int pays_packing(const product *p, int64_t m, int64_t n)
 {
-    if (p->bt.w || !in_place(&p->b)) return 1;
+    if (p->bt.w || p->panels || !in_place(&p->b)) return 1;
     if (n > LANES && n < LANES << PANEL_LOG2) return m > MAX_TILE_ROWS; /* the tail shares a tile */
     return m >= (p->b.stride > FAR ? MIN_PACKED_M : MIN_NEAR_M) && n * p->k > IN_L1;
 }

@@ -21,6 +21,17 @@ VERB void store_lanes(real *p, vec v, int64_t n)
         v_store_n(p, v, n);
 }
 
+/* to[0:n] = from[0:n]; the last two vectors may overlap.  A short memcpy spends its time on its call. */
+static inline void copy_reals(real *to, const real *from, int64_t n)
+{
+    if (n < LANES) {
+        v_store_n(to, v_load_n(from, n), n);
+        return;
+    }
+    for (int64_t i = 0; i < n - LANES; i += LANES) v_store(to + i, v_load(from + i));
+    v_store(to + n - LANES, v_load(from + n - LANES));
+}
+
 /* n rounded up to whole vectors */
 static inline int64_t whole_vectors(int64_t n) { return (n + LANES - 1) / LANES * LANES; }
 

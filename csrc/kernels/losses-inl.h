@@ -44,14 +44,17 @@ static inline void sparse_row_bwd(const real *p, int64_t t, real dl, real *dz, i
     dz[t] = (p[t] - 1) * dl;
 }
 
+/* The gradient of every row's loss where no dl is given: that of their mean, as op_mean_bwd has it. */
+static inline real mean_slope(const fnn_op *op) { return 1 / (real)op->dim[0]; }
+
 static void op_softmax_ce_sparse_bwd(const fnn_op *op, const fnn_task *task)
 {
     const real *p = op->arg[0], *dl = op->arg[2];
     const int32_t *t = op->arg[1];
-    real *dz = op->arg[3];
+    real *dz = op->arg[3], mean = mean_slope(op);
     int64_t r, end, c = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++) sparse_row_bwd(p + r * c, t[r], dl[r], dz + r * c, c, op->far);
+    for (; r < end; r++) sparse_row_bwd(p + r * c, t[r], dl ? dl[r] : mean, dz + r * c, c, op->far);
     if (op->far) v_stream_end();
 }
 
@@ -100,12 +103,13 @@ static inline real row_sum(const real *p, int64_t n, int far)
 static void op_softmax_ce_dense_bwd(const fnn_op *op, const fnn_task *task)
 {
     const real *dl = op->arg[2];
+    const real mean = mean_slope(op);
     int64_t r, end, c = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
     for (; r < end; r++) {
         const real *p = (const real *)op->arg[0] + r * c, *t = (const real *)op->arg[1] + r * c;
         real *dz = (real *)op->arg[3] + r * c;
-        vec weight = v_set1(row_sum(t, c, op->far)), scale = v_set1(dl[r]);
+        vec weight = v_set1(row_sum(t, c, op->far)), scale = v_set1(dl ? dl[r] : mean);
         int64_t i = 0;
         EACH_VECTOR(i, c, dz, op->far, 2, {
             vec excess = v_fma(read_lanes(p + i, n, ahead), weight, v_neg(load_lanes(t + i, n)));
@@ -190,17 +194,19 @@ static inline void scaled_difference(const real *a, const real *t, vec factor, r
 static inline void mean_gradient(const fnn_op *op, const fnn_task *task, real times)
 {
     const real *a = op->arg[0], *t = op->arg[1], *dl = op->arg[2];
-    real *d = op->arg[3];
+    real *d = op->arg[3], mean = mean_slope(op);
     int64_t r, end, n = op->dim[1];
     vec over_n = v_div(v_set1(times), v_set1((real)n));
     fnn_share(task, op->dim[0], LANES, &r, &end);
     if (n != 1)
         for (; r < end; r++)
             for (int64_t i = r * n; i < (r + 1) * n; i += LANES)
-                scaled_difference(a + i, t + i, v_mul(v_set1(dl[r]), over_n), d + i,
+                scaled_difference(a + i, t + i, v_mul(v_set1(dl ? dl[r] : mean), over_n), d + i,
                                   (r + 1) * n - i);
-    for (; r < end; r += LANES)
-        scaled_difference(a + r, t + r, v_mul(load_lanes(dl + r, end - r), over_n), d + r, end - r);
+    for (; r < end; r += LANES) {
+        vec slope = dl ? load_lanes(dl + r, end - r) : v_set1(mean);
+        scaled_difference(a + r, t + r, v_mul(slope, over_n), d + r, end - r);
+    }
 }
 
 static void op_sigmoid_bce_bwd(const fnn_op *op, const fnn_task *task)

@@ -44,11 +44,6 @@ static void op_pass_largest(const fnn_op *op, const fnn_task *task)
     }
 }
 
-static inline void copy_reals(real *to, const real *from, int64_t n)
-{
-    memcpy(to, from, (size_t)n * sizeof(real));
-}
-
 /* Rows of n reals that go to one thread at the least. */
 static inline int64_t rows_to_copy(int64_t n)
 {

@@ -72,8 +72,8 @@ static void op_accuracy_binary(const fnn_op *op, const fnn_task *task)
         store_lanes(h + r, binary_hits(p + r, t + r, threshold, end - r), end - r);
 }
 
-/* The totals take a non-finite batch in as well: NaN is never dropped.  Only the batch's own sum is
- * watched, so that a resumed run does not stop again for an old one. */
+/* The totals take a non-finite batch in as well: NaN is never dropped.  But only the batch's own sum
+ * stops the run, so that a resumed one does not stop again for an old one. */
 static void op_accumulate(const fnn_op *op, const fnn_task *task)
 {
     if (task->thread) return;
@@ -83,6 +83,6 @@ static void op_accumulate(const fnn_op *op, const fnn_task *task)
     total[0] = add_rows(total[0], v, r);
     total[1] += (double)r;
     int none = FNN_DONE;
-    if (op->attr[0] != 0 && task->run->watch && !isfinite(add_rows(0, v, r)))
+    if (op->attr[0] != 0 && task->run->watch && !isfinite(total[0]) && !isfinite(add_rows(0, v, r)))
         atomic_compare_exchange_strong(&task->run->halt, &none, FNN_NONFINITE);
 }

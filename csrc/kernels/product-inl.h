@@ -12,11 +12,14 @@ typedef struct {
 /* A tile has up to 1 << MAX_LOG2 vectors. */
 enum { MAX_LOG2 = 3 };
 
+enum { WIDE = 32 }; /* columns of a panel that is packed beforehand, on every instruction set */
+
 typedef struct {
     int64_t m, n, k;
     source a;
     int a_by_k; /* 0: a is A[m,k], 1: a is its transpose [k,m] */
     source b;
+    int panels;    /* whether b lies as panels [k][WIDE], one after the other; the last is padded */
     transposed bt; /* in place of b where bt.w is given */
     places_of_c c;
     const real *bias; /* [n] or NULL */

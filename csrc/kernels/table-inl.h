@@ -12,6 +12,7 @@
 #include "tiny-inl.h"
 #include "column-inl.h"
 #include "dense_op-inl.h"
+#include "panels-inl.h"
 #include "lines-inl.h"
 #include "windows-inl.h"
 #include "conv2d-inl.h"

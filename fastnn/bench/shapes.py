@@ -12,6 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from fastnn.compiler.geometry import Window
+from fastnn.compiler.graph import Shape
+from fastnn.compiler.packing import panels_of
 from fastnn.ops.table import table
 from fastnn.reference.cases import Case
 
@@ -51,6 +53,21 @@ def dense(op: str, r: int, i: int, o: int, activation: str = "linear") -> Case:
 def _dense(op: str) -> Iterator[Case]:
     yield from (dense(op, *sizes) for sizes in _DENSE)
     yield dense(op, 128, 784, 512, "relu")
+
+
+def _pack_panels(op: str) -> Iterator[Case]:
+    for i, o in ((784, 512), (512, 256), (1024, 1024)):
+        yield Case(op, {"i": (i,), "o": (o,), **_panels(o)})
+
+
+def _dense_panels(op: str) -> Iterator[Case]:
+    for r, i, o in ((256, 784, 512), (256, 512, 256), (64, 784, 512), (1024, 1024, 1024)):
+        case = dense(op, r, i, o)
+        yield replace(case, sizes={**case.sizes, **_panels(o)})
+
+
+def _panels(columns: int) -> dict[str, Shape]:
+    return {axis: (n,) for axis, n in panels_of(columns).items()}
 
 
 #: r, h, w, c, kernel size, o, stride, padding
@@ -314,11 +331,6 @@ def _gather_labels(op: str) -> Iterator[Case]:
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 
-def _store(op: str) -> Iterator[Case]:
-    for r, n in ((128, 10), (256, 784)):
-        yield replace(rows_of(op, r, "n", n), steps=2_000_000 // (r * n))
-
-
 def _sgd(op: str) -> Iterator[Case]:
     for n in ELEMENTS:
         yield _case(op, 1, {"momentum": 0.9, "nesterov": 0}, n=n, h=1)
@@ -344,8 +356,9 @@ def _advance(op: str) -> Iterator[Case]:
 _MAKERS: Mapping[str, Any] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
-    "store": _store,
     "dense_fwd": _dense,
+    "pack_panels": _pack_panels,
+    "dense_panels": _dense_panels,
     "dense_bwd_x": _dense,
     "dense_bwd_w": _dense,
     "conv2d_fwd": _conv,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
 
 from fastnn import _core
 from fastnn._typing import Array
-from fastnn.compiler.graph import Node, Size, Tensor
+from fastnn.compiler.graph import LENT, Node, Size, Tensor
 from fastnn.compiler.memory import item_bytes
-from fastnn.compiler.program import LENT, Memory, Program
+from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ShapeError
 from fastnn.ops.table import activation_names
 
@@ -24,13 +25,15 @@ _FLOPS, _NEAR_BYTES, _FAR_BYTES, _CACHE = 100e9, 40e9, 20e9, 1 << 20
 _WORTH_SHARING = 7e-6
 #: What a step must have to share, in units of the above, before other threads are woken for it.
 _WORTH_WAKING = 15
+#: The same where only threads take part that are awake anyway.
+_WORTH_JOINING = 3
 #: Bytes of an array from which it goes past the caches: twice the largest second-level caches, so
 #: that its next reader would hardly find it there.
 _FAR = 8 << 20
 #: Seconds of work between two looks at the clock, which costs some 30 ns.
 _BETWEEN_CLOCKS = 100e-6
 #: Seconds of work up to which the prediction of a row keeps the GIL: what handing it on may cost.
-_BRIEF = 20e-6
+_KEEPS_GIL = 20e-6
 
 
 def seconds(program: Program) -> list[float]:
@@ -40,7 +43,7 @@ def seconds(program: Program) -> list[float]:
 
 
 def _node_seconds(program: Program, node: Node, near: bool) -> float:
-    lent = any(t is not None and t.home in LENT for t in node.operands)
+    lent = any(t is not None and t.root.home in LENT for t in node.operands)
     rate = _NEAR_BYTES if near and not lent else _FAR_BYTES
     return max(node.flops(program.rows) / _FLOPS, program.bytes_moved(node, program.rows) / rate)
 
@@ -48,8 +51,31 @@ def _node_seconds(program: Program, node: Node, near: bool) -> float:
 def shared(program: Program) -> list[bool]:
     """Return which nodes the threads share; the others one does while they wait."""
     worth = [each > _WORTH_SHARING for each in seconds(program)]
-    gain = sum(each for each, yes in zip(seconds(program), worth, strict=True) if yes)
-    return worth if gain > _WORTH_WAKING * _WORTH_SHARING else [False] * len(worth)
+    least = _WORTH_JOINING if is_brief(program) else _WORTH_WAKING
+    return worth if _gain(program) > least * _WORTH_SHARING else [False] * len(worth)
+
+
+def is_brief(program: Program) -> bool:
+    """Return whether a run, of a row, is too short to wake threads that sleep."""
+    return program.rows == 1 and _gain(program) <= _WORTH_WAKING * _WORTH_SHARING
+
+
+def _gain(program: Program) -> float:
+    """Estimate the time one thread takes for the nodes that are worth sharing."""
+    return sum(each for each in seconds(program) if each > _WORTH_SHARING)
+
+
+def step_rows(program: Program, threads: int) -> int | None:
+    """Return the rows of a step whose temporaries stay in the threads' caches.
+
+    ``None`` where smaller steps do not pay: each reads all weights again.
+    """
+    once = sum(program.bytes_moved(node, 0) for node in program.nodes)
+    a_row = sum(program.bytes_moved(node, 1) for node in program.nodes) - once
+    held = max(program.arena_bytes // program.rows, 1)
+    rows = max(_CACHE // held, 1) * threads
+    saved = a_row * rows * (1 / _FAR_BYTES - 1 / _NEAR_BYTES)
+    return rows if saved > once / _FAR_BYTES else None
 
 
 def is_far(program: Program, node: Node) -> bool:
@@ -74,13 +100,24 @@ class Compiled:
     def __init__(self, program: Program, memory: Memory, isa: str, threads: int):
         self.program, self.memory = program, memory
         self._core = _core.Program(program.policy, isa, threads)
-        self._lent: list[tuple[int, int, str]] = []
+        self._lent = list(program.lent)
         for node, is_shared in zip(program.nodes, shared(program), strict=True):
             self._bind(node, is_shared)
         step = sum(seconds(program))
         clock_every = max(1, int(_BETWEEN_CLOCKS / max(step, 1e-7)))
-        self._core.finish(clock_every, program.commit, step < _BRIEF)
-        self._row = [self._row_shape(name) for name in ("x", "out")]
+        lents = itertools.chain.from_iterable(map(self._lents, itertools.count(), program.nodes))
+        self._core.finish(
+            clock_every, program.commit, step < _KEEPS_GIL, list(lents), is_brief(program)
+        )
+        self._row = _row(program)
+        self._packing = Compiled(program.packing, memory, isa, threads) if program.packing else None
+        self._packed_of: object = None
+
+    def pack(self, version: object) -> None:
+        """Pack the weights, unless it was done since they were of this version."""
+        if self._packing is not None and version != self._packed_of:
+            self._packing.run(_core.Run(1, 1))
+            self._packed_of = version
 
     def run(self, run: _core.Run) -> int:
         """Run until the rows are done, the slice is over or the run must stop; return why."""
@@ -88,7 +125,7 @@ class Compiled:
 
     def run_row(self, x: object, out: object) -> bool:
         """Run a prediction on one row, from and to where they lie; return whether that could be."""
-        return self._core.run_row(x, out, *self._row)
+        return self._row is not None and self._core.run_row(x, out, *self._row)
 
     def profile(self) -> list[float]:
         """Switch profiling on; return the seconds spent in each node since the last call."""
@@ -97,16 +134,23 @@ class Compiled:
     def lend(self, arrays: dict[str, Array]) -> None:
         """Take the arrays of the next run, by the names of their tensors."""
         self.memory.lend(arrays)
-        for op, operand, name in self._lent:
-            self._core.lend(op, operand, arrays[name])
+        for which, name in enumerate(self._lent):
+            self._core.lend(which, arrays[name])
 
-    def _row_shape(self, name: str) -> tuple[int, ...]:
-        tensor = self.program.lent.get(name)
-        return tuple(d for d in tensor.shape if d is not None) if tensor else ()
+    def _lents(self, index: int, node: Node) -> Iterator[tuple[int, int, int, int]]:
+        """Yield (operation, operand, array, bytes of a row) of the operands that are the caller's.
+
+        What is gathered has no such bytes: those kernels find rows by themselves.
+        """
+        real = np.dtype(self.program.dtype).itemsize
+        for operand, tensor in enumerate(node.operands):
+            if tensor is not None and tensor.root.home in LENT:
+                row = 0 if tensor.dtype == "any" else tensor.size.base * item_bytes(tensor, real)
+                yield index, operand, self._lent.index(tensor.root.name), row
 
     def _bind(self, node: Node, is_shared: bool) -> None:
         sizes = [node.sizes.get(axis, Size(0, False)) for axis in node.op.axes]
-        index = self._core.add(
+        self._core.add(
             node.op.code,
             [self._address(tensor) for tensor in node.operands],
             [size.base for size in sizes],
@@ -116,17 +160,23 @@ class Compiled:
             is_far(self.program, node),
             self._function(node),
         )
-        for operand, tensor in enumerate(node.operands):
-            if tensor is not None and tensor.home in LENT:
-                self._lent.append((index, operand, tensor.name))
 
     def _address(self, tensor: Tensor | None) -> Array | None:
-        return None if tensor is None or tensor.home in LENT else self.memory.base(tensor)
+        return None if tensor is None or tensor.root.home in LENT else self.memory.base(tensor)
 
     def _function(self, node: Node) -> Callable[[int], None] | None:
         if node.op.name != "python_call":
             return None
         return partial(call_user, node, self.memory)
+
+
+def _row(program: Program) -> tuple[tuple[int, ...], tuple[int, ...], bool] | None:
+    """Return the shapes of a row of ``x`` and of ``out``, and whether ``x`` is read where it lies;
+    ``None`` for a program that does not predict."""
+    if list(program.lent) != ["x", "out"]:
+        return None
+    x, out = (tuple(d for d in t.shape if d is not None) for t in program.lent.values())
+    return x, out, program.lent["x"].dtype == "real"
 
 
 def _number(value: object) -> float:

@@ -12,7 +12,7 @@ from fastnn.compiler.folding import absorb_sums, fold_normalizations
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops.table import activation_names
 
-__all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues"]
+__all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues", "fuse_means"]
 
 _PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "normalize_fwd"})
 _BACKWARD = frozenset(
@@ -25,7 +25,7 @@ _BACKWARD = frozenset(
 def fuse(nodes: Iterable[Node]) -> list[Node]:
     """Apply every rewrite."""
     shorter = absorb_sums(fold_normalizations(list(nodes)))
-    return drop_dead(fuse_derivatives(fuse_epilogues(shorter)))
+    return drop_dead(fuse_means(fuse_derivatives(fuse_epilogues(shorter))))
 
 
 def fuse_epilogues(nodes: list[Node]) -> list[Node]:
@@ -79,6 +79,24 @@ def _reads_gradient(node: Node, dz: Tensor | None) -> bool:
         return False
     names = [operand.name for operand in node.op.inputs]
     return node.inputs.count(dz) == 1 and node.inputs[names.index("dy")] is dz
+
+
+def fuse_means(nodes: list[Node]) -> list[Node]:
+    """Let a loss's gradient be that of the mean by itself: without dl it is 1 / rows."""
+    for node in nodes:
+        for at, operand in enumerate(node.op.inputs):
+            if operand.name == "dl" and operand.optional and _is_mean_slope(node.inputs[at]):
+                node.inputs[at] = None
+    return nodes
+
+
+def _is_mean_slope(dl: Tensor | None) -> bool:
+    """Whether ``dl`` is the gradient, with respect to each row, of the mean over the rows."""
+    node = dl.producer if dl is not None else None
+    if node is None or node.op.name != "mean_bwd":
+        return False
+    dm = _some(node.inputs[0]).producer
+    return dm is not None and dm.op.name == "fill" and dm.attrs["value"] == 1
 
 
 def drop_dead(nodes: list[Node]) -> list[Node]:

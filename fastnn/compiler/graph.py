@@ -24,6 +24,9 @@ __all__ = ["Graph", "Node", "Shape", "Size", "Tensor"]
 
 Shape = tuple[int | None, ...]
 
+#: The homes of tensors whose memory a caller lends for one run.
+LENT = ("source", "out")
+
 
 class Size(NamedTuple):
     """The size of an axis: ``base``, times the rows of the batch if ``per_row``."""
@@ -209,11 +212,17 @@ class Graph:
                 gets the gradients of the outputs, the inputs and the outputs, and returns the
                 gradients of the inputs.
         """
-        tensors = [x if isinstance(x, Tensor) else self.parameter(x) for x in inputs]
+        tensors = [self._kept(x) if isinstance(x, Tensor) else self.parameter(x) for x in inputs]
         outputs = [Tensor(self, f"{self.layer}.{i}", shape) for i, shape in enumerate(shapes)]
         op = table()["python_call"]
         self._append(Node(op, list(tensors), list(outputs), functions, {}, self.layer))
         return outputs
+
+    def _kept(self, tensor: Tensor) -> Tensor:
+        """Return a tensor whose memory is the program's own: user code sees no other."""
+        if tensor.root.home not in LENT:
+            return tensor
+        return self.emit("activation_fwd", tensor, activation="linear")[0]
 
     def _append(self, node: Node) -> None:
         for output in node.outputs:

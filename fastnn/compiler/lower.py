@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fastnn import ops
 from fastnn.compiler.gradients import differentiate
-from fastnn.compiler.graph import Graph, Shape, Tensor
+from fastnn.compiler.graph import LENT, Graph, Shape, Tensor
 from fastnn.losses import Targets
 
 if TYPE_CHECKING:
@@ -28,19 +28,24 @@ def shapes(call: Call, input_shape: Shape) -> Shape:
 
 
 def prediction(
-    call: Call, input_shape: Shape, proba: Callable[[Tensor], Tensor] | None = None
+    call: Call,
+    input_shape: Shape,
+    proba: Callable[[Tensor], Tensor] | None = None,
+    direct: bool = False,
 ) -> Graph:
-    """Return the graph that stores the model's output for each row in ``out``.
+    """Return the graph that leaves the model's output for each row in ``out``.
 
     Args:
         call: the model's layers.
         input_shape: the shape of its input.
-        proba: turns the output into what is stored; ``None`` stores it as it is.
+        proba: turns the output into what is left; ``None`` leaves it as it is.
+        direct: whether samples are read where they lie, being of the program's type and in order.
     """
     graph = Graph()
-    y = call(_samples(graph, input_shape), False)
+    y = call(_samples(graph, input_shape, direct), False)
     with graph.scope("output"):
-        _store(graph, proba(y) if proba else y)
+        out = _settle(graph, proba(y) if proba else y, "out")
+    out.name = "out"
     return graph
 
 
@@ -93,7 +98,7 @@ def training(
     graph, mean = evaluation(call, input_shape, loss, metrics, training=True)
     wrt = [t for variable, t in graph.parameters.items() if variable.trainable]
     for tensor, gradient in differentiate(graph, mean, wrt).items():
-        _settle(graph, tensor, gradient)
+        _settle(graph, gradient, "grads", tensor.offset)
     if optimizer is not None:
         graph.emit_postponed()
     if optimizer is not None and parameters.trained:
@@ -102,7 +107,9 @@ def training(
     return graph
 
 
-def _samples(graph: Graph, shape: Shape) -> Tensor:
+def _samples(graph: Graph, shape: Shape, direct: bool = False) -> Tensor:
+    if direct:
+        return graph.place("x", shape, "source")
     with graph.scope("input"):
         return graph.emit("gather", graph.place("x", shape, "source", dtype="any"))[0]
 
@@ -114,26 +121,24 @@ def _targets(graph: Graph, kind: Targets) -> tuple[Tensor, Targets]:
     return graph.emit("gather_labels", source, classes=kind.classes)[0], kind
 
 
-def _store(graph: Graph, y: Tensor) -> None:
-    (stored,) = graph.emit("store", y)
-    stored.name, stored.home = "out", "out"
-
-
 def _accumulate(graph: Graph, index: int, values: Tensor, watched: bool = False) -> None:
     total = graph.place(f"total{index}", (2,), "totals", 2 * index, dtype="f64")
     graph.emit("accumulate", values, total, watched=int(watched))
 
 
-def _settle(graph: Graph, parameter: Tensor, gradient: Tensor) -> None:
-    """Give a parameter's gradient its place in ``grads``.
+def _settle(graph: Graph, tensor: Tensor, home: str, offset: int = 0) -> Tensor:
+    """Give what a program leaves behind its place outside of the arena; return it.
 
-    A gradient that is also read as something else, or shares another tensor's memory, is copied.
+    What is also read as something else, or shares another tensor's memory, is copied; so is what
+    user code makes for the caller.
     """
-    node = gradient.producer
+    node = tensor.producer
     fresh = node is not None and not any(operand.alias for operand in node.op.outputs)
-    if not fresh or gradient.home != "arena" or _read(graph, gradient):
-        gradient = ops.activation(gradient, "linear")
-    gradient.home, gradient.offset = "grads", parameter.offset
+    users = node is not None and node.op.variadic and home in LENT
+    if users or not fresh or tensor.home != "arena" or _read(graph, tensor):
+        tensor = ops.activation(tensor, "linear")
+    tensor.home, tensor.offset = home, offset
+    return tensor
 
 
 def _read(graph: Graph, tensor: Tensor) -> bool:

@@ -15,8 +15,9 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.fusion import fuse
-from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
+from fastnn.compiler.graph import LENT, Graph, Node, Tensor, format_shape
 from fastnn.compiler.memory import item_bytes, plan
+from fastnn.compiler.packing import HOME, pack_weights
 
 __all__ = ["Memory", "Program"]
 
@@ -25,9 +26,6 @@ _DTYPES: dict[str, np.dtype[Any]] = {
     "i64": np.dtype(np.int64),
     "f64": np.dtype(np.float64),
 }
-
-#: The homes of tensors whose memory a caller lends for one run.
-LENT = ("source", "out")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,19 +37,25 @@ class Program:
         rows: the most rows a batch may have.
         policy: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, what it computes in.
         arena_bytes: the size of the arena.
+        packing: what packs the weights that ``nodes`` read from ``packed``, ``None`` if none are.
+        packed: the elements of those.
     """
 
     nodes: Sequence[Node]
     rows: int
     policy: str
     arena_bytes: int
+    packing: Program | None = None
+    packed: int = 0
 
     @classmethod
     def of(cls, graph: Graph, rows: int, policy: str) -> Program:
         """Fuse and plan a graph for batches of at most ``rows`` rows."""
         nodes = fuse(graph.nodes)
+        packers, nodes, packed = pack_weights(nodes, rows, policy)
+        packing = cls(packers, 1, policy, 0) if packers else None
         real = np.dtype(config.real_dtype(policy))
-        return cls(nodes, rows, policy, plan(nodes, rows, real.itemsize))
+        return cls(nodes, rows, policy, plan(nodes, rows, real.itemsize), packing, packed)
 
     @property
     def dtype(self) -> str:
@@ -61,7 +65,7 @@ class Program:
     @property
     def lent(self) -> dict[str, Tensor]:
         """The tensors whose arrays a run gets from its caller, by name."""
-        every = (t for node in self.nodes for t in node.operands if t is not None)
+        every = (t.root for node in self.nodes for t in node.operands if t is not None)
         return {tensor.name: tensor for tensor in every if tensor.home in LENT}
 
     @property
@@ -113,7 +117,7 @@ def _operands(node: Node) -> str:
 
 
 def _operand(tensor: Tensor) -> str:
-    place = "" if tensor.home in LENT else f"@{tensor.root.offset}"
+    place = "" if tensor.root.home in LENT else f"@{tensor.root.offset}"
     return f"{tensor.root.home}{place}{format_shape(tensor.shape)}"
 
 
@@ -131,6 +135,9 @@ class Memory:
         self.program = program
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
         self.buffers = buffers
+        if program.packing is not None:
+            packed = _core.aligned_zeros(program.packed, program.dtype)
+            self.buffers = {**buffers, HOME: packed}
         self._lent: dict[str, Array] = {}
 
     def dtype(self, tensor: Tensor) -> np.dtype[Any]:
@@ -152,9 +159,14 @@ class Memory:
         """Return the caller's array for a ``source`` or ``out`` tensor."""
         return self._lent[tensor.name]
 
-    def view(self, tensor: Tensor, rows: int) -> Array:
-        """Return ``tensor`` in a batch of ``rows`` rows, as an array that shares its memory."""
+    def view(self, tensor: Tensor, rows: int, first: int = 0) -> Array:
+        """Return ``tensor`` in a batch of ``rows`` rows, as an array that shares its memory.
+
+        ``first`` is the batch's first row in the caller's arrays.
+        """
         shape = tuple(rows if d is None else d for d in tensor.shape)
+        if tensor.root.home in LENT:
+            return self.lent(tensor.root)[first : first + rows].reshape(shape)
         dtype, count = self.dtype(tensor), tensor.size.at(rows)
         flat = self.base(tensor)
         if flat.dtype != dtype:

@@ -112,6 +112,7 @@ def _sums(o: Outcome, inputs: Mapping[str, Array]) -> Any:
 #: The axes that the products sum over.
 _TERMS = {
     "dense_fwd": "i",
+    "dense_panels": "i",
     "dense_bwd_x": "o",
     "dense_bwd_w": "r",
     "conv2d_fwd": "mnc",
@@ -487,7 +488,8 @@ def _softmax_ce_sparse_bwd(o: Outcome) -> dict[str, Array]:
 
 def _softmax_ce_dense_bwd(o: Outcome) -> dict[str, Array]:
     """dz = (p sum t - t) dl"""
-    p, t, dl = (np.abs(o[name]) for name in ("p", "t", "dl"))
+    p, t = np.abs(o["p"]), np.abs(o["t"])
+    dl = np.abs(o["dl"]) if "dl" in o.inputs else np.full(len(p), 1 / max(len(p), 1))
     weight = t.sum(-1, keepdims=True)
     return {"dz": o.u * dl[:, None] * ((_depth(t.shape[-1]) + 4) * p * weight + 3 * t)}
 
@@ -600,6 +602,7 @@ def _rmsprop(o: Outcome) -> dict[str, Array]:
 #: op -> its bound; an op that is not here is exact.
 _INEXACT: Mapping[str, Bound] = {
     "dense_fwd": _product_fwd,
+    "dense_panels": _product_fwd,
     "dense_bwd_x": _product_bwd,
     "dense_bwd_w": _product_bwd,
     "conv2d_fwd": _product_fwd,

@@ -16,6 +16,7 @@ import numpy as np
 
 from fastnn.compiler.geometry import Window
 from fastnn.compiler.graph import Shape
+from fastnn.compiler.packing import panels_of
 from fastnn.ops.table import Operand, activation_names, table
 
 __all__ = ["CASES", "KINDS", "LENGTHS", "Case", "cases"]
@@ -81,8 +82,11 @@ def _times(shape: Shape) -> str:
 
 def _case(op: str, rows: int = 1, *, attrs: Mapping[str, Any] | None = None, **sizes: Any) -> Case:
     """Return the case of axes given as numbers, tuples, or None for the rows."""
-    shapes = {axis: n if isinstance(n, tuple) else (n,) for axis, n in sizes.items()}
-    return Case(op, shapes, rows, attrs or {})
+    return Case(op, _shapes(sizes), rows, attrs or {})
+
+
+def _shapes(sizes: Mapping[str, Any]) -> dict[str, Shape]:
+    return {axis: n if isinstance(n, tuple) else (n,) for axis, n in sizes.items()}
 
 
 def _kinds(known: Iterable[Case], kinds: Sequence[str] = KINDS) -> Iterator[Case]:
@@ -108,6 +112,21 @@ def _dense(op: str) -> Iterator[Case]:
     full = [_case(op, r, r=None, i=i, o=o) for r, i, o in _DENSE]
     full += [_case(op, 3, r=(None, 5), i=7, o=2), _case(op, r=0, i=3, o=5)]
     yield from _products(full, [_case(op, 5, r=None, i=19, o=17), _case(op, 3, r=None, i=1, o=23)])
+
+
+def _pack_panels(op: str) -> Iterator[Case]:
+    sizes = ((1, 1), (3, 7), (2, 31), (5, 32), (7, 33), (67, 131))
+    yield from map(_in_panels, _kinds(_case(op, i=i, o=o) for i, o in sizes))
+
+
+def _dense_panels(op: str) -> Iterator[Case]:
+    yield from map(_in_panels, _dense(op))
+
+
+def _in_panels(case: Case) -> Case:
+    """Give a case whose columns are axis o the axes of their panels."""
+    (columns,) = case.sizes["o"]
+    return replace(case, sizes={**case.sizes, **_shapes(panels_of(columns or 0))})
 
 
 #: r, h, w, c, (m, n), o, strides, padding
@@ -545,12 +564,6 @@ def _gather_labels(op: str) -> Iterator[Case]:
             yield replace(known, source=source, steps=3, shuffled=shuffled)
 
 
-def _store(op: str) -> Iterator[Case]:
-    for r, n in ((1, 1), (5, 3), (3, (2, 17)), (2, 67)):
-        yield from (replace(_case(op, r, r=None, n=n), steps=steps) for steps in (1, 3))
-    yield from _kinds([_case(op, 3, r=None, n=5)])
-
-
 # ---- rows of scores, losses, metrics -------------------------------------------------------------
 
 
@@ -574,6 +587,20 @@ def _rows(op: str) -> Iterator[Case]:
     yield from (_case(op, r, r=None, n=1) for r in LENGTHS)
     yield from _kinds(_case(op, r, r=None, n=n) for r, n in ((5, (3, 7)), (19, 1), (3, 37)))
     yield _case(op, r=0, n=5)
+
+
+def _score_gradients(op: str) -> Iterator[Case]:
+    yield from _slopes(_scores(op))
+
+
+def _row_gradients(op: str) -> Iterator[Case]:
+    yield from _slopes(_rows(op))
+
+
+def _slopes(known: Iterable[Case]) -> Iterator[Case]:
+    """Yield each case with the gradient of every row's loss, and with that of their mean."""
+    for case in known:
+        yield from (case, replace(case, absent=("dl",)))
 
 
 def _accuracy_binary(op: str) -> Iterator[Case]:
@@ -637,8 +664,9 @@ def _advance(op: str) -> Iterator[Case]:
 CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
-    "store": _store,
     "dense_fwd": _dense,
+    "pack_panels": _pack_panels,
+    "dense_panels": _dense_panels,
     "dense_bwd_x": _dense,
     "dense_bwd_w": _dense,
     "conv2d_fwd": _conv,
@@ -696,13 +724,13 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "softmax_fwd": _softmax,
     "softmax_bwd": _softmax,
     "softmax_ce_sparse": _scores,
-    "softmax_ce_sparse_bwd": _scores,
+    "softmax_ce_sparse_bwd": _score_gradients,
     "softmax_ce_dense": _scores,
-    "softmax_ce_dense_bwd": _scores,
+    "softmax_ce_dense_bwd": _score_gradients,
     "sigmoid_bce": _rows,
-    "sigmoid_bce_bwd": _rows,
+    "sigmoid_bce_bwd": _row_gradients,
     "mse": _rows,
-    "mse_bwd": _rows,
+    "mse_bwd": _row_gradients,
     "mean": _mean,
     "mean_bwd": _mean,
     "accuracy_sparse": _scores,

@@ -40,8 +40,3 @@ def gather_labels(run: Run, attrs: Attrs, data: Data) -> Labels:
         if not 0 <= value < attrs["classes"]:
             raise Refusal("label_range", int(row), value)
     return data[samples(run)].astype(np.int32)
-
-
-def store(run: Run, attrs: Attrs, x: Real) -> Real:
-    """The rows of the batch, for out[first : first + r]"""
-    return x.copy()

@@ -15,8 +15,8 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import Compiled
-from fastnn.compiler.graph import Graph, Tensor
-from fastnn.compiler.program import LENT, Memory, Program
+from fastnn.compiler.graph import LENT, Graph, Tensor
+from fastnn.compiler.program import Memory, Program
 from fastnn.ops.table import Operand, table
 from fastnn.reference.bounds import Outcome, bounds
 from fastnn.reference.cases import CASES, Case
@@ -136,7 +136,7 @@ class Trial:
         """Arrays of the caller are lent; every other operand has a home of its own."""
         if operand.dtype == "any":
             return "source"
-        return "out" if self.op.name == "store" and operand.name == "out" else operand.name
+        return operand.name
 
     # ---- running ---------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import call_user
 from fastnn.compiler.graph import Node, Tensor
-from fastnn.compiler.program import LENT, Memory, Program
+from fastnn.compiler.program import Memory, Program
 from fastnn.reference.gathering import Refusal
 from fastnn.reference.twins import TWINS
 
@@ -60,6 +60,12 @@ class Interpreter:
 
     def __init__(self, program: Program, memory: Memory):
         self.program, self.memory = program, memory
+        self._packing = Interpreter(program.packing, memory) if program.packing else None
+
+    def pack(self, version: object) -> None:
+        """Pack the weights."""
+        if self._packing is not None:
+            self._packing.run(_core.Run(1, 1))
 
     def lend(self, arrays: Mapping[str, Array]) -> None:
         """Take the arrays of the next run, by the names of their tensors."""
@@ -100,21 +106,16 @@ class Interpreter:
         if node.op.name == "python_call":
             call_user(node, self.memory, rows)
         elif node.op.name != "reshape":
-            inputs = [None if t is None else self._array(t, rows) for t in node.inputs]
+            inputs = [None if t is None else self._array(t, run) for t in node.inputs]
             outputs = evaluate(node, run, inputs, rows, self.program.policy)
             for tensor, value in zip(node.outputs, outputs, strict=True):
                 if tensor is not None:
-                    self._target(tensor, run)[...] = value
+                    self.memory.view(tensor, rows, run.first)[...] = value
 
-    def _array(self, tensor: Tensor, rows: int) -> Array:
-        if tensor.home in LENT:
+    def _array(self, tensor: Tensor, run: _core.Run) -> Array:
+        if tensor.dtype == "any":  # the twin finds rows by itself
             return self.memory.lent(tensor)
-        return self.memory.view(tensor, rows)
-
-    def _target(self, tensor: Tensor, run: _core.Run) -> Array:
-        if tensor.home in LENT:
-            return self.memory.lent(tensor)[run.first : run.first + run.rows]
-        return self.memory.view(tensor, run.rows)
+        return self.memory.view(tensor, run.rows, run.first)
 
     def _not_finite(self, node: Node, run: _core.Run) -> bool:
         """Whether ``node`` is a watched total and the batch's mean is not finite."""

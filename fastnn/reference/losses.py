@@ -13,9 +13,10 @@ def _mean_n(a: Real) -> Real:
     return total / columns(a)
 
 
-def _over_n(dl: Real, a: Real) -> Real:
-    """dl / n, in float64, shaped to multiply a[r,n*]"""
-    return wide(dl).reshape(len(dl), *(1 for _ in a.shape[1:])) / columns(a)
+def _slopes(dl: Real | None, a: Real) -> Real:
+    """dl, or 1 / r where it is absent, in float64, shaped to multiply a[r,n*]"""
+    each = np.full(len(a), 1 / a.dtype.type(max(len(a), 1))) if dl is None else dl
+    return wide(each).reshape(len(a), *(1 for _ in a.shape[1:]))
 
 
 def softmax_ce_sparse(run: Run, attrs: Attrs, z: Real, t: Labels) -> tuple[Real, Real]:
@@ -24,10 +25,10 @@ def softmax_ce_sparse(run: Run, attrs: Attrs, z: Real, t: Labels) -> tuple[Real,
     return softmax(wide(z)).astype(z.dtype), loss.astype(z.dtype)
 
 
-def softmax_ce_sparse_bwd(run: Run, attrs: Attrs, p: Real, t: Labels, dl: Real) -> Real:
+def softmax_ce_sparse_bwd(run: Run, attrs: Attrs, p: Real, t: Labels, dl: Real | None) -> Real:
     """dz = (p - onehot(t)) dl"""
     onehot = wide(np.arange(p.shape[1]) == t[:, None])
-    return ((wide(p) - onehot) * wide(dl)[:, None]).astype(p.dtype)
+    return ((wide(p) - onehot) * _slopes(dl, p)).astype(p.dtype)
 
 
 def softmax_ce_dense(run: Run, attrs: Attrs, z: Real, t: Real) -> tuple[Real, Real]:
@@ -41,10 +42,10 @@ def softmax_ce_dense(run: Run, attrs: Attrs, z: Real, t: Real) -> tuple[Real, Re
     return softmax(wide(z)).astype(z.dtype), loss.astype(z.dtype)
 
 
-def softmax_ce_dense_bwd(run: Run, attrs: Attrs, p: Real, t: Real, dl: Real) -> Real:
+def softmax_ce_dense_bwd(run: Run, attrs: Attrs, p: Real, t: Real, dl: Real | None) -> Real:
     """dz = (p sum t - t) dl"""
     total: Real = wide(t).sum(1, keepdims=True)
-    return ((wide(p) * total - t) * wide(dl)[:, None]).astype(p.dtype)
+    return ((wide(p) * total - t) * _slopes(dl, p)).astype(p.dtype)
 
 
 def sigmoid_bce(run: Run, attrs: Attrs, z: Real, t: Real) -> tuple[Real, Real]:
@@ -54,9 +55,9 @@ def sigmoid_bce(run: Run, attrs: Attrs, z: Real, t: Real) -> tuple[Real, Real]:
     return sigmoid(z64).astype(z.dtype), loss.astype(z.dtype)
 
 
-def sigmoid_bce_bwd(run: Run, attrs: Attrs, p: Real, t: Real, dl: Real) -> Real:
+def sigmoid_bce_bwd(run: Run, attrs: Attrs, p: Real, t: Real, dl: Real | None) -> Real:
     """dz = (p - t) dl / n"""
-    return ((wide(p) - t) * _over_n(dl, p)).astype(p.dtype)
+    return ((wide(p) - t) * _slopes(dl, p) / columns(p)).astype(p.dtype)
 
 
 def mse(run: Run, attrs: Attrs, a: Real, t: Real) -> Real:
@@ -64,9 +65,9 @@ def mse(run: Run, attrs: Attrs, a: Real, t: Real) -> Real:
     return _mean_n((wide(a) - t) ** 2).astype(a.dtype)
 
 
-def mse_bwd(run: Run, attrs: Attrs, a: Real, t: Real, dl: Real) -> Real:
+def mse_bwd(run: Run, attrs: Attrs, a: Real, t: Real, dl: Real | None) -> Real:
     """da = 2 (a - t) dl / n"""
-    return (2 * (wide(a) - t) * _over_n(dl, a)).astype(a.dtype)
+    return (2 * (wide(a) - t) * _slopes(dl, a) / columns(a)).astype(a.dtype)
 
 
 def mean(run: Run, attrs: Attrs, loss: Real) -> Real:

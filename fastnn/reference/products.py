@@ -34,6 +34,19 @@ def dense_fwd(run: Run, attrs: Attrs, x: Real, w: Real, b: Real | None) -> Real:
     return _activated(attrs, _factor(attrs, x) @ _factor(attrs, w), b).astype(x.dtype)
 
 
+def pack_panels(run: Run, attrs: Attrs, w: Real) -> Real:
+    """p[g, i, l] = w[i, 32 g + l], zeros beyond the last column"""
+    columns, panels, width = attrs["o"], attrs["g"], attrs["l"]
+    padded = np.pad(w, ((0, 0), (0, panels * width - columns)))
+    return padded.reshape(len(w), panels, width).transpose(1, 0, 2)
+
+
+def dense_panels(run: Run, attrs: Attrs, x: Real, p: Real, b: Real | None) -> Real:
+    """y = g(x @ w + b), p the panels of w"""
+    w = p.transpose(1, 0, 2).reshape(p.shape[1], -1)[:, : attrs["o"]]
+    return dense_fwd(run, attrs, x, w, b)
+
+
 def dense_bwd_x(run: Run, attrs: Attrs, dy: Real, y: Real | None, w: Real) -> Real:
     """dx = (dy g') @ w.T"""
     return (_factor(attrs, _derived(attrs, dy, y)) @ _factor(attrs, w).T).astype(dy.dtype)

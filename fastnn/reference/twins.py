@@ -25,8 +25,9 @@ from fastnn.reference.contract import Twin
 _TWINS: tuple[Twin, ...] = (
     gathering.gather,
     gathering.gather_labels,
-    gathering.store,
     products.dense_fwd,
+    products.pack_panels,
+    products.dense_panels,
     products.dense_bwd_x,
     products.dense_bwd_w,
     products.conv2d_fwd,

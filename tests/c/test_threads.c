@@ -102,20 +102,45 @@ static void walk_body(void *self, int thread, int threads)
     w->cell[thread].left_code = code;
 }
 
+typedef int parallel(int threads, fnn_body *body, void *self);
+
 /* Runs one walk, checks it, and returns the number of threads it had. */
-static int walk_once(int threads, unsigned number)
+static int walk_by(parallel *way, int threads, unsigned number)
 {
     walk w = {
         .halter = (int)(number % 11), .halt_step = (int)(number / 11 % (STEPS + 2)), .code = 7};
-    int n = fnn_parallel(threads, walk_body, &w);
+    int n = way(threads, walk_body, &w);
     int halted = w.halter < n && w.halt_step < STEPS;
-    CHECK(n == 1 || n == threads);
     for (int t = 0; t < n; t++) {
         CHECK(w.cell[t].wrong == 0);
         CHECK(w.cell[t].left_code == (halted ? w.code : 0));
         CHECK(w.cell[t].left_step == (halted ? w.halt_step + 1 : STEPS));
     }
     return n;
+}
+
+static int walk_once(int threads, unsigned number)
+{
+    int n = walk_by(fnn_parallel, threads, number);
+    CHECK(n == 1 || n == threads);
+    return n;
+}
+
+/* Threads asleep, spinning and just nudged, brief regions among others: any team will do, of no
+ * more threads than processors, and in the end one of several. */
+static void test_brief(unsigned regions)
+{
+    int n = 1, cpus = fnn_cpu_count("");
+    for (unsigned r = 0; r < regions; r++) {
+        int most = 2 + (int)(r % 3);
+        n = walk_by(fnn_parallel_briefly, most, r);
+        CHECK(n >= 1 && n <= most && n <= cpus);
+        if (r % 50 == 0) sleep_ms(1);
+        if (r % 97 == 0) walk_once(4, r);
+    }
+    for (unsigned r = 0; n == 1 && cpus > 1; r++)
+        n = walk_by(fnn_parallel_briefly, 2, r); /* until the alarm, should none ever come */
+    CHECK(walk_by(fnn_parallel_briefly, 0, 0) == 1);
 }
 
 static void test_regions(unsigned regions)
@@ -577,6 +602,7 @@ int main(int argc, char **argv)
     test_affinity();
     test_fpmode();
     test_regions(regions);
+    test_brief(regions);
     test_racing_halts(regions);
     test_nested(regions);
     test_two_callers(regions);
