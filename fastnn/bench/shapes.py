@@ -210,9 +210,10 @@ def _warp(op: str) -> Iterator[Case]:
 
 
 def _tone(op: str) -> Iterator[Case]:
-    for r, h, w, c in _IMAGES:
+    """Yield contrast and brightness in turns."""
+    for (r, h, w, c), absent in zip(_IMAGES, ((), ("mean",)) * 2, strict=True):
         case = _case(op, r, {"low": 0.0, "high": 1.0}, r=None, n=(h, w), c=c)
-        yield from (case, replace(case, absent=("mean",)))
+        yield replace(case, absent=absent)
 
 
 def _tone_bwd(op: str) -> Iterator[Case]:
