@@ -58,12 +58,15 @@ def _keras_shape(shape: Sequence[int | None]) -> str:
 def explain(model: Model, profile: bool, rows: int) -> str:
     """Return the listing of the model's program: that of a training step once it is compiled."""
     mode = "train" if model.loss is not None else "predict"
-    program = Program.of(model.runtime.graph(mode, direct=True), rows, model.dtype_policy)
+    graph = model.runtime.graph(mode, direct=True)
+    program = Program.of(graph, rows, model.dtype_policy, once=True)
     head = [
         f"{model.name}: {mode}, {rows} rows, {program.policy}, {config.isa(program.policy)}, "
         f"{len(program.nodes)} operations, arena {program.arena_bytes:,} bytes, "
         f"{sum(node.flops(rows) for node in program.nodes):,} FLOPs a step"
     ]
+    if program.packing is not None:
+        head[0] += f", {len(program.packing.nodes)} more done once for new weights"
     titles = ["#", "layer", "operation", "operands", "threads", "FLOPs", "bytes"]
     table = [
         [str(index), *words, "all" if all_threads else "one", *_work(program, node, rows)]
@@ -96,6 +99,7 @@ def _profile(model: Model, program: Program, rows: int) -> list[float]:
     memory = Memory(program, model.runtime.copies(model.dtype))
     compiled = Compiled(program, memory, config.isa(program.policy), config.get_num_threads())
     compiled.lend({name: _made_up(t, rows, program) for name, t in program.lent.items()})
+    compiled.pack(None)
     taken = []
     compiled.profile()
     for _ in range(_PROFILE_STEPS):

@@ -32,12 +32,13 @@ class Executable(Protocol):
 
     program: Program
     memory: Memory
+    packs: bool
 
     def lend(self, arrays: dict[str, Array]) -> None:
         """Take the arrays of the next run."""
 
     def pack(self, version: object) -> None:
-        """Pack the weights, unless it was done since they were of this version."""
+        """Compute what depends on weights alone, unless it was done for this version of them."""
 
     def run(self, run: _core.Run) -> int:
         """Run; return why it came back."""
@@ -240,7 +241,7 @@ class Runtime:
 
     def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
-        program = Program.of(self.graph(mode, direct), rows, self.policy)
+        program = Program.of(self.graph(mode, direct), rows, self.policy, once=True)
         memory = Memory(program, {**self.buffers, "totals": self.totals()})
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
@@ -266,7 +267,7 @@ class Runtime:
         executable = shelf.idle.pop() if shelf.idle else None
         if executable is None or executable.program.rows < rows:
             executable = self.make(mode, rows, threads, direct)
-        if executable.program.packing is not None:
+        if executable.packs:
             executable.pack(self._version())
         return Loan(executable, shelf.idle)
 
@@ -276,7 +277,9 @@ class Runtime:
         mode, direct, single, _, threads = key
         most = None
         if mode in ("predict", "proba") and not single:
-            most = step_rows(Program.of(self.graph(mode, direct), 1, self.policy), threads)
+            most = step_rows(
+                Program.of(self.graph(mode, direct), 1, self.policy, once=True), threads
+            )
         return self._shelves.setdefault(key, Shelf(most))
 
     def _version(self) -> tuple[int, int]:
@@ -297,6 +300,8 @@ class Runtime:
         except LookupError:
             idle = self._idle_rows.setdefault(key, [])
             executable = self.make("predict", 1, config.get_num_threads(), direct=True)
+        if executable.packs:
+            executable.pack(self._version())
         done = executable.run_row(x, out)
         idle.append(executable)
         return done or self._predict_gathered(x, out)

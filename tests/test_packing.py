@@ -25,8 +25,16 @@ def row_by_row(model):
     return np.concatenate([model.predict(x[None]) for x in X])
 
 
+def normalized():
+    model = fastnn.Sequential(
+        [fastnn.Input((130,)), layers.Dense(5), layers.BatchNormalization(), layers.Dense(3)]
+    )
+    model.compile("sgd", "mse")
+    return model
+
+
 def operations(model, mode, rows):
-    program = Program.of(model.runtime.graph(mode), rows, model.runtime.policy)
+    program = Program.of(model.runtime.graph(mode), rows, model.runtime.policy, once=True)
     packers = program.packing.nodes if program.packing else []
     return [[node.op.name for node in nodes] for nodes in (packers, program.nodes)]
 
@@ -42,6 +50,26 @@ def test_large_products_of_many_rows_are_packed():
 @pytest.mark.parametrize(("mode", "rows"), [("train", ROWS), ("predict", 1)])
 def test_what_changes_weights_or_reads_them_once_is_not(mode, rows):
     assert operations(make(), mode, rows)[0] == []
+
+
+@pytest.mark.parametrize("rows", [1, ROWS])
+def test_weights_of_folded_normalisations_are_computed_once(rows):
+    packers, nodes = operations(normalized(), "predict", rows)
+    assert packers == ["normalize_fold"]
+    assert nodes == ["gather", "dense_fwd", "dense_fwd"]
+
+
+def test_statistics_that_move_though_nothing_is_trained_are_folded_anew():
+    model = normalized()
+    for layer in model.layers:
+        layer.trainable = isinstance(layer, layers.BatchNormalization)
+    model.layers[1].gamma.trainable = model.layers[1].beta.trainable = False
+    model.compile("sgd", "mse")
+    before = model.predict(X), model.predict_one(X[0])
+    model.fit(X, np.ones((ROWS, 3)), verbose=0)
+    after = model.predict(X), model.predict_one(X[0])
+    assert all((a != b).any() for a, b in zip(after, before, strict=True))
+    np.testing.assert_array_equal(after[0][0], after[1])
 
 
 def test_mixed_precision_packs_for_itself():

@@ -111,10 +111,11 @@ class Compiled:
         )
         self._row = _row(program)
         self._packing = Compiled(program.packing, memory, isa, threads) if program.packing else None
-        self._packed_of: object = None
+        self.packs = self._packing is not None
+        self._packed_of: object = self  # no version
 
     def pack(self, version: object) -> None:
-        """Pack the weights, unless it was done since they were of this version."""
+        """Compute what depends on weights alone, unless it was done for this version of them."""
         if self._packing is not None and version != self._packed_of:
             self._packing.run(_core.Run(1, 1))
             self._packed_of = version

@@ -1,8 +1,7 @@
 """Normalisations that become part of what comes before them, and take in what comes after.
 
 With fixed statistics, a product and a normalisation are a product with other weights.  Those are
-computed once a batch, by an operation of the list like any other, so both interpreters run the same
-and a row does not know its batch.
+computed by an operation like any other, so both interpreters run the same.
 """
 
 from __future__ import annotations

@@ -101,7 +101,6 @@ def training(
         _settle(graph, gradient, "grads", tensor.offset)
     if optimizer is not None:
         graph.emit_postponed()
-    if optimizer is not None and parameters.trained:
         with graph.scope("optimizer"):
             _update(graph, parameters.trained, optimizer)
     return graph
@@ -147,10 +146,17 @@ def _read(graph: Graph, tensor: Tensor) -> bool:
 
 
 def _update(graph: Graph, count: int, optimizer: Optimizer) -> None:
+    """Change the first ``count`` parameters; the step counts even if there are none, for other
+    numbers of the model may have changed."""
+    step = graph.place("step", (1,), "step", dtype="i64")
+    if count:
+        _change(graph, count, optimizer, step)
+    graph.emit("advance", step)
+
+
+def _change(graph: Graph, count: int, optimizer: Optimizer, step: Tensor) -> None:
     w = graph.place("params", (count,), "params")
     g = graph.place("grads", (count,), "grads")
     slots = [graph.place(f"slot{i}", (count,), "slots", i * count) for i in range(optimizer.slots)]
     hyper = graph.place("hyper", (1,), "hyper", dtype="f64")
-    step = graph.place("step", (1,), "step", dtype="i64")
     optimizer.lower(graph, w, g, slots, (hyper, step))
-    graph.emit("advance", step)

@@ -1,18 +1,21 @@
-"""Weights that do not change while a program runs, copied once into the order of the kernels.
+"""What does not change while a program runs, computed once for many runs.
 
-A product of many rows copies its weights piece by piece into panels before it reads them.  A list
-that only predicts need not do so again in every batch, nor in every call: the copy is a program of
-its own, which runs when the weights are new.
+A list that leaves the weights alone need not compute again, in every batch and every call, what
+depends on weights alone: the weights of a product that does the normalisation after it, the copies
+that products of many rows read.  Those nodes are a program of their own, which runs when weights
+are new.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fastnn.compiler.graph import Node, Size, Tensor
 from fastnn.ops.table import table
 
-__all__ = ["HOME", "pack_weights", "panels_of"]
+__all__ = ["HOME", "pack_weights", "panels_of", "split_constants"]
 
-#: The home of packed weights.
+#: The home of what is computed once.
 HOME = "packed"
 
 #: Columns of a panel: csrc/kernels/product-inl.h.
@@ -22,22 +25,55 @@ _WIDE = 32
 _ROWS, _COLUMNS, _WEIGHTS = 64, 64, 1 << 14
 
 
-def pack_weights(nodes: list[Node], rows: int, policy: str) -> tuple[list[Node], list[Node], int]:
-    """Let large dense products of a list that changes no weights read packed ones.
-
-    Args:
-        nodes: the list.
-        rows: the rows of a full batch.
-        policy: what the program computes in; products of mixed precision pack for themselves.
+def split_constants(nodes: list[Node]) -> tuple[list[Node], list[Node], int]:
+    """Part the nodes that depend on weights alone from a list that changes none.
 
     Returns:
-        The nodes that pack, the nodes that run in each batch, and the elements of what is packed.
+        Those nodes, the others, and the elements of what the former compute.
     """
-    packers: list[Node] = []
-    if policy == "mixed_bfloat16" or any(node.op.writes_in_place for node in nodes):
-        return packers, nodes, 0
-    batch = [_packed(node, packers) if _pays(node, rows) else node for node in nodes]
-    return packers, batch, _elements(packers)
+    if any(_changes_weights(node) for node in nodes):
+        return [], nodes, 0
+    constants: list[Node] = []
+    offset = 0
+    for node in nodes:
+        if _is_constant(node):
+            constants.append(node)
+            offset = _settle(node, offset)
+    kept = set(constants)
+    return constants, [node for node in nodes if node not in kept], offset
+
+
+def _changes_weights(node: Node) -> bool:
+    changed = (t for t, o in zip(node.inputs, node.op.inputs, strict=False) if o.inplace)
+    return any(t is not None and t.home == "params" for t in changed)
+
+
+def _is_constant(node: Node) -> bool:
+    inputs = [t for t in node.inputs if t is not None]
+    if not inputs or node.op.variadic or any(operand.alias for operand in node.op.outputs):
+        return False
+    return all(t.root.home in ("params", HOME) for t in inputs)
+
+
+def _settle(node: Node, offset: int) -> int:
+    """Give the outputs of ``node`` their places; return where the next one begins."""
+    for tensor in node.outputs:
+        if tensor is not None:
+            tensor.home, tensor.offset = HOME, offset
+            offset += -(-tensor.size.at(1) // _WIDE) * _WIDE
+    return offset
+
+
+def pack_weights(nodes: list[Node], rows: int) -> list[Node]:
+    """Let large dense products of many rows read weights that are packed beforehand.
+
+    Args:
+        nodes: a list that changes no weights.
+        rows: the rows of a full batch.
+    """
+    if any(_changes_weights(node) for node in nodes):
+        return nodes
+    return [each for node in nodes for each in (_packed(node) if _pays(node, rows) else (node,))]
 
 
 def panels_of(columns: int) -> dict[str, int]:
@@ -52,21 +88,14 @@ def _pays(node: Node, rows: int) -> bool:
     return node.sizes["r"].at(rows) >= _ROWS and o >= _COLUMNS and i * o >= _WEIGHTS
 
 
-def _packed(node: Node, packers: list[Node]) -> Node:
-    """Return ``node`` on panels, after adding to ``packers`` the node that makes them."""
+def _packed(node: Node) -> Iterator[Node]:
+    """Yield the node that makes panels of the weights, and ``node`` on those."""
     x, w, b = node.inputs
     assert w is not None
     i, o = (node.sizes[axis].base for axis in "io")
-    shape = panels_of(o)
-    offset = _elements(packers)
-    panels = Tensor(
-        w.graph, f"{w.name} in panels", (shape["g"], i, shape["l"]), home=HOME, offset=offset
-    )
-    shared = {axis: Size(n, False) for axis, n in {"i": i, "o": o, **shape}.items()}
-    packers.append(Node(table()["pack_panels"], [w], [panels], {}, shared, node.layer))
-    op, sizes = table()["dense_panels"], {**node.sizes, **shared}
-    return Node(op, [x, panels, b], node.outputs, node.attrs, sizes, node.layer)
-
-
-def _elements(packers: list[Node]) -> int:
-    return sum(t.size.at(1) for packer in packers for t in packer.outputs if t is not None)
+    panels = panels_of(o)
+    sizes = {axis: Size(n, False) for axis, n in {"i": i, "o": o, **panels}.items()}
+    p = Tensor(w.graph, f"{w.name} in panels", (panels["g"], i, panels["l"]))
+    yield Node(table()["pack_panels"], [w], [p], {}, sizes, node.layer)
+    sizes = {**node.sizes, **sizes}
+    yield Node(table()["dense_panels"], [x, p, b], node.outputs, node.attrs, sizes, node.layer)

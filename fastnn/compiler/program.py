@@ -17,7 +17,7 @@ from fastnn._typing import Array
 from fastnn.compiler.fusion import fuse
 from fastnn.compiler.graph import LENT, Graph, Node, Tensor, format_shape
 from fastnn.compiler.memory import item_bytes, plan
-from fastnn.compiler.packing import HOME, pack_weights
+from fastnn.compiler.packing import HOME, pack_weights, split_constants
 
 __all__ = ["Memory", "Program"]
 
@@ -37,8 +37,8 @@ class Program:
         rows: the most rows a batch may have.
         policy: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``, what it computes in.
         arena_bytes: the size of the arena.
-        packing: what packs the weights that ``nodes`` read from ``packed``, ``None`` if none are.
-        packed: the elements of those.
+        packing: what computes once what ``nodes`` read from ``packed``; ``None`` if nothing.
+        packed: the elements of that.
     """
 
     nodes: Sequence[Node]
@@ -49,11 +49,22 @@ class Program:
     packed: int = 0
 
     @classmethod
-    def of(cls, graph: Graph, rows: int, policy: str) -> Program:
-        """Fuse and plan a graph for batches of at most ``rows`` rows."""
-        nodes = fuse(graph.nodes)
-        packers, nodes, packed = pack_weights(nodes, rows, policy)
-        packing = cls(packers, 1, policy, 0) if packers else None
+    def of(cls, graph: Graph, rows: int, policy: str, once: bool = False) -> Program:
+        """Fuse and plan a graph for batches of at most ``rows`` rows.
+
+        Args:
+            graph: the graph.
+            rows: the most rows of a batch.
+            policy: what to compute in.
+            once: whether what depends on weights alone becomes a program of its own, ``packing``,
+                that is to be run whenever weights are new.
+        """
+        nodes, constants, packed = fuse(graph.nodes), list[Node](), 0
+        if once and policy != "mixed_bfloat16":  # whose products pack for themselves
+            nodes = pack_weights(nodes, rows)
+        if once:
+            constants, nodes, packed = split_constants(nodes)
+        packing = cls(constants, 1, policy, 0) if constants else None
         real = np.dtype(config.real_dtype(policy))
         return cls(nodes, rows, policy, plan(nodes, rows, real.itemsize), packing, packed)
 

@@ -61,9 +61,10 @@ class Interpreter:
     def __init__(self, program: Program, memory: Memory):
         self.program, self.memory = program, memory
         self._packing = Interpreter(program.packing, memory) if program.packing else None
+        self.packs = self._packing is not None
 
     def pack(self, version: object) -> None:
-        """Pack the weights."""
+        """Compute what depends on weights alone."""
         if self._packing is not None:
             self._packing.run(_core.Run(1, 1))
 
