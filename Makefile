@@ -46,8 +46,7 @@ asan: $(VENV)/extra-dev
 	ASAN_OPTIONS=detect_leaks=0 CC=gcc CFLAGS="$(SANITIZE)" tests/c/run
 	CC=gcc CFLAGS="-O1 -g -fsanitize=thread" tests/c/run tests/c/test_threads.c
 
-# The Python tests of kernels on a sanitized module, built in a copy so that the installed one stays: its
-# compilation alone takes minutes.
+# The Python tests of kernels on a sanitized module, built in a copy so that the installed one stays.
 asan-python: $(VENV)/extra-dev
 	rm -rf build/asan
 	mkdir -p build/asan
@@ -55,8 +54,9 @@ asan-python: $(VENV)/extra-dev
 	cd build/asan && CC=gcc FASTNN_SANITIZE=1 $(BIN)/python setup.py -q build_ext --inplace
 	cd build/asan && \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
-	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    PYTHONMALLOC=malloc $(BIN)/python -m pytest -q -n auto -p no:cacheprovider $(SANITIZED)
+	    ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 \
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    $(BIN)/python -m pytest -q -n auto -p no:cacheprovider $(SANITIZED)
 
 # Beside Keras itself; its absence is an error here, elsewhere a skip.
 parity: $(VENV)/extra-test $(VENV)/extra-parity

@@ -1,19 +1,17 @@
-/* column-inl.h: the three products of a dense layer with one output, y[r] = g(x[r,i] w[i] + b).
+/* column-inl.h: products of one column, C[m] = g(A[m,k] B[k] + bias): dense layers with one output, and
+ * convolutions that have one filter of one place.
  *
  * A product that keeps columns of C in the lanes of a vector would use one lane of each.  Here they hold
- * rows of y, or elements of dw.
+ * elements of C.
  *
  * Invariant: an element is the chain of the product (gemm-inl.h): blocks of FNN_KC terms, each from zero by
  * v_fma over ascending k, added in order.  So it changes no bit which of the two makes it. */
 
 enum {
-    COLUMN_ROWS = 4,      /* fewer rows do not pay for turning them into lanes  */
-    COLUMN_VECS = 8,      /* sums of dw that are made at a time                 */
-    COLUMN_POLL = 1 << 16 /* elements of x between two looks for signals        */
+    COLUMN_ROWS = 4,      /* fewer rows of dx do not pay for a way of their own  */
+    COLUMN_VECS = 8,      /* vectors of sums that are made at a time             */
+    COLUMN_POLL = 1 << 16 /* elements of A between two looks for signals         */
 };
-
-/* Whether these kernels, rather than a general product, are for a layer of r rows and o outputs. */
-static inline int is_column(int64_t r, int64_t o) { return o == 1 && r >= COLUMN_ROWS; }
 
 /* Whether it is time to look for signals after rows r.. + rows, of n elements each. */
 static inline int column_due(int64_t r, int64_t rows, int64_t n)
@@ -21,49 +19,51 @@ static inline int column_due(int64_t r, int64_t rows, int64_t n)
     return (r + rows) * n / COLUMN_POLL > r * n / COLUMN_POLL;
 }
 
-/* sum + x[rows, n] w[n], rows <= LANES, one row a lane */
-VERB vec column_chain(const real *x, int64_t stride, int64_t rows, const real *w, int64_t n,
-                      vec sum)
+/* sum + x[rows, n] w[n], rows <= LANES, one row a lane; `after` reals that follow them may be read. */
+VERB vec column_chain(const real *x, int64_t stride, int64_t rows, int64_t after, const real *w,
+                      int64_t n, vec sum)
 {
     vec column[QUAD];
-    int64_t k = 0;
-    for (; rows == LANES && k + QUAD <= n; k += QUAD) {
+    int64_t k = 0, whole = rows == LANES ? n + after : 0;
+    for (; k + QUAD <= min_of(n, whole); k += QUAD) {
         v_load_columns(x + k, stride, column);
 #pragma GCC unroll 4
         for (int q = 0; q < QUAD; q++) sum = v_fma(column[q], v_set1(w[k + q]), sum);
     }
     for (; k < n; k += QUAD) {
-        load_columns_of(x + k, stride, rows, n - k < QUAD ? n - k : QUAD, column);
+        if (k + QUAD <= whole)
+            v_load_columns(x + k, stride, column);
+        else
+            load_columns_of(x + k, stride, rows, min_of(n - k, QUAD), column);
         for (int q = 0; q < QUAD && k + q < n; q++) sum = v_fma(column[q], v_set1(w[k + q]), sum);
     }
     return sum;
 }
 
 /* x[rows, n] w[n] */
-static vec column_sum(const real *x, int64_t rows, int64_t n, const real *w)
+static vec column_sum(const real *x, int64_t stride, int64_t rows, int64_t after, const real *w,
+                      int64_t n)
 {
     vec sum = v_zero();
     for (int64_t k = 0; k < n; k += FNN_KC) {
-        int64_t count = n - k < FNN_KC ? n - k : FNN_KC;
-        vec part = column_chain(x + k, n, rows, w + k, count, v_zero());
+        int64_t count = min_of(n - k, FNN_KC);
+        vec part = column_chain(x + k, stride, rows, after, w + k, count, v_zero());
         sum = k ? v_add(sum, part) : part;
     }
     return sum;
 }
 
-static void column_fwd(const fnn_op *op, const fnn_task *task)
+/* A lies by rows: y = g(x w + b) */
+static void column_of_rows(const product *p, const fnn_task *task)
 {
-    const real *x = op->arg[0], *w = op->arg[1], *b = op->arg[2];
-    real *y = op->arg[3];
-    int64_t r, end, i = op->dim[1];
-    int code = (int)op->attr[0];
-    fnn_share(task, op->dim[0], LANES, &r, &end);
+    int64_t stride = p->a.stride, r, end;
+    fnn_share(task, p->m, LANES, &r, &end);
     for (; r < end; r += LANES) {
-        int64_t rows = end - r < LANES ? end - r : LANES;
-        vec sum = column_sum(x + r * i, rows, i, w);
-        if (b) sum = v_add(sum, v_set1(b[0]));
-        store_lanes(y + r, activation_of(code, sum), rows);
-        if (column_due(r, rows, i) && fnn_poll(task)) return;
+        int64_t rows = min_of(end - r, LANES), after = (p->m - r - rows) * stride;
+        vec sum = column_sum(p->a.base + r * stride, stride, rows, after, p->b.base, p->k);
+        if (p->bias) sum = v_add(sum, v_set1(*p->bias));
+        store_lanes(p->c.base + r, activation_of(p->activation, sum), rows);
+        if (column_due(r, rows, p->k) && fnn_poll(task)) return;
     }
 }
 
@@ -142,17 +142,34 @@ static void column_block(const real *x, int64_t stride, const real *dy, int64_t 
         column_strip(x + j, stride, dy, rows, dw + j, end - j < LANES ? end - j : LANES, add, 1);
 }
 
-static void column_bwd_w(const fnn_op *op, const fnn_task *task)
+/* A lies by columns: dw = x.T dy, and the sum of dy */
+static void column_of_terms(const product *p, const fnn_task *task)
 {
-    const real *x = op->arg[0], *dy = op->arg[1], *y = op->arg[2];
-    real *dw = op->arg[3], *db = op->arg[4], slopes[FNN_KC];
-    int64_t r = op->dim[0], i = op->dim[1], begin, end;
-    fnn_share(task, i, LANES, &begin, &end);
-    for (int64_t at = 0; at < r && begin < end; at += FNN_KC) {
-        int64_t rows = r - at < FNN_KC ? r - at : FNN_KC;
-        column_gradient(dy + at, y ? y + at : NULL, rows, (int)op->attr[0], slopes);
-        column_block(x + at * i, i, slopes, rows, dw, begin, end, at > 0);
-        if (db && begin == 0) db[0] = column_total(slopes, rows) + (at > 0 ? db[0] : 0);
-        if (column_due(at, rows, i) && fnn_poll(task)) return;
+    const source *dy = &p->b;
+    real *dw = p->c.base, slopes[FNN_KC];
+    int64_t stride = p->a.stride, begin, end;
+    fnn_share(task, p->m, LANES, &begin, &end);
+    for (int64_t at = 0; at < p->k && begin < end; at += FNN_KC) {
+        int64_t rows = min_of(p->k - at, FNN_KC);
+        copy_elements(dy, at, slopes, rows);
+        column_block(p->a.base + at * stride, stride, slopes, rows, dw, begin, end, at > 0);
+        if (p->sum && begin == 0) *p->sum = column_total(slopes, rows) + (at > 0 ? *p->sum : 0);
+        if (column_due(at, rows, p->m) && fnn_poll(task)) return;
     }
 }
+
+/* What these can make: C in one piece, of a matrix where it lies */
+static inline int is_one_column(const product *p)
+{
+    return p->n == 1 && p->k > 0 && p->c.column == 1 && p->c.w == p->m && p->b.stride == 1 &&
+           in_place(&p->a) && (p->a_by_k || in_place(&p->b));
+}
+
+static void multiply_column(const product *p, const fnn_task *task)
+{
+    (p->a_by_k ? column_of_terms : column_of_rows)(p, task);
+}
+
+/* ---- dx of a dense layer with one output --------------------------------------------------------- */
+
+static inline int is_column(int64_t r, int64_t o) { return o == 1 && r >= COLUMN_ROWS; }

@@ -5,7 +5,7 @@
 static void op_dense_fwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
-    (is_column(r, o) ? column_fwd : is_tiny(r, o, i) ? tiny_fwd : dense_fwd)(op, task);
+    (o > 1 && is_tiny(r, o, i) ? tiny_fwd : dense_fwd)(op, task);
 }
 
 static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
@@ -17,5 +17,5 @@ static void op_dense_bwd_x(const fnn_op *op, const fnn_task *task)
 static void op_dense_bwd_w(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], i = op->dim[1], o = op->dim[2];
-    (is_column(r, o) ? column_bwd_w : is_tiny(i, o, r) ? tiny_bwd_w : dense_bwd_w)(op, task);
+    (o > 1 && is_tiny(i, o, r) ? tiny_bwd_w : dense_bwd_w)(op, task);
 }

@@ -13,8 +13,8 @@
  *             for tiles of rows, for panels of B: C tile (+)= A tile B panel
  *
  * A strip stays in the L1 cache while the panels come by from the L2 cache; meanwhile the lines of the next
- * strip and of the next part of B are sent for.  Two shapes go another way: C of one column is computed as
- * one row, and few rows times a transposed matrix are summed without packing (dots).
+ * strip and of the next part of B are sent for.  Two shapes go another way: C of one column (column-inl.h),
+ * and few rows times a transposed matrix, which are summed without packing (dots).
  *
  * Invariant: an element of C is the sum of its FNN_KC-blocks in order, each the chain of v_fma over
  * ascending k from zero.  Blocks begin at multiples of FNN_KC, and nothing else (tile shape, packing,
@@ -237,7 +237,7 @@ static inline void multiply_tile(const share *s, const panel *b, tile *t, int64_
     t->b = b->b;
     t->b_step = b->step;
     t->last = b->cols - (LANES << b->log2) + LANES;
-    t->bias = !done || !p->bias ? NULL : p->bias + (p->one_bias ? 0 : j);
+    t->bias = !done || !p->bias ? NULL : p->bias + j;
     t->relu = done && p->activation == FNN_ACTIVATION_relu;
     tiles[b->log2][rows](t);
     if (done && !t->relu) activate_block(p->activation, t->c, rows, b->cols, t->c_row, NULL);
@@ -542,8 +542,7 @@ static void multiply_dots(const share *s, const fnn_task *task)
             }
             dot_kernels[rows](&d);
         }
-        activate_block(p->activation, d.c, rows, d.cols, d.c_row,
-                       !p->bias ? NULL : p->bias + (p->one_bias ? 0 : j));
+        activate_block(p->activation, d.c, rows, d.cols, d.c_row, !p->bias ? NULL : p->bias + j);
         if (j / STEP % 16 == 15 && fnn_poll(task)) return;
     }
 }
@@ -567,49 +566,6 @@ static void multiply_shared(const product *p, const fnn_task *task)
     plan_a(&s, m, n);
     plan_b(&s, m, n);
     multiply_share(&s, task);
-}
-
-/* B of one column: its sum, in blocks of FNN_KC like any other */
-static void sum_column(const source *b, int64_t k, real *sum)
-{
-    real terms_of_block[FNN_KC];
-    *sum = 0;
-    for (int64_t i = 0; i < k; i += FNN_KC) {
-        int64_t n = min_of(k - i, FNN_KC);
-        real total = 0;
-        copy_elements(b, i, terms_of_block, n);
-        for (int64_t j = 0; j < n; j++) total += terms_of_block[j];
-        *sum = i ? *sum + total : total;
-    }
-}
-
-/* One column: C.T = B.T A.T is one row, so that lanes run over rows of A. */
-static void multiply_column(const product *p, const fnn_task *task)
-{
-    real bias[LANES << MAX_LOG2];
-    product t = {.m = 1,
-                 .n = p->m,
-                 .k = p->k,
-                 .a = p->b,
-                 .c = rows_of(p->c.base, 1, p->m),
-                 .bias = p->bias ? bias : NULL,
-                 .one_bias = 1,
-                 .activation = p->activation};
-    t.a.stride = p->k;
-    if (p->a_by_k)
-        t.b = p->a;
-    else
-        t.bt = (transposed){.w = p->a.base, .depth = p->k, .width = 1};
-    for (int i = 0; p->bias && i < LANES << MAX_LOG2; i++) bias[i] = *p->bias;
-    if (p->sum && task->thread == 0) sum_column(&p->b, p->k, p->sum);
-    multiply_shared(&t, task);
-}
-
-/* A column of C, of A and of B lies in one piece. */
-static inline int is_one_column(const product *p)
-{
-    return p->n == 1 && p->c.column == 1 && p->c.w == p->m && p->b.stride == 1 && in_place(&p->a) &&
-           (p->a_by_k || p->a.stride == p->k);
 }
 
 static void multiply(const product *p, const fnn_task *task)

@@ -23,7 +23,6 @@ typedef struct {
     transposed bt; /* in place of b where bt.w is given */
     places_of_c c;
     const real *bias; /* [n] or NULL */
-    int one_bias;     /* bias is LANES << MAX_LOG2 times the same, for all columns */
     int activation;
     real *sum; /* [n] or NULL: gets the sums of the columns of B */
 } product;
