@@ -259,14 +259,13 @@ class Runtime:
             rows: the most rows of a batch; a program that predicts may be of fewer.
             direct: as in ``graph``.
         """
-        threads = config.get_num_threads()
-        key = (mode, direct, rows == 1, config.isa(self.policy), threads)
+        key = (mode, direct, rows == 1, _core.settings())  # quicker than what they amount to
         shelf = self._shelves.get(key) or self._shelf(key)
         if shelf.most is not None and rows > shelf.most:
             rows = shelf.most
         executable = shelf.idle.pop() if shelf.idle else None
         if executable is None or executable.program.rows < rows:
-            executable = self.make(mode, rows, threads, direct)
+            executable = self.make(mode, rows, config.get_num_threads(), direct)
         if executable.packs:
             executable.pack(self._version())
         return Loan(executable, shelf.idle)
@@ -274,12 +273,11 @@ class Runtime:
     def _shelf(self, key: tuple[Any, ...]) -> Shelf:
         """Put up the shelf of ``key``; what a prediction says of a row does not depend on others,
         so it may take them in smaller steps."""
-        mode, direct, single, _, threads = key
+        mode, direct, single, _ = key
         most = None
         if mode in ("predict", "proba") and not single:
-            most = step_rows(
-                Program.of(self.graph(mode, direct), 1, self.policy, once=True), threads
-            )
+            program = Program.of(self.graph(mode, direct), 1, self.policy, once=True)
+            most = step_rows(program, config.get_num_threads())
         return self._shelves.setdefault(key, Shelf(most))
 
     def _version(self) -> tuple[int, int]:
