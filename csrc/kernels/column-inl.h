@@ -1,16 +1,15 @@
-/* column-inl.h: products of one column, C[m] = g(A[m,k] B[k] + bias): dense layers with one output, and
- * convolutions that have one filter of one place.
+/* column-inl.h: products of one column, C[m] = g(A[m,k] B[k] + bias), and of one term, C[m,n] = A[m] B[n]:
+ * dense layers with one output, and convolutions that have one filter of one place.
  *
  * A product that keeps columns of C in the lanes of a vector would use one lane of each.  Here they hold
- * elements of C.
+ * rows of it, and what has one term is not packed.
  *
  * Invariant: an element is the chain of the product (gemm-inl.h): blocks of FNN_KC terms, each from zero by
  * v_fma over ascending k, added in order.  So it changes no bit which of the two makes it. */
 
 enum {
-    COLUMN_ROWS = 4,      /* fewer rows of dx do not pay for a way of their own  */
-    COLUMN_VECS = 8,      /* vectors of sums that are made at a time             */
-    COLUMN_POLL = 1 << 16 /* elements of A between two looks for signals         */
+    COLUMN_VECS = 8,      /* vectors of sums that are made at a time              */
+    COLUMN_POLL = 1 << 16 /* elements of a matrix between two looks for signals */
 };
 
 /* Whether it is time to look for signals after rows r.. + rows, of n elements each. */
@@ -64,41 +63,6 @@ static void column_of_rows(const product *p, const fnn_task *task)
         if (p->bias) sum = v_add(sum, v_set1(*p->bias));
         store_lanes(p->c.base + r, activation_of(p->activation, sum), rows);
         if (column_due(r, rows, p->k) && fnn_poll(task)) return;
-    }
-}
-
-/* to[0:n] = dy, or dy g'(y); to has room for whole vectors. */
-static void column_gradient(const real *dy, const real *y, int64_t n, int code, real *to)
-{
-    for (int64_t r = 0; r < n; r += LANES) {
-        vec slope = load_lanes(dy + r, n - r);
-        if (y) slope = activation_gradient(code, load_lanes(y + r, n - r), slope);
-        v_store(to + r, slope);
-    }
-}
-
-/* dx[rows, n] = slopes[rows] w[n] */
-static void column_outer(const real *slopes, int64_t rows, const real *w, int64_t n, real *dx)
-{
-    for (int64_t r = 0; r < rows; r++, dx += n) {
-        vec slope = v_set1(slopes[r]);
-        int64_t j = 0;
-        for (; j + LANES <= n; j += LANES) v_store(dx + j, v_fma(slope, v_load(w + j), v_zero()));
-        if (j < n) v_store_n(dx + j, v_fma(slope, v_load_n(w + j, n - j), v_zero()), n - j);
-    }
-}
-
-static void column_bwd_x(const fnn_op *op, const fnn_task *task)
-{
-    const real *dy = op->arg[0], *y = op->arg[1], *w = op->arg[2];
-    real *dx = op->arg[3], slopes[LANES];
-    int64_t r, end, i = op->dim[2];
-    fnn_share(task, op->dim[0], LANES, &r, &end);
-    for (; r < end; r += LANES) {
-        int64_t rows = end - r < LANES ? end - r : LANES;
-        column_gradient(dy + r, y ? y + r : NULL, rows, (int)op->attr[0], slopes);
-        column_outer(slopes, rows, w, i, dx + r * i);
-        if (column_due(r, rows, i) && fnn_poll(task)) return;
     }
 }
 
@@ -170,6 +134,36 @@ static void multiply_column(const product *p, const fnn_task *task)
     (p->a_by_k ? column_of_terms : column_of_rows)(p, task);
 }
 
-/* ---- dx of a dense layer with one output --------------------------------------------------------- */
+/* ---- one term: C[m,n] = A[m] B[n], the gradient that goes back from one column ---------------------- */
 
-static inline int is_column(int64_t r, int64_t o) { return o == 1 && r >= COLUMN_ROWS; }
+/* dx[rows, n] = slopes[rows] w[n] */
+static void outer_rows(const real *slopes, int64_t rows, const real *w, int64_t n, real *dx,
+                       int64_t stride)
+{
+    for (int64_t r = 0; r < rows; r++, dx += stride) {
+        vec slope = v_set1(slopes[r]);
+        int64_t j = 0;
+        for (; j + LANES <= n; j += LANES) v_store(dx + j, v_fma(slope, v_load(w + j), v_zero()));
+        if (j < n) v_store_n(dx + j, v_fma(slope, v_load_n(w + j, n - j), v_zero()), n - j);
+    }
+}
+
+static inline int is_one_term(const product *p)
+{
+    return p->k == 1 && p->bt.w && p->bt.depth == 1 && p->a.stride == 1 && !p->a.patches &&
+           p->c.w == p->m;
+}
+
+/* dx = dy w.T */
+static void multiply_term(const product *p, const fnn_task *task)
+{
+    real slopes[FNN_KC];
+    int64_t stride = p->c.column, r, end;
+    fnn_share(task, p->m, LANES, &r, &end);
+    for (; r < end; r += FNN_KC) {
+        int64_t rows = min_of(end - r, FNN_KC);
+        copy_elements(&p->a, r, slopes, rows);
+        outer_rows(slopes, rows, p->bt.w, p->n, p->c.base + r * stride, stride);
+        if (column_due(r, rows, p->n) && fnn_poll(task)) return;
+    }
+}

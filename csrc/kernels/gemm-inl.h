@@ -13,8 +13,8 @@
  *             for tiles of rows, for panels of B: C tile (+)= A tile B panel
  *
  * A strip stays in the L1 cache while the panels come by from the L2 cache; meanwhile the lines of the next
- * strip and of the next part of B are sent for.  Two shapes go another way: C of one column (column-inl.h),
- * and few rows times a transposed matrix, which are summed without packing (dots).
+ * strip and of the next part of B are sent for.  Three shapes go another way: C of one column, sums of one
+ * term (column-inl.h), and few rows times a transposed matrix, which are summed without packing (dots).
  *
  * Invariant: an element of C is the sum of its FNN_KC-blocks in order, each the chain of v_fma over
  * ascending k from zero.  Blocks begin at multiples of FNN_KC, and nothing else (tile shape, packing,
@@ -32,6 +32,7 @@ enum {
     ROW_PAD = LANES,   /* keeps rows of a copy out of the same cache sets */
     MAX_MC = 98,
     MAX_NC = B_REALS / FNN_KC,
+    MAX_LOG2 = 3,     /* of the vectors of a tile */
     MAX_LINES = 2048, /* that are sent for at a time */
     LINE = LANES,
     POLL_WORK = 1 << 22,       /* products between two looks for signals */
@@ -572,6 +573,8 @@ static void multiply(const product *p, const fnn_task *task)
 {
     if (is_one_column(p))
         multiply_column(p, task);
+    else if (is_one_term(p))
+        multiply_term(p, task);
     else
         multiply_shared(p, task);
 }

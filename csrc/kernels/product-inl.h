@@ -9,9 +9,6 @@ typedef struct {
     int64_t h, w, image, row, column;
 } places_of_c;
 
-/* A tile has up to 1 << MAX_LOG2 vectors. */
-enum { MAX_LOG2 = 3 };
-
 enum { WIDE = 32 }; /* columns of a panel that is packed beforehand, on every instruction set */
 
 typedef struct {
