@@ -5,76 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastnn import registry
-from fastnn.layers.augmentation import (
-    RandomBrightness,
-    RandomContrast,
-    RandomCrop,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
-    RandomZoom,
-)
+from fastnn import layers, registry
 from fastnn.layers.base import Layer
-from fastnn.layers.convolution import Conv2D
-from fastnn.layers.core import Activation, Dense, Dropout, Flatten, InputLayer, Reshape
-from fastnn.layers.merging import (
-    Add,
-    Average,
-    Concatenate,
-    Maximum,
-    Minimum,
-    Multiply,
-    Subtract,
-)
-from fastnn.layers.normalization import BatchNormalization
-from fastnn.layers.padding import Cropping2D, ZeroPadding2D
-from fastnn.layers.pooling import (
-    AveragePooling2D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling2D,
-    MaxPooling2D,
-)
-from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 
-__all__ = ["CLASSES", "deserialize", "serialize"]
+__all__ = ["classes", "deserialize", "serialize"]
 
-CLASSES: dict[str, type[Layer]] = {
-    cls.__name__: cls
-    for cls in (
-        Activation,
-        Add,
-        Average,
-        AveragePooling2D,
-        BatchNormalization,
-        Concatenate,
-        Conv2D,
-        Cropping2D,
-        Dense,
-        Dropout,
-        Flatten,
-        GRU,
-        GlobalAveragePooling2D,
-        GlobalMaxPooling2D,
-        InputLayer,
-        LSTM,
-        MaxPooling2D,
-        Maximum,
-        Minimum,
-        Multiply,
-        RandomBrightness,
-        RandomContrast,
-        RandomCrop,
-        RandomFlip,
-        RandomRotation,
-        RandomTranslation,
-        RandomZoom,
-        Reshape,
-        SimpleRNN,
-        Subtract,
-        ZeroPadding2D,
-    )
-}
+
+def classes() -> dict[str, type[Layer]]:
+    """Return fastnn's own layers by name: all that ``fastnn.layers`` exports."""
+    exported = {name: getattr(layers, name) for name in layers.__all__}
+    return {
+        name: thing
+        for name, thing in exported.items()
+        if isinstance(thing, type) and thing is not Layer
+    }
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
@@ -103,4 +47,4 @@ def deserialize(
     Raises:
         ModelFileError: if its class is neither fastnn's nor among ``custom_objects``.
     """
-    return registry.deserialize("layer", description, CLASSES, custom_objects)
+    return registry.deserialize("layer", description, classes(), custom_objects)
