@@ -5,22 +5,22 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 C := $(wildcard csrc/*.c csrc/isa/*.c)
-STRICT := -Wall -Wextra -Wconversion -Wshadow -Werror
-CROSS ?= aarch64-linux-gnu-gcc
+# NumPy's own threads would spin beside the tests', which are on all cores.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py optimizers.py \
     gradients.py whole_model.py)
 SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test lint format isa asan asan-python parity cross bench wheel clean
+.PHONY: demo test lint format isa asan asan-python parity strict bench wheel clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
 
 test: $(VENV)/extra-test
 	tests/c/run
-	$(BIN)/python -m pytest -q -n auto
+	$(PYTEST)
 
 lint: $(VENV)/extra-lint
 	$(BIN)/ruff check
@@ -38,7 +38,7 @@ format: $(VENV)/extra-lint
 isa: $(VENV)/extra-test
 	for isa in $$($(BIN)/python -c "from fastnn import _core; print(*_core.isa_names())"); do \
 	    echo "FASTNN_ISA=$$isa"; \
-	    FASTNN_ISA=$$isa $(BIN)/python -m pytest -q -n auto $(CHOSEN_BY_ENVIRONMENT) || exit 1; \
+	    FASTNN_ISA=$$isa $(PYTEST) $(CHOSEN_BY_ENVIRONMENT) || exit 1; \
 	done
 
 # The C tests under address, undefined-behaviour and thread sanitizers.
@@ -55,17 +55,17 @@ asan-python: $(VENV)/extra-dev
 	cd build/asan && \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 \
-	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	    $(BIN)/python -m pytest -q -n auto -p no:cacheprovider $(SANITIZED)
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(PYTEST) -p no:cacheprovider $(SANITIZED)
 
 # Beside Keras itself; its absence is an error here, elsewhere a skip.
 parity: $(VENV)/extra-test $(VENV)/extra-parity
-	KERAS_BACKEND=jax FASTNN_REQUIRE_PARITY=1 $(BIN)/python -m pytest -q -n auto tests/parity
+	KERAS_BACKEND=jax FASTNN_REQUIRE_PARITY=1 $(PYTEST) tests/parity
 
-cross:
-	mkdir -p build/cross
-	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CROSS) -std=c11 -O3 -ffp-contract=off \
-	    -fno-math-errno $(STRICT) -Icsrc -c {} -o build/cross/$$(basename {} .c).o'
+# The C core by any compiler, CC=aarch64-linux-gnu-gcc for another processor; all warnings are errors.
+strict:
+	mkdir -p build/$(CC)
+	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O3 -ffp-contract=off -fno-math-errno \
+	    -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc -c {} -o build/$(CC)/$$(basename {} .c).o'
 
 bench: $(VENV)/extra-bench
 	$(BIN)/fastnn bench $(BENCH)

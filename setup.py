@@ -5,7 +5,6 @@ with the same flags and one module runs on every CPU.  Environment:
 
     CC CFLAGS LDFLAGS   as everywhere
     FASTNN_JOBS         files compiled at once (default: the number of CPUs)
-    FASTNN_WERROR=1     all warnings, as errors, for our own C
     FASTNN_SANITIZE=1   address and undefined-behaviour sanitizers
 """
 
@@ -24,7 +23,6 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
 SANITIZE = os.environ.get("FASTNN_SANITIZE") == "1"
-WERROR = os.environ.get("FASTNN_WERROR") == "1"
 MACOS = sys.platform == "darwin"
 
 # Contraction is off because a fused multiply-add is one the source asks for: results hold still.
@@ -32,11 +30,9 @@ FLAGS = ["-std=c11", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-ffp-cont
 KERNEL_FLAGS = ["-O1" if SANITIZE else "-O3"]
 GLUE_FLAGS = ["-O1" if SANITIZE else "-O2"]  # generated C: a fifth smaller at -O2, and as fast
 LINK_FLAGS = ["-pthread", "-lm", "-Wl,-x" if MACOS else "-Wl,-s"]
-if WERROR:
-    KERNEL_FLAGS += ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 if SANITIZE:
-    # What finds a null pointer or one out of its object is the address sanitizer.  Its checks are calls:
-    # inline, as by default, they take five times as long to compile.
+    # What finds a null pointer or one out of its object is the address sanitizer.  Its checks are
+    # calls: inline, as by default, they take five times as long to compile.
     others = "-fno-sanitize=null,object-size,pointer-overflow"
     sanitizers = ["-fsanitize=address,undefined", others, "-fno-sanitize-recover=undefined"]
     calls = ["--param", "asan-instrumentation-with-call-threshold=0"]

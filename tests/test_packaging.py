@@ -124,7 +124,7 @@ def test_a_build_compiles_only_what_changed(tree):
     assert build(tree) == (set(), 42)
     kernel.write_text("int g(void) { return 43; }\n")
     assert build(tree) == ({"base"}, 43)
-    assert build(tree, FASTNN_WERROR="1") == ({"base", "program"}, 43)
+    assert build(tree, CFLAGS="-DOTHER") == ({"_core", "base", "program"}, 43)
 
 
 def test_a_failed_build_is_not_taken_for_done(tree):
