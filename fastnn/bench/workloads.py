@@ -1,86 +1,30 @@
 """What is trained and asked: the workloads T1 to T7 and some of our own, as data.
 
 Invariant: a workload says all that decides the arithmetic (layers, shapes, batch, optimizer, loss),
-so that every peer in peers/ does the same work.  Weights start as Glorot-uniform and biases as
-zero, images are NHWC, optimizers have Keras 3's defaults where a field does not say otherwise.
+so that every peer in peers/ does the same work.  Optimizers have Keras 3's defaults where a field
+does not say otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-ActivationName: TypeAlias = Literal["relu", "linear"]
-
-
-@dataclass(frozen=True)
-class Dense:
-    """y = activation(x @ w + b), `w: (in, units)`; the last layer of a workload gives logits."""
-
-    units: int
-    activation: ActivationName = "linear"
-
-
-@dataclass(frozen=True)
-class Conv:
-    """A two-dimensional convolution with a square kernel and a bias unless a BatchNorm follows."""
-
-    filters: int
-    size: int = 3
-    padding: Literal["valid", "same"] = "valid"
-    activation: ActivationName = "linear"
-    stride: int = 1
-    bias: bool = True
-
-
-@dataclass(frozen=True)
-class MaxPool:
-    """The greatest of each `size` x `size` square, squares side by side."""
-
-    size: int = 2
-
-
-@dataclass(frozen=True)
-class GlobalMeanPool:
-    """The mean over height and width."""
-
-
-@dataclass(frozen=True)
-class Flatten:
-    """(rows, ...) to (rows, features)."""
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """Zeroes a share `rate` of the units, scales the others by 1 / (1 - rate)."""
-
-    rate: float
-
-
-@dataclass(frozen=True)
-class BatchNorm:
-    """Normalises each channel by the batch, then scales and shifts; momentum .99, epsilon 1e-3."""
-
-
-@dataclass(frozen=True)
-class Relu:
-    """max(0, x)."""
-
-
-@dataclass(frozen=True)
-class Residual:
-    """relu(body(x) + shortcut(x)); an empty shortcut is x itself."""
-
-    body: tuple[Layer, ...]
-    shortcut: tuple[Layer, ...] = ()
-
-
-Layer: TypeAlias = (
-    "Dense | Conv | MaxPool | GlobalMeanPool | Flatten | Dropout | BatchNorm | Relu | Residual"
+from .nets import (
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalMeanPool,
+    Layer,
+    MaxPool,
+    Relu,
+    Residual,
 )
 
 

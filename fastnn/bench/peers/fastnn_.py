@@ -14,23 +14,9 @@ from typing import Any
 import fastnn
 from fastnn import layers
 
+from .. import nets
 from ..tasks import Activation, Convolution, Gemm, Pool, SoftmaxLoss, Task, Update
-from ..workloads import (
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalMeanPool,
-    Job,
-    Layer,
-    MaxPool,
-    Optimizer,
-    Relu,
-    Residual,
-    Unsupported,
-    Workload,
-)
+from ..workloads import Job, Optimizer, Unsupported, Workload
 
 
 def version() -> str:
@@ -81,7 +67,7 @@ def predict(workload: Workload, variant: str, threads: int, rows: int) -> Callab
 
 def _model(workload: Workload) -> Any:
     head = layers.Activation(workload.output)
-    if not any(isinstance(layer, Residual) for layer in workload.layers):
+    if not any(isinstance(layer, nets.Residual) for layer in workload.layers):
         return fastnn.Sequential(
             [fastnn.Input(workload.input_shape), *map(_layer, workload.layers), head]
         )
@@ -94,9 +80,9 @@ def _model(workload: Workload) -> Any:
     return make(inputs, head(x))
 
 
-def _apply(layer: Layer, x: Any) -> Any:
+def _apply(layer: nets.Layer, x: Any) -> Any:
     """Calls the layer on a tensor of a functional model."""
-    if not isinstance(layer, Residual):
+    if not isinstance(layer, nets.Residual):
         return _layer(layer)(x)
     body = shortcut = x
     for each in layer.body:
@@ -113,12 +99,12 @@ def _need(*names: str) -> None:
         raise Unsupported(f"fastnn has no layer {', '.join(missing)}")
 
 
-def _layer(layer: Layer) -> Any:
+def _layer(layer: nets.Layer) -> Any:
     known: Any = layers
     match layer:
-        case Dense():
+        case nets.Dense():
             return layers.Dense(layer.units, activation=layer.activation)
-        case Conv():
+        case nets.Conv():
             return layers.Conv2D(
                 layer.filters,
                 layer.size,
@@ -127,17 +113,17 @@ def _layer(layer: Layer) -> Any:
                 activation=layer.activation,
                 use_bias=layer.bias,
             )
-        case MaxPool():
+        case nets.MaxPool():
             return layers.MaxPooling2D(layer.size)
-        case Flatten():
+        case nets.Flatten():
             return layers.Flatten()
-        case Dropout():
+        case nets.Dropout():
             return layers.Dropout(layer.rate)
-        case Relu():
+        case nets.Relu():
             return layers.Activation("relu")
-        case BatchNorm():
+        case nets.BatchNorm():
             return known.BatchNormalization()
-        case GlobalMeanPool():
+        case nets.GlobalMeanPool():
             return known.GlobalAveragePooling2D()
     raise Unsupported(f"{type(layer).__name__} has no counterpart in fastnn")
 

@@ -14,22 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .. import nets
 from ..tasks import Activation, Convolution, Gemm, Pool, SoftmaxLoss, Task, Update
-from ..workloads import (
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalMeanPool,
-    Job,
-    Layer,
-    MaxPool,
-    Relu,
-    Residual,
-    Unsupported,
-    Workload,
-)
+from ..workloads import Job, Unsupported, Workload
 
 Array: TypeAlias = jax.Array
 #: The number of updates, the layers' weights, their running statistics, the optimizer's two slots.
@@ -176,7 +163,12 @@ def _loss(workload: Workload, z: Array, y: Array) -> Array:
 
 
 def _forward(
-    layers: tuple[Layer, ...], weights: Any, statistics: Any, x: Array, key: Array, training: bool
+    layers: tuple[nets.Layer, ...],
+    weights: Any,
+    statistics: Any,
+    x: Array,
+    key: Array,
+    training: bool,
 ) -> tuple[Array, list[Any]]:
     """The output of the layers, and their running statistics after it."""
     news = []
@@ -188,40 +180,40 @@ def _forward(
 
 
 def _apply(
-    layer: Layer, weights: Any, statistics: Any, x: Array, key: Array, training: bool
+    layer: nets.Layer, weights: Any, statistics: Any, x: Array, key: Array, training: bool
 ) -> tuple[Array, Any]:
     match layer:
-        case Residual():
+        case nets.Residual():
             sides, news = [], []
             for side, layers in enumerate((layer.body, layer.shortcut)):
                 y, new = _forward(layers, weights[side], statistics[side], x, key, training)
                 sides.append(y)
                 news.append(new)
             return jax.nn.relu(sides[0] + sides[1]), news
-        case BatchNorm():
+        case nets.BatchNorm():
             return _normalize(weights, statistics, x, training)
-        case Dropout() if not training:
+        case nets.Dropout() if not training:
             return x, ()
     return _plain(layer, weights, x, key, training), ()
 
 
-def _plain(layer: Layer, weights: Any, x: Array, key: Array, training: bool) -> Array:
+def _plain(layer: nets.Layer, weights: Any, x: Array, key: Array, training: bool) -> Array:
     """A layer without running statistics."""
     match layer:
-        case Dense():
+        case nets.Dense():
             return _activate(layer.activation, x @ weights[0] + weights[1])
-        case Conv():
+        case nets.Conv():
             y = _convolve(x, weights[0], layer.stride, layer.padding)
             return _activate(layer.activation, y + weights[1] if layer.bias else y)
-        case MaxPool():
+        case nets.MaxPool():
             return _largest(x, layer.size) if training else _largest_of_windows(x, layer.size)
-        case GlobalMeanPool():
+        case nets.GlobalMeanPool():
             return x.mean((1, 2))
-        case Flatten():
+        case nets.Flatten():
             return x.reshape(len(x), -1)
-        case Relu():
+        case nets.Relu():
             return jax.nn.relu(x)
-        case Dropout():
+        case nets.Dropout():
             keep = jax.random.bernoulli(key, 1 - layer.rate, x.shape)
             return jnp.where(keep, x / (1 - layer.rate), jnp.zeros_like(x))
     raise AssertionError(layer)
@@ -273,13 +265,15 @@ def _start(workload: Workload) -> State:
     return jnp.zeros((), jnp.int32), parameters, statistics, slots
 
 
-def _initial(layers: tuple[Layer, ...], x: Array, key: Array) -> tuple[list[Any], list[Any], Array]:
+def _initial(
+    layers: tuple[nets.Layer, ...], x: Array, key: Array
+) -> tuple[list[Any], list[Any], Array]:
     """Weights and statistics of the layers, and their output."""
     weights: list[Any] = []
     statistics: list[Any] = []
     for index, layer in enumerate(layers):
         own = jax.random.fold_in(key, index)
-        if isinstance(layer, Residual):
+        if isinstance(layer, nets.Residual):
             body, shortcut = (_initial(side, x, own) for side in (layer.body, layer.shortcut))
             w, s = [body[0], shortcut[0]], [body[1], shortcut[1]]
         else:
@@ -290,19 +284,19 @@ def _initial(layers: tuple[Layer, ...], x: Array, key: Array) -> tuple[list[Any]
     return weights, statistics, x
 
 
-def _weights(layer: Layer, shape: tuple[int, ...], key: Array) -> tuple[Any, Any]:
-    if isinstance(layer, BatchNorm):
+def _weights(layer: nets.Layer, shape: tuple[int, ...], key: Array) -> tuple[Any, Any]:
+    if isinstance(layer, nets.BatchNorm):
         ones, zeros = jnp.ones(shape[-1]), jnp.zeros(shape[-1])
         return (ones, zeros), (zeros + 0, ones + 0)
-    if isinstance(layer, Dense):
+    if isinstance(layer, nets.Dense):
         kernel: tuple[int, ...] = (shape[-1], layer.units)
-    elif isinstance(layer, Conv):
+    elif isinstance(layer, nets.Conv):
         kernel = (layer.size, layer.size, shape[-1], layer.filters)
     else:
         return (), ()
     limit = math.sqrt(6 / (math.prod(kernel[:-1]) + math.prod(kernel[:-2]) * kernel[-1]))
     w = jax.random.uniform(key, kernel, minval=-limit, maxval=limit)
-    biased = isinstance(layer, Dense) or layer.bias
+    biased = isinstance(layer, nets.Dense) or layer.bias
     return ((w, jnp.zeros(kernel[-1])) if biased else (w,)), ()
 
 

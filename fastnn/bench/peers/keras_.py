@@ -11,20 +11,8 @@ os.environ["KERAS_BACKEND"] = "jax"
 import keras
 import numpy as np
 
-from ..workloads import (
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalMeanPool,
-    Layer,
-    MaxPool,
-    Optimizer,
-    Relu,
-    Residual,
-    Workload,
-)
+from .. import nets
+from ..workloads import Optimizer, Workload
 
 
 def version() -> str:
@@ -61,11 +49,11 @@ def _model(workload: Workload) -> Any:
     return keras.Model(inputs, keras.layers.Activation(workload.output)(x))
 
 
-def _apply(layer: Layer, x: Any) -> Any:
+def _apply(layer: nets.Layer, x: Any) -> Any:
     match layer:
-        case Dense():
+        case nets.Dense():
             return keras.layers.Dense(layer.units, activation=layer.activation)(x)
-        case Conv():
+        case nets.Conv():
             return keras.layers.Conv2D(
                 layer.filters,
                 layer.size,
@@ -74,25 +62,25 @@ def _apply(layer: Layer, x: Any) -> Any:
                 activation=layer.activation,
                 use_bias=layer.bias,
             )(x)
-        case MaxPool():
+        case nets.MaxPool():
             return keras.layers.MaxPooling2D(layer.size)(x)
-        case GlobalMeanPool():
+        case nets.GlobalMeanPool():
             return keras.layers.GlobalAveragePooling2D()(x)
-        case Flatten():
+        case nets.Flatten():
             return keras.layers.Flatten()(x)
-        case Dropout():
+        case nets.Dropout():
             return keras.layers.Dropout(layer.rate)(x)
-        case BatchNorm():
+        case nets.BatchNorm():
             return keras.layers.BatchNormalization()(x)
-        case Relu():
+        case nets.Relu():
             return keras.layers.Activation("relu")(x)
-        case Residual():
+        case nets.Residual():
             return keras.layers.Activation("relu")(
                 keras.layers.Add()([_chain(layer.body, x), _chain(layer.shortcut, x)])
             )
 
 
-def _chain(layers: tuple[Layer, ...], x: Any) -> Any:
+def _chain(layers: tuple[nets.Layer, ...], x: Any) -> Any:
     for layer in layers:
         x = _apply(layer, x)
     return x

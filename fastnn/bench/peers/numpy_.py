@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .. import nets
 from ..tasks import Activation, Gemm, SoftmaxLoss, Task, Update
-from ..workloads import Dense, Job, Optimizer, Unsupported, Workload
+from ..workloads import Job, Optimizer, Unsupported, Workload
 
 Array = NDArray[Any]
 
@@ -76,7 +77,7 @@ class _DenseLayer:
 
 class _Network:
     def __init__(self, workload: Workload, rows: int) -> None:
-        layers = [layer for layer in workload.layers if isinstance(layer, Dense)]
+        layers = [layer for layer in workload.layers if isinstance(layer, nets.Dense)]
         if len(layers) < len(workload.layers):
             raise Unsupported("only dense networks are written by hand")
         self.workload, self.rows = workload, rows
@@ -88,7 +89,7 @@ class _Network:
         self.layers = self._carve(sizes, layers)
         self.update = _OPTIMIZERS[workload.optimizer.name](workload.optimizer, count)
 
-    def _carve(self, sizes: list[int], layers: list[Dense]) -> list[_DenseLayer]:
+    def _carve(self, sizes: list[int], layers: list[nets.Dense]) -> list[_DenseLayer]:
         carved, at = [], 0
         for rows, layer in zip(sizes[:-1], layers, strict=True):
             end = at + rows * layer.units

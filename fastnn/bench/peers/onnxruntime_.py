@@ -13,22 +13,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from .. import nets
 from ..tasks import Activation, Convolution, Gemm, Pool, Task
-from ..workloads import (
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalMeanPool,
-    Job,
-    Layer,
-    MaxPool,
-    Relu,
-    Residual,
-    Unsupported,
-    Workload,
-)
+from ..workloads import Job, Unsupported, Workload
 
 Array = NDArray[Any]
 
@@ -142,48 +129,52 @@ class _Graph:
         self.weights.append(numpy_helper.from_array(values.astype(np.float32), name))
         return name
 
-    def chain(self, layers: tuple[Layer, ...], x: str, shape: tuple[int, ...]) -> str:
+    def chain(self, layers: tuple[nets.Layer, ...], x: str, shape: tuple[int, ...]) -> str:
         """Appends layers to `x`, whose rows have `shape`; returns the name of their output."""
         return self._chain(layers, x, shape)[0]
 
     def _chain(
-        self, layers: tuple[Layer, ...], x: str, shape: tuple[int, ...]
+        self, layers: tuple[nets.Layer, ...], x: str, shape: tuple[int, ...]
     ) -> tuple[str, tuple[int, ...]]:
         for layer in layers:
             x, shape = self._layer(layer, x, shape)
         return x, shape
 
-    def _layer(self, layer: Layer, x: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    def _layer(
+        self, layer: nets.Layer, x: str, shape: tuple[int, ...]
+    ) -> tuple[str, tuple[int, ...]]:
         match layer:
-            case Dense():
+            case nets.Dense():
                 w = self.weight(_normal(shape[0], layer.units) / np.sqrt(shape[0]))
                 y = self.add("Gemm", [x, w, self.weight(np.zeros(layer.units))])
                 return self._activated(layer.activation, y), (layer.units,)
-            case Conv():
+            case nets.Conv():
                 return self._conv(layer, x, shape)
-            case MaxPool():
+            case nets.MaxPool():
                 y = self.add(
                     "MaxPool", [x], kernel_shape=[layer.size] * 2, strides=[layer.size] * 2
                 )
                 return y, (shape[0], shape[1] // layer.size, shape[2] // layer.size)
-            case GlobalMeanPool():
+            case nets.GlobalMeanPool():
                 return self.add("Flatten", [self.add("GlobalAveragePool", [x])]), shape[:1]
-            case Flatten():
+            case nets.Flatten():
                 return self.add("Flatten", [x]), (int(np.prod(shape)),)
-            case Dropout():
+            case nets.Dropout():
                 return x, shape
-            case BatchNorm():
+            case nets.BatchNorm():
                 ones, zeros = np.ones(shape[0]), np.zeros(shape[0])
                 values = [self.weight(v) for v in (ones, zeros, zeros, ones)]
                 return self.add("BatchNormalization", [x, *values], epsilon=1e-3), shape
-            case Relu():
+            case nets.Relu():
                 return self.add("Relu", [x]), shape
-            case Residual():
+            case nets.Residual():
                 body, out = self._chain(layer.body, x, shape)
                 shortcut, _ = self._chain(layer.shortcut, x, shape)
                 return self.add("Relu", [self.add("Add", [body, shortcut])]), out
 
-    def _conv(self, layer: Conv, x: str, shape: tuple[int, ...]) -> tuple[str, tuple[int, ...]]:
+    def _conv(
+        self, layer: nets.Conv, x: str, shape: tuple[int, ...]
+    ) -> tuple[str, tuple[int, ...]]:
         c, h, w = shape
         scale = np.sqrt(c * layer.size**2)
         names = [x, self.weight(_normal(layer.filters, c, layer.size, layer.size) / scale)]

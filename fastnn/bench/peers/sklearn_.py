@@ -10,7 +10,8 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from ..workloads import Dense, Unsupported, Workload
+from .. import nets
+from ..workloads import Unsupported, Workload
 
 
 def version() -> str:
@@ -41,7 +42,7 @@ def predict(workload: Workload, variant: str, threads: int, rows: int) -> Callab
 
 def _model(workload: Workload) -> Any:
     *hidden, _ = workload.layers
-    units = [layer.units for layer in hidden if isinstance(layer, Dense)]
+    units = [layer.units for layer in hidden if isinstance(layer, nets.Dense)]
     if len(units) < len(hidden) or workload.optimizer.name == "rmsprop":
         raise Unsupported("scikit-learn has dense layers, SGD and Adam alone")
     warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is given

@@ -14,21 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .. import nets
 from ..tasks import Activation, Convolution, Gemm, Pool, SoftmaxLoss, Task, Update
-from ..workloads import (
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalMeanPool,
-    Job,
-    Layer,
-    MaxPool,
-    Relu,
-    Residual,
-    Workload,
-)
+from ..workloads import Job, Workload
 
 
 def version() -> str:
@@ -160,29 +148,29 @@ class _Residual(nn.Module):
         return functional.relu(self.body(x) + self.shortcut(x), inplace=True)
 
 
-def _module(layer: Layer) -> nn.Module:
+def _module(layer: nets.Layer) -> nn.Module:
     """The layer as a module whose input channels are found by its first call."""
     match layer:
-        case Dense():
+        case nets.Dense():
             return _activated(nn.LazyLinear(layer.units), layer.activation)
-        case Conv():
+        case nets.Conv():
             # Padding by size // 2 is "same" for odd sizes and, at stride 2, as much work.
             padding = layer.size // 2 if layer.padding == "same" else 0
             conv = nn.LazyConv2d(layer.filters, layer.size, layer.stride, padding, bias=layer.bias)
             return _activated(conv, layer.activation)
-        case MaxPool():
+        case nets.MaxPool():
             return nn.MaxPool2d(layer.size)
-        case GlobalMeanPool():
+        case nets.GlobalMeanPool():
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        case Flatten():
+        case nets.Flatten():
             return nn.Flatten()
-        case Dropout():
+        case nets.Dropout():
             return nn.Dropout(layer.rate)
-        case BatchNorm():
+        case nets.BatchNorm():
             return nn.LazyBatchNorm2d(eps=1e-3, momentum=0.01)
-        case Relu():
+        case nets.Relu():
             return nn.ReLU(inplace=True)
-        case Residual():
+        case nets.Residual():
             return _Residual(_sequential(layer.body), _sequential(layer.shortcut))
 
 
@@ -190,7 +178,7 @@ def _activated(module: nn.Module, activation: str) -> nn.Module:
     return nn.Sequential(module, nn.ReLU(inplace=True)) if activation == "relu" else module
 
 
-def _sequential(layers: tuple[Layer, ...]) -> nn.Module:
+def _sequential(layers: tuple[nets.Layer, ...]) -> nn.Module:
     return nn.Sequential(*map(_module, layers))
 
 
