@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnn.reference import (
     augmentation,
+    curves,
     elementwise,
     gathering,
     losses,
@@ -67,6 +68,8 @@ _TWINS: tuple[Twin, ...] = (
     normalization.global_mean_bwd,
     elementwise.activation_fwd,
     elementwise.activation_bwd,
+    curves.curve_fwd,
+    curves.curve_bwd,
     elementwise.add,
     merging.subtract,
     merging.multiply,
