@@ -64,7 +64,7 @@ parity: $(VENV)/extra-test $(VENV)/extra-parity
 # The C core by any compiler, CC=aarch64-linux-gnu-gcc for another processor; all warnings are errors.
 strict:
 	mkdir -p build/$(CC)
-	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O3 -ffp-contract=off -fno-math-errno \
+	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O2 -ffp-contract=off -fno-math-errno \
 	    -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc -c {} -o build/$(CC)/$$(basename {} .c).o'
 
 bench: $(VENV)/extra-bench
