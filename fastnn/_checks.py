@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["fraction", "number", "positive_number"]
+__all__ = ["fraction", "not_negative", "number", "positive_number"]
 
 
 def number(who: str, name: str, value: Any) -> float:
@@ -13,6 +13,14 @@ def number(who: str, name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{who}: {name} must be a number, got {type(value).__name__}") from None
+
+
+def not_negative(who: str, name: str, value: Any) -> float:
+    """Return ``value`` if it is not negative."""
+    known = number(who, name, value)
+    if not known >= 0:
+        raise ValueError(f"{who}: {name} must be at least 0, got {known}")
+    return known
 
 
 def positive_number(who: str, name: str, value: Any) -> float:

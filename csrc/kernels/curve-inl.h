@@ -48,6 +48,16 @@ static inline vec gate_slope(vec x, vec z, vec slope)
     return v_fma(v_mul(v_mul(on_the_curve(x), slope), rest), s, s);
 }
 
+/* x min(max(x + 3, 0), 6) / 6 */
+VERB vec hard_silu_of(vec x)
+{
+    vec gate = v_within(v_add(x, v_set1(3)), 0, 6);
+    return v_mul(v_mul(v_at_least(x, v_set1(-FLAT)), gate), v_set1((real)(1.0 / 6)));
+}
+
+/* between the bends, x / 3 + 1 / 2 */
+VERB vec hard_silu_slope(vec x) { return v_fma(x, v_set1((real)(1.0 / 3)), v_set1((real)0.5)); }
+
 #define GELU_LINE ((real)1.5957691216057307117597842397375) /* 2 sqrt(2 / pi) */
 #define GELU_CUBE ((real)0.044715)
 
@@ -106,16 +116,15 @@ static inline vec mish_slope(vec x)
     return v_fma(v_mul(on_the_curve(x), bend), s, w);
 }
 
-/* (x + sqrt(x^2 + b)) / 2; below 0, where that cancels, b / 2 / (sqrt(x^2 + b) - x).  Beyond 1e15 it is
- * max(x, 0), and the square might overflow. */
+/* (x + sqrt(x^2 + b)) / 2; below 0, where that cancels, b / 2 / (sqrt(x^2 + b) - x).  Beyond 1e15 the root
+ * is |x|, and the square might overflow. */
 static inline vec squareplus_of(vec x, vec b)
 {
-    vec near = v_within(x, (real)-1e15, (real)1e15), half = v_set1((real)0.5);
-    vec root = v_sqrt(v_fma(near, near, b)), size = v_abs(near);
-    vec above = v_mul(half, v_add(size, root));
-    vec below = v_div(v_mul(half, b), v_add(size, root));
-    vec y = v_select(v_lt(near, v_zero()), below, above);
-    return v_select(v_lt(v_set1((real)1e15), x), x, y);
+    vec near = v_within(x, (real)-1e15, (real)1e15), half = v_set1((real)0.5), size = v_abs(x);
+    vec root = v_max(v_sqrt(v_fma(near, near, b)), size);
+    vec mean = v_fma(half, size, v_mul(half, root));
+    vec below = v_div(v_mul(v_set1((real)0.25), b), mean);
+    return v_select(v_lt(x, v_zero()), below, mean);
 }
 
 VERB vec squareplus_slope(vec x, vec b)

@@ -425,6 +425,8 @@ _MAKERS: Mapping[str, Any] = {
     "dropout": _dropout,
     "softmax_fwd": _scores,
     "softmax_bwd": _scores,
+    "log_softmax_fwd": _scores,
+    "log_softmax_bwd": _scores,
     "softmax_ce_sparse": _scores,
     "softmax_ce_sparse_bwd": _scores,
     "softmax_ce_dense": _scores,

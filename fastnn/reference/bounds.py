@@ -358,7 +358,7 @@ def _activation_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": 4 * o.u * _gradient_size(o)} if smooth else {}
 
 
-#: curve -> the error of y in units of u |y|: roundings, 8 for an exponential or its kin, the twin's.
+#: curve -> the error of y in units of u |y|: roundings, _EXP for an exponential, the twin's.
 _CURVE: Mapping[str, Callable[[Array], Any]] = {
     "bend": lambda x: 3,
     "ramp": lambda x: 3,
@@ -370,6 +370,7 @@ _CURVE: Mapping[str, Callable[[Array], Any]] = {
     "softplus": lambda x: 2 * _EXP + 6,
     "softsign": lambda x: 4,
     "silu": lambda x: _EXP + 4,
+    "hard_silu": lambda x: 6,
     "gelu": lambda x: 2 * (8 + 3 * x**2) + 4,  # that of v_normal_cdf
     "gelu_tanh": lambda x: _EXP + 4 + 6 * np.abs(gelu_gate(x)) * sigmoid(-gelu_gate(x)),
     "mish": lambda x: _EXP + 16,
@@ -387,6 +388,7 @@ _CURVE_SLOPE: Mapping[str, Callable[..., Any]] = {
     "softplus": lambda x, a, c, slope: (_EXP + 2) * slope,
     "softsign": lambda x, a, c, slope: 8 * slope,
     "silu": lambda x, a, c, slope: _gate_slope(x, x, np.ones(x.shape)),
+    "hard_silu": lambda x, a, c, slope: np.where(np.abs(x) < 3, 6.0, 0.0),
     "gelu": lambda x, a, c, slope: _gelu_slope(np.clip(x, -1000, 1000)),
     "gelu_tanh": lambda x, a, c, slope: _gate_slope(x, gelu_gate(x), gelu_gate_slope(x)),
     "mish": lambda x, a, c, slope: _mish_slope(np.clip(x, -1000, 1000)),
@@ -552,6 +554,19 @@ def _softmax_bwd(o: Outcome) -> dict[str, Array]:
     dy, y = np.abs(o["dy"]), np.abs(o["y"])
     dot = (dy * y).sum(-1, keepdims=True)
     return {"dx": o.u * y * (_depth(y.shape[-1]) * dot + 3 * (dy + dot))}
+
+
+def _log_softmax_fwd(o: Outcome) -> dict[str, Array]:
+    """(x - max) - log total"""
+    rows = _Rows.of(o["x"])
+    return {"y": o.u * (rows.log_error + 2 * rows.gap + _EXP * rows.log_total + 2 * o.out("y"))}
+
+
+def _log_softmax_bwd(o: Outcome) -> dict[str, Array]:
+    """dy - exp(y) sum dy"""
+    dy, p = np.abs(o["dy"]), np.exp(o["y"])
+    total = dy.sum(-1, keepdims=True)
+    return {"dx": o.u * ((_EXP + _depth(p.shape[-1]) + 3) * p * total + 3 * dy)}
 
 
 def _softmax_ce_sparse(o: Outcome) -> dict[str, Array]:
@@ -729,6 +744,8 @@ _INEXACT: Mapping[str, Bound] = {
     "curve_bwd": _curve_bwd,
     "softmax_fwd": _softmax_fwd,
     "softmax_bwd": _softmax_bwd,
+    "log_softmax_fwd": _log_softmax_fwd,
+    "log_softmax_bwd": _log_softmax_bwd,
     "softmax_ce_sparse": _softmax_ce_sparse,
     "softmax_ce_sparse_bwd": _softmax_ce_sparse_bwd,
     "softmax_ce_dense": _softmax_ce_dense,

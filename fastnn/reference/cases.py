@@ -541,8 +541,8 @@ _PARAMETERS: Mapping[str, Sequence[tuple[float, ...]]] = {
 def _curve(op: str) -> Iterator[Case]:
     for name in curve_names():
         for known in _PARAMETERS.get(name, ((),)):
-            given = dict(itertools.zip_longest("abcd", known, fillvalue=0.0))
-            attrs = {"curve": name, **given}
+            given = (*known, *[0.0] * (4 - len(known)))
+            attrs = {"curve": name, **dict(zip("abcd", given, strict=True))}
             shapes = _elements(op) if name == "silu" else _few_elements(op)
             yield from (replace(case, attrs=attrs) for case in shapes)
 
@@ -758,6 +758,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "dropout": _dropout,
     "softmax_fwd": _softmax,
     "softmax_bwd": _softmax,
+    "log_softmax_fwd": _softmax,
+    "log_softmax_bwd": _softmax,
     "softmax_ce_sparse": _scores,
     "softmax_ce_sparse_bwd": _score_gradients,
     "softmax_ce_dense": _scores,

@@ -1,7 +1,7 @@
-"""Twins of the activations that are operations of their own: CURVES has the names of csrc/curves.def.
+"""Twins of the activations that are operations of their own.
 
-A parameter is rounded to the program's precision before it is used, as some decide where a curve
-bends.  At an infinity stands the limit.
+CURVES has the names of csrc/curves.def.  A parameter is rounded to the program's precision before
+it is used, as some decide where a curve bends.  At an infinity stands the limit.
 """
 
 import math
@@ -98,7 +98,7 @@ def _exponential(x: Real, *_: float) -> Real:
 
 
 def _softplus(x: Real, a: float, *_: float) -> Real:
-    return a * (np.maximum(a * x, 0) + np.log1p(np.exp(-np.abs(x))))
+    return np.asarray(a * (np.maximum(a * x, 0) + np.log1p(np.exp(-np.abs(x)))))
 
 
 def _softplus_slope(x: Real, a: float, *_: float) -> Real:
@@ -107,15 +107,17 @@ def _softplus_slope(x: Real, a: float, *_: float) -> Real:
 
 def _softsign(x: Real, *_: float) -> Real:
     size = np.minimum(np.abs(x), 1e30)
-    return np.copysign(size / (size + 1), x)
+    return np.asarray(np.copysign(size / (size + 1), x))
 
 
 def _softsign_slope(x: Real, *_: float) -> Real:
-    return (1 / (np.abs(x) + 1)) ** 2
+    root: Real = 1 / (np.abs(x) + 1)
+    return root * root
 
 
 def _gated(x: Real, share: Real) -> Real:
-    return np.maximum(x, -_FLAT) * share
+    y: Real = np.maximum(x, -_FLAT) * share
+    return y
 
 
 def _gate_slope(x: Real, z: Real, slope: Real | float) -> Real:
@@ -130,6 +132,14 @@ def _silu(x: Real, *_: float) -> Real:
 
 def _silu_slope(x: Real, *_: float) -> Real:
     return _gate_slope(x, x, 1.0)
+
+
+def _hard_silu(x: Real, *_: float) -> Real:
+    return _gated(x, np.clip(x + 3, 0, 6) / 6)
+
+
+def _hard_silu_slope(x: Real, *_: float) -> Real:
+    return np.where(x <= -3, 0.0, np.where(x >= 3, 1.0, x / 3 + 0.5))
 
 
 def _gelu(x: Real, *_: float) -> Real:
@@ -182,10 +192,9 @@ def _mish_slope(x: Real, *_: float) -> Real:
 
 
 def _squareplus(x: Real, a: float, *_: float) -> Real:
-    near = np.clip(x, -1e15, 1e15)
-    size, root = np.abs(near), np.sqrt(near * near + a)
-    y = np.where(near < 0, a / 2 / (size + root), (size + root) / 2)
-    return np.where(x > 1e15, x, y)
+    near, size = np.clip(x, -1e15, 1e15), np.abs(x)
+    mean = size / 2 + np.maximum(np.sqrt(near * near + a), size) / 2
+    return np.where(x < 0, a / 4 / mean, mean)
 
 
 def _squareplus_slope(x: Real, a: float, *_: float) -> Real:
@@ -221,6 +230,7 @@ CURVES: dict[str, Curve] = {
     "softplus": Curve(_softplus, _softplus_slope),
     "softsign": Curve(_softsign, _softsign_slope),
     "silu": Curve(_silu, _silu_slope),
+    "hard_silu": Curve(_hard_silu, _hard_silu_slope),
     "gelu": Curve(_gelu, _gelu_slope),
     "gelu_tanh": Curve(_gelu_tanh, _gelu_tanh_slope),
     "mish": Curve(_mish, _mish_slope),
@@ -230,7 +240,7 @@ CURVES: dict[str, Curve] = {
 }
 
 #: Where nothing passes though dy may be infinite.
-_CUTS = frozenset({"bend", "ramp", "step", "threshold", "shrink"})
+_CUTS = frozenset({"bend", "ramp", "step", "threshold", "shrink", "hard_silu"})
 
 
 def parameters(attrs: Attrs, dtype: np.dtype) -> list[float]:

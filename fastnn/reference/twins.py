@@ -86,6 +86,8 @@ _TWINS: tuple[Twin, ...] = (
     elementwise.dropout_steps,
     scores.softmax_fwd,
     scores.softmax_bwd,
+    scores.log_softmax_fwd,
+    scores.log_softmax_bwd,
     losses.softmax_ce_sparse,
     losses.softmax_ce_sparse_bwd,
     losses.softmax_ce_dense,
