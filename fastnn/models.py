@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import config, losses, metrics, naming, optimizers, training
+from fastnn._checks import count
 from fastnn._typing import Array
-from fastnn.callbacks import Callback, History
+from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor
@@ -249,7 +250,7 @@ class Model:
             ShapeError: if there are not as many, or one has another shape; nothing is changed then.
         """
         self._require(self._input_shape)
-        with self._guard.training("set_weights"):
+        with self._guard.changing("set_weights"):
             assign_all(self.name, self.weights, weights)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -409,10 +410,10 @@ class Model:
             data,
             held_out,
             batch=batch,
-            epochs=_count("epochs", epochs),
-            initial=_count("initial_epoch", initial_epoch),
+            epochs=count("fit", "epochs", epochs),
+            initial=count("fit", "initial_epoch", initial_epoch),
             shuffle=bool(shuffle),
-            callbacks=_callbacks(callbacks),
+            callbacks=_callbacks("fit", callbacks),
             verbose=verbose,
             validation_batch=validation_batch_size
             and positive("fit", "validation_batch_size", validation_batch_size),
@@ -451,6 +452,7 @@ class Model:
         y: ArrayLike | None = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Return the mean loss, and metrics, over all samples.
@@ -461,6 +463,7 @@ class Model:
             batch_size: rows of a batch; ``None`` is 32; the result does not depend on it but for
                 rounding.
             verbose: 0 shows nothing; anything else prints the result.
+            callbacks: called on the way.
             return_dict: whether to return a dict by name.
 
         Returns:
@@ -470,13 +473,27 @@ class Model:
         rows = 32 if batch_size is None else positive("evaluate", "batch_size", batch_size)
         runtime = self._compiled("evaluate", x)
         data = training.check_data("evaluate", self, runtime, x, y)
+        told = self._tell("evaluate", callbacks, len(data), rows)
         with self._guard.reading("evaluate"):
-            means = training.evaluate(runtime, data, rows)
+            told.call("on_test_begin")
+            means = training.evaluate(runtime, data, rows, callbacks=told)
+            told.call("on_test_end", means)
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in means.items()))
         return means if return_dict else _as_keras(means)
 
-    def predict(self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = 0) -> Array:
+    def _tell(self, who: str, callbacks: Any, samples: int, rows: int) -> CallbackList:
+        """Return the callbacks, told of the work."""
+        params = {"samples": samples, "steps": -(-samples // rows)}
+        return CallbackList(_callbacks(who, callbacks), self, params)
+
+    def predict(
+        self,
+        x: ArrayLike,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        callbacks: Sequence[Callback] | Callback | None = None,
+    ) -> Array:
         """Return the model's output for each sample.
 
         Args:
@@ -484,6 +501,7 @@ class Model:
             batch_size: the most rows computed at once; the result does not depend on it, not by a
                 bit.
             verbose: accepted as in Keras; nothing is shown.
+            callbacks: called on the way.
 
         Returns:
             An array of the output's shape.
@@ -494,7 +512,7 @@ class Model:
             >>> model.predict([[1.0, 2.0]]).shape
             (1, 3)
         """
-        return self._predict("predict", x, batch_size)
+        return self._predict("predict", x, batch_size, callbacks)
 
     def predict_proba(self, x: ArrayLike, batch_size: int | None = None) -> Array:
         """Return probabilities: the output, after softmax or sigmoid if the loss has from_logits.
@@ -506,7 +524,9 @@ class Model:
         """
         return self._predict("proba", x, batch_size)
 
-    def _predict(self, mode: str, x: ArrayLike, batch_size: int | None) -> Array:
+    def _predict(
+        self, mode: str, x: ArrayLike, batch_size: int | None, callbacks: Any = None
+    ) -> Array:
         rows = training.PREDICT_ROWS
         if batch_size is not None:
             rows = positive("predict", "batch_size", batch_size)
@@ -514,8 +534,15 @@ class Model:
         runtime = self.runtime
         samples = arrays.as_samples("predict", x, runtime.input_shape, self.name, self.dtype)
         shape = tuple(d for d in self.output_shape if d is not None)
+        told = None
+        if callbacks is not None:
+            told = self._tell("predict", callbacks, len(samples), rows)
+            told.call("on_predict_begin")
         with self._guard.reading("predict"):
-            return training.predict(runtime, mode, samples, shape, rows)
+            out = training.predict(runtime, mode, samples, shape, rows, callbacks=told)
+        if told is not None:
+            told.call("on_predict_end")
+        return out
 
     __call__ = predict
 
@@ -651,6 +678,47 @@ class Model:
 
         with self._guard.reading("save"):
             saving.save_model(self, path, overwrite)
+
+    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights, with the optimizer's state, to a file; whole or not at all.
+
+        Args:
+            path: the file; any suffix.
+            overwrite: whether a file that is there is replaced.
+
+        Raises:
+            FileExistsError: if it is there and ``overwrite`` is false.
+        """
+        from fastnn import saving
+
+        self._require(self._input_shape)
+        with self._guard.reading("save_weights"):
+            saving.save_weights(self, path, overwrite)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights of a file that ``save_weights`` or ``save`` wrote, in their order.
+
+        The optimizer's state is taken over too if the model is compiled with such an optimizer.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ModelFileError: if it is not such a file, or was damaged.
+            ShapeError: if there are not as many weights, or one has another shape; nothing is
+                changed then.
+
+        Example:
+            >>> import fastnn, tempfile
+            >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+            >>> with tempfile.NamedTemporaryFile() as file:
+            ...     model.save_weights(file.name)
+            ...     model.load_weights(file.name)
+        """
+        from fastnn import saving
+
+        self._require(self._input_shape)
+        saving.load_weights(self, path)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""
@@ -860,14 +928,15 @@ def _metrics(given: Sequence[Any] | None) -> list[metrics.Metric]:
     return chosen
 
 
-def _callbacks(given: Any) -> list[Callback]:
+def _callbacks(who: str, given: Any) -> list[Callback]:
     """Return the callbacks, given one by itself or several."""
     every = list(given) if isinstance(given, Iterable) else [] if given is None else [given]
     for each in every:
         if not isinstance(each, Callback):
             hint = "; write it with ()" if isinstance(each, type) else ""
             raise TypeError(
-                f"fit: callbacks have to be fastnn.callbacks.Callback, got {_describe(each)}{hint}"
+                f"{who}: callbacks have to be fastnn.callbacks.Callback, got "
+                f"{_describe(each)}{hint}"
             )
     return every
 
@@ -875,14 +944,6 @@ def _callbacks(given: Any) -> list[Callback]:
 def _as_keras(means: Mapping[str, float]) -> float | list[float]:
     values = list(means.values())
     return values[0] if len(values) == 1 else values
-
-
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"fit: {name} must be an integer, got {type(value).__name__}")
-    if int(value) < 0:
-        raise ValueError(f"fit: {name} must be 0 or more, got {int(value)}")
-    return int(value)
 
 
 def _check_verbose(who: str, verbose: Any) -> None:
