@@ -55,7 +55,7 @@ asan-python: $(VENV)/extra-dev
 	cd build/asan && \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 \
-	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(PYTEST) -p no:cacheprovider $(SANITIZED)
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(PYTEST) -s -p no:cacheprovider $(SANITIZED)
 
 # Beside Keras itself; its absence is an error here, elsewhere a skip.
 parity: $(VENV)/extra-test $(VENV)/extra-parity
@@ -64,7 +64,7 @@ parity: $(VENV)/extra-test $(VENV)/extra-parity
 # The C core by any compiler, CC=aarch64-linux-gnu-gcc for another processor; all warnings are errors.
 strict:
 	mkdir -p build/$(CC)
-	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O3 -ffp-contract=off -fno-math-errno \
+	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O2 -ffp-contract=off -fno-math-errno \
 	    -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc -c {} -o build/$(CC)/$$(basename {} .c).o'
 
 bench: $(VENV)/extra-bench

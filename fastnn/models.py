@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import config, losses, metrics, naming, nests, objectives, optimizers, training
+from fastnn._checks import count
 from fastnn._typing import Array
-from fastnn.callbacks import Callback, History
+from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape
@@ -303,7 +304,7 @@ class Model:
             ShapeError: if there are not as many, or one has another shape; nothing is changed then.
         """
         self._require_built()
-        with self._guard.training("set_weights"):
+        with self._guard.changing("set_weights"):
             assign_all(self.name, self.weights, weights)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -477,10 +478,10 @@ class Model:
             data,
             held_out,
             batch=batch,
-            epochs=_count("epochs", epochs),
-            initial=_count("initial_epoch", initial_epoch),
+            epochs=count("fit", "epochs", epochs),
+            initial=count("fit", "initial_epoch", initial_epoch),
             shuffle=bool(shuffle),
-            callbacks=_callbacks(callbacks),
+            callbacks=_callbacks("fit", callbacks),
             verbose=verbose,
             validation_batch=validation_batch_size
             and positive("fit", "validation_batch_size", validation_batch_size),
@@ -519,6 +520,7 @@ class Model:
         y: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Return the mean loss, and metrics, over all samples.
@@ -529,6 +531,7 @@ class Model:
             batch_size: rows of a batch; ``None`` is 32; the result does not depend on it but for
                 rounding.
             verbose: 0 shows nothing; anything else prints the result.
+            callbacks: called on the way.
             return_dict: whether to return a dict by name.
 
         Returns:
@@ -538,13 +541,27 @@ class Model:
         rows = 32 if batch_size is None else positive("evaluate", "batch_size", batch_size)
         runtime = self._compiled("evaluate", x)
         data = training.check_data("evaluate", self, runtime, x, y)
+        told = self._tell("evaluate", callbacks, len(data), rows)
         with self._guard.reading("evaluate"):
-            means = training.evaluate(runtime, data, rows)
+            told.call("on_test_begin")
+            means = training.evaluate(runtime, data, rows, callbacks=told)
+            told.call("on_test_end", means)
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in means.items()))
         return means if return_dict else _as_keras(means)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = 0) -> Any:
+    def _tell(self, who: str, callbacks: Any, samples: int, rows: int) -> CallbackList:
+        """Return the callbacks, told of the work."""
+        params = {"samples": samples, "steps": -(-samples // rows)}
+        return CallbackList(_callbacks(who, callbacks), self, params)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        callbacks: Sequence[Callback] | Callback | None = None,
+    ) -> Any:
         """Return the model's output for each sample.
 
         Args:
@@ -552,6 +569,7 @@ class Model:
             batch_size: the most rows computed at once; the result does not depend on it, not by a
                 bit.
             verbose: accepted as in Keras; nothing is shown.
+            callbacks: called on the way.
 
         Returns:
             An array of the output's shape; of several outputs, a list or a dict of them as the
@@ -563,7 +581,7 @@ class Model:
             >>> model.predict([[1.0, 2.0]]).shape
             (1, 3)
         """
-        return self._predict("predict", x, batch_size)
+        return self._predict("predict", x, batch_size, callbacks)
 
     def predict_proba(self, x: Any, batch_size: int | None = None) -> Any:
         """Return probabilities: the output, after softmax or sigmoid if the loss has from_logits.
@@ -575,14 +593,23 @@ class Model:
         """
         return self._predict("proba", x, batch_size)
 
-    def _predict(self, mode: str, x: Any, batch_size: int | None) -> Any:
+    def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
         rows = training.PREDICT_ROWS
         if batch_size is not None:
             rows = positive("predict", "batch_size", batch_size)
         self._build_for("predict", x)
         xs = training.check_samples("predict", self, x)
+        told = None
+        if callbacks is not None:
+            told = self._tell("predict", callbacks, len(xs[0]), rows)
+            told.call("on_predict_begin")
         with self._guard.reading("predict"):
-            return self._nested(training.predict(self.runtime, mode, xs, self._rows_shapes, rows))
+            outs = training.predict(
+                self.runtime, mode, xs, self._rows_shapes, rows, callbacks=told, nested=self._nested
+            )
+        if told is not None:
+            told.call("on_predict_end")
+        return self._nested(outs)
 
     def _nested(self, outs: Iterable[Array]) -> Any:
         """Return the outputs in the nest that the model was given."""
@@ -734,6 +761,47 @@ class Model:
 
         with self._guard.reading("save"):
             saving.save_model(self, path, overwrite)
+
+    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights, with the optimizer's state, to a file; whole or not at all.
+
+        Args:
+            path: the file; any suffix.
+            overwrite: whether a file that is there is replaced.
+
+        Raises:
+            FileExistsError: if it is there and ``overwrite`` is false.
+        """
+        from fastnn import saving
+
+        self._require_built()
+        with self._guard.reading("save_weights"):
+            saving.save_weights(self, path, overwrite)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights of a file that ``save_weights`` or ``save`` wrote, in their order.
+
+        The optimizer's state is taken over too if the model is compiled with such an optimizer.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ModelFileError: if it is not such a file, or was damaged.
+            ShapeError: if there are not as many weights, or one has another shape; nothing is
+                changed then.
+
+        Example:
+            >>> import fastnn, tempfile
+            >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+            >>> with tempfile.NamedTemporaryFile() as file:
+            ...     model.save_weights(file.name)
+            ...     model.load_weights(file.name)
+        """
+        from fastnn import saving
+
+        self._require_built()
+        saving.load_weights(self, path)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""
@@ -932,14 +1000,15 @@ def load_model(
     return saving.load_model(path, custom_objects, compile)
 
 
-def _callbacks(given: Any) -> list[Callback]:
+def _callbacks(who: str, given: Any) -> list[Callback]:
     """Return the callbacks, given one by itself or several."""
     every = list(given) if isinstance(given, Iterable) else [] if given is None else [given]
     for each in every:
         if not isinstance(each, Callback):
             hint = "; write it with ()" if isinstance(each, type) else ""
             raise TypeError(
-                f"fit: callbacks have to be fastnn.callbacks.Callback, got {_describe(each)}{hint}"
+                f"{who}: callbacks have to be fastnn.callbacks.Callback, got "
+                f"{_describe(each)}{hint}"
             )
     return every
 
@@ -947,14 +1016,6 @@ def _callbacks(given: Any) -> list[Callback]:
 def _as_keras(means: Mapping[str, float]) -> float | list[float]:
     values = list(means.values())
     return values[0] if len(values) == 1 else values
-
-
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"fit: {name} must be an integer, got {type(value).__name__}")
-    if int(value) < 0:
-        raise ValueError(f"fit: {name} must be 0 or more, got {int(value)}")
-    return int(value)
 
 
 def _check_verbose(who: str, verbose: Any) -> None:

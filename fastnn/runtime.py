@@ -6,6 +6,7 @@ an arena of its own; weights, gradients, slots and totals are shared by all.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -68,6 +69,12 @@ class Guard:
 
     def training(self, who: str) -> _Training:
         """Change the weights; fails while anyone else uses them."""
+        return _Training(self, who)
+
+    def changing(self, who: str) -> _Training | contextlib.nullcontext[None]:
+        """Assign weights: as ``training``, but also between the steps of one's own training."""
+        if self._trainer == threading.get_ident():
+            return contextlib.nullcontext()
         return _Training(self, who)
 
     def begin_reading(self, who: str) -> None:

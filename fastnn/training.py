@@ -12,7 +12,8 @@ import numpy as np
 
 from fastnn import _core
 from fastnn._typing import Array
-from fastnn.callbacks import Callback, CallbackList, History, Progress, make_progress
+from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.callbacks.display import make_progress
 from fastnn.data import arrays
 from fastnn.errors import NonFiniteWarning
 from fastnn.runtime import Executable, Runtime
@@ -187,6 +188,37 @@ def drive(
             on_slice(run.first)
 
 
+def drive_stage(
+    callbacks: CallbackList | None,
+    stage: str,
+    run: _core.Run,
+    rows: int,
+    go: Callable[[], None],
+    logs: Callable[[], dict[str, Any]],
+) -> None:
+    """Drive a run to its end: at once, or batch by batch where callbacks want to know of each.
+
+    Args:
+        callbacks: whom to tell.
+        stage: ``"train"``, ``"test"`` or ``"predict"``.
+        run: what to do.
+        rows: rows of a batch, as callbacks see it.
+        go: drives the run to ``run.total``.
+        logs: returns what callbacks are told after a batch.
+    """
+    if callbacks is None or not callbacks.wants_batches(stage):
+        go()
+        return
+    total = run.total
+    for batch in itertools.count():
+        callbacks.call(f"on_{stage}_batch_begin", batch, {})
+        run.total = min(run.first + rows, total)
+        go()
+        callbacks.call(f"on_{stage}_batch_end", batch, logs())
+        if run.first >= total or (stage == "train" and callbacks.model.stop_training):
+            return
+
+
 def predict(
     runtime: Runtime,
     mode: str,
@@ -194,27 +226,54 @@ def predict(
     shapes: Iterable[tuple[int, ...]],
     rows: int,
     who: str = "predict",
+    callbacks: CallbackList | None = None,
+    nested: Callable[[list[Array]], Any] = list,
 ) -> list[Array]:
-    """Return the model's outputs for each row of ``xs``."""
+    """Return the model's outputs for each row of ``xs``; callbacks get them ``nested``."""
     count = len(xs[0])
     outs = [np.empty((count, *shape), runtime.dtype) for shape in shapes]
     rows = min(rows, max(count, 1))
     direct = all(x.dtype == runtime.dtype for x in xs)
     with runtime.borrow(mode, rows, direct) as executable:
         executable.lend({**named("x", xs), **named("out", outs)})
-        rows = min(rows, executable.program.rows)
-        drive(who, executable, _core.Run(count, rows, slice_seconds=SLICE_SECONDS))
+        run = _core.Run(count, min(rows, executable.program.rows), slice_seconds=SLICE_SECONDS)
+        drive_stage(
+            callbacks,
+            "predict",
+            run,
+            rows,
+            lambda: drive(who, executable, run),
+            lambda: {"outputs": nested(_batch(outs, run.first, rows))},
+        )
     return outs
 
 
-def evaluate(runtime: Runtime, data: Data, rows: int, who: str = "evaluate") -> dict[str, float]:
+def _batch(outs: Iterable[Array], end: int, rows: int) -> list[Array]:
+    """Return the outputs of the batch of so many rows that ends before row ``end``."""
+    return [out[(end - 1) // rows * rows : end] for out in outs]
+
+
+def evaluate(
+    runtime: Runtime,
+    data: Data,
+    rows: int,
+    who: str = "evaluate",
+    callbacks: CallbackList | None = None,
+) -> dict[str, float]:
     """Return the means of loss and metrics over the data."""
     rows = min(rows, len(data))
     with runtime.borrow("evaluate", rows) as executable:
         executable.memory.buffers["totals"].fill(0)
         executable.lend(data.lent)
         run = _core.Run(len(data), rows, slice_seconds=SLICE_SECONDS, watch=False)
-        drive(who, executable, run)
+        drive_stage(
+            callbacks,
+            "test",
+            run,
+            rows,
+            lambda: drive(who, executable, run),
+            lambda: runtime.logs(executable),
+        )
         return runtime.logs(executable)
 
 
@@ -267,7 +326,8 @@ class Fit:
         self._validation_batch = validation_batch or batch
         self._validation_freq = validation_freq
         self._epochs = range(initial, epochs)
-        self._warned = False
+        self._epoch = initial
+        self._logs: dict[str, Any] = {}
         self._history = History()
         params = {
             "epochs": epochs,
@@ -275,8 +335,7 @@ class Fit:
             "samples": len(data),
             "verbose": verbose,
         }
-        self._progress = make_progress(verbose)
-        every = [self._history, *callbacks, *self._progress]
+        every = [*callbacks, self._history, *make_progress(verbose, callbacks)]
         self._callbacks = CallbackList(every, model, params)
 
     def __call__(self) -> History:
@@ -290,62 +349,63 @@ class Fit:
                 self._run_epoch(executable, run, epoch)
                 if self._model.stop_training:
                     break
-        self._callbacks.call("on_train_end")
+        self._callbacks.call("on_train_end", self._logs)
         return self._history
 
     def _run_epoch(self, executable: Executable, run: _core.Run, epoch: int) -> None:
+        self._epoch = epoch
         self._callbacks.call("on_epoch_begin", epoch, {})
-        _set_rate(self._runtime)
         # Order and dropout are keyed by the epochs the model has trained, so that fit(epochs=2)
         # and twice fit(epochs=1) do the same.
         run.begin(max(epoch, self._model.epochs_trained), self._model.seed, self._order)
         executable.memory.buffers["totals"].fill(0)
-        if self._callbacks.wants_batches:
-            self._run_batches(executable, run)
-        else:
-            self._drive(executable, run)
+        drive_stage(
+            self._callbacks,
+            "train",
+            run,
+            self._batch,
+            lambda: self._drive(executable, run),
+            lambda: self._runtime.logs(executable),
+        )
         self._model.epochs_trained = run.epoch + 1
-        logs = self._runtime.logs(executable)
+        self._logs = self._runtime.logs(executable)
         if self._validation is not None and (epoch + 1) % self._validation_freq == 0:
-            means = evaluate(self._runtime, self._validation, self._validation_batch, "fit")
-            logs |= {f"val_{name}": value for name, value in means.items()}
-        self._callbacks.call("on_epoch_end", epoch, logs)
+            means = self._validate(self._validation)
+            self._logs |= {f"val_{name}": value for name, value in means.items()}
+        self._callbacks.call("on_epoch_end", epoch, self._logs)
 
-    def _run_batches(self, executable: Executable, run: _core.Run) -> None:
-        """Run batch by batch, for callbacks that want to know of each."""
-        for batch in itertools.count():
-            self._callbacks.call("on_train_batch_begin", batch, {})
-            _set_rate(self._runtime)
-            run.total = min(run.first + self._batch, len(self._data))
-            self._drive(executable, run)
-            logs = self._runtime.logs(executable)
-            self._callbacks.call("on_train_batch_end", batch, logs)
-            if run.first >= len(self._data) or self._model.stop_training:
-                break
+    def _validate(self, data: Data) -> dict[str, float]:
+        self._callbacks.call("on_test_begin")
+        rows = self._validation_batch
+        means = evaluate(self._runtime, data, rows, "fit", self._callbacks)
+        self._callbacks.call("on_test_end", means)
+        return means
 
     def _drive(self, executable: Executable, run: _core.Run) -> None:
+        _set_rate(self._runtime)
         drive("fit", executable, run, self._on_slice, self._on_nonfinite)
 
     def _on_slice(self, rows: int) -> None:
-        for shown in self._progress:
-            if isinstance(shown, Progress):
-                shown.on_rows(rows, len(self._data))
+        self._callbacks.call("on_rows", rows, len(self._data))
         _set_rate(self._runtime)
 
     def _on_nonfinite(self, executable: Executable, run: _core.Run) -> None:
-        """Warn once of a loss that is not finite; training goes on."""
+        """Warn of the first loss that is not finite; training goes on unless a callback minds."""
+        run.watch = False
+        self._warn(executable, run)
+        self._callbacks.call("on_nonfinite", self._epoch, run.first // self._batch)
+        if self._model.stop_training:
+            run.total = run.first + run.rows
+
+    def _warn(self, executable: Executable, run: _core.Run) -> None:
         from fastnn.debug import first_nonfinite
 
-        run.watch = False
-        if self._warned:
-            return
-        self._warned = True
         where = first_nonfinite(executable, self._data.lent, run)
         warnings.warn(
             f"fit: the loss of epoch {run.epoch + 1}, batch {run.first // self._batch + 1} is not "
             f"finite; {where}. Scale the inputs or lower the learning rate",
             NonFiniteWarning,
-            stacklevel=7 + self._callbacks.wants_batches,  # the caller of fit
+            stacklevel=10,  # the caller of fit
         )
 
 

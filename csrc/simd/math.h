@@ -1,8 +1,10 @@
-/* math.h: exp, expm1, log, log1p, sigmoid and tanh on the verbs, within 4 ulp.
+/* math.h: exp, expm1, log, log1p, sigmoid, tanh and erf on the verbs, within 4 ulp.
  *
  * Each reduces its argument to a short interval around 0 and evaluates one polynomial there: the
  * minimax (Remez) polynomials of (e^r - 1 - r) / r^2 and (log(1 + f) - f + f^2 / 2) / f^3, for the
  * relative error of e^r - 1 and log(1 + f).  The leading terms stay exact, so that small arguments do.
+ * Those of erf interpolate at Chebyshev's points: erf(x) / x in x^2 up to 1, and beyond it
+ * e^(x^2) erfc(x) / t in t = 1 / (1 + x / 2), which takes infinity to 0.
  *
  * NaN passes.  A subnormal argument counts as 0, a subnormal result may be 0. */
 #ifndef FNN_SIMD_MATH_H
@@ -30,6 +32,19 @@ static const real log_coefficients[] = {
     0.07691358136655273,  -0.08332924296973294,  0.09090933219749653, -0.10000015087250257,
     0.11111110858898392,  -0.12499999688987426,  0.14285714285009293, -0.16666666669894598,
     0.2000000000002676,   -0.24999999999987588,  0.3333333333333325};
+
+static const real erf_coefficients[] = {
+    -7.795898827002142e-10, 1.3720064546777686e-08, -1.6208483801871705e-07, 1.6447424703317362e-06,
+    -1.492473690741966e-05, 1.2055294904839707e-04, -8.548325975389692e-04,  5.2239776071164225e-03,
+    -0.02686617064323777,   0.11283791670945006,    -0.37612638903183543,    1.1283791670955126};
+
+static const real erfc_coefficients[] = {
+    0.2694913754480688,    -2.1931652428686523,   8.1647304533636,      -18.311201593240327,
+    27.388076382666053,    -28.563206599859935,   21.183320083357554,   -11.393862731695176,
+    4.7197832970560665,    -1.6414889091151803,   0.3898877145181436,   -0.02578413272854979,
+    0.06210015884050615,   -0.005285192449056282, -0.05330745892359192, -0.056758671936995304,
+    -0.004407297438194338, 0.08374687752002534,   0.1763092451278479,   0.2468329427993523,
+    0.2820947917738897,    0.28209479177387814};
 #else
 #define LN2_HIGH 0.693145751953125f
 #define LN2_LOW 1.42860682030941723212e-6f
@@ -45,6 +60,14 @@ static const real exp_coefficients[] = {1.3946497e-3f, 8.366611e-3f, 4.166628e-2
 
 static const real log_coefficients[] = {-0.07859634f, 0.12881671f, -0.13128757f, 0.14181189f,
                                         -0.16624554f, 0.20002286f, -0.2500081f,  0.33333316f};
+
+static const real erf_coefficients[] = {7.875875e-05f,   -8.0168643e-04f, 5.1890872e-03f,
+                                        -2.6854211e-02f, 0.11283594f,     -0.37612626f,
+                                        1.1283791f};
+
+static const real erfc_coefficients[] = {1.8374233e-02f, 4.2652186e-02f, -0.16987494f,
+                                         5.120594e-02f,  6.934961e-02f,  0.17830007f,
+                                         0.24669884f,    0.2820982f,     0.28209478f};
 #endif
 #define POLYNOMIAL(x, c) v_polynomial(x, c, sizeof(c) / sizeof(c)[0])
 
@@ -155,6 +178,32 @@ static inline vec v_tanh(vec x)
     vec power = v_scale(one, a.n);
     vec m = v_fma(power, v_expm1_reduced(a.r), v_sub(power, one));
     return v_copysign(v_div(m, v_add(m, v_set1(2))), x);
+}
+
+/* erfc(x) for x >= 1: what e^(-x^2) loses by the rounding of x^2 is a share of what is near 0. */
+VERB vec v_erfc_beyond(vec x)
+{
+    vec one = v_set1(1), t = v_div(one, v_fma(x, v_set1((real)0.5), one));
+    return v_mul(v_exp_falling(v_neg(v_mul(x, x))), v_mul(t, POLYNOMIAL(t, erfc_coefficients)));
+}
+
+static inline vec v_erf(vec x)
+{
+    vec one = v_set1(1), size = v_abs(x);
+    vec near = v_mul(x, POLYNOMIAL(v_mul(x, x), erf_coefficients));
+    vec far = v_copysign(v_sub(one, v_erfc_beyond(v_at_least(size, one))), x);
+    return v_select(v_lt(size, one), near, far);
+}
+
+/* the share of a standard normal variable below x: (1 + erf(x / sqrt 2)) / 2, and erfc / 2 where that is near 0 */
+static inline vec v_normal_cdf(vec x)
+{
+    vec one = v_set1(1), half = v_set1((real)0.5);
+    vec z = v_mul(x, v_set1((real)0.70710678118654752440)), size = v_abs(z);
+    vec near = v_fma(v_mul(z, half), POLYNOMIAL(v_mul(z, z), erf_coefficients), half);
+    vec tail = v_mul(half, v_erfc_beyond(v_at_least(size, one)));
+    vec far = v_select(v_lt(z, v_zero()), tail, v_sub(one, tail));
+    return v_select(v_lt(size, one), near, far);
 }
 
 #undef LN2_HIGH

@@ -317,7 +317,8 @@ static vec v_exp_minus(vec x) { return v_exp_falling(v_neg(v_abs(x))); }
     F(log, W(log), 0, 4)                      \
     F(log1p, W(log1p), -1.001, 4)             \
     F(sigmoid, sigmoid_reference, -110, 40)   \
-    F(tanh, W(tanh), -22, 22)
+    F(tanh, W(tanh), -22, 22)                 \
+    F(erf, W(erf), -6, 6)
 
 typedef struct {
     const char *name;
@@ -438,6 +439,8 @@ static void test_odd_and_limits(void)
         real plain[LANES];
         v_store(plain, v_tanh(x));
         EXPECT_LANES("v_tanh is odd", v_tanh(v_neg(x)), -plain[l]);
+        v_store(plain, v_erf(x));
+        EXPECT_LANES("v_erf is odd", v_erf(v_neg(x)), -plain[l]);
     }
     for (int i = 0; i < 20000; i++) {
         vec x = v_set1((real)-0.006 * (real)i);
@@ -450,6 +453,23 @@ static void test_odd_and_limits(void)
     EXPECT_LANES("v_sigmoid(-1000)", v_sigmoid(v_set1(-1000)), 0);
     EXPECT_LANES("v_exp(-1e4)", v_exp(v_set1((real)-1e4)), 0);
     EXPECT_LANES("v_log(1)", v_log(v_set1(1)), 0);
+}
+
+/* The normal distribution: within an ulp or two above 0; below, where z^2 / 2 is rounded before its
+ * exponential is taken, within 8 + 3 z^2. */
+static void test_normal_cdf(void)
+{
+    for (int i = -40000; i <= 40000; i++) {
+        real x = (real)i / 4096 * (FNN_F64 ? 4 : 1), got[LANES];
+        wide want = W(erfc)(-(wide)x / W(sqrt)(2)) / 2;
+        v_store(got, v_normal_cdf(v_set1(x)));
+        double allowed = x < 0 ? 8 + 3 * (double)x * (double)x : MAX_ULPS;
+        expect("v_normal_cdf", i, (real)(ulps(got[0], want) <= allowed), 1);
+    }
+    EXPECT_LANES("v_normal_cdf(-1000)", v_normal_cdf(v_set1(-1000)), 0);
+    EXPECT_LANES("v_normal_cdf(-inf)", v_normal_cdf(v_set1((real)-INFINITY)), 0);
+    EXPECT_LANES("v_normal_cdf(inf)", v_normal_cdf(v_set1((real)INFINITY)), 1);
+    EXPECT_LANES("v_normal_cdf(NaN)", v_normal_cdf(v_set1((real)NAN)), (real)NAN);
 }
 
 static double now(void)
@@ -506,6 +526,7 @@ static int test(int count, char **options)
     test_rounding_and_scaling();
     flush_subnormals();
     test_odd_and_limits();
+    test_normal_cdf();
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         test_math(&functions[i], all ? 1 : 4099, 50);
         if (has_option(count, options, "--time")) print_time(&functions[i]);
