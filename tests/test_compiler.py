@@ -44,7 +44,7 @@ def stored(graph, tensor):
 
 def test_an_operand_is_parsed():
     got = Operand.parse("t:i32[r,n*]?~")
-    assert (got.name, got.dtype, got.axes, got.star) == ("t", "i32", ("r", "n"), "n")
+    assert (got.name, got.dtype, got.axes, got.stars) == ("t", "i32", ("r", "n"), ("n",))
     assert got.optional
     assert got.inplace
     assert Operand.parse("y[n*]=x").alias == "x"

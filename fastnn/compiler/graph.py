@@ -165,6 +165,7 @@ class Graph:
         shapes: Mapping[str, Shape] | None = None,
         axes: Mapping[str, int] | None = None,
         absent: Sequence[str] = (),
+        ranks: Mapping[str, int] | None = None,
         **attrs: Any,
     ) -> list[Tensor]:
         """Append one operation and return its outputs.
@@ -175,6 +176,7 @@ class Graph:
             shapes: the shapes of outputs that the signature leaves open, by operand name.
             axes: the sizes of axes that appear in outputs only, by letter.
             absent: the names of optional outputs that nobody wants.
+            ranks: how many dimensions starred axes stand for, where an operand has several.
             attrs: the attributes of the operation.
 
         Raises:
@@ -182,7 +184,7 @@ class Graph:
         """
         op = table()[name]
         tensors = [x if x is None or isinstance(x, Tensor) else self.parameter(x) for x in inputs]
-        binding = _Binding(op, self.layer)
+        binding = _Binding(op, self.layer, ranks or {})
         for operand, tensor in zip(op.inputs, tensors, strict=True):
             if tensor is not None:
                 binding.bind(operand, tensor.shape)
@@ -254,9 +256,10 @@ class Graph:
 class _Binding:
     """Sizes of one operation's axes, gathered operand by operand."""
 
-    def __init__(self, op: Op, layer: str):
+    def __init__(self, op: Op, layer: str, ranks: Mapping[str, int]):
         self.op = op
         self.layer = layer
+        self._ranks = ranks
         self.sizes: dict[str, Size] = {}
         self._dims: dict[str, Shape] = {}
         self._seen: dict[str, tuple[Operand, Shape]] = {}
@@ -282,22 +285,29 @@ class _Binding:
         return tuple(d for axis in operand.axes for d in self._dims[axis])
 
     def _split(self, operand: Operand, shape: Shape) -> dict[str, Shape]:
-        rank, axes = len(shape), operand.axes
-        if rank < len(axes) - (operand.star is not None) or (
-            operand.star is None and rank != len(axes)
-        ):
+        """Return the part of ``shape`` that each axis of the operand stands for."""
+        several = len(operand.stars) > 1
+        stars = {axis: self._rank(axis) if several else None for axis in operand.stars}
+        ranks: dict[str, int | None] = {**dict.fromkeys(operand.axes, 1), **stars}
+        open_axes = [axis for axis, rank in ranks.items() if rank is None]
+        left = len(shape) - sum(rank or 0 for rank in ranks.values())
+        if left < 0 or (left > 0 and not open_axes):
             raise ShapeError(
                 f"{self._who()}: {operand.name} has shape {format_shape(shape)}, "
-                f"expected {len(axes)} axes [{','.join(axes)}]"
+                f"expected {len(operand.axes)} axes [{','.join(operand.axes)}]"
             )
-        if operand.star is None:
-            return {axis: (d,) for axis, d in zip(axes, shape, strict=True)}
-        before = axes.index(operand.star)
-        after = len(axes) - before - 1
-        plain = zip(
-            axes[:before] + axes[before + 1 :], shape[:before] + shape[rank - after :], strict=True
-        )
-        return {**{axis: (d,) for axis, d in plain}, operand.star: shape[before : rank - after]}
+        parts, at = {}, 0
+        for axis in operand.axes:
+            known = ranks[axis]
+            parts[axis] = shape[at : at + (left if known is None else known)]
+            at += len(parts[axis])
+        return parts
+
+    def _rank(self, axis: str) -> int | None:
+        """Return how many dimensions a starred axis stands for, if that is known."""
+        if axis in self._ranks:
+            return self._ranks[axis]
+        return len(self._dims[axis]) if axis in self._dims else None
 
     def _who(self) -> str:
         return f"{self.layer}: {self.op.name}" if self.layer else self.op.name

@@ -25,12 +25,15 @@ _TERM = re.compile(r"(?P<factor>\d*)(?P<letters>[a-z]*)")
 
 @dataclass(frozen=True)
 class Operand:
-    """One operand of an operation: ``x[r,n*]``, ``t:i32[r]``, ``w[n]~``."""
+    """One operand of an operation: ``x[r,n*]``, ``t:i32[r]``, ``w[n]~``.
+
+    ``stars`` are the axes that stand for several, of which all but one have to be told how many.
+    """
 
     name: str
     dtype: str
     axes: tuple[str, ...]
-    star: str | None
+    stars: tuple[str, ...]
     optional: bool
     inplace: bool
     alias: str | None
@@ -43,12 +46,11 @@ class Operand:
         if match is None:
             raise ValueError(f"ops.def: operand {text!r} is not name[:type][axes][flags]")
         axes = [axis for axis in match["axes"].split(",") if axis]
-        star = next((axis[0] for axis in axes if axis.endswith("*")), None)
         return cls(
             name=match["name"],
             dtype=match["dtype"] or "real",
             axes=tuple(axis[0] for axis in axes),
-            star=star,
+            stars=tuple(axis[0] for axis in axes if axis.endswith("*")),
             optional="?" in match["flags"],
             inplace="~" in match["flags"],
             alias=match["alias"],
