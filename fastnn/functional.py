@@ -67,11 +67,13 @@ class Symbol:
         shape: its shape, ``None`` for the rows of a batch.
         dtype: the precision of the weights on the way to it, ``"float32"`` or ``"float64"``.
         call: the call that it comes from.
+        mask_shape: the shape of the mask that comes along with it, if one does.
     """
 
     shape: Shape
     dtype: str
     call: Call
+    mask_shape: Shape | None = None
 
     @property
     def layer(self) -> Layer:
@@ -110,7 +112,7 @@ def call_on_symbols(
     dtype = _common_dtype(call)
     layer.dtype = dtype
     graph = Graph()
-    values = {s: graph.place(s.layer.name, s.shape, "arena") for s in call.inputs}
+    values = {symbol: _stand_in(graph, symbol) for symbol in call.inputs}
     given = nests.apply(lambda leaf: values.get(leaf, leaf), [list(args), dict(kwargs)])
     try:
         result = layer(*given[0], **given[1])
@@ -118,8 +120,19 @@ def call_on_symbols(
         if not built:
             layer.unbuild()
         raise
-    call.outputs = tuple(Symbol(y.shape, dtype, call) for y in nests.flatten(result))
+    call.outputs = tuple(
+        Symbol(y.shape, dtype, call, None if y.mask is None else y.mask.shape)
+        for y in nests.flatten(result)
+    )
     return nests.pack(result, call.outputs)
+
+
+def _stand_in(graph: Graph, symbol: Symbol) -> Tensor:
+    """Return a tensor of a symbol's shape, with a mask if it has one."""
+    tensor = graph.place(symbol.layer.name, symbol.shape, "arena")
+    if symbol.mask_shape is not None:
+        tensor.mask = graph.place(f"{symbol.layer.name}.mask", symbol.mask_shape, "arena")
+    return tensor
 
 
 def _common_dtype(call: Call) -> str:

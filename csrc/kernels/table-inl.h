@@ -27,6 +27,7 @@
 #include "metrics-inl.h"
 #include "optimizers-inl.h"
 #include "gather-inl.h"
+#include "embedding-inl.h"
 #include "dropout-inl.h"
 #include "warp-inl.h"
 #include "augment-inl.h"

@@ -95,6 +95,8 @@ class Dense(Layer):
         array([[ 1.9, -0.4,  5.3]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -157,6 +159,8 @@ class Activation(Layer):
         array([[0., 0., 2.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         activation: str | Callable[[Tensor], Tensor],
@@ -194,6 +198,8 @@ class Dropout(Layer):
         >>> model.predict([[1.0, 2.0]])
         array([[1., 2.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,

@@ -99,6 +99,7 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "rmsprop v": _squares,
     "var": _squares,
     "pool_moments s": _squares,
+    "mask_steps m": _flags,
     "map": _maps,
     "u": _recurrent,
     "ut": _recurrent,
@@ -135,6 +136,8 @@ def _draw(case: Case, operand: Operand, dtype: np.dtype, rng: Rng) -> Array:
     shape = case.filled(operand, case.rows)
     if operand.dtype == "i32":
         return rng.integers(0, case.sizes["c"][0], shape, dtype=np.int32)
+    if operand.name == "ids":
+        return rng.integers(0, case.sizes["v"][0] or 1, shape).astype(dtype)
     by_name = _MEANINGS.get(operand.name, _numbers)
     values = _MEANINGS.get(f"{case.op} {operand.name}", by_name)(rng, shape, case.data)
     return np.ascontiguousarray(values, _DTYPES.get(operand.dtype, dtype))
