@@ -12,6 +12,7 @@ from fastnn import (
     activations,
     callbacks,
     config,
+    constraints,
     datasets,
     errors,
     initializers,
@@ -22,6 +23,7 @@ from fastnn import (
     models,
     ops,
     optimizers,
+    regularizers,
 )
 from fastnn._core import isa_names
 from fastnn._version import __version__
@@ -40,6 +42,7 @@ __all__ = [
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "errors",
     "get_num_threads",
@@ -54,6 +57,7 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "regularizers",
     "set_num_threads",
     "set_seed",
 ]

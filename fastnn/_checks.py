@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["fraction", "number", "positive_number"]
+__all__ = ["fraction", "nonnegative_number", "number", "positive_number"]
 
 
 def number(who: str, name: str, value: Any) -> float:
@@ -28,4 +28,12 @@ def fraction(who: str, name: str, value: Any, closed: bool = False) -> float:
     known = number(who, name, value)
     if not (0 <= known < 1 or (closed and known == 1)):
         raise ValueError(f"{who}: {name} must be in [0, 1{']' if closed else ')'}, got {known}")
+    return known
+
+
+def nonnegative_number(who: str, name: str, value: Any) -> float:
+    """Return ``value`` if it is finite and not below 0."""
+    known = number(who, name, value)
+    if not 0 <= known < float("inf"):
+        raise ValueError(f"{who}: {name} must be finite and >= 0, got {known}")
     return known

@@ -131,10 +131,11 @@ class _Step:
         return self.buffers["grads"].copy()
 
     def loss(self) -> float:
-        """Return the mean loss."""
+        """Return the mean loss, penalties included."""
         self.buffers["totals"].fill(0)
         training.drive("gradcheck", self._loss, self._pass())
-        return float(self.buffers["totals"][0]) / self._count
+        data, penalty = self.buffers["totals"][0], self.buffers["totals"][2]
+        return float(data + penalty) / self._count
 
     def slope(self, place: int, epsilon: float) -> float:
         """Return the central difference at one number of the weights."""

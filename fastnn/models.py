@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, losses, metrics, naming, optimizers, training
+from fastnn import config, losses, metrics, naming, optimizers, registry, training
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, History
 from fastnn.compiler import lower
@@ -658,6 +658,8 @@ class Model:
         if self._recipe is not None:
             parts += [self._recipe["optimizer"], self._recipe["loss"], *self._recipe["metrics"]]
         custom = {type(part).__name__: type(part) for part in parts}
+        for part in parts:
+            custom |= registry.named_parts(part)
         from fastnn import saving
 
         return saving.from_bytes, (saving.to_bytes(self), custom)
@@ -853,7 +855,7 @@ def _metrics(given: Sequence[Any] | None) -> list[metrics.Metric]:
     chosen = [metrics.get(each) for each in given or ()]
     names = [metric.name for metric in chosen]
     for name in names:
-        if names.count(name) > 1 or name == "loss":
+        if names.count(name) > 1 or name in ("loss", "data_loss", "penalty"):
             raise ValueError(
                 f"compile: the name {name!r} is taken twice; give a metric a name of its own"
             )
@@ -873,7 +875,7 @@ def _callbacks(given: Any) -> list[Callback]:
 
 
 def _as_keras(means: Mapping[str, float]) -> float | list[float]:
-    values = list(means.values())
+    values = [value for name, value in means.items() if name not in ("data_loss", "penalty")]
     return values[0] if len(values) == 1 else values
 
 

@@ -207,12 +207,12 @@ class Runtime:
         }
 
     def totals(self) -> Array:
-        """Return cleared totals: sum and count of the loss and of each metric.
+        """Return cleared totals: sum and count of the loss, of each metric and of the penalty.
 
         Every program has totals of its own, so that one model can be evaluated by two threads, or
         by a callback in the middle of an epoch.
         """
-        return np.zeros(2 * (1 + len(self.metrics)))
+        return np.zeros(2 * (2 + len(self.metrics)))
 
     def copies(self, dtype: str) -> dict[str, Array]:
         """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
@@ -310,7 +310,14 @@ class Runtime:
             return executable.run_row(x, out)
 
     def logs(self, executable: Executable) -> dict[str, float]:
-        """Return the means of loss and metrics since a program's totals were last cleared."""
-        totals = iter(executable.memory.buffers["totals"].tolist())
-        sums = zip(self._names, totals, totals, strict=True)
-        return {name: total / (count or 1.0) for name, total, count in sums}
+        """Return the means of loss and metrics since a program's totals were last cleared.
+
+        A penalty is part of the loss; where there is one, both parts are shown apart too.
+        """
+        totals = executable.memory.buffers["totals"].reshape(-1, 2).tolist()
+        *means, penalty = (total / (count or 1.0) for total, count in totals)
+        logs = dict(zip(self._names, means, strict=True))
+        if totals[-1][1] == 0:
+            return logs
+        parts = {"data_loss": logs["loss"], "penalty": penalty}
+        return {**logs, "loss": logs["loss"] + penalty, **parts}
