@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastnn import ops, registry
-from fastnn._checks import fraction, nonnegative_number
+from fastnn._checks import fraction, not_negative
 from fastnn.compiler.graph import Tensor
 from fastnn.naming import snake_case
 
@@ -78,8 +78,8 @@ class MinMaxNorm(Constraint):
         axis: int | Sequence[int] = 0,
     ):
         who = type(self).__name__
-        self.min_value = nonnegative_number(who, "min_value", min_value)
-        self.max_value = nonnegative_number(who, "max_value", max_value)
+        self.min_value = not_negative(who, "min_value", min_value)
+        self.max_value = not_negative(who, "max_value", max_value)
         self.rate = fraction(who, "rate", rate, closed=True)
         self.axis = _axes(who, axis)
         if self.min_value > self.max_value:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastnn import ops, registry
-from fastnn._checks import nonnegative_number
+from fastnn._checks import not_negative
 from fastnn.compiler.graph import Tensor
 from fastnn.naming import snake_case
 
@@ -77,7 +77,7 @@ class L1L2(Regularizer):
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0):
         who = type(self).__name__
-        self.l1, self.l2 = nonnegative_number(who, "l1", l1), nonnegative_number(who, "l2", l2)
+        self.l1, self.l2 = not_negative(who, "l1", l1), not_negative(who, "l2", l2)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the penalty of ``x``."""
