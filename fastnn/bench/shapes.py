@@ -340,8 +340,12 @@ def _gather_labels(op: str) -> Iterator[Case]:
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 
-def _batch(op: str) -> Iterator[Case]:
-    yield _case(op, 128, **({"k": 2} if op == "accumulate_batch" else {}))
+def _accumulate_batch(op: str) -> Iterator[Case]:
+    yield _case(op, 128, k=2)
+
+
+def _over_rows(op: str) -> Iterator[Case]:
+    yield _case(op, 128)
 
 
 def _penalty(op: str) -> Iterator[Case]:
@@ -455,10 +459,10 @@ _MAKERS: Mapping[str, Any] = {
     "accuracy_dense": _scores,
     "accuracy_binary": _accuracy_binary,
     "accumulate": _accumulate,
-    "accumulate_batch": _batch,
+    "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,
-    "over_rows": _batch,
+    "over_rows": _over_rows,
     "clip_norm": _clip_norm,
     "assign": _elements,
     "sgd": _sgd,

@@ -62,8 +62,7 @@ class _Recurrent(Layer):
         self.recurrent_kernel = self.add_described("recurrent", recurrent, "recurrent_kernel")
         self.bias = None
         if self.use_bias:
-            shape = self._bias_shape()
-            self.bias = self.add_described("bias", shape, initializer=self._first_bias)
+            self.bias = self.add_described("bias", self._bias_shape(), initializer=self._first_bias)
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)

@@ -29,7 +29,8 @@ def clip_norm(run: Run, attrs: Attrs, w: Real) -> Real:
     norm = np.sqrt((wide(w) ** 2).sum(1, keepdims=True))
     held = np.clip(norm, attrs["low"], attrs["high"])
     kept = attrs["rate"] * held + (1 - attrs["rate"]) * norm
-    return (wide(w) * (kept / (norm + attrs["epsilon"]))).astype(w.dtype)
+    factor = kept / (norm + attrs["epsilon"])
+    return np.asarray(wide(w) * factor, w.dtype)
 
 
 def assign(run: Run, attrs: Attrs, w: Real, x: Real) -> None:
