@@ -16,7 +16,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -307,9 +307,20 @@ def _recipe(
     """Return the arguments of ``compile``."""
     return {
         "optimizer": optimizers.deserialize(config["optimizer"], custom_objects),
-        "loss": losses.deserialize(config["loss"], custom_objects),
-        "metrics": [metrics.deserialize(each, custom_objects) for each in config["metrics"]],
+        "loss": _every(config["loss"], losses.deserialize, custom_objects),
+        "metrics": _every(config["metrics"], metrics.deserialize, custom_objects),
     }
+
+
+def _every(
+    nest: Any, one: Callable[..., Any], custom_objects: Mapping[str, type[Any]] | None
+) -> Any:
+    """Return a nest of things for a nest of their descriptions."""
+    if isinstance(nest, list):
+        return [_every(each, one, custom_objects) for each in nest]
+    if isinstance(nest, dict) and "class_name" not in nest:
+        return {name: _every(each, one, custom_objects) for name, each in nest.items()}
+    return None if nest is None else one(nest, custom_objects)
 
 
 def _natural(number: Any) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,38 +32,133 @@ PREDICT_ROWS = 128
 
 @dataclass(frozen=True)
 class Data:
-    """Samples and their targets, checked."""
+    """Samples and their targets by the names of the programs' sources, checked.
 
-    x: Array
-    y: Array
+    Attributes:
+        xs: an array for each input of the model.
+        ys: an array for each output that is compared with something, by its index.
+    """
+
+    xs: list[Array]
+    ys: dict[int, Array]
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.xs[0])
 
     def part(self, begin: int, end: int) -> Data:
         """Return the samples from ``begin`` to ``end``."""
-        return Data(self.x[begin:end], self.y[begin:end])
+        return Data(
+            [x[begin:end] for x in self.xs], {at: y[begin:end] for at, y in self.ys.items()}
+        )
 
     @property
     def lent(self) -> dict[str, Array]:
         """The arrays by the names of the program's sources."""
-        return {"x": self.x, "y": self.y}
+        return {**named("x", self.xs), **{f"y{index}": y for index, y in self.ys.items()}}
+
+
+def named(prefix: str, every: Iterable[Array]) -> dict[str, Array]:
+    """Return arrays by the names ``x0``, ``x1``, ..."""
+    return {f"{prefix}{index}": each for index, each in enumerate(every)}
+
+
+def check_samples(who: str, model: Model, x: Any) -> list[Array]:
+    """Return the caller's samples, an array for each input, as programs can gather from."""
+    shapes = model.runtime.input_shapes
+    if len(shapes) == 1:
+        x = _unwrapped(x, lambda only: only.ndim == len(shapes[0]))
+    given = split(who, "x", x, model.input_names, model.inputs_nest)
+    labels = argument_names("x", model.input_names)
+    xs = [
+        arrays.as_samples(who, each, shape, model.name, model.dtype, label)
+        for each, shape, label in zip(given, shapes, labels, strict=True)
+    ]
+    for each, label in zip(xs[1:], labels[1:], strict=True):
+        arrays.same_length(who, xs[0], each, labels[0], label)
+    return xs
 
 
 def check_data(who: str, model: Model, runtime: Runtime, x: Any, y: Any) -> Data:
     """Return the caller's arrays as data that the model's programs can gather from."""
-    samples = arrays.as_samples(who, x, runtime.input_shape, model.name, runtime.dtype)
-    arrays.not_empty(who, samples)
+    xs = check_samples(who, model, x)
+    arrays.not_empty(who, xs[0])
     if y is None:
         raise ValueError(f"{who}: y is missing; the loss compares predictions with targets")
-    assert runtime.loss is not None
-    kind = runtime.loss.targets(model.output_shape)
-    if kind.classes is None:
-        targets = arrays.as_values(who, y, kind.shape, runtime.loss.name, runtime.dtype)
-    else:
-        targets = arrays.as_labels(who, y, kind.classes)
-    arrays.same_length(who, samples, targets)
-    return Data(samples, targets)
+    objective = runtime.objective
+    assert objective is not None
+    if len(objective.names) == 1:
+        y = _unwrapped(y, lambda only: only.ndim > 0 and len(only) == len(xs[0]) > 1)
+    given = split(who, "y", y, objective.names, model.outputs_nest, set(objective.compared))
+    labels, ys = argument_names("y", objective.names), {}
+    for index in objective.compared:
+        loss, shape, label = objective.losses[index], model.output_shapes[index], labels[index]
+        assert loss is not None
+        kind = loss.targets(shape)
+        if kind.classes is None:
+            ys[index] = arrays.as_values(
+                who, given[index], kind.shape, loss.name, runtime.dtype, label
+            )
+        else:
+            ys[index] = arrays.as_labels(who, given[index], kind.classes, label)
+        arrays.same_length(who, xs[0], ys[index], argument_names("x", model.input_names)[0], label)
+    return Data(xs, ys)
+
+
+def _unwrapped(given: Any, fits: Callable[[Array], bool]) -> Any:
+    """Return the only array of a list, unless the list is that of the rows of one."""
+    if isinstance(given, list | tuple) and len(given) == 1:
+        only = given[0]
+        return only if isinstance(only, np.ndarray) and fits(only) else given
+    return given
+
+
+def argument_names(argument: str, names: Sequence[str]) -> list[str]:
+    """Return what messages call each array of an argument: ``x``, or ``x['left']``."""
+    return [argument] if len(names) == 1 else [f"{argument}[{name!r}]" for name in names]
+
+
+def split(
+    who: str,
+    argument: str,
+    given: Any,
+    names: Sequence[str],
+    like: Any,
+    wanted: Container[int] | None = None,
+) -> list[Any]:
+    """Return the arrays of an argument, one for each of ``names``.
+
+    Args:
+        who: the method that was called.
+        argument: ``"x"`` or ``"y"``.
+        given: one array, or a list, tuple or dict of them.
+        names: of the inputs or outputs.
+        like: the nest of them, as the model was given it.
+        wanted: the indices of those that are needed; ``None`` is all.
+    """
+    if isinstance(given, dict):
+        if isinstance(like, dict) and set(given) <= set(like):
+            names = sorted(like)
+        unknown = [name for name in given if name not in names]
+        missing = [
+            name
+            for index, name in enumerate(names)
+            if name not in given and (wanted is None or index in wanted)
+        ]
+        if unknown or missing:
+            raise ValueError(
+                f"{who}: {argument} has the names {', '.join(map(str, given))}; the model "
+                f"{'takes' if argument == 'x' else 'gives'} {', '.join(names)}"[:390]
+            )
+        return [given.get(name) for name in names]
+    if len(names) == 1:
+        return [given]
+    if not isinstance(given, list | tuple) or len(given) != len(names):
+        count = len(given) if isinstance(given, list | tuple) else "one array"
+        raise ValueError(
+            f"{who}: {argument} must be a list of {len(names)} arrays, or a dict of them by the "
+            f"names {', '.join(names)}, got {count}"[:390]
+        )
+    return list(given)
 
 
 def drive(
@@ -85,7 +180,8 @@ def drive(
     while (status := executable.run(run)) != _core.DONE:
         if status == _core.FAULT:
             node = executable.program.nodes[run.fault[1]]
-            raise arrays.refusal(who, run.fault, node.attrs.get("classes"))
+            source = node.inputs[0].name if node.inputs[0] is not None else ""
+            raise arrays.refusal(who, run.fault, node.attrs.get("classes"), source)
         if status == _core.NONFINITE and on_nonfinite is not None:
             on_nonfinite(executable, run)
         elif on_slice is not None:
@@ -126,27 +222,35 @@ def drive_stage(
 def predict(
     runtime: Runtime,
     mode: str,
-    x: Array,
-    shape: tuple[int, ...],
+    xs: Sequence[Array],
+    shapes: Iterable[tuple[int, ...]],
     rows: int,
     who: str = "predict",
     callbacks: CallbackList | None = None,
-) -> Array:
-    """Return the model's output for each row of ``x``."""
-    out = np.empty((len(x), *shape), runtime.dtype)
-    rows = min(rows, max(len(x), 1))
-    with runtime.borrow(mode, rows, x.dtype == runtime.dtype) as executable:
-        executable.lend({"x": x, "out": out})
-        run = _core.Run(len(x), min(rows, executable.program.rows), slice_seconds=SLICE_SECONDS)
+    nested: Callable[[list[Array]], Any] = list,
+) -> list[Array]:
+    """Return the model's outputs for each row of ``xs``; callbacks get them ``nested``."""
+    count = len(xs[0])
+    outs = [np.empty((count, *shape), runtime.dtype) for shape in shapes]
+    rows = min(rows, max(count, 1))
+    direct = all(x.dtype == runtime.dtype for x in xs)
+    with runtime.borrow(mode, rows, direct) as executable:
+        executable.lend({**named("x", xs), **named("out", outs)})
+        run = _core.Run(count, min(rows, executable.program.rows), slice_seconds=SLICE_SECONDS)
         drive_stage(
             callbacks,
             "predict",
             run,
             rows,
             lambda: drive(who, executable, run),
-            lambda: {"outputs": out[(run.first - 1) // rows * rows : run.first]},
+            lambda: {"outputs": nested(_batch(outs, run.first, rows))},
         )
-    return out
+    return outs
+
+
+def _batch(outs: Iterable[Array], end: int, rows: int) -> list[Array]:
+    """Return the outputs of the batch of so many rows that ends before row ``end``."""
+    return [out[(end - 1) // rows * rows : end] for out in outs]
 
 
 def evaluate(

@@ -75,7 +75,8 @@ class MonitorCallback(Callback):
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return "min"
-        for metric in self.model.runtime.metrics:
+        objective = self.model.runtime.objective
+        for _, metric in objective.watched if objective else ():
             if metric.direction and (name == metric.name or name.endswith(f"_{metric.name}")):
                 return {"up": "max", "down": "min"}[metric.direction]
         raise ValueError(
