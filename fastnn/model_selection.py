@@ -69,7 +69,8 @@ class KFold:
         """Return the fold of each row."""
         if rows < self.n_splits:
             raise ValueError(
-                f"{type(self).__name__}: n_splits={self.n_splits} folds need as many rows, got {rows}"
+                f"{type(self).__name__}: n_splits={self.n_splits} folds need as many rows, got "
+                f"{rows}"
             )
         folds = np.empty(rows, np.intp)
         folds[self._order(rows, 0)] = np.arange(self.n_splits).repeat(
@@ -110,8 +111,8 @@ class StratifiedKFold(KFold):
         sizes = np.bincount(labels)
         if sizes.max() < self.n_splits:
             raise ValueError(
-                f"{who}: n_splits={self.n_splits} is more than the {sizes.max()} rows of the largest "
-                "class; use fewer folds, or KFold for targets that name no classes"
+                f"{who}: n_splits={self.n_splits} is more than the {sizes.max()} rows of the "
+                "largest class; use fewer folds, or KFold for targets that name no classes"
             )
         if sizes.min() < self.n_splits:
             warnings.warn(
