@@ -20,6 +20,7 @@ from fastnn import (
     losses,
     metrics,
     mixed_precision,
+    model_selection,
     models,
     ops,
     optimizers,
@@ -31,13 +32,16 @@ from fastnn.callbacks import History
 from fastnn.config import get_num_threads, isa, set_num_threads, set_seed
 from fastnn.gradcheck import gradcheck
 from fastnn.layers import Input
+from fastnn.model_selection import KFold, StratifiedKFold, train_test_split
 from fastnn.models import Model, Sequential
 
 __all__ = [
     "History",
     "Input",
+    "KFold",
     "Model",
     "Sequential",
+    "StratifiedKFold",
     "__version__",
     "activations",
     "callbacks",
@@ -54,10 +58,12 @@ __all__ = [
     "losses",
     "metrics",
     "mixed_precision",
+    "model_selection",
     "models",
     "ops",
     "optimizers",
     "regularizers",
     "set_num_threads",
     "set_seed",
+    "train_test_split",
 ]
