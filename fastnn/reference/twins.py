@@ -21,6 +21,7 @@ from fastnn.reference import (
     products,
     recurrent,
     scores,
+    weights,
 )
 from fastnn.reference.contract import Twin
 
@@ -107,6 +108,12 @@ _TWINS: tuple[Twin, ...] = (
     metrics.accuracy_dense,
     metrics.accuracy_binary,
     metrics.accumulate,
+    metrics.accumulate_batch,
+    weights.penalty,
+    weights.penalty_bwd,
+    weights.over_rows,
+    weights.clip_norm,
+    weights.assign,
     optimizers.sgd,
     optimizers.adam,
     optimizers.rmsprop,
