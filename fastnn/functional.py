@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fastnn import nests
+from fastnn import config, nests
 from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class Symbol:
 
     Attributes:
         shape: its shape, ``None`` for the rows of a batch.
-        dtype: the precision of the weights on the way to it, ``"float32"`` or ``"float64"``.
+        dtype: the precision of the weights on the way to it, ``"float32"`` or ``"float64"``; of an
+            ``Input`` of whole numbers, their type.
         call: the call that it comes from.
         mask_shape: the shape of the mask that comes along with it, if one does.
     """
@@ -136,15 +137,15 @@ def _stand_in(graph: Graph, symbol: Symbol) -> Tensor:
 
 
 def _common_dtype(call: Call) -> str:
-    """Return the one precision of a call's layer and inputs."""
+    """Return the one precision of a call's layer and inputs, of which whole numbers have none."""
     own = {call.layer.dtype} if call.layer.dtype else set()
-    dtypes = {symbol.dtype for symbol in call.inputs} | own
+    dtypes = {s.dtype for s in call.inputs if config.is_real(s.dtype)} | own
     if len(dtypes) > 1:
         raise ValueError(
             f"{call.layer.name}: the layer and its inputs have dtypes {', '.join(sorted(dtypes))}; "
             "give one, to Input alone"
         )
-    return dtypes.pop()
+    return dtypes.pop() if dtypes else config.real_dtype(config.dtype_policy())
 
 
 @dataclass

@@ -71,7 +71,7 @@ class Model:
         dtype: str | None = None,
     ):
         network = self._connect(inputs, outputs, name or "Model")
-        real = None if network is None else network.inputs[0].dtype
+        real = None if network is None else _precision(network)
         self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
         self.dtype_policy = config.policy_of(self.name, dtype, real)
         self.seed = config.next_seed()
@@ -110,7 +110,8 @@ class Model:
                 layer.leave()
             raise
         for symbol in network.inputs:
-            symbol.layer.dtype = symbol.dtype
+            if config.is_real(symbol.dtype):
+                symbol.layer.dtype = symbol.dtype
         self._settle(network)
 
     def _settle(self, network: Network) -> None:
@@ -1054,6 +1055,12 @@ def _symbols(who: str, name: str, given: Any) -> list[Symbol]:
                 f"{who}: {name} has to be what Input, or a layer called on it, returned, got {kind}"
             )
     return flat
+
+
+def _precision(network: Network) -> str | None:
+    """Return what a network computes in, if it is not whole numbers alone."""
+    ends = [*network.inputs, *network.outputs]
+    return next((end.dtype for end in ends if config.is_real(end.dtype)), None)
 
 
 def _positions(nest: Any) -> Any:

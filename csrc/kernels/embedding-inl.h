@@ -51,7 +51,7 @@ static void op_embed_bwd(const fnn_op *op, const fnn_task *task)
     }
 }
 
-/* m = 1 where any number of x is not `value`; NaN is not */
+/* mask = 1 where any number of x is not `value`; NaN is not */
 static void op_differs(const fnn_op *op, const fnn_task *task)
 {
     vec value = v_set1((real)op->attr[0]);
@@ -68,7 +68,7 @@ static void op_differs(const fnn_op *op, const fnn_task *task)
     }
 }
 
-/* y = x where m is not 0, else 0 */
+/* y = x where mask is not 0, else 0 */
 static void op_mask_steps(const fnn_op *op, const fnn_task *task)
 {
     const real *m = op->arg[1];

@@ -52,8 +52,8 @@ class Tensor:
     ``totals``, ``hyper``, ``step`` (buffers of the model), or ``source`` and ``out`` (arrays of the
     caller).  ``offset`` is its place there, in elements; the memory plan sets it for the arena.
 
-    ``mask`` says which steps of a sequence count: 1 or 0 for each, of the shape of the tensor without
-    its last axis.  Layers pass it on (``Layer.compute_mask``).
+    ``mask`` says which steps of a sequence count: 1 or 0 for each, of the shape of the tensor
+    without its last axis.  Layers pass it on (``Layer.compute_mask``).
     """
 
     graph: Graph

@@ -50,8 +50,8 @@ class Layer:
 
     *Masks* say which steps of a sequence count (``Masking``, ``Embedding``).  A layer that sets
     ``supports_masking`` passes the mask of its input on to its output; one that overrides
-    ``compute_mask`` passes on what that returns; any other warns, and ends it.  A
-    ``call(x, mask=None)`` is given the mask of ``x``.
+    ``compute_mask`` passes on what that returns; any other ends it, and warns unless
+    its ``call(x, mask=None)`` is given the mask of ``x``.
 
     Example:
         >>> import fastnn
@@ -340,10 +340,10 @@ class Layer:
         masks = self._given_mask(args, kwargs)
         if masks is None:
             masks = nests.apply(lambda x: x.mask if isinstance(x, Tensor) else None, first)
-            kwargs = {**kwargs, **self._option("mask", masks)}
+            kwargs = {**kwargs, **self._accepted(mask=masks)}
         with graph.scope(self.name), graph.mode(mode):
             call: Callable[..., Any] = self.call
-            y = call(*args, **kwargs, **self._option("training", mode))
+            y = call(*args, **kwargs, **self._accepted(training=mode))
         results = nests.flatten(y)
         if not results or not all(isinstance(each, Tensor) for each in results):
             kinds = ", ".join(type(each).__name__ for each in results)
@@ -382,7 +382,8 @@ class Layer:
         own = type(self).compute_mask is not Layer.compute_mask
         known = any(mask is not None for mask in nests.flatten(previous))
         if not own and not self.supports_masking:
-            if known and any(each.mask is None for each in results):
+            takes_it = "mask" in self._options()
+            if known and not takes_it and any(each.mask is None for each in results):
                 warnings.warn(
                     f"{self.name}: the input has a mask, of which {type(self).__name__} knows "
                     "nothing: all steps count from here on; a layer of your own passes it on with "
@@ -396,9 +397,9 @@ class Layer:
             if each.mask is None:
                 each.mask = mask
 
-    def _option(self, name: str, value: Any) -> dict[str, Any]:
-        """Return an argument for ``call``, if that takes it."""
-        return {name: value} if name in self._options() else {}
+    def _accepted(self, **options: Any) -> dict[str, Any]:
+        """Return those of some options that ``call`` takes."""
+        return {name: value for name, value in options.items() if name in self._options()}
 
     def _options(self) -> Mapping[str, inspect.Parameter]:
         """Return the parameters of ``call``."""

@@ -285,18 +285,17 @@ def _pick(op: str) -> Iterator[Case]:
 
 
 def _embed(op: str) -> Iterator[Case]:
-    for r, v, o in ((1, 1, 1), (5, 3, 7), (7, 11, 16), (13, 5, 33), (3, 67, 131)):
+    for r, v, o in ((1, 7, 1), (5, 3, 7), (7, 11, 16), (13, 5, 33), (3, 67, 131)):
         yield _case(op, r, r=(None, 3), v=v, o=o)
     yield _case(op, 67, r=None, v=2, o=5)
-    yield from _kinds([_case(op, 3, r=(None, 2, 3), v=5, o=19)], ("integers", "wide"))
+    yield from _kinds([_case(op, 3, r=(None, 2, 3), v=5, o=19)])
     yield _case(op, r=0, v=2, o=3)
 
 
 def _masked(op: str) -> Iterator[Case]:
     attrs = {"value": 3.0} if op == "differs" else {}
     for r, n in ((1, 1), (5, 3), (3, 16), (7, 33)):
-        for data in ("normal", "integers", "special"):
-            yield replace(_case(op, r, r=(None, 5), n=n, attrs=attrs), data=data)
+        yield from _kinds([_case(op, r, r=(None, 5), n=n, attrs=attrs)])
 
 
 # ---- pooling -------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ def embed_fwd(run: Run, attrs: Attrs, ids: Real, w: Real) -> Real:
         rows = np.argwhere(~known.reshape(run.rows, -1))
         row, place = min(map(tuple, rows), key=lambda at: samples(run)[at[0]])
         raise Refusal("id", int(samples(run)[row]), float(ids.reshape(run.rows, -1)[row, place]))
-    return w[ids.astype(np.int64)]
+    y: Real = w[ids.astype(np.int64)]
+    return y
 
 
 def embed_bwd(run: Run, attrs: Attrs, ids: Real, dy: Real) -> Real:
@@ -24,11 +25,12 @@ def embed_bwd(run: Run, attrs: Attrs, ids: Real, dy: Real) -> Real:
 
 
 def differs(run: Run, attrs: Attrs, x: Real) -> Real:
-    """m = 1 if any x_n differs from value, else 0"""
+    """mask = 1 if any x_n differs from value, else 0"""
     value = x.dtype.type(attrs["value"])
     return (x != value).any(-1).astype(x.dtype)
 
 
-def mask_steps(run: Run, attrs: Attrs, x: Real, m: Real) -> Real:
-    """y = x where m differs from 0, else 0"""
-    return np.where(m[..., None] != 0, x, 0)
+def mask_steps(run: Run, attrs: Attrs, x: Real, mask: Real) -> Real:
+    """y = x where mask differs from 0, else 0"""
+    y: Real = np.where(mask[..., None] != 0, x, 0)
+    return y

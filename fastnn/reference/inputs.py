@@ -99,8 +99,8 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "rmsprop v": _squares,
     "var": _squares,
     "pool_moments s": _squares,
-    "mask_steps m": _flags,
     "map": _maps,
+    "mask": _flags,
     "u": _recurrent,
     "ut": _recurrent,
     "hyper": _rate,
@@ -161,7 +161,9 @@ def plant(values: Array, rng: Rng) -> None:
 
 
 def _first_real(case: Case) -> str:
-    return next(o.name for o in table()[case.op].inputs if o.dtype in ("real", "any"))
+    return next(
+        o.name for o in table()[case.op].inputs if o.dtype in ("real", "any") and o.name != "ids"
+    )
 
 
 def _pooled(case: Case, x: Array) -> Array:
