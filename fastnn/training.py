@@ -285,7 +285,10 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
         _set_rate(runtime)
         executable.lend(data.lent)
         run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
-        drive("train_on_batch", executable, run)
+        try:
+            drive("train_on_batch", executable, run)
+        finally:
+            runtime.trained()
         return runtime.logs(executable)
 
 
@@ -383,7 +386,10 @@ class Fit:
 
     def _drive(self, executable: Executable, run: _core.Run) -> None:
         _set_rate(self._runtime)
-        drive("fit", executable, run, self._on_slice, self._on_nonfinite)
+        try:
+            drive("fit", executable, run, self._on_slice, self._on_nonfinite)
+        finally:
+            self._runtime.trained()
 
     def _on_slice(self, rows: int) -> None:
         self._callbacks.call("on_rows", rows, len(self._data))
