@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from fastnn.compiler.graph import Graph, Node, Tensor
 
-__all__ = ["Rule", "differentiate", "gradient_of"]
+__all__ = ["Rule", "differentiate", "gradient_of", "rule_of"]
 
 #: rule(node, wanted, *gradients of the outputs) -> gradients of the inputs, or ``None``
 Rule = Callable[..., Sequence[Tensor | None]]
@@ -33,6 +33,11 @@ def gradient_of(name: str) -> Callable[[Rule], Rule]:
         return rule
 
     return register
+
+
+def rule_of(name: str) -> Rule | None:
+    """Return the rule of an operation, if it has one."""
+    return _RULES.get(name)
 
 
 def rules() -> frozenset[str]:
@@ -81,7 +86,7 @@ def _propagate(
     flows: list[Tensor | None],
     gradients: dict[Tensor, Tensor],
 ) -> None:
-    rule = _RULES.get(node.op.name)
+    rule = rule_of(node.op.name)
     if rule is None:
         raise NotImplementedError(
             f"{node.layer}: the operation {node.op.name!r} has no gradient; "
