@@ -144,9 +144,15 @@ cdef extern from *:
     #include "activations.def"
     #undef ACTIVATION
     };
+    static const char *const fnn_curve_rows[] = {
+    #define CURVE(name, forward, backward) #name,
+    #include "curves.def"
+    #undef CURVE
+    };
     enum { FNN_OP_ROWS = sizeof fnn_op_rows / sizeof *fnn_op_rows,
            FNN_PROBE_ROWS = sizeof fnn_probe_rows / sizeof *fnn_probe_rows,
-           FNN_ACTIVATION_ROWS = sizeof fnn_activation_rows / sizeof *fnn_activation_rows };
+           FNN_ACTIVATION_ROWS = sizeof fnn_activation_rows / sizeof *fnn_activation_rows,
+           FNN_CURVE_ROWS = sizeof fnn_curve_rows / sizeof *fnn_curve_rows };
     """
     ctypedef struct fnn_probe_row:
         const char *name
@@ -155,9 +161,11 @@ cdef extern from *:
     fnn_probe_row fnn_probe_rows[]
     const char *fnn_op_rows[][5]
     const char *fnn_activation_rows[]
+    const char *fnn_curve_rows[]
     enum: FNN_OP_ROWS
     enum: FNN_PROBE_ROWS
     enum: FNN_ACTIVATION_ROWS
+    enum: FNN_CURVE_ROWS
 
 #: Why a run came back; the numbers of fnn_status.
 DONE, SLICE, NONFINITE, FAULT, STOP = FNN_DONE, FNN_SLICE, FNN_NONFINITE, FNN_FAULT, FNN_STOP
@@ -190,6 +198,11 @@ def probe_table():
 def activation_names():
     """Return the names in csrc/activations.def, in code order."""
     return tuple(fnn_activation_rows[i].decode() for i in range(FNN_ACTIVATION_ROWS))
+
+
+def curve_names():
+    """Return the names in csrc/curves.def, in code order."""
+    return tuple(fnn_curve_rows[i].decode() for i in range(FNN_CURVE_ROWS))
 
 
 _PRECISIONS = {

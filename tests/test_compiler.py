@@ -497,8 +497,8 @@ def test_a_random_program_gives_what_the_reference_gives(graph, rows):
 def test_a_program_lists_what_it_borrows():
     model = Sequential([Input((4,)), Dense(2)])
     model.compile("sgd", "mse")
-    assert set(Program.of(model.runtime.graph("train"), 8, "float32").lent) == {"x", "y"}
-    assert set(Program.of(model.runtime.graph("predict"), 8, "float32").lent) == {"x", "out"}
+    assert set(Program.of(model.runtime.graph("train"), 8, "float32").lent) == {"x0", "y0"}
+    assert set(Program.of(model.runtime.graph("predict"), 8, "float32").lent) == {"x0", "out0"}
 
 
 def test_a_listing_shows_layer_operation_places_and_shapes():
@@ -570,8 +570,9 @@ def test_the_gradient_program_ends_before_the_optimizer():
     model = Sequential([Input((4,)), Dense(2)])
     model.compile("adam", "mse")
     assert "adam" in names(model.runtime.graph("train").nodes)
+    runtime = model.runtime
     graph = lower.training(
-        model.call, model.input_shape, model.loss, [], model.runtime.parameters, None
+        runtime.call, runtime.input_shapes, runtime.objective, runtime.parameters, None
     )
     assert "adam" not in names(graph.nodes)
 

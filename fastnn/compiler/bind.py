@@ -14,7 +14,7 @@ from fastnn.compiler.graph import LENT, Node, Size, Tensor
 from fastnn.compiler.memory import item_bytes
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ShapeError
-from fastnn.ops.table import activation_names
+from fastnn.ops.table import activation_names, curve_names
 
 __all__ = ["Compiled"]
 
@@ -156,7 +156,7 @@ class Compiled:
             [self._address(tensor) for tensor in node.operands],
             [size.base for size in sizes],
             sum(size.per_row << d for d, size in enumerate(sizes)),
-            [_number(node.attrs.get(name, 0)) for name in node.op.attributes],
+            [_number(name, node.attrs.get(name, 0)) for name in node.op.attributes],
             is_shared,
             is_far(self.program, node),
             self._function(node),
@@ -172,19 +172,20 @@ class Compiled:
 
 
 def _row(program: Program) -> tuple[tuple[int, ...], tuple[int, ...], bool] | None:
-    """Return the shapes of a row of ``x`` and of ``out``, and whether ``x`` is read where it lies;
-    ``None`` for a program that does not predict."""
-    if list(program.lent) != ["x", "out"]:
+    """Return the shapes of a row of the only input and of the only output, and whether the input is
+    read where it lies; ``None`` for a program that does not predict one from one."""
+    if list(program.lent) != ["x0", "out0"]:
         return None
     x, out = (tuple(d for d in t.shape if d is not None) for t in program.lent.values())
-    return x, out, program.lent["x"].dtype == "real"
+    return x, out, program.lent["x0"].dtype == "real"
 
 
-def _number(value: object) -> float:
+def _number(name: str, value: object) -> float:
     if callable(value):
         return 0.0  # user code is kept beside the core's list, by the index of its node
     if isinstance(value, str):
-        return float(activation_names().index(value))
+        known = curve_names() if name == "curve" else activation_names()
+        return float(known.index(value))
     return float(value)  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from fastnn import _core
 
-__all__ = ["Op", "Operand", "activation_names", "table"]
+__all__ = ["Op", "Operand", "activation_names", "curve_names", "table"]
 
 _OPERAND = re.compile(
     r"(?P<name>\w+)(:(?P<dtype>\w+))?\[(?P<axes>[\w*,]*)\](?P<flags>[?~]*)(=(?P<alias>\w+))?"
@@ -124,3 +124,9 @@ def table() -> Mapping[str, Op]:
 def activation_names() -> tuple[str, ...]:
     """Return the names of the activations that a product can apply itself, in code order."""
     return _core.activation_names()
+
+
+@cache
+def curve_names() -> tuple[str, ...]:
+    """Return the names of the activations that are operations of their own, in code order."""
+    return _core.curve_names()
