@@ -27,11 +27,13 @@ from fastnn._core import isa_names
 from fastnn._version import __version__
 from fastnn.callbacks import History
 from fastnn.config import get_num_threads, isa, set_num_threads, set_seed
+from fastnn.differentiation import Gradients, grad
 from fastnn.gradcheck import gradcheck
 from fastnn.layers import Input
 from fastnn.models import Model, Sequential
 
 __all__ = [
+    "Gradients",
     "History",
     "Input",
     "Model",
@@ -43,6 +45,7 @@ __all__ = [
     "datasets",
     "errors",
     "get_num_threads",
+    "grad",
     "gradcheck",
     "initializers",
     "isa",

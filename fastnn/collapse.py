@@ -11,7 +11,7 @@ import numpy as np
 from fastnn import training
 from fastnn._typing import Array
 from fastnn.compiler import lower
-from fastnn.compiler.graph import Graph, Node, Tensor
+from fastnn.compiler.graph import Graph, Node, Tensor, concrete
 from fastnn.differentiation import Shelf, run_once
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def collapse(model: Model) -> Sequential:
             f"{len(model.output_shapes)} outputs; one dense layer has one of each"
         )
     kernel, bias = _map(model)
-    shape, out = (s[1:] for s in (runtime.input_shapes[0], model.output_shapes[0]))
+    shape, out = (concrete(s[1:], 1) for s in (runtime.input_shapes[0], model.output_shapes[0]))
     dense = Dense(len(bias))
     flat = Sequential(
         [
@@ -92,8 +92,8 @@ def _map(model: Model) -> tuple[Array, Array]:
             f"collapse: the layer {nonlinear.layer!r} is not linear ({kind}), so that "
             f"{model.name!r} is more than one dense layer"
         )
-    shape = runtime.input_shapes[0][1:]
-    n = math.prod(d for d in shape if d is not None)
+    shape = concrete(runtime.input_shapes[0][1:], 1)
+    n = math.prod(shape)
     units = np.concatenate([np.zeros((1, n)), np.eye(n)]).reshape(n + 1, *shape)
     shelf = Shelf(graph, "results", n + 1)
     kept = shelf.keep(y)

@@ -1,4 +1,4 @@
-"""What goes wrong inside of a network: gradients that vanish, units that are dead, steps too large."""
+"""What goes wrong inside of a network: vanishing gradients, dead units, steps of a wrong size."""
 
 from __future__ import annotations
 
@@ -174,16 +174,16 @@ def _ratio(changes: Iterable[tuple[Array, Array]]) -> float:
     number that is not."""
     before, after = zip(*changes, strict=True)
     moved = _norm(a.astype(np.float64) - b for b, a in zip(before, after, strict=True))
-    return moved / max(_norm(before), np.finfo(np.float32).tiny)
+    return moved / max(_norm(before), float(np.finfo(np.float32).tiny))
 
 
 def _changes(
     model: Model, runtime: Runtime, data: training.Data, weights: Iterable[Tensor]
 ) -> dict[Tensor, tuple[Array, Array]]:
     """Return each weight before and after a step of the optimizer, made on copies."""
+    training.set_rate(runtime)
     buffers = runtime.copies(runtime.dtype)
     before = buffers["params"].copy()
-    training.set_rate(runtime, buffers)
     graph = runtime.graph("train")
     run_once(graph, buffers, runtime.policy, data.lent, len(data), seed=model.seed)
     spans = {t: slice(t.offset, t.offset + t.size.base) for t in weights}

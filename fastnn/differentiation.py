@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from fastnn import _core, config, training
 from fastnn._typing import Array
+from fastnn.compiler import lower
 from fastnn.compiler.bind import Compiled
 from fastnn.compiler.gradients import differentiate
-from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
-from fastnn.compiler import lower
+from fastnn.compiler.graph import Graph, Shape, Tensor, concrete, format_shape
 from fastnn.compiler.program import Memory, Program
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
@@ -70,8 +70,8 @@ def grad(
     Example:
         >>> import fastnn
         >>> from fastnn import ops
-        >>> fastnn.grad(lambda x: ops.sum(x * x))([1.0, 2.0, -3.0])
-        array([ 2.,  4., -6.], dtype=float32)
+        >>> fastnn.grad(lambda x: ops.mean(x * x))([1.0, 2.0, -4.0, 0.0])
+        array([ 0.5,  1. , -2. ,  0. ], dtype=float32)
     """
     from fastnn.models import Model
 
@@ -125,7 +125,7 @@ def _differentiated(
     buffers = {"arguments": given.filled(tensors, arrays, dtype), "results": results.zeros(dtype)}
     memory = run_once(graph, buffers, dtype)
     gradients = (
-        np.zeros(t.shape, dtype) if k is None else memory.view(k, 1).copy()
+        np.zeros(concrete(t.shape, 1), dtype) if k is None else memory.view(k, 1).copy()
         for t, k in zip(wrt, kept[1:], strict=True)
     )
     assert kept[0] is not None
@@ -233,9 +233,9 @@ class _ModelGradient:
         memory = run_once(graph, buffers, runtime.policy, lent, rows, self._model.seed)
 
         def read(tensor: Tensor) -> Array:
-            shape = tuple(rows if d is None else d for d in tensor.shape)
-            known = tensor in kept
-            return memory.view(kept[tensor], rows).copy() if known else np.zeros(shape, runtime.dtype)
+            if tensor in kept:
+                return memory.view(kept[tensor], rows).copy()
+            return np.zeros(concrete(tensor.shape, rows), runtime.dtype)
 
         slopes = [read(t) for t in inputs]
         return Gradients(

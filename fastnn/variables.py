@@ -12,7 +12,7 @@ from fastnn._typing import Array
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
 
-__all__ = ["Parameters", "Variable"]
+__all__ = ["Parameters", "Variable", "padded"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -114,8 +114,8 @@ class Parameters:
     def __init__(self, variables: Iterable[Variable], dtype: str):
         every = list(variables)
         order = sorted(every, key=lambda variable: not variable.trainable)
-        offsets = np.cumsum([0, *(_padded(v.size) for v in order)])
-        self.trained = int(sum(_padded(v.size) for v in order if v.trainable))
+        offsets = np.cumsum([0, *(padded(v.size) for v in order)])
+        self.trained = int(sum(padded(v.size) for v in order if v.trainable))
         self.buffer = _core.aligned_zeros(int(offsets[-1]), dtype)
         self.variables = tuple(every)
         self._trainable = [variable.trainable for variable in every]
@@ -128,5 +128,6 @@ class Parameters:
         return self._trainable != [variable.trainable for variable in self.variables]
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """Return the elements that a variable of ``size`` takes in a buffer."""
     return -(-size // _ALIGN) * _ALIGN

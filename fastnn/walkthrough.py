@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _core
+from fastnn import _core, training
 from fastnn._typing import Array
+from fastnn.compiler import lower
 from fastnn.compiler.gradients import differentiate, rule_of
-from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
+from fastnn.compiler.graph import Graph, Node, Tensor, concrete, format_shape
 from fastnn.reference.interpreter import evaluate
 
-__all__ = ["Step", "walk"]
+if TYPE_CHECKING:
+    from fastnn.models import Model
+
+__all__ = ["Step", "walk", "walkthrough"]
 
 #: The most numbers of an array that are printed; of a larger one its shape and size are.
 _SHOWN = 12
@@ -65,6 +70,41 @@ def _shown(array: Array) -> str:
         return " ".join(text.split())
     size = float(np.sqrt(np.mean(np.square(array, dtype=np.float64))))
     return f"{format_shape(array.shape)}, root of mean square {size:.4g}"
+
+
+def walkthrough(model: Model, x: Any, y: Any) -> str:
+    """Return the text of a batch's computational graph, there and back."""
+    runtime = model._compiled("explain", x)
+    data = training.check_data("explain", model, runtime, x, y)
+    assert runtime.objective is not None
+    graph, loss = lower.evaluation(runtime.call, runtime.input_shapes, runtime.objective.unwatched)
+    given = _given(graph, runtime.copies(runtime.dtype), data.lent)
+    steps = walk(graph, loss, given, len(data), runtime.policy)
+    nodes = sum(step.op != "weight" for step in steps)
+    weights = sum(v.size for v in model.trainable_weights)
+    return "\n".join([*map(str, steps), _costs(nodes, weights)])
+
+
+def _costs(nodes: int, weights: int) -> str:
+    return (
+        f"N = {nodes:,} nodes, P = {weights:,} weights: one walk backwards takes about "
+        f"N + P = {nodes + weights:,} steps, to perturb each weight N x P = {nodes * weights:,}"
+    )
+
+
+def _given(
+    graph: Graph, buffers: Mapping[str, Array], lent: Mapping[str, Array]
+) -> dict[Tensor, Array]:
+    """Return the arrays of the tensors that no node makes."""
+    every = {t for node in graph.nodes for t in node.inputs if t is not None and not t.producer}
+    found = {}
+    for tensor in every:
+        if tensor.home == "source":
+            found[tensor] = lent[tensor.name]
+        else:
+            flat = buffers[tensor.home][tensor.offset :][: tensor.size.base]
+            found[tensor] = flat.reshape(concrete(tensor.shape, 1))
+    return found
 
 
 def walk(
@@ -126,12 +166,14 @@ def _outputs(
     node: Node, run: _core.Run, inputs: Sequence[Array | None], rows: int, policy: str
 ) -> list[Array]:
     if node.op.name == "python_call":
-        return [np.asarray(a) for a in node.attrs["function"](*(a for a in inputs if a is not None))]
+        return [
+            np.asarray(a) for a in node.attrs["function"](*(a for a in inputs if a is not None))
+        ]
     if any(operand.alias for operand in node.op.outputs):
         (x,), (y,) = inputs, node.outputs
         assert x is not None
         assert y is not None
-        return [x.reshape([rows if d is None else d for d in y.shape])]
+        return [x.reshape(concrete(y.shape, rows))]
     return evaluate(node, run, inputs, rows, policy)
 
 

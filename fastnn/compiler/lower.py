@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastnn import ops
 from fastnn.compiler.gradients import differentiate
-from fastnn.compiler.graph import LENT, Graph, Shape, Tensor
+from fastnn.compiler.graph import LENT, Graph, Node, Shape, Tensor
 from fastnn.losses import Lowered, Targets
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fastnn.optimizers import Optimizer
     from fastnn.variables import Parameters
 
-__all__ = ["evaluation", "prediction", "training"]
+__all__ = ["evaluation", "gathered", "outputs", "prediction", "settle", "training"]
 
 #: call(xs, training) -> ys: a model's layers
 Call = Callable[[Sequence[Tensor], bool], Sequence[Tensor]]
@@ -43,8 +43,25 @@ def prediction(
     ys = call(_samples(graph, input_shapes, direct), False)
     with graph.scope("output"):
         for index, y in enumerate(proba(ys) if proba else ys):
-            _settle(graph, y, "out").name = f"out{index}"
+            settle(graph, y, "out").name = f"out{index}"
     return graph
+
+
+def outputs(call: Call, input_shapes: Sequence[Shape]) -> tuple[Graph, list[Tensor]]:
+    """Return a graph that computes the model's outputs, and these."""
+    graph = Graph()
+    return graph, list(call(_samples(graph, input_shapes), False))
+
+
+def gathered(graph: Graph) -> list[Tensor]:
+    """Return what the samples ``x0``, ``x1``, ... become in the graph, in that order."""
+    sources = {node.inputs[0].name: node.outputs[0] for node in graph.nodes if _is_sample(node)}  # type: ignore[union-attr]
+    return [t for _, t in sorted(sources.items(), key=lambda pair: int(pair[0][1:])) if t]
+
+
+def _is_sample(node: Node) -> bool:
+    source = node.inputs[0] if node.op.name == "gather" else None
+    return source is not None and source.name.startswith("x")
 
 
 def evaluation(
@@ -111,7 +128,7 @@ def training(
     graph, mean = evaluation(call, input_shapes, objective, training=True)
     wrt = [t for variable, t in graph.parameters.items() if variable.trainable]
     for tensor, gradient in differentiate(graph, mean, wrt).items():
-        _settle(graph, gradient, "grads", tensor.offset)
+        settle(graph, gradient, "grads", tensor.offset)
     if optimizer is not None:
         graph.emit_postponed()
         with graph.scope("optimizer"):
@@ -139,7 +156,7 @@ def _accumulate(graph: Graph, index: int, values: Tensor, watched: bool = False)
     graph.emit("accumulate", values, total, watched=int(watched))
 
 
-def _settle(graph: Graph, tensor: Tensor, home: str, offset: int = 0) -> Tensor:
+def settle(graph: Graph, tensor: Tensor, home: str, offset: int = 0) -> Tensor:
     """Give what a program leaves behind its place outside of the arena; return it.
 
     What is also read as something else, or shares another tensor's memory, is copied; so is what
