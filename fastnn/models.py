@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, losses, metrics, naming, nests, objectives, optimizers, training
+from fastnn import (
+    config,
+    losses,
+    metrics,
+    naming,
+    nests,
+    objectives,
+    optimizers,
+    registry,
+    training,
+)
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
@@ -883,9 +893,14 @@ class Model:
         parts: list[Any] = [*self.layers]
         if self._recipe is not None:
             parts += nests.flatten([self._recipe[key] for key in ("optimizer", "loss", "metrics")])
-        kinds = {type(part) for part in parts if part is not None}
+        parts = [part for part in parts if part is not None]
+        custom: dict[str, Any] = {type(part).__name__: type(part) for part in parts}
+        for part in parts:
+            custom |= registry.named_parts(part)
         custom = {
-            kind.__name__: kind for kind in kinds if not kind.__module__.startswith("fastnn.")
+            name: thing
+            for name, thing in custom.items()
+            if not str(thing.__module__).startswith("fastnn.")
         }
         from fastnn import saving
 
@@ -1089,7 +1104,7 @@ def _callbacks(who: str, given: Any) -> list[Callback]:
 
 
 def _as_keras(means: Mapping[str, float]) -> float | list[float]:
-    values = list(means.values())
+    values = [value for name, value in means.items() if name not in ("data_loss", "penalty")]
     return values[0] if len(values) == 1 else values
 
 

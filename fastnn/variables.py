@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,9 @@ class Variable:
         initializer: ``initializer(shape, dtype)`` returns the first value.
         name: its name in the layer, such as ``"kernel"``.
         trainable: whether ``fit`` changes it.
+        dtype: its precision.
+        regularizer: ``regularizer(tensor)`` composes what its size costs while it is trainable.
+        constraint: ``constraint(tensor)`` composes what it becomes after each update.
 
     The value lives in an array of the variable's own until a model packs it into a buffer.
     """
@@ -37,15 +41,23 @@ class Variable:
         name: str = "variable",
         trainable: bool = True,
         dtype: str = "float32",
+        regularizer: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Any], Any] | None = None,
     ):
         self.shape = tuple(int(n) for n in shape)
         self.name = name
         self.path = name
         self.trainable = trainable
+        self.regularizer, self.constraint = regularizer, constraint
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.offset = -1
         self.changes = 0  # times that a value was assigned
         self._value = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+
+    @property
+    def layer(self) -> str:
+        """The name of the layer, for messages and listings."""
+        return self.path.rpartition("/")[0]
 
     @property
     def dtype(self) -> np.dtype:

@@ -69,6 +69,8 @@ def evaluation(
 ) -> tuple[Graph, Tensor]:
     """Return the graph that adds losses and metrics to ``totals``, and the batch's mean loss.
 
+    The penalties of weights and layers are a part of that; their total is the last one.
+
     Args:
         call: the model's layers.
         input_shapes: the shapes of its inputs.
@@ -86,7 +88,13 @@ def evaluation(
             value = metric.lower(term.lowered.prediction, term.targets, term.kind)
             _accumulate(graph, place, value)
     with graph.scope("loss"):
-        return graph, reduce(ops.add, (term.mean for term in terms.values()))
+        mean = reduce(ops.add, (term.mean for term in terms.values()))
+    penalty = _penalty(graph)
+    if penalty is None:
+        return graph, mean
+    with graph.scope("penalties"):
+        graph.emit("accumulate_batch", penalty, _total(graph, len(terms) + len(objective.watched)))
+        return graph, mean + penalty
 
 
 class _Term(NamedTuple):
@@ -152,8 +160,21 @@ def _targets(graph: Graph, index: int, kind: Targets) -> tuple[Tensor, Targets]:
 
 
 def _accumulate(graph: Graph, index: int, values: Tensor, watched: bool = False) -> None:
-    total = graph.place(f"total{index}", (2,), "totals", 2 * index, dtype="f64")
-    graph.emit("accumulate", values, total, watched=int(watched))
+    graph.emit("accumulate", values, _total(graph, index), watched=int(watched))
+
+
+def _total(graph: Graph, index: int) -> Tensor:
+    return graph.place(f"total{index}", (2,), "totals", 2 * index, dtype="f64")
+
+
+def _penalty(graph: Graph) -> Tensor | None:
+    """Return the sum of the penalties, if there are any."""
+    for variable, tensor in list(graph.parameters.items()):
+        if variable.trainable and variable.regularizer is not None:
+            with graph.scope(variable.layer):
+                graph.add_penalty(variable.regularizer(tensor))
+    with graph.scope("penalties"):
+        return reduce(ops.add, graph.penalties) if graph.penalties else None
 
 
 def settle(graph: Graph, tensor: Tensor, home: str, offset: int = 0) -> Tensor:
@@ -182,7 +203,16 @@ def _update(graph: Graph, count: int, optimizer: Optimizer) -> None:
     step = graph.place("step", (1,), "step", dtype="i64")
     if count:
         _change(graph, count, optimizer, step)
+        _constrain(graph)
     graph.emit("advance", step)
+
+
+def _constrain(graph: Graph) -> None:
+    """Hold the weights that were changed to their constraints."""
+    for variable, tensor in list(graph.parameters.items()):
+        if variable.trainable and variable.constraint is not None:
+            with graph.scope(variable.layer):
+                graph.emit("assign", tensor, variable.constraint(tensor))
 
 
 def _change(graph: Graph, count: int, optimizer: Optimizer, step: Tensor) -> None:
