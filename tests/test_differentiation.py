@@ -29,7 +29,9 @@ def differences(function, x, epsilon=1e-6):
 
 
 def square_error(a, b):
-    return ops.mean(ops.reshape((a - b) * (a - b), (a.size.base,)))
+    return ops.mean(
+        ops.reshape(ops.multiply(ops.subtract(a, b), ops.subtract(a, b)), (a.size.base,))
+    )
 
 
 # ---- functions -----------------------------------------------------------------------------------
