@@ -23,7 +23,7 @@ from fastnn._typing import Array
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
 
-__all__ = ["Parameters", "Store", "Variable"]
+__all__ = ["Parameters", "Store", "Variable", "padded"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -37,6 +37,9 @@ class Variable:
         initializer: ``initializer(shape, dtype)`` returns the first value.
         name: its name in the layer, such as ``"kernel"``.
         trainable: whether ``fit`` changes it.
+        dtype: its precision.
+        regularizer: ``regularizer(tensor)`` composes what its size costs while it is trainable.
+        constraint: ``constraint(tensor)`` composes what it becomes after each update.
 
     The value lives in an array of the variable's own until a model packs it into a store.
     """
@@ -48,15 +51,23 @@ class Variable:
         name: str = "variable",
         trainable: bool = True,
         dtype: str = "float32",
+        regularizer: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Any], Any] | None = None,
     ):
         self.shape = tuple(int(n) for n in shape)
         self.name = name
         self.path = name
         self.trainable = trainable
+        self.regularizer, self.constraint = regularizer, constraint
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.store: Store | None = None
         self.offset = -1
         self._value = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+
+    @property
+    def layer(self) -> str:
+        """The name of the layer, for messages and listings."""
+        return self.path.rpartition("/")[0]
 
     @property
     def dtype(self) -> np.dtype:
@@ -139,7 +150,7 @@ class Store:
 
     def __init__(self, variables: Iterable[Variable], dtype: str):
         order = sorted(variables, key=lambda variable: not variable.trainable)
-        offsets = np.cumsum([0, *(_padded(v.size) for v in order)])
+        offsets = np.cumsum([0, *(padded(v.size) for v in order)])
         self.buffer = _core.aligned_zeros(int(offsets[-1]), dtype)
         self.changes, self.moved = 0, False
         self.users: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -196,7 +207,7 @@ def _runs(variables: Iterable[Variable]) -> list[Run]:
     runs: list[Run] = []
     place = 0
     for variable in variables:
-        size = _padded(variable.size)
+        size = padded(variable.size)
         if runs and runs[-1].offset + runs[-1].size == variable.offset:
             runs[-1] = runs[-1]._replace(size=runs[-1].size + size)
         else:
@@ -232,7 +243,7 @@ class Parameters:
         for variable in self.variables:
             if variable.trainable:
                 self.places[variable] = self.trained
-                self.trained += _padded(variable.size)
+                self.trained += padded(variable.size)
         store = _joined(self.variables, dtype, user) if self.variables else self._nothing
         store.users.add(user)
 
@@ -252,5 +263,6 @@ class Parameters:
         return self._trainable != [variable.trainable for variable in self.variables]
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """Return the elements that a variable of ``size`` takes in a buffer."""
     return -(-size // _ALIGN) * _ALIGN
