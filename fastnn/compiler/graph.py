@@ -20,7 +20,7 @@ from fastnn.ops.table import Op, Operand, table
 if TYPE_CHECKING:
     from fastnn.variables import Variable
 
-__all__ = ["Graph", "Node", "Shape", "Size", "Tensor"]
+__all__ = ["Graph", "Node", "Shape", "Size", "Tensor", "concrete"]
 
 Shape = tuple[int | None, ...]
 
@@ -37,6 +37,11 @@ class Size(NamedTuple):
     def at(self, rows: int) -> int:
         """Return the size in a batch of ``rows`` rows."""
         return self.base * rows if self.per_row else self.base
+
+
+def concrete(shape: Shape, rows: int) -> tuple[int, ...]:
+    """Return ``shape`` in a batch of ``rows`` rows."""
+    return tuple(rows if d is None else d for d in shape)
 
 
 def size_of(dims: Shape) -> Size:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -90,7 +89,6 @@ class Layer:
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
         self._described: list[str] = []
-        self._owner: weakref.ref[Any] | None = None
 
     # ---- what a kind of layer defines ------------------------------------------------------------
 
@@ -137,27 +135,6 @@ class Layer:
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """Return the layer that ``get_config`` described."""
         return cls(**config)
-
-    # ---- membership ------------------------------------------------------------------------------
-
-    def join(self, model: Any) -> None:
-        """Become a layer of ``model``, whose buffer will hold the weights.
-
-        Raises:
-            ValueError: if the layer is in another model, which would lose them.
-        """
-        owner = self._owner() if self._owner is not None else None
-        if owner not in (None, model):
-            raise ValueError(
-                f"{self.name}: it is a layer of the model {owner.name!r} already, and its weights "
-                "can be in one model; make a new layer and copy them: "
-                "new.set_weights(old.get_weights())"
-            )
-        self._owner = weakref.ref(model)
-
-    def leave(self) -> None:
-        """Become free to join another model."""
-        self._owner = None
 
     # ---- weights ---------------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ def embed_bwd(run: Run, attrs: Attrs, ids: Real, dy: Real) -> Real:
 def differs(run: Run, attrs: Attrs, x: Real) -> Real:
     """mask = 1 if any x_n differs from value, else 0"""
     value = x.dtype.type(attrs["value"])
-    return (x != value).any(-1).astype(x.dtype)
+    mask: Real = (x != value).any(-1).astype(x.dtype)
+    return mask
 
 
 def mask_steps(run: Run, attrs: Attrs, x: Real, mask: Real) -> Real:
