@@ -118,8 +118,9 @@ def wide_cases(op, n):
         return [convolution(op, n)] if n < 36 else []
     if "pool2d" in op:
         return [pooling(op, n)]
-    small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
-    if op == "accumulate":
+    changes_weights = any(operand.name == "hyper" for operand in table()[op].inputs)
+    small = dict.fromkeys("hk", (1,)) if changes_weights else {}
+    if op.startswith("accumulate"):
         small = {"k": (2,)}
     if op.endswith("_panels"):
         small = {axis: (size,) for axis, size in panels_of(n).items()}
@@ -153,7 +154,8 @@ def with_specials(case, policy, n, seed):
     for operand in table()[case.op].inputs:
         array = inputs.get(operand.name)
         pooled = case.op == "maxpool2d_bwd" and operand.name == "y"  # is the maximum of x
-        if array is None or operand.dtype not in ("real", "any") or pooled or not array.ndim:
+        bound = pooled or operand.name == "ids"  # which are refused
+        if array is None or operand.dtype not in ("real", "any") or bound or not array.ndim:
             continue
         changed = {**inputs, operand.name: planted(array, n)}
         if case.op == "maxpool2d_bwd" and operand.name == "x":

@@ -146,6 +146,17 @@ def _pick(op: str) -> Iterator[Case]:
     yield from (_case(op, 1, {"index": 1}, k=2, n=n) for n in ELEMENTS)
 
 
+def _embed(op: str) -> Iterator[Case]:
+    """A batch of texts: words of a large vocabulary, characters of a small one."""
+    for r, t, v, o in ((32, 200, 20000, 64), (64, 100, 100, 32)):
+        yield _case(op, r, r=(None, t), v=v, o=o)
+
+
+def _masked(op: str) -> Iterator[Case]:
+    attrs = {"value": 0.0} if op == "differs" else {}
+    yield from (_case(op, r, attrs, r=(None, t), n=h) for r, t, h in _WALKS[:3])
+
+
 # ---- channels ------------------------------------------------------------------------------------
 
 #: r, places, c: of a residual network, of a dense layer, of large images
@@ -340,6 +351,24 @@ def _gather_labels(op: str) -> Iterator[Case]:
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 
+def _accumulate_batch(op: str) -> Iterator[Case]:
+    yield _case(op, 128, k=2)
+
+
+def _over_rows(op: str) -> Iterator[Case]:
+    yield _case(op, 128)
+
+
+def _penalty(op: str) -> Iterator[Case]:
+    yield from (_case(op, 1, {"l1": 1e-3, "l2": 1e-3}, n=n) for n in ELEMENTS)
+
+
+def _clip_norm(op: str) -> Iterator[Case]:
+    attrs = {"low": 0.0, "high": 2.0, "rate": 1.0, "epsilon": 1e-7}
+    for o, n, i in ((1, 784, 512), (512, 784, 1), (1, 4096, 4096)):
+        yield _case(op, 1, attrs, o=o, n=n, i=i)
+
+
 def _sgd(op: str) -> Iterator[Case]:
     for n in ELEMENTS:
         yield _case(op, 1, {"momentum": 0.9, "nesterov": 0}, n=n, h=1)
@@ -386,6 +415,10 @@ _MAKERS: Mapping[str, Any] = {
     "transpose": _transpose,
     "pick": _pick,
     "pick_bwd": _pick,
+    "embed_fwd": _embed,
+    "embed_bwd": _embed,
+    "differs": _masked,
+    "mask_steps": _masked,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
     "avgpool2d_fwd": _pool,
@@ -441,6 +474,12 @@ _MAKERS: Mapping[str, Any] = {
     "accuracy_dense": _scores,
     "accuracy_binary": _accuracy_binary,
     "accumulate": _accumulate,
+    "accumulate_batch": _accumulate_batch,
+    "penalty": _penalty,
+    "penalty_bwd": _penalty,
+    "over_rows": _over_rows,
+    "clip_norm": _clip_norm,
+    "assign": _elements,
     "sgd": _sgd,
     "adam": _adam,
     "rmsprop": _rmsprop,

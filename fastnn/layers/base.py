@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import inspect
 import re
-import weakref
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, initializers, nests, registry
+from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
-from fastnn.errors import ShapeError
+from fastnn.errors import MaskWarning, ShapeError
 from fastnn.functional import Symbol, call_on_symbols
 from fastnn.naming import snake_case, unique_name
 from fastnn.variables import Variable
@@ -29,6 +29,8 @@ class Layer:
         name: unique in the model; ``None`` makes one from the class's name.
         trainable: whether ``fit`` changes its weights.
         dtype: ``"float32"`` or ``"float64"``; ``None`` is the model's.
+        activity_regularizer: name or function; what the output's size costs, divided by the rows
+            of the batch; ``None`` is nothing.
 
     A layer of your own comes in two kinds.
 
@@ -45,6 +47,11 @@ class Layer:
     A layer that is called on a list of tensors gets the list in ``call``, and the arrays one by one
     in ``forward`` and ``backward``.
 
+    *Masks* say which steps of a sequence count (``Masking``, ``Embedding``).  A layer that sets
+    ``supports_masking`` passes the mask of its input on to its output; one that overrides
+    ``compute_mask`` passes on what that returns; any other ends it, and warns unless
+    its ``call(x, mask=None)`` is given the mask of ``x``.
+
     Example:
         >>> import fastnn
         >>> class Scale(fastnn.layers.Layer):
@@ -58,8 +65,16 @@ class Layer:
         array([[1., 2., 3.]], dtype=float32)
     """
 
+    #: Whether the mask of the input goes on to the output.
+    supports_masking: bool = False
+
     def __init__(
-        self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+        activity_regularizer: Any = None,
     ):
         if name is not None and not re.fullmatch(r"[\w.\-]+", str(name)):
             raise ValueError(
@@ -67,12 +82,13 @@ class Layer:
             )
         self.name = str(name or "") or unique_name(snake_case(type(self).__name__))
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.input_shape: Any = None  # of several inputs, a list of their shapes
         self.output_shape: Any = None  # of several outputs, likewise
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
-        self._owner: weakref.ref[Any] | None = None
+        self._described: list[str] = []
 
     # ---- what a kind of layer defines ------------------------------------------------------------
 
@@ -94,36 +110,31 @@ class Layer:
         """Return the shape of what ``forward`` returns; unless overridden, that of its input."""
         return input_shape
 
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the output, or a list of those of several outputs.
+
+        Args:
+            inputs: the tensors that the layer was called on.
+            previous_mask: their masks, in the same nest; ``None`` where there is none.
+        """
+        return previous_mask
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         registry.require_config(type(self), Layer)
-        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        for what in self._described:
+            config[f"{what}_initializer"] = initializers.serialize(self._option(what))
+            for kind, module in (("regularizer", regularizers), ("constraint", constraints)):
+                config[f"{what}_{kind}"] = module.serialize(self._option(what, kind))
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """Return the layer that ``get_config`` described."""
         return cls(**config)
-
-    # ---- membership ------------------------------------------------------------------------------
-
-    def join(self, model: Any) -> None:
-        """Become a layer of ``model``, whose buffer will hold the weights.
-
-        Raises:
-            ValueError: if the layer is in another model, which would lose them.
-        """
-        owner = self._owner() if self._owner is not None else None
-        if owner not in (None, model):
-            raise ValueError(
-                f"{self.name}: it is a layer of the model {owner.name!r} already, and its weights "
-                "can be in one model; make a new layer and copy them: "
-                "new.set_weights(old.get_weights())"
-            )
-        self._owner = weakref.ref(model)
-
-    def leave(self) -> None:
-        """Become free to join another model."""
-        self._owner = None
 
     # ---- weights ---------------------------------------------------------------------------------
 
@@ -134,6 +145,8 @@ class Layer:
         *,
         name: str = "weight",
         trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> Variable:
         """Make a weight; to be called in ``build``.
 
@@ -142,6 +155,8 @@ class Layer:
             initializer: a name or an initializer for its first value.
             name: its name in the layer.
             trainable: whether ``fit`` changes it.
+            regularizer: a name or a function of a tensor: what its size costs in training.
+            constraint: a name or a function of a tensor: what it becomes after each update.
 
         Returns:
             The variable, which operations take as an operand.
@@ -154,11 +169,62 @@ class Layer:
         sizes = [int(n) for n in shape if n is not None]
         made = initializers.get(initializer)
         dtype = self.dtype or config.floatx()
-        variable = Variable(sizes, made, name, trainable and self._trainable, dtype)
+        held = regularizers.get(regularizer), constraints.get(constraint)
+        variable = Variable(sizes, made, name, trainable and self._trainable, dtype, *held)
         variable.path = f"{self.name}/{name}"
         variable.own_trainable = trainable
         self._variables.append(variable)
         return variable
+
+    def describe_weight(
+        self, what: str, initializer: Any, regularizer: Any = None, constraint: Any = None
+    ) -> None:
+        """Keep the options of a weight, for ``add_described`` and ``get_config``; to be called in
+        the constructor.
+
+        Args:
+            what: what their names begin with: ``"kernel"`` for ``kernel_initializer``,
+                ``kernel_regularizer`` and ``kernel_constraint``, which become attributes.
+            initializer: a name or an initializer for the first value.
+            regularizer: a name or a function of a tensor, or ``None``.
+            constraint: a name or a function of a tensor, or ``None``.
+        """
+        self._described.append(what)
+        setattr(self, f"{what}_initializer", initializers.get(initializer))
+        setattr(self, f"{what}_regularizer", regularizers.get(regularizer))
+        setattr(self, f"{what}_constraint", constraints.get(constraint))
+
+    def add_described(
+        self, what: str, shape: Sequence[int | None], name: str | None = None, **options: Any
+    ) -> Variable:
+        """Make the weight whose options ``describe_weight`` keeps; to be called in ``build``.
+
+        Args:
+            what: what the names of the options begin with.
+            shape: its shape.
+            name: its name in the layer; ``None`` is ``what``.
+            options: others of ``add_weight``, or instead of the kept ones.
+        """
+        kept = {
+            kind: self._option(what, kind) for kind in ("initializer", "regularizer", "constraint")
+        }
+        return self.add_weight(shape, name=name or what, **{**kept, **options})
+
+    def _option(self, what: str, kind: str = "initializer") -> Any:
+        return getattr(self, f"{what}_{kind}")
+
+    def add_loss(self, loss: Tensor) -> None:
+        """Add a penalty to the loss of the model; to be called in ``call``.
+
+        Args:
+            loss: a tensor without axes, composed of operations on the layer's inputs and weights.
+        """
+        if not isinstance(loss, Tensor):
+            raise TypeError(
+                f"{self.name}: add_loss expects a tensor of the graph, composed in call(x), got "
+                f"{type(loss).__name__}"
+            )
+        loss.graph.add_penalty(loss)
 
     @property
     def weights(self) -> list[Variable]:
@@ -248,10 +314,13 @@ class Layer:
         shapes = nests.apply(lambda x: x.shape if isinstance(x, Tensor) else x, first)
         self._build_once(shapes)
         mode = graph.training if training is None else bool(training)
+        masks = self._given_mask(args, kwargs)
+        if masks is None:
+            masks = nests.apply(lambda x: x.mask if isinstance(x, Tensor) else None, first)
+            kwargs = {**kwargs, **self._accepted(mask=masks)}
         with graph.scope(self.name), graph.mode(mode):
-            options = {"training": mode} if "training" in self._options() else {}
             call: Callable[..., Any] = self.call
-            y = call(*args, **kwargs, **options)
+            y = call(*args, **kwargs, **self._accepted(training=mode))
         results = nests.flatten(y)
         if not results or not all(isinstance(each, Tensor) for each in results):
             kinds = ", ".join(type(each).__name__ for each in results)
@@ -259,8 +328,14 @@ class Layer:
                 f"{self.name}: call(x) must return a tensor of the graph, or a list, tuple or dict "
                 f"of them, got {kinds}"[:390]
             )
+        with graph.scope(self.name):
+            self._pass_mask(first, results, masks)
         self.input_shape = shapes
         self.output_shape = nests.apply(lambda each: each.shape, y)
+        if self.activity_regularizer is not None:
+            with graph.scope(self.name):
+                for each in results:
+                    self.add_loss(ops.over_rows(self.activity_regularizer(each)))
         return y
 
     def _build_once(self, shape: Any) -> None:
@@ -272,6 +347,36 @@ class Layer:
         """Forget the weights: the model they were made for could not be built."""
         self.built, self._variables = False, []
         self.input_shape = self.output_shape = None
+
+    def _given_mask(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Return the mask that the layer was called with, if it was."""
+        names = list(self._options())
+        at = names.index("mask") if "mask" in names else len(args)
+        return args[at] if at < len(args) else kwargs.get("mask")
+
+    def _pass_mask(self, x: Any, results: Sequence[Tensor], previous: Any) -> None:
+        """Give the outputs the masks that follow from those of the inputs."""
+        own = type(self).compute_mask is not Layer.compute_mask
+        known = any(mask is not None for mask in nests.flatten(previous))
+        if not own and not self.supports_masking:
+            takes_it = "mask" in self._options()
+            if known and not takes_it and any(each.mask is None for each in results):
+                warnings.warn(
+                    f"{self.name}: the input has a mask, of which {type(self).__name__} knows "
+                    "nothing: all steps count from here on; a layer of your own passes it on with "
+                    "supports_masking = True",
+                    MaskWarning,
+                    stacklevel=3,
+                )
+            return
+        masks = nests.flatten(self.compute_mask(x, previous)) if own or known else []
+        for each, mask in zip(results, masks, strict=False):
+            if each.mask is None:
+                each.mask = mask
+
+    def _accepted(self, **options: Any) -> dict[str, Any]:
+        """Return those of some options that ``call`` takes."""
+        return {name: value for name, value in options.items() if name in self._options()}
 
     def _options(self) -> Mapping[str, inspect.Parameter]:
         """Return the parameters of ``call``."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from fastnn import activations, config, initializers, ops
+from fastnn import activations, config, ops
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -24,11 +24,13 @@ class InputLayer(Layer):
     Args:
         shape: the shape of one sample, without the axis of the batch.
         name: the layer's name.
-        dtype: the precision the model computes in.
+        dtype: the precision the model computes in, or a type of whole numbers.
     """
 
     def __init__(self, shape: Sequence[int], name: str | None = None, dtype: str | None = None):
-        super().__init__(name=name, dtype=dtype)
+        kind = None if dtype is None else config.check_sample_dtype("Input", dtype)
+        self.whole = None if kind is None or config.is_real(kind) else kind
+        super().__init__(name=name, dtype=None if self.whole else kind)
         sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if not all(map(is_size, sizes)):
             raise ShapeError(
@@ -40,7 +42,7 @@ class InputLayer(Layer):
     @cached_property
     def output(self) -> Symbol:
         """What other layers are called on."""
-        dtype = self.dtype or config.real_dtype(config.dtype_policy())
+        dtype = self.whole or self.dtype or config.real_dtype(config.dtype_policy())
         self.output_shape = (None, *self.shape)
         call = Call(self)
         call.outputs = (Symbol(self.output_shape, dtype, call),)
@@ -52,7 +54,8 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {"shape": list(self.shape), "name": self.name, "dtype": self.dtype}
+        dtype = self.whole or self.dtype
+        return {"shape": list(self.shape), "name": self.name, "dtype": dtype}
 
 
 def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = None) -> Symbol:
@@ -60,7 +63,9 @@ def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = 
 
     Args:
         shape: the shape of one sample, without the axis of the batch: ``(8, 8, 1)``.
-        dtype: the precision the model computes in, ``"float32"`` or ``"float64"``.
+        dtype: the precision the model computes in, ``"float32"`` or ``"float64"``; or that of whole
+            numbers, ``"int32"``, which says nothing of it: ids for ``Embedding``, exact up to 2^24
+            (float64: 2^53).
         name: the layer's name.
 
     Example:
@@ -80,6 +85,11 @@ class Dense(Layer):
         use_bias: whether there is a bias.
         kernel_initializer: first value of the kernel.
         bias_initializer: first value of the bias.
+        kernel_regularizer: what the size of the kernel costs; ``None`` is nothing.
+        bias_regularizer: what that of the bias costs.
+        activity_regularizer: what that of the output costs, divided by the rows of the batch.
+        kernel_constraint: what the kernel is held to after each update; ``None`` is nothing.
+        bias_constraint: what the bias is held to.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -95,6 +105,8 @@ class Dense(Layer):
         array([[ 1.9, -0.4,  5.3]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -102,17 +114,27 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            activity_regularizer=activity_regularizer,
+        )
         self.units = positive(self.name, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.describe_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel and the bias."""
@@ -122,10 +144,10 @@ class Dense(Layer):
                 f"got {format_shape(input_shape)}; give a single feature an axis: x[:, None]"
             )
         shape = (input_shape[-1], self.units)
-        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        self.kernel = self.add_described("kernel", shape)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias")
+            self.bias = self.add_described("bias", (self.units,))
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``activation(x @ kernel + bias)``."""
@@ -137,8 +159,6 @@ class Dense(Layer):
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
             **super().get_config(),
         }
 
@@ -156,6 +176,8 @@ class Activation(Layer):
         >>> model.predict([[-1.0, 0.0, 2.0]])
         array([[0., 0., 2.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -194,6 +216,8 @@ class Dropout(Layer):
         >>> model.predict([[1.0, 2.0]])
         array([[1., 2.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,

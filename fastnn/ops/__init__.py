@@ -41,6 +41,7 @@ from fastnn.ops.elementwise import (
     step,
     tanh,
 )
+from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
 from fastnn.ops.losses import (
     categorical_crossentropy,
     mean,
@@ -67,6 +68,7 @@ from fastnn.ops.normalization import global_mean, moments, moving_average, norma
 from fastnn.ops.products import average_pool2d, conv2d, dense, max_pool2d
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
+from fastnn.ops.weights import clip_norm, over_rows, penalty
 
 __all__ = [
     "activation",
@@ -76,13 +78,16 @@ __all__ = [
     "categorical_accuracy",
     "categorical_crossentropy",
     "celu",
+    "clip_norm",
     "concatenate",
     "conv2d",
     "crop",
     "dense",
+    "differs",
     "dropout",
     "dropout_steps",
     "elu",
+    "embed",
     "exponential",
     "gelu",
     "global_mean",
@@ -95,6 +100,8 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "lstm",
+    "mask_steps",
+    "mask_where",
     "max_pool2d",
     "maximum",
     "mean",
@@ -105,7 +112,9 @@ __all__ = [
     "moving_average",
     "multiply",
     "normalize",
+    "over_rows",
     "pad",
+    "penalty",
     "random_map",
     "random_uniform",
     "relu",
