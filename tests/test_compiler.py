@@ -89,7 +89,7 @@ def test_outputs_have_the_shape_of_the_signature():
     flat = ops.reshape(x, (None, 96))
     assert flat.shape == (None, 96)
     assert flat.root is x
-    assert ops.mean(ops.mean_squared_error(x, x)).shape == ()
+    assert ops.batch_mean(ops.mean_squared_error(x, x)).shape == ()
 
 
 def test_a_clash_names_layer_operation_axis_and_both_operands():
@@ -104,7 +104,7 @@ def test_a_clash_names_layer_operation_axis_and_both_operands():
 @pytest.mark.parametrize("shape", [(3, 2), (6,), (2, 4)])
 def test_tensors_of_one_size_but_two_shapes_do_not_add(shape):
     graph = Graph()
-    with pytest.raises(ShapeError, match="add: axis 'n'"):
+    with pytest.raises(ShapeError, match="add: shapes .* do not go together"):
         ops.add(source(graph, 2, 3), source(graph, *shape))
 
 
@@ -113,7 +113,7 @@ def test_a_clash_of_starred_axes_shows_them_all():
     with pytest.raises(
         ShapeError, match=r"axis 'n' is rowsx2x3 in a\(rows, 2, 3\) but rowsx6 in b"
     ):
-        ops.add(source(graph, 2, 3), source(graph, 6))
+        graph.emit("add", source(graph, 2, 3), source(graph, 6))
 
 
 def test_a_wrong_rank_names_the_axes_expected():
@@ -194,7 +194,7 @@ def backward(activation, *, frozen=False):
     x, w = source(graph, 5), weight(5, 3)
     v = weight(5, 5, name="v")
     y = activation(ops.dense(ops.dense(x, v), w))
-    mean = ops.mean(ops.mean_squared_error(y, y))
+    mean = ops.batch_mean(ops.mean_squared_error(y, y))
     wrt = [graph.parameter(w)] + ([] if frozen else [graph.parameter(v)])
     for gradient in differentiate(graph, mean, wrt).values():
         gradient.home = "grads"
@@ -214,7 +214,9 @@ def test_a_derivative_that_something_else_reads_stays():
     x, w = source(graph, 5), weight(5, 5)
     z = ops.dense(x, w)
     y = ops.add(ops.tanh(z), z)
-    gradients = differentiate(graph, ops.mean(ops.mean_squared_error(y, y)), [graph.parameter(w)])
+    gradients = differentiate(
+        graph, ops.batch_mean(ops.mean_squared_error(y, y)), [graph.parameter(w)]
+    )
     gradients[graph.parameter(w)].home = "grads"
     assert "activation_bwd" in names(fusion.fuse(graph.nodes))
 
@@ -231,7 +233,7 @@ def test_a_gradient_of_each_row_that_is_not_the_mean_s_stays():
     graph = Graph()
     x, w = source(graph, 5), weight(5, 5)
     error = ops.mean_squared_error(ops.dense(x, w), x)
-    loss = ops.mean(ops.add(error, error))
+    loss = ops.batch_mean(ops.add(error, error))
     gradients = differentiate(graph, loss, [graph.parameter(w)])
     gradients[graph.parameter(w)].home = "grads"
     nodes = fusion.fuse(graph.nodes)
@@ -277,7 +279,7 @@ def test_an_operation_without_a_rule_is_named():
     z = ops.dense(source(graph, 3), weight(3, 2))
     hits = ops.categorical_accuracy(z, z)
     with pytest.raises(NotImplementedError, match="accuracy_dense"):
-        differentiate(graph, ops.mean(hits), graph.parameters.values())
+        differentiate(graph, ops.batch_mean(hits), graph.parameters.values())
 
 
 def test_a_tensor_read_twice_gets_the_sum():
@@ -286,7 +288,7 @@ def test_a_tensor_read_twice_gets_the_sum():
     h = ops.dense(source(graph, 3), w)
     y = ops.add(ops.tanh(h), ops.relu(h))
     before = len(graph.nodes)
-    differentiate(graph, ops.mean(ops.mean_squared_error(y, y)), graph.parameters.values())
+    differentiate(graph, ops.batch_mean(ops.mean_squared_error(y, y)), graph.parameters.values())
     assert names(graph.nodes[before:]).count("add") == 1
 
 

@@ -1,8 +1,10 @@
 /* reduce-inl.h: one number of many along an axis q of x[p,q,s], as reductions.def says, or where the extreme is.
  *
- * Invariant: a number is taken in after those before it, in chunks of CHUNK_ROWS whose results are taken in
+ * Invariant: a number is taken in after those before it, in chunks of LINK_COUNT whose results are taken in
  * in order.  Where s is 1 the numbers that follow one another go round the lanes of a vector, and the lanes are
  * one tree; else each place of s is a lane of its own.  Nothing else enters the order. */
+
+enum { LINK_COUNT = 64 };
 
 /* the product of all lanes, over the tree of v_sum */
 static inline real lanes_product(vec v)
@@ -20,8 +22,8 @@ static inline real lanes_product(vec v)
     {                                                                                              \
         const vec begin = v_set1(first);                                                           \
         vec all = begin;                                                                           \
-        for (int64_t done = 0; done < count; done += CHUNK_ROWS) {                                 \
-            int64_t end = at_most(count, done + CHUNK_ROWS);                                       \
+        for (int64_t done = 0; done < count; done += LINK_COUNT) {                                 \
+            int64_t end = at_most(count, done + LINK_COUNT);                                       \
             vec a = begin;                                                                         \
             for (int64_t i = done; i < end; i++, p += stride) {                                    \
                 vec x = load_lanes_or(p, i < count - 1 ? n : last, begin);                         \

@@ -13,7 +13,6 @@ from fastnn.ops.curves import passing_step, warn_of_step
 
 __all__ = [
     "activation",
-    "add",
     "dropout",
     "log_softmax",
     "relu",
@@ -21,6 +20,7 @@ __all__ = [
     "sigmoid",
     "softmax",
     "step",
+    "stop_gradient",
     "tanh",
 ]
 
@@ -91,16 +91,6 @@ def _log_softmax(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("log_softmax_bwd", dy, node.outputs[0])
 
 
-def add(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``a + b`` of two tensors of one shape."""
-    return emit("add", a, b)[0]
-
-
-@gradient_of("add")
-def _add(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return dy, dy
-
-
 def reshape(x: Tensor, shape: Shape) -> Tensor:
     """Return the same numbers in another shape; nothing is moved.
 
@@ -114,7 +104,14 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
 @gradient_of("reshape")
 def _reshape(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     (x,) = node.inputs
+    if node.attrs.get("stops"):
+        return (None,)
     return emit("reshape", dy, shapes={"y": x.shape if x is not None else ()})
+
+
+def stop_gradient(x: Tensor) -> Tensor:
+    """Return ``x``, through which no gradient passes; nothing is moved."""
+    return emit("reshape", x, shapes={"y": x.shape}, stops=1)[0]
 
 
 def dropout(x: Tensor, rate: float) -> Tensor:

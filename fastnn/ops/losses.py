@@ -9,8 +9,8 @@ from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import emit
 
 __all__ = [
+    "batch_mean",
     "categorical_crossentropy",
-    "mean",
     "mean_squared_error",
     "sigmoid_binary_crossentropy",
     "sparse_categorical_crossentropy",
@@ -82,7 +82,7 @@ def _mse(node: Node, wanted: tuple[bool, ...], dl: Tensor) -> Gradients:
     return emit("mse_bwd", node.inputs[0], node.inputs[1], dl)[0], None
 
 
-def mean(values: Tensor) -> Tensor:
+def batch_mean(values: Tensor) -> Tensor:
     """Return the mean over the rows.
 
     Args:

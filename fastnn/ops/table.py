@@ -14,7 +14,16 @@ from types import MappingProxyType
 
 from fastnn import _core
 
-__all__ = ["Op", "Operand", "activation_names", "curve_names", "table"]
+__all__ = [
+    "Op",
+    "Operand",
+    "activation_names",
+    "binary_names",
+    "codes",
+    "curve_names",
+    "reduction_names",
+    "table",
+]
 
 _OPERAND = re.compile(
     r"(?P<name>\w+)(:(?P<dtype>\w+))?\[(?P<axes>[\w*,]*)\](?P<flags>[?~]*)(=(?P<alias>\w+))?"
@@ -132,3 +141,21 @@ def activation_names() -> tuple[str, ...]:
 def curve_names() -> tuple[str, ...]:
     """Return the names of the activations that are operations of their own, in code order."""
     return _core.curve_names()
+
+
+@cache
+def binary_names() -> tuple[str, ...]:
+    """Return the names of the functions of two numbers, in code order."""
+    return _core.binary_names()
+
+
+@cache
+def reduction_names() -> tuple[str, ...]:
+    """Return the names of what makes one number of many, in code order."""
+    return _core.reduction_names()
+
+
+def codes(attribute: str) -> tuple[str, ...]:
+    """Return the names that an attribute may have as its value, in code order."""
+    known = {"curve": curve_names, "binary": binary_names, "reduction": reduction_names}
+    return known.get(attribute, activation_names)()
