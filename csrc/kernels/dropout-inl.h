@@ -70,7 +70,7 @@ static void dropout_row(const fnn_op *op, const fnn_run *run, int64_t row, int64
     int ahead = op->far ? AHEAD_BYTES : 0,
         far = op->far && x != y && n % LANES == 0 && !off_line(y);
     dropout_rule rule = dropout_rule_of(op->attr[0]);
-    uint64_t sample = (uint64_t)fnn_sample(run, row);
+    uint64_t sample = fnn_sample_number(run, row);
     words counter[4] = {w_set1(0), w_set1((uint64_t)op->attr[1]), w_set1(sample),
                         w_set1((uint32_t)run->epoch << 8 | (sample >> 32 & 0xFF))};
     for (; g < end; g++) {

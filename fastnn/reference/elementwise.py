@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Real, Run, columns, samples, wide
+from fastnn.reference.contract import Attrs, Real, Run, columns, sample_numbers, wide
 from fastnn.reference.random import dropout_keep
 
 
@@ -92,7 +92,7 @@ def dropout(run: Run, attrs: Attrs, x: Real) -> Real:
     A dropped unit is x times 0, so that NaN passes.
     """
     rate, stream = attrs["rate"], int(attrs["stream"])
-    keep = dropout_keep(run.seed, run.epoch, samples(run), stream, columns(x), rate)
+    keep = dropout_keep(run.seed, run.epoch, sample_numbers(run), stream, columns(x), rate)
     return x * np.where(keep, np.divide(1, 1 - rate), 0).astype(x.dtype).reshape(x.shape)
 
 
