@@ -31,12 +31,14 @@ from fastnn._core import isa_names
 from fastnn._version import __version__
 from fastnn.callbacks import History
 from fastnn.config import get_num_threads, isa, set_num_threads, set_seed
+from fastnn.differentiation import Gradients, grad
 from fastnn.gradcheck import gradcheck
 from fastnn.layers import Input
 from fastnn.model_selection import KFold, StratifiedKFold, train_test_split
 from fastnn.models import Model, Sequential
 
 __all__ = [
+    "Gradients",
     "History",
     "Input",
     "KFold",
@@ -51,6 +53,7 @@ __all__ = [
     "datasets",
     "errors",
     "get_num_threads",
+    "grad",
     "gradcheck",
     "initializers",
     "isa",

@@ -15,6 +15,7 @@ from fastnn._typing import Array
 from fastnn._warnings import warn_caller
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import make_progress
+from fastnn.compiler.graph import Node
 from fastnn.data import arrays
 from fastnn.errors import NonFiniteWarning
 from fastnn.runtime import Executable, Runtime
@@ -180,13 +181,19 @@ def drive(
     """
     while (status := executable.run(run)) != _core.DONE:
         if status == _core.FAULT:
-            node = executable.program.nodes[run.fault[1]]
-            source = node.inputs[0].name if node.inputs[0] is not None else ""
-            raise arrays.refusal(who, run.fault, node.attrs.get("classes"), source)
+            raise _refusal(who, run.fault, executable.program.nodes[run.fault[1]])
         if status == _core.NONFINITE and on_nonfinite is not None:
             on_nonfinite(executable, run)
         elif on_slice is not None:
             on_slice(run.first)
+
+
+def _refusal(who: str, fault: tuple[int, int, int, float], node: Node) -> Exception:
+    """Return the exception for data that a node refused."""
+    if node.op.name == "embed_fwd":
+        return arrays.unknown_id(who, node.layer, fault, node.sizes["v"].base)
+    source = node.inputs[0].name if node.inputs[0] is not None else ""
+    return arrays.refusal(who, fault, node.attrs.get("classes"), source)
 
 
 def drive_stage(
@@ -283,10 +290,13 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     step = int(runtime.buffers["step"][0])
     with runtime.borrow("train", len(data)) as executable:
         executable.memory.buffers["totals"].fill(0)
-        _set_rate(runtime)
+        set_rate(runtime)
         executable.lend(data.lent)
         run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
-        drive("train_on_batch", executable, run)
+        try:
+            drive("train_on_batch", executable, run)
+        finally:
+            runtime.trained()
         return runtime.logs(executable)
 
 
@@ -370,14 +380,17 @@ class Job:
 
         def on_slice(rows: int) -> None:
             self._callbacks.call("on_rows", run.origin + rows, self._samples)
-            _set_rate(self._runtime)
+            set_rate(self._runtime)
 
         def on_nonfinite(executable: Executable, run: _core.Run) -> None:
             run.watch = self._watch = False
             self._mind(executable, run, data, batch + run.first // run.batch)
 
-        _set_rate(self._runtime)
-        drive("fit", executable, run, on_slice, on_nonfinite)
+        set_rate(self._runtime)
+        try:
+            drive("fit", executable, run, on_slice, on_nonfinite)
+        finally:
+            self._runtime.trained()
 
     def _mind(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
         """Warn of the first loss that is not finite; training goes on unless a callback minds."""
@@ -445,7 +458,7 @@ class Fit(Job):
         return self._runtime.logs(executable)
 
 
-def _set_rate(runtime: Runtime) -> None:
+def set_rate(runtime: Runtime) -> None:
     """Let an assignment to ``optimizer.learning_rate`` count from the next step."""
     assert runtime.optimizer is not None
     runtime.buffers["hyper"][0] = runtime.optimizer.learning_rate

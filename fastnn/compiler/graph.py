@@ -20,7 +20,7 @@ from fastnn.ops.table import Op, Operand, table
 if TYPE_CHECKING:
     from fastnn.variables import Variable
 
-__all__ = ["Graph", "Node", "Shape", "Size", "Tensor"]
+__all__ = ["Graph", "Node", "Shape", "Size", "Tensor", "concrete"]
 
 Shape = tuple[int | None, ...]
 
@@ -39,6 +39,11 @@ class Size(NamedTuple):
         return self.base * rows if self.per_row else self.base
 
 
+def concrete(shape: Shape, rows: int) -> tuple[int, ...]:
+    """Return ``shape`` in a batch of ``rows`` rows."""
+    return tuple(rows if d is None else d for d in shape)
+
+
 def size_of(dims: Shape) -> Size:
     """Return the product of ``dims``."""
     return Size(math.prod(d for d in dims if d is not None), None in dims)
@@ -51,6 +56,9 @@ class Tensor:
     ``home`` says which buffer holds it: ``arena`` (a temporary), ``params``, ``grads``, ``slots``,
     ``totals``, ``hyper``, ``step`` (buffers of the model), or ``source`` and ``out`` (arrays of the
     caller).  ``offset`` is its place there, in elements; the memory plan sets it for the arena.
+
+    ``mask`` says which steps of a sequence count: 1 or 0 for each, of the shape of the tensor
+    without its last axis.  Layers pass it on (``Layer.compute_mask``).
     """
 
     graph: Graph
@@ -61,6 +69,7 @@ class Tensor:
     offset: int = 0
     producer: Node | None = None
     alias: Tensor | None = None
+    mask: Tensor | None = None
 
     @property
     def size(self) -> Size:
