@@ -261,6 +261,56 @@ def _global_mean_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": 2 * o.u * o.out("dx")}
 
 
+def _row_moments(o: Outcome) -> tuple[Array, Array, Array]:
+    """The errors of m and, relatively, of s, which a first error of the mean enters squared or
+    by its own error; and |x - m|."""
+    x, n = o["x"], o["x"].shape[-1]
+    depth = _depth(n)
+    if not o.attr("centred"):
+        zero = np.zeros((*x.shape[:-1], 1))
+        return zero, np.full(zero.shape, o.u * (depth + 8)), np.abs(x)
+    m = x.mean(-1, keepdims=True)
+    gap, first = np.abs(x - m), o.u * depth * np.abs(x).mean(-1, keepdims=True)
+    near, v = gap.mean(-1, keepdims=True), (gap**2).mean(-1, keepdims=True)
+    again = o.u * (depth + 4) * (near + first)
+    spread = o.u * (depth + 8) * v + 2 * first * again + o.u * first**2
+    return 2 * o.u * np.abs(m) + again, spread / (v + o.attr("epsilon")) + 4 * o.u, gap
+
+
+def _row_norm_fwd(o: Outcome) -> dict[str, Array]:
+    mean, scale, gap = _row_moments(o)
+    s = o.out("s")[..., None]
+    gamma, beta = (np.abs(o[name]) if name in o.inputs else 1.0 for name in ("gamma", "beta"))
+    y = s * gamma * (mean + gap * (scale + 5 * o.u)) + o.u * (2 * o.out("y") + 2 * beta)
+    return {
+        "m": mean[..., 0] + o.u * o.out("m"),
+        "s": (scale[..., 0] + 2 * o.u) * s[..., 0],
+        "y": y,
+    }
+
+
+def _row_norm_bwd_x(o: Outcome) -> dict[str, Array]:
+    """s (g - mean g - xhat mean(g xhat))"""
+    gamma, n = np.abs(o["gamma"]) if "gamma" in o.inputs else 1.0, o["x"].shape[-1]
+    s, g = np.abs(o["s"])[..., None], np.abs(o["dy"]) * gamma
+    xhat, depth = np.abs(o["x"] - o["m"][..., None]) * s, _depth(n)
+    turn = (g * xhat).sum(-1, keepdims=True) / (1 if o.attr("summed") else n)
+    pull = g.mean(-1, keepdims=True) * o.attr("centred")
+    return {"dx": o.u * s * (6 * g + (depth + 8) * pull + (depth + 16) * xhat * turn)}
+
+
+def _row_norm_bwd_w(o: Outcome) -> dict[str, Array]:
+    """Sums over chunks of two chains of 128 rows."""
+    s, axes = np.abs(o["s"])[..., None], tuple(range(o["x"].ndim - 1))
+    dy, rows = np.abs(o["dy"]), math.prod(o["x"].shape[:-1])
+    steps = min(rows, 128) + rows // 256 + 4
+    xhat = np.abs(o["x"] - o["m"][..., None]) * s
+    return {
+        "dgamma": o.u * (steps + 4) * (dy * xhat).sum(axes),
+        "dbeta": o.u * steps * dy.sum(axes),
+    }
+
+
 # ---- recurrent layers ----------------------------------------------------------------------------
 
 
@@ -452,6 +502,16 @@ def _curve_bwd(o: Outcome) -> dict[str, Array]:
 def _scale(o: Outcome) -> dict[str, Array]:
     """The factor's rounding, its own, the twin's."""
     return {"y": 3 * o.u * o.out("y")}
+
+
+#: sqrt(-2 log 2^-33), the largest of the normal random numbers.
+_FARTHEST = 6.77
+
+
+def _gaussian_noise(o: Outcome) -> dict[str, Array]:
+    """A radius good to 6 u, a sine or cosine to 6 u of 1, two roundings, x and the twin's."""
+    noise = o.attr("stddev") * _FARTHEST * (np.abs(o["x"]) if o.attr("product") else 1.0)
+    return {"y": o.u * (16 * noise + 2 * o.out("y"))}
 
 
 def _maxpool_bwd(o: Outcome) -> dict[str, Array]:
@@ -736,10 +796,14 @@ _INEXACT: Mapping[str, Bound] = {
     "normalize_bwd_w": _normalize_bwd_w,
     "normalize_bwd_x": _normalize_bwd_x,
     "normalize_fold": _normalize_fold,
+    "row_norm_fwd": _row_norm_fwd,
+    "row_norm_bwd_x": _row_norm_bwd_x,
+    "row_norm_bwd_w": _row_norm_bwd_w,
     "global_mean_fwd": _global_mean_fwd,
     "global_mean_bwd": _global_mean_bwd,
     "activation_fwd": _activation_fwd,
     "activation_bwd": _activation_bwd,
+    "gaussian_noise": _gaussian_noise,
     "curve_fwd": _curve_fwd,
     "curve_bwd": _curve_bwd,
     "softmax_fwd": _softmax_fwd,

@@ -146,3 +146,41 @@ def global_mean_bwd(run: Run, attrs: Attrs, dy: Real) -> Real:
     inner = (1,) * (len(shape) - 2)
     places = share.reshape(shape[0], *inner, shape[-1])
     return np.broadcast_to(places, shape).astype(dy.dtype)
+
+
+def row_norm_fwd(
+    run: Run, attrs: Attrs, x: Real, gamma: Real | None, beta: Real | None
+) -> tuple[Real, Real, Real]:
+    """m, s = a row's mean and 1 / sqrt(v + epsilon), y = (x - m) s gamma + beta
+
+    m is 0 if not centred; v is the mean, or the sum, of (x - m)^2.
+    """
+    total: Real = wide(x).sum(-1, keepdims=True)
+    mean = total / x.shape[-1] if attrs["centred"] else np.zeros_like(total)
+    gap = wide(x) - mean
+    squares: Real = (gap**2).sum(-1, keepdims=True) / (1 if attrs["summed"] else x.shape[-1])
+    scale = 1 / np.sqrt(squares + attrs["epsilon"])
+    y = gap * scale * (1 if gamma is None else wide(gamma)) + _or_zero(beta)
+    return mean[..., 0].astype(x.dtype), scale[..., 0].astype(x.dtype), y.astype(x.dtype)
+
+
+def row_norm_bwd_x(
+    run: Run, attrs: Attrs, dy: Real, x: Real, m: Real, s: Real, gamma: Real | None
+) -> Real:
+    """dx = s (g - mean g - xhat mean(g xhat)), g = dy gamma, xhat = (x - m) s
+
+    The second term is there if centred; the other mean is a sum if summed.
+    """
+    g, n = wide(dy) * (1 if gamma is None else wide(gamma)), x.shape[-1]
+    xhat = (wide(x) - wide(m)[..., None]) * wide(s)[..., None]
+    turn: Real = (g * xhat).sum(-1, keepdims=True) / (1 if attrs["summed"] else n)
+    pull: Real = g.sum(-1, keepdims=True) / n if attrs["centred"] else np.zeros(())
+    return ((g - pull - xhat * turn) * wide(s)[..., None]).astype(x.dtype)
+
+
+def row_norm_bwd_w(
+    run: Run, attrs: Attrs, dy: Real, x: Real, m: Real, s: Real
+) -> tuple[Real, Real]:
+    """dgamma = sum dy xhat, dbeta = sum dy, over all rows"""
+    xhat, axes = (wide(x) - wide(m)[..., None]) * wide(s)[..., None], _rows(x)
+    return (wide(dy) * xhat).sum(axes).astype(x.dtype), wide(dy).sum(axes).astype(x.dtype)
