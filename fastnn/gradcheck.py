@@ -131,7 +131,7 @@ class _Step:
         return self.buffers["grads"].copy()
 
     def loss(self) -> float:
-        """Return the mean loss."""
+        """Return the mean loss, penalties included."""
         self.buffers["totals"].fill(0)
         training.drive("gradcheck", self._loss, self._pass())
         return float(self.buffers["totals"][::2].sum()) / self._count

@@ -210,13 +210,13 @@ class Runtime:
         }
 
     def totals(self) -> Array:
-        """Return cleared totals: sum and count of each loss and of each metric.
+        """Return cleared totals: sum and count of each loss, of each metric and of the penalty.
 
         Every program has totals of its own, so that one model can be evaluated by two threads, or
         by a callback in the middle of an epoch.
         """
         parts = self.objective
-        return np.zeros(2 * (len(parts.compared) + len(parts.watched) if parts else 0))
+        return np.zeros(2 * (len(parts.compared) + len(parts.watched) + 1 if parts else 0))
 
     def copies(self, dtype: str) -> dict[str, Array]:
         """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
@@ -318,7 +318,15 @@ class Runtime:
             return executable.run_row(x, out)
 
     def logs(self, executable: Executable) -> dict[str, float]:
-        """Return the means of losses and metrics since a program's totals were last cleared."""
+        """Return the means of losses and metrics since a program's totals were last cleared.
+
+        A penalty is part of the loss; where there is one, both parts are shown apart too.
+        """
         assert self.objective is not None
         totals = executable.memory.buffers["totals"].reshape(-1, 2).tolist()
-        return self.objective.logs([total / (count or 1.0) for total, count in totals])
+        *means, penalty = (total / (count or 1.0) for total, count in totals)
+        logs = self.objective.logs(means)
+        if totals[-1][1] == 0:
+            return logs
+        parts = {"data_loss": logs["loss"], "penalty": penalty}
+        return {**logs, "loss": logs["loss"] + penalty, **parts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +13,7 @@ from fastnn._typing import Array
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
 
-__all__ = ["Parameters", "Variable"]
+__all__ = ["Parameters", "Variable", "padded"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -26,6 +27,9 @@ class Variable:
         initializer: ``initializer(shape, dtype)`` returns the first value.
         name: its name in the layer, such as ``"kernel"``.
         trainable: whether ``fit`` changes it.
+        dtype: its precision.
+        regularizer: ``regularizer(tensor)`` composes what its size costs while it is trainable.
+        constraint: ``constraint(tensor)`` composes what it becomes after each update.
 
     The value lives in an array of the variable's own until a model packs it into a buffer.
     """
@@ -37,15 +41,23 @@ class Variable:
         name: str = "variable",
         trainable: bool = True,
         dtype: str = "float32",
+        regularizer: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Any], Any] | None = None,
     ):
         self.shape = tuple(int(n) for n in shape)
         self.name = name
         self.path = name
         self.trainable = trainable
+        self.regularizer, self.constraint = regularizer, constraint
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.offset = -1
         self.changes = 0  # times that a value was assigned
         self._value = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+
+    @property
+    def layer(self) -> str:
+        """The name of the layer, for messages and listings."""
+        return self.path.rpartition("/")[0]
 
     @property
     def dtype(self) -> np.dtype:
@@ -114,8 +126,8 @@ class Parameters:
     def __init__(self, variables: Iterable[Variable], dtype: str):
         every = list(variables)
         order = sorted(every, key=lambda variable: not variable.trainable)
-        offsets = np.cumsum([0, *(_padded(v.size) for v in order)])
-        self.trained = int(sum(_padded(v.size) for v in order if v.trainable))
+        offsets = np.cumsum([0, *(padded(v.size) for v in order)])
+        self.trained = int(sum(padded(v.size) for v in order if v.trainable))
         self.buffer = _core.aligned_zeros(int(offsets[-1]), dtype)
         self.variables = tuple(every)
         self._trainable = [variable.trainable for variable in every]
@@ -128,5 +140,6 @@ class Parameters:
         return self._trainable != [variable.trainable for variable in self.variables]
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """Return the elements that a variable of ``size`` takes in a buffer."""
     return -(-size // _ALIGN) * _ALIGN

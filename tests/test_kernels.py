@@ -118,8 +118,9 @@ def wide_cases(op, n):
         return [convolution(op, n)] if n < 36 else []
     if "pool2d" in op:
         return [pooling(op, n)]
-    small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
-    if op == "accumulate":
+    changes_weights = any(operand.name == "hyper" for operand in table()[op].inputs)
+    small = dict.fromkeys("hk", (1,)) if changes_weights else {}
+    if op.startswith("accumulate"):
         small = {"k": (2,)}
     if op.endswith("_panels"):
         small = {axis: (size,) for axis, size in panels_of(n).items()}

@@ -86,3 +86,13 @@ static void op_accumulate(const fnn_op *op, const fnn_task *task)
     if (op->attr[0] != 0 && task->run->watch && !isfinite(total[0]) && !isfinite(add_rows(0, v, r)))
         atomic_compare_exchange_strong(&task->run->halt, &none, FNN_NONFINITE);
 }
+
+/* A number that is the same for all rows of a batch, counted once for each */
+static void op_accumulate_batch(const fnn_op *op, const fnn_task *task)
+{
+    if (task->thread) return;
+    const real *p = op->arg[0];
+    double *total = op->arg[1], rows = (double)task->run->rows;
+    total[0] += rows * (double)p[0];
+    total[1] += rows;
+}

@@ -353,6 +353,24 @@ def _gather_labels(op: str) -> Iterator[Case]:
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 
+def _accumulate_batch(op: str) -> Iterator[Case]:
+    yield _case(op, 128, k=2)
+
+
+def _over_rows(op: str) -> Iterator[Case]:
+    yield _case(op, 128)
+
+
+def _penalty(op: str) -> Iterator[Case]:
+    yield from (_case(op, 1, {"l1": 1e-3, "l2": 1e-3}, n=n) for n in ELEMENTS)
+
+
+def _clip_norm(op: str) -> Iterator[Case]:
+    attrs = {"low": 0.0, "high": 2.0, "rate": 1.0, "epsilon": 1e-7}
+    for o, n, i in ((1, 784, 512), (512, 784, 1), (1, 4096, 4096)):
+        yield _case(op, 1, attrs, o=o, n=n, i=i)
+
+
 def _sgd(op: str) -> Iterator[Case]:
     for n in ELEMENTS:
         yield _case(op, 1, {"momentum": 0.9, "nesterov": 0}, n=n, h=1)
@@ -458,6 +476,12 @@ _MAKERS: Mapping[str, Any] = {
     "accuracy_dense": _scores,
     "accuracy_binary": _accuracy_binary,
     "accumulate": _accumulate,
+    "accumulate_batch": _accumulate_batch,
+    "penalty": _penalty,
+    "penalty_bwd": _penalty,
+    "over_rows": _over_rows,
+    "clip_norm": _clip_norm,
+    "assign": _elements,
     "sgd": _sgd,
     "adam": _adam,
     "rmsprop": _rmsprop,

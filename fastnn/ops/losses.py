@@ -96,4 +96,6 @@ def mean(values: Tensor) -> Tensor:
 
 @gradient_of("mean")
 def _mean(node: Node, wanted: tuple[bool, ...], dm: Tensor) -> Gradients:
-    return emit("mean_bwd", dm, shapes={"dl": (None,)})
+    (values,) = node.inputs
+    assert values is not None
+    return emit("mean_bwd", dm, shapes={"dl": values.shape})

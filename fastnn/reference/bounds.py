@@ -703,6 +703,27 @@ def _accumulate(o: Outcome) -> dict[str, Array]:
     return {"total": np.array([error, 0.0])}
 
 
+# ---- weights -------------------------------------------------------------------------------------
+
+
+def _penalty(o: Outcome) -> dict[str, Array]:
+    """Stretches of 1024 terms, each of up to three roundings, added in double; the twin's own."""
+    return {"p": (_depth(min(o["x"].size, 1024)) + 4) * o.u * o.out("p")}
+
+
+def _penalty_bwd(o: Outcome) -> dict[str, Array]:
+    """A rounded level, and a rounded slope times x; their sum; the twin's rounding."""
+    dp = np.abs(o["dp"])
+    return {"dx": 3 * o.u * dp * (o.attr("l1") + 4 * o.attr("l2") * np.abs(o["x"]))}
+
+
+def _clip_norm(o: Outcome) -> dict[str, Array]:
+    """Norms of sums over blocks of 256 squares; a factor of positive terms, two of them norms."""
+    n = o["w"].shape[1]
+    norm = (min(n, 256) + n // 256 + 3) / 2 + 1
+    return {"y": (2 * norm + 8) * o.u * o.out("y")}
+
+
 # ---- optimizers ----------------------------------------------------------------------------------
 
 
@@ -820,6 +841,9 @@ _INEXACT: Mapping[str, Bound] = {
     "mse_bwd": _mean_gradient,
     "mean": _mean,
     "accumulate": _accumulate,
+    "penalty": _penalty,
+    "penalty_bwd": _penalty_bwd,
+    "clip_norm": _clip_norm,
     "sgd": _sgd,
     "adam": _adam,
     "rmsprop": _rmsprop,

@@ -27,3 +27,8 @@ def accuracy_binary(run: Run, attrs: Attrs, p: Real, t: Real) -> Real:
 def accumulate(run: Run, attrs: Attrs, v: Real, total: Real) -> None:
     """total += (sum_r v, r)"""
     total += wide(v).sum(), len(v)
+
+
+def accumulate_batch(run: Run, attrs: Attrs, p: Real, total: Real) -> None:
+    """total += (rows p, rows)"""
+    total += run.rows * float(p), run.rows

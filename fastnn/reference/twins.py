@@ -20,6 +20,7 @@ from fastnn.reference import (
     products,
     recurrent,
     scores,
+    weights,
 )
 from fastnn.reference.contract import Twin
 
@@ -106,6 +107,12 @@ _TWINS: tuple[Twin, ...] = (
     metrics.accuracy_dense,
     metrics.accuracy_binary,
     metrics.accumulate,
+    metrics.accumulate_batch,
+    weights.penalty,
+    weights.penalty_bwd,
+    weights.over_rows,
+    weights.clip_norm,
+    weights.assign,
     optimizers.sgd,
     optimizers.adam,
     optimizers.rmsprop,
