@@ -182,11 +182,11 @@ def _normalize(op: str) -> Iterator[Case]:
 
 
 def _row_norm(op: str) -> Iterator[Case]:
-    """Yield rows of features: of a batch, of sequences, of whole images."""
+    """Yield rows of features: of a batch, of sequences; whole images; groups of channels."""
     given = {"epsilon": 1e-3, "centred": 1, "summed": 0}
     attrs = {name: given[name] for name in table()[op].attributes}
-    for r, c in ((128, 512), (4096, 128), (2048, 768), (64, 16384)):
-        yield _case(op, r, attrs, r=None, c=c)
+    shapes = ((128, 1, 512, 1), (4096, 1, 128, 1), (2048, 1, 768, 1), (64, 256, 64, 8))
+    yield from (_case(op, r, attrs, r=None, p=p, c=c, g=g) for r, p, c, g in shapes)
 
 
 def _normalize_fold(op: str) -> Iterator[Case]:

@@ -25,6 +25,7 @@ from fastnn.reference.cases import CASES, Case
 from fastnn.reference.contract import bfloat16
 from fastnn.reference.curves import CURVES, gelu_gate, gelu_gate_slope, mish_share, parameters
 from fastnn.reference.elementwise import ACTIVATIONS, sigmoid
+from fastnn.reference.normalization import grouped
 from fastnn.reference.recurrent import (
     gru_steps,
     gru_steps_back,
@@ -261,54 +262,73 @@ def _global_mean_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": 2 * o.u * o.out("dx")}
 
 
-def _row_moments(o: Outcome) -> tuple[Array, Array, Array]:
-    """The errors of m and, relatively, of s, which a first error of the mean enters squared or
-    by its own error; and |x - m|."""
-    x, n = o["x"], o["x"].shape[-1]
-    depth = _depth(n)
+def _group_mean(x: Array) -> Array:
+    mean: Array = x.mean((-3, -1), keepdims=True)
+    return mean
+
+
+def _group_depth(x: Array) -> int:
+    """Roundings on a term's way through the sum of a group, of vectors of each piece."""
+    places, _, k = x.shape[-3:]
+    return places * -(-k // 8) + 8
+
+
+def _group_moments(o: Outcome, groups: int) -> tuple[Array, Array, Array]:
+    """The errors of m and, relatively, of s; and |x - m|.
+
+    Deviations are from a mean with an error of its own, which is taken off again.
+    """
+    x = grouped(o["x"], groups)
+    depth = _group_depth(x)
     if not o.attr("centred"):
-        zero = np.zeros((*x.shape[:-1], 1))
-        return zero, np.full(zero.shape, o.u * (depth + 8)), np.abs(x)
-    m = x.mean(-1, keepdims=True)
-    gap, first = np.abs(x - m), o.u * depth * np.abs(x).mean(-1, keepdims=True)
-    near, v = gap.mean(-1, keepdims=True), (gap**2).mean(-1, keepdims=True)
+        zero = np.zeros_like(_group_mean(x))
+        return zero, zero + o.u * (depth + 8), np.abs(x)
+    m = _group_mean(x)
+    gap, first = np.abs(x - m), o.u * depth * _group_mean(np.abs(x))
+    near, v = _group_mean(gap), _group_mean(gap**2)
     again = o.u * (depth + 4) * (near + first)
     spread = o.u * (depth + 8) * v + 2 * first * again + o.u * first**2
     return 2 * o.u * np.abs(m) + again, spread / (v + o.attr("epsilon")) + 4 * o.u, gap
 
 
 def _row_norm_fwd(o: Outcome) -> dict[str, Array]:
-    mean, scale, gap = _row_moments(o)
-    s = o.out("s")[..., None]
-    gamma, beta = (np.abs(o[name]) if name in o.inputs else 1.0 for name in ("gamma", "beta"))
-    y = s * gamma * (mean + gap * (scale + 5 * o.u)) + o.u * (2 * o.out("y") + 2 * beta)
-    return {
-        "m": mean[..., 0] + o.u * o.out("m"),
-        "s": (scale[..., 0] + 2 * o.u) * s[..., 0],
-        "y": y,
-    }
+    groups = o.outputs["m"].shape[-1]
+    mean, scale, gap = _group_moments(o, groups)
+    gamma, beta = (
+        np.abs(grouped(o[name], groups)) if name in o.inputs else np.ones(())
+        for name in ("gamma", "beta")
+    )
+    s = o.out("s")[..., None, :, None]
+    own = s * gamma * (mean + gap * (scale + 5 * o.u)) + 2 * o.u * beta
+    y = own.reshape(o["x"].shape) + 3 * o.u * o.out("y")
+    of_m, of_s = mean[..., 0, :, 0], scale[..., 0, :, 0]
+    return {"m": of_m + o.u * o.out("m"), "s": (of_s + 2 * o.u) * o.out("s"), "y": y}
+
+
+def _group_xhat(o: Outcome) -> tuple[Array, Array]:
+    """|xhat| and s, as groups."""
+    m, s = (o[name][..., None, :, None] for name in "ms")
+    return np.abs(grouped(o["x"], o["m"].shape[-1]) - m) * np.abs(s), np.abs(s)
 
 
 def _row_norm_bwd_x(o: Outcome) -> dict[str, Array]:
-    """s (g - mean g - xhat mean(g xhat))"""
-    gamma, n = np.abs(o["gamma"]) if "gamma" in o.inputs else 1.0, o["x"].shape[-1]
-    s, g = np.abs(o["s"])[..., None], np.abs(o["dy"]) * gamma
-    xhat, depth = np.abs(o["x"] - o["m"][..., None]) * s, _depth(n)
-    turn = (g * xhat).sum(-1, keepdims=True) / (1 if o.attr("summed") else n)
-    pull = g.mean(-1, keepdims=True) * o.attr("centred")
-    return {"dx": o.u * s * (6 * g + (depth + 8) * pull + (depth + 16) * xhat * turn)}
+    """s (h - mean h - xhat mean(h xhat))"""
+    groups, (xhat, s) = o["m"].shape[-1], _group_xhat(o)
+    gamma = np.abs(grouped(o["gamma"], groups)) if "gamma" in o.inputs else np.ones(())
+    h, depth = np.abs(grouped(o["dy"], groups)) * gamma, _group_depth(xhat)
+    count = xhat.shape[-3] * xhat.shape[-1] if o.attr("summed") else 1
+    turn, pull = count * _group_mean(h * xhat), _group_mean(h) * o.attr("centred")
+    error = 6 * h + (depth + 8) * pull + (depth + 16) * xhat * turn
+    return {"dx": (o.u * s * error).reshape(o["x"].shape)}
 
 
 def _row_norm_bwd_w(o: Outcome) -> dict[str, Array]:
     """Sums over chunks of two chains of 128 rows."""
-    s, axes = np.abs(o["s"])[..., None], tuple(range(o["x"].ndim - 1))
+    xhat, axes = _group_xhat(o)[0].reshape(o["x"].shape), tuple(range(o["x"].ndim - 1))
     dy, rows = np.abs(o["dy"]), math.prod(o["x"].shape[:-1])
     steps = min(rows, 128) + rows // 256 + 4
-    xhat = np.abs(o["x"] - o["m"][..., None]) * s
-    return {
-        "dgamma": o.u * (steps + 4) * (dy * xhat).sum(axes),
-        "dbeta": o.u * steps * dy.sum(axes),
-    }
+    dgamma = (dy * xhat).sum(axes)
+    return {"dgamma": o.u * (steps + 4) * dgamma, "dbeta": o.u * steps * dy.sum(axes)}
 
 
 # ---- recurrent layers ----------------------------------------------------------------------------

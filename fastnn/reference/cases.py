@@ -469,10 +469,12 @@ def _normalize_fold(op: str) -> Iterator[Case]:
         yield replace(small, absent=absent)
 
 
-#: r, c: one column, tails, all chains of a row's sum, sums of 1 to 3 chunks of rows
+#: r, p, c, g: one column, tails, all chains of a group's sum, groups that are no whole vectors, one
+#: of many places, sums of 1 to 3 chunks of rows
 _NORMED = (
-    *((1, 1), (3, 5), (2, 16), (5, 17), (3, 33), (2, 67), (2, 131), (1, 1031), (3, 256)),
-    *((255, 3), (257, 5), (521, 2)),
+    *((1, 1, 1, 1), (3, 1, 5, 1), (2, 1, 16, 1), (5, 1, 17, 1), (3, 1, 33, 1), (2, 1, 67, 1)),
+    *((2, 1, 131, 1), (1, 1, 1031, 1), (2, 3, 6, 2), (3, 5, 4, 4), (2, 7, 67, 1), (2, 2, 96, 3)),
+    *((1, 260, 9, 3), (255, 1, 3, 1), (257, 1, 5, 5), (521, 1, 2, 1)),
 )
 
 
@@ -481,10 +483,10 @@ def _row_norm(op: str) -> Iterator[Case]:
     for centred, summed in ((1, 0), (0, 0), (0, 1)):
         given = {"epsilon": 1e-3, "centred": centred, "summed": summed}
         attrs = {name: given[name] for name in names}
-        known = [_case(op, r, r=None, c=c, attrs=attrs) for r, c in _NORMED]
-        small = _case(op, 3, r=(None, 5), c=19, attrs=attrs)
-        yield from (*known, *_kinds([small]), _case(op, r=0, c=5, attrs=attrs))
-        yield from (replace(small, absent=absent) for absent in _absent(op))
+        yield from (_case(op, r, r=None, p=p, c=c, g=g, attrs=attrs) for r, p, c, g in _NORMED)
+        small = _case(op, 3, r=(None, 2), p=2, c=21, g=3, attrs=attrs)
+        yield from (*_kinds([small]), _case(op, r=0, p=1, c=5, g=1, attrs=attrs))
+        yield from (replace(small, absent=absent) for absent in _absent(op) if absent)
 
 
 # ---- element by element --------------------------------------------------------------------------
