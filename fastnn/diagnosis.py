@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Diagnosis", "LayerDiagnosis", "diagnose"]
 
 #: Parts of a graph that are not layers.
-_NO_LAYERS = frozenset({"", "input", "loss", "metrics", "optimizer", "output"})
+_NO_LAYERS = frozenset({"", "input", "loss", "metrics", "optimizer", "output", "penalties"})
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Model:
         dtype: str | None = None,
     ):
         network = self._connect(inputs, outputs, name or "Model")
-        real = None if network is None else network.inputs[0].dtype
+        real = None if network is None else _precision(network)
         self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
         self.dtype_policy = config.policy_of(self.name, dtype, real)
         self.seed = config.next_seed()
@@ -101,19 +101,10 @@ class Model:
         return Network(who, _symbols(who, "inputs", inputs), _symbols(who, "outputs", outputs))
 
     def _take(self, network: Network) -> None:
-        """Become the model of a network, whose layers are free and built."""
-        joined: list[Layer] = []
-        try:
-            for layer in network.layers:
-                if not isinstance(layer, InputLayer):
-                    layer.join(self)
-                    joined.append(layer)
-        except ValueError:
-            for layer in joined:
-                layer.leave()
-            raise
+        """Become the model of a network, whose layers are built."""
         for symbol in network.inputs:
-            symbol.layer.dtype = symbol.dtype
+            if config.is_real(symbol.dtype):
+                symbol.layer.dtype = symbol.dtype
         self._settle(network)
 
     def _settle(self, network: Network) -> None:
@@ -264,7 +255,7 @@ class Model:
 
     def _pack(self) -> None:
         """Gather the weights in one buffer, and start a runtime on it."""
-        self._parameters = Parameters(self.weights, self.dtype)
+        self._parameters = Parameters(self.weights, self.dtype, self._guard)
         self._runtime = Runtime(
             self.network, self.input_shapes, self._parameters, self.dtype_policy
         )
@@ -396,9 +387,11 @@ class Model:
         """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
         assert self._parameters is not None
         objective = objectives.Objective.of(self.output_names, loss, metrics)
-        lower.training(self.network, self.input_shapes, objective, self._parameters, None)
-        if self._parameters.stale:
-            self._pack()
+        parameters = self._parameters
+        if parameters.stale:
+            parameters = Parameters(self.weights, self.dtype, self._guard)
+        lower.training(self.network, self.input_shapes, objective, parameters, None)
+        self._parameters = parameters
         self._runtime = Runtime(
             self.network,
             self.input_shapes,
@@ -978,7 +971,6 @@ class Sequential(Model):
                 self._rebuild()
             except BaseException:
                 self._layers.remove(known)
-                known.leave()
                 self._recipe = recipe
                 raise
 
@@ -988,7 +980,6 @@ class Sequential(Model):
             raise ValueError(f"{self.name}: there is no layer to pop")
         with self._guard.training("pop"):
             layer = self._layers.pop()
-            layer.leave()
             self._rebuild()
         return layer
 
@@ -1012,7 +1003,6 @@ class Sequential(Model):
                 f"{self.name}: two layers are named {layer.name!r}; each needs a name of its own, "
                 "and a layer can be in a Sequential once"
             )
-        layer.join(self)
         layer.dtype = self.dtype
         self._layers.append(layer)
 
@@ -1129,6 +1119,12 @@ def _symbols(who: str, name: str, given: Any) -> list[Symbol]:
                 f"{who}: {name} has to be what Input, or a layer called on it, returned, got {kind}"
             )
     return flat
+
+
+def _precision(network: Network) -> str | None:
+    """Return what a network computes in, if it is not whole numbers alone."""
+    ends = [*network.inputs, *network.outputs]
+    return next((end.dtype for end in ends if config.is_real(end.dtype)), None)
 
 
 def _positions(nest: Any) -> Any:

@@ -14,7 +14,7 @@ from fastnn.losses import Lowered, Targets
 if TYPE_CHECKING:
     from fastnn.objectives import Objective
     from fastnn.optimizers import Optimizer
-    from fastnn.variables import Parameters
+    from fastnn.variables import Parameters, Run
 
 __all__ = ["evaluation", "gathered", "outputs", "prediction", "settle", "training"]
 
@@ -124,7 +124,7 @@ def training(
 ) -> Graph:
     """Return the graph of a training step.
 
-    The gradients end up in ``grads``, which is laid out as ``params``.
+    The gradients end up in ``grads``, where ``parameters`` says.
 
     Args:
         call: the model's layers.
@@ -134,13 +134,14 @@ def training(
         optimizer: what changes them; ``None`` stops at the gradients.
     """
     graph, mean = evaluation(call, input_shapes, objective, training=True)
-    wrt = [t for variable, t in graph.parameters.items() if variable.trainable]
+    places = parameters.places
+    wrt = {t: places[variable] for variable, t in graph.parameters.items() if variable in places}
     for tensor, gradient in differentiate(graph, mean, wrt).items():
-        settle(graph, gradient, "grads", tensor.offset)
+        settle(graph, gradient, "grads", wrt[tensor])
     if optimizer is not None:
         graph.emit_postponed()
         with graph.scope("optimizer"):
-            _update(graph, parameters.trained, optimizer)
+            _update(graph, parameters, optimizer)
     return graph
 
 
@@ -197,27 +198,29 @@ def _read(graph: Graph, tensor: Tensor) -> bool:
     return any(t is tensor or t.root is tensor for t in inputs)
 
 
-def _update(graph: Graph, count: int, optimizer: Optimizer) -> None:
-    """Change the first ``count`` parameters; the step counts even if there are none, for other
-    numbers of the model may have changed."""
+def _update(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> None:
+    """Change what is trained; the step counts even if that is nothing, for other numbers of the
+    model may have changed."""
     step = graph.place("step", (1,), "step", dtype="i64")
-    if count:
-        _change(graph, count, optimizer, step)
-        _constrain(graph)
+    for run in parameters.runs:
+        _change(graph, run, parameters.trained, optimizer, step)
+    _constrain(graph, parameters)
     graph.emit("advance", step)
 
 
-def _constrain(graph: Graph) -> None:
+def _constrain(graph: Graph, parameters: Parameters) -> None:
     """Hold the weights that were changed to their constraints."""
     for variable, tensor in list(graph.parameters.items()):
-        if variable.trainable and variable.constraint is not None:
+        if variable in parameters.places and variable.constraint is not None:
             with graph.scope(variable.layer):
                 graph.emit("assign", tensor, variable.constraint(tensor))
 
 
-def _change(graph: Graph, count: int, optimizer: Optimizer, step: Tensor) -> None:
-    w = graph.place("params", (count,), "params")
-    g = graph.place("grads", (count,), "grads")
-    slots = [graph.place(f"slot{i}", (count,), "slots", i * count) for i in range(optimizer.slots)]
+def _change(graph: Graph, run: Run, trained: int, optimizer: Optimizer, step: Tensor) -> None:
+    def place(name: str, home: str, offset: int) -> Tensor:
+        return graph.place(name, (run.size,), home, offset)
+
+    w, g = place("params", "params", run.offset), place("grads", "grads", run.place)
+    slots = [place(f"slot{i}", "slots", i * trained + run.place) for i in range(optimizer.slots)]
     hyper = graph.place("hyper", (1,), "hyper", dtype="f64")
     optimizer.lower(graph, w, g, slots, (hyper, step))
