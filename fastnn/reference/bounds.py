@@ -269,8 +269,7 @@ def _group_mean(x: Array) -> Array:
 
 def _group_depth(x: Array) -> int:
     """Roundings on a term's way through the sum of a group, of vectors of each piece."""
-    places, _, k = x.shape[-3:]
-    return places * -(-k // 8) + 8
+    return int(x.shape[-3] * -(-x.shape[-1] // 8) + 8)
 
 
 def _group_moments(o: Outcome, groups: int) -> tuple[Array, Array, Array]:

@@ -113,4 +113,4 @@ def gaussian_noise(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = x + stddev z, or x (1 + stddev z) if product, z normal random numbers"""
     keys = _seed(run, attrs), run.epoch, samples(run), int(attrs["stream"])
     noise = attrs["stddev"] * normals(*keys, columns(x), x.dtype).reshape(x.shape)
-    return (wide(x) + noise * (wide(x) if attrs["product"] else 1)).astype(x.dtype)
+    return np.asarray(wide(x) + noise * (wide(x) if attrs["product"] else 1)).astype(x.dtype)

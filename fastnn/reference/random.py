@@ -64,7 +64,7 @@ def normals(
     rest = (turn & np.uint64(0x3FFFFFFF)).astype(np.float64) - 2.0**29
     angle = (rest * (math.pi / 2**31)).astype(dtype) + (turn >> np.uint64(30)) * (math.pi / 2)
     pairs = np.sqrt(-2 * np.log(share)) * np.stack([np.cos(angle), np.sin(angle)])
-    return pairs.transpose(1, 2, 0, 3).reshape(len(samples), -1)[:, :n]
+    return np.asarray(pairs.transpose(1, 2, 0, 3).reshape(len(samples), -1)[:, :n])
 
 
 def sample_words(
