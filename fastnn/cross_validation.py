@@ -137,8 +137,8 @@ def cross_validate(
         _adapt(model, train, adapt)
     options = {"epochs": epochs, "batch_size": batch_size, "verbose": 0, **fit_options}
     jobs = [
-        _Fold(model, *sides, options, list(make_callbacks()) if make_callbacks else [])
-        for model, sides in zip(models, parts, strict=True)
+        _Fold(model, train, test, options, list(make_callbacks()) if make_callbacks else [])
+        for model, (train, test) in zip(models, parts, strict=True)
     ]
     results = _run_all(jobs, n_jobs)
     names = list(results[0])
