@@ -86,7 +86,7 @@ class Model(Layer):
         trainable: bool = True,
     ):
         network = self._connect(inputs, outputs, name or "Model")
-        real = None if network is None else network.inputs[0].dtype
+        real = None if network is None else _precision(network)
         super().__init__(name=name and "model", trainable=trainable)
         self.name = name or self.name  # which may be anything
         self.dtype_policy = config.policy_of(self.name, dtype, real)
@@ -120,7 +120,8 @@ class Model(Layer):
     def _take(self, network: Network) -> None:
         """Become the model of a network, whose layers are built."""
         for symbol in network.inputs:
-            symbol.layer.dtype = symbol.dtype
+            if config.is_real(symbol.dtype):
+                symbol.layer.dtype = symbol.dtype
         self._settle(network)
         if not self.trainable:
             self.trainable = False  # all that is in it
@@ -251,6 +252,9 @@ class Model(Layer):
                 "and fit or train_on_batch trains"
             )
         return self.predict(*args, **kwargs)
+
+    def _pass_mask(self, x: Any, results: Sequence[Tensor], previous: Any) -> None:
+        """Leave masks as the layers inside have passed them on."""
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes an equal model, with other weights; a sub-classed model that takes
@@ -1149,8 +1153,8 @@ class Sequential(Model):
 
     def _chain(self, shape: Shape) -> tuple[Symbol, Symbol]:
         """Return input and output of the layers called one after the other."""
-        name = self._input.name if self._input else None
-        source = InputLayer([n for n in shape if n is not None], name, self.dtype)
+        name, whole = (self._input.name, self._input.whole) if self._input else (None, None)
+        source = InputLayer([n for n in shape if n is not None], name, whole or self.dtype)
         output = source.output
         for layer in self._layers:
             if not self._trainable and not layer.built:
@@ -1296,6 +1300,12 @@ def _shapes_of(who: str, x: Any, several: bool) -> Any:
     if several and inputs and all(each.ndim > 1 for each in x):
         return [_shapes_of(who, each, several=False) for each in x]
     return (None, *arrays.as_array(who, "x", x).shape[1:])
+
+
+def _precision(network: Network) -> str | None:
+    """Return what a network computes in, if it is not whole numbers alone."""
+    ends = [*network.inputs, *network.outputs]
+    return next((end.dtype for end in ends if config.is_real(end.dtype)), None)
 
 
 def _positions(nest: Any) -> Any:

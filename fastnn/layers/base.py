@@ -6,6 +6,7 @@ import functools
 import inspect
 import itertools
 import re
+import warnings
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
-from fastnn.errors import ShapeError
+from fastnn.errors import MaskWarning, ShapeError
 from fastnn.functional import Call, Symbol, call_on_symbols
 from fastnn.naming import snake_case, unique_name
 from fastnn.variables import Variable
@@ -51,6 +52,11 @@ class Layer:
     A layer that is called on a list of tensors gets the list in ``call``, and the arrays one by one
     in ``forward`` and ``backward``.
 
+    *Masks* say which steps of a sequence count (``Masking``, ``Embedding``).  A layer that sets
+    ``supports_masking`` passes the mask of its input on to its output; one that overrides
+    ``compute_mask`` passes on what that returns; any other ends it, and warns unless
+    its ``call(x, mask=None)`` is given the mask of ``x``.
+
     Example:
         >>> import fastnn
         >>> class Scale(fastnn.layers.Layer):
@@ -63,6 +69,9 @@ class Layer:
         >>> fastnn.Sequential([fastnn.Input((3,)), Scale()]).predict([[1.0, 2.0, 3.0]])
         array([[1., 2., 3.]], dtype=float32)
     """
+
+    #: Whether the mask of the input goes on to the output.
+    supports_masking: bool = False
 
     def __init__(
         self,
@@ -112,6 +121,15 @@ class Layer:
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of what ``forward`` returns; unless overridden, that of its input."""
         return input_shape
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the output, or a list of those of several outputs.
+
+        Args:
+            inputs: the tensors that the layer was called on.
+            previous_mask: their masks, in the same nest; ``None`` where there is none.
+        """
+        return previous_mask
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -431,12 +449,15 @@ class Layer:
         first = args[0] if args else next(iter(kwargs.values()))
         shapes = nests.apply(lambda x: x.shape if isinstance(x, Tensor) else x, first)
         mode = graph.training if training is None else bool(training)
+        masks = self._given_mask(args, kwargs)
+        if masks is None:
+            masks = nests.apply(lambda x: x.mask if isinstance(x, Tensor) else None, first)
+            kwargs = {**kwargs, **self._accepted(mask=masks)}
         path = f"{graph.layer}/{self.name}" if graph.layer else self.name
         with graph.scope(path), graph.mode(mode):
             fresh = self._build_once(shapes)
-            options = {"training": mode} if "training" in self._options() else {}
             call: Callable[..., Any] = self.call
-            y = call(*args, **kwargs, **options)
+            y = call(*args, **kwargs, **self._accepted(training=mode))
         if fresh and not self._trainable:
             self.trainable = False  # also of the layers inside, which are built by now
         results = nests.flatten(y)
@@ -446,6 +467,8 @@ class Layer:
                 f"{self.name}: call(x) must return a tensor of the graph, or a list, tuple or dict "
                 f"of them, got {kinds}"[:390]
             )
+        with graph.scope(path):
+            self._pass_mask(first, results, masks)
         self._input_shape = shapes
         self._output_shape = nests.apply(lambda each: each.shape, y)
         if self.activity_regularizer is not None:
@@ -469,6 +492,36 @@ class Layer:
         """Forget the weights: the model they were made for could not be built."""
         self.built, self._variables = False, []
         self._input_shape = self._output_shape = None
+
+    def _given_mask(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Return the mask that the layer was called with, if it was."""
+        names = list(self._options())
+        at = names.index("mask") if "mask" in names else len(args)
+        return args[at] if at < len(args) else kwargs.get("mask")
+
+    def _pass_mask(self, x: Any, results: Sequence[Tensor], previous: Any) -> None:
+        """Give the outputs the masks that follow from those of the inputs."""
+        own = type(self).compute_mask is not Layer.compute_mask
+        known = any(mask is not None for mask in nests.flatten(previous))
+        if not own and not self.supports_masking:
+            takes_it = "mask" in self._options()
+            if known and not takes_it and any(each.mask is None for each in results):
+                warnings.warn(
+                    f"{self.name}: the input has a mask, of which {type(self).__name__} knows "
+                    "nothing: all steps count from here on; a layer of your own passes it on with "
+                    "supports_masking = True",
+                    MaskWarning,
+                    stacklevel=3,
+                )
+            return
+        masks = nests.flatten(self.compute_mask(x, previous)) if own or known else []
+        for each, mask in zip(results, masks, strict=False):
+            if each.mask is None:
+                each.mask = mask
+
+    def _accepted(self, **options: Any) -> dict[str, Any]:
+        """Return those of some options that ``call`` takes."""
+        return {name: value for name, value in options.items() if name in self._options()}
 
     def _options(self) -> Mapping[str, inspect.Parameter]:
         """Return the parameters of ``call``."""

@@ -33,6 +33,7 @@ from fastnn.ops.elementwise import (
     activation,
     add,
     dropout,
+    gaussian_noise,
     log_softmax,
     relu,
     reshape,
@@ -41,6 +42,7 @@ from fastnn.ops.elementwise import (
     step,
     tanh,
 )
+from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
 from fastnn.ops.losses import (
     categorical_crossentropy,
     mean,
@@ -63,7 +65,16 @@ from fastnn.ops.metrics import (
     categorical_accuracy,
     sparse_categorical_accuracy,
 )
-from fastnn.ops.normalization import global_mean, moments, moving_average, normalize
+from fastnn.ops.normalization import (
+    global_mean,
+    group_normalization,
+    layer_normalization,
+    moments,
+    moving_average,
+    normalize,
+    rms_normalization,
+    unit_normalization,
+)
 from fastnn.ops.products import average_pool2d, conv2d, dense, max_pool2d
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
@@ -82,21 +93,28 @@ __all__ = [
     "conv2d",
     "crop",
     "dense",
+    "differs",
     "dropout",
     "dropout_steps",
     "elu",
+    "embed",
     "exponential",
+    "gaussian_noise",
     "gelu",
     "global_mean",
+    "group_normalization",
     "gru",
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
+    "layer_normalization",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
     "lstm",
+    "mask_steps",
+    "mask_where",
     "max_pool2d",
     "maximum",
     "mean",
@@ -116,6 +134,7 @@ __all__ = [
     "relu6",
     "reshape",
     "reverse",
+    "rms_normalization",
     "scale",
     "selu",
     "sigmoid",
@@ -137,5 +156,6 @@ __all__ = [
     "tanh_shrink",
     "threshold",
     "tone",
+    "unit_normalization",
     "warp",
 ]
