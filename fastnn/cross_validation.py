@@ -15,6 +15,8 @@ from fastnn import config, nests
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, History
+from fastnn.functional import Symbol
+from fastnn.layers import Layer
 from fastnn.model_selection import KFold, StratifiedKFold
 from fastnn.models import Model
 
@@ -254,15 +256,21 @@ def _adapt(model: Model, train: Sequence[Any], adapt: Any) -> None:
         adapt(model, x, y)
     elif adapt and model.built:
         by_input = dict(zip(model.network.inputs, nests.flatten(x), strict=False))
-        for call in model.network.calls:
-            if not hasattr(call.layer, "adapt"):
-                continue
-            if any(symbol not in by_input for symbol in call.inputs):
-                raise ValueError(
-                    f"cross_validate: the layer {call.layer.name!r} is not called on an input of "
-                    "the model; pass adapt=function, which is called with (model, x, y)"
-                )
-            call.layer.adapt(*(by_input[symbol] for symbol in call.inputs))
+        for layer in model.layers:
+            if hasattr(layer, "adapt"):
+                layer.adapt(*_read_by(model, layer, by_input))
+
+
+def _read_by(model: Model, layer: Layer, by_input: dict[Symbol, Any]) -> list[Any]:
+    """Return the data that a layer is called on."""
+    calls = getattr(model.network, "calls", ())  # of a sub-classed model nobody knows them
+    symbols = [symbol for call in calls if call.layer is layer for symbol in call.inputs]
+    if not symbols or any(symbol not in by_input for symbol in symbols):
+        raise ValueError(
+            f"cross_validate: whether the layer {layer.name!r} is called on an input of the model "
+            "is not known; pass adapt=function, which is called with (model, x, y)"
+        )
+    return [by_input[symbol] for symbol in symbols[:1]]
 
 
 # ---- data ----------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def test_preprocessing_may_be_a_function_and_has_to_be_deeper_down():
         model.compile("sgd", "mse")
         return model
 
-    with pytest.raises(ValueError, match="is not called on an input of the model; pass adapt="):
+    with pytest.raises(ValueError, match="is not known; pass adapt="):
         fastnn.cross_validate(deep, X, R, 3)
     found = fastnn.cross_validate(
         deep, X, R, 3, adapt=lambda model, x, y: model.layers[1].adapt(np.ones((1, 2)))
