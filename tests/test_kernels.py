@@ -4,6 +4,7 @@ Outputs start as NaN, and buffers end at pages that nobody may touch, so a kerne
 place out, or reads or writes one too many, is caught.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from fastnn import _core, config
 from fastnn.compiler.packing import panels_of
-from fastnn.ops.table import activation_names, table
+from fastnn.ops.table import activation_names, loss_names, table
 from fastnn.reference.cases import Case, cases
 from fastnn.reference.harness import POLICIES, Stopped, Trial, checked_ops
 from fastnn.reference.inputs import SPECIALS, draw
@@ -107,6 +108,15 @@ def walk(op, n):
         yield case
 
 
+#: Axes whose sizes follow from those of others.
+TOTALS = {
+    "accumulate": lambda n: {"k": (2,)},
+    "accumulate_columns": lambda n: {"k": (n + 1,)},
+    "histogram": lambda n: {"m": (2 * n * (n + 1),)},
+    "confusion": lambda n: {"k": (max(n, 2) ** 2,)},
+}
+
+
 def wide_cases(op, n):
     if op.split("_")[0] in GATES:
         return list(walk(op, n)) if n < 36 else []
@@ -119,11 +129,14 @@ def wide_cases(op, n):
     if "pool2d" in op:
         return [pooling(op, n)]
     small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
-    if op == "accumulate":
-        small = {"k": (2,)}
+    small |= TOTALS[op](n) if op in TOTALS else {}
     if op.endswith("_panels"):
         small = {axis: (size,) for axis, size in panels_of(n).items()}
     case = sized(op, n, **small)
+    if op in ("in_top_k", "histogram", "confusion"):
+        return [replace(case, absent=(name,)) for name in "it"]
+    if "loss" in case.attrs:
+        return [replace(case, attrs={**case.attrs, "loss": name}) for name in loss_names()]
     if "activation" not in case.attrs:
         return [case]
     names = activation_names() if op.startswith("activation") else ("linear", "relu")
@@ -187,7 +200,7 @@ def test_nan_and_infinity_are_never_lost(op, policy, seed):
 @every_isa
 @every_dtype
 def test_a_watched_total_stops_the_run(isa, dtype):
-    case = Case("accumulate", {"r": (None,), "k": (2,)}, 5, {"watched": 1}, data="special")
+    case = Case("accumulate", {"r": (None,), "k": (2,)}, 5, {"watched": 1, "sum": 0}, data="special")
     trial = Trial(case, dtype, watch=True)
     with pytest.raises(Stopped) as compiled:
         trial.compiled(isa)
@@ -199,7 +212,7 @@ def test_a_watched_total_stops_the_run(isa, dtype):
 
 # ---- data that is refused ------------------------------------------------------------------------
 
-LABELS, NUMBERS = {"classes": 3}, {}
+LABELS, NUMBERS = {"classes": 3, "ignored": np.nan}, {}
 REFUSED = [
     ("gather_labels", LABELS, np.array([0, 1, 2, 3, 9], np.uint8), (1, 3, 3)),
     ("gather_labels", LABELS, np.array([0, 1, 2, -1, 1], np.int32), (1, 3, -1)),

@@ -14,7 +14,7 @@ from fastnn.compiler.graph import LENT, Node, Size, Tensor
 from fastnn.compiler.memory import item_bytes
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ShapeError
-from fastnn.ops.table import activation_names
+from fastnn.ops.table import codes
 
 __all__ = ["Compiled"]
 
@@ -156,7 +156,7 @@ class Compiled:
             [self._address(tensor) for tensor in node.operands],
             [size.base for size in sizes],
             sum(size.per_row << d for d, size in enumerate(sizes)),
-            [_number(node.attrs.get(name, 0)) for name in node.op.attributes],
+            [_number(name, node.attrs.get(name, 0)) for name in node.op.attributes],
             is_shared,
             is_far(self.program, node),
             self._function(node),
@@ -180,11 +180,11 @@ def _row(program: Program) -> tuple[tuple[int, ...], tuple[int, ...], bool] | No
     return x, out, program.lent["x"].dtype == "real"
 
 
-def _number(value: object) -> float:
+def _number(attribute: str, value: object) -> float:
     if callable(value):
         return 0.0  # user code is kept beside the core's list, by the index of its node
     if isinstance(value, str):
-        return float(activation_names().index(value))
+        return float(codes(attribute).index(value))
     return float(value)  # type: ignore[arg-type]
 
 

@@ -67,7 +67,7 @@ def evaluation(
     with graph.scope("loss"):
         targets, kind = _targets(graph, loss.targets(y.shape))
         lowered = loss.lower(y, targets)
-        mean = ops.mean(lowered.values)
+        mean = ops.batch_mean(lowered.values)
     with graph.scope("metrics"):
         _accumulate(graph, 0, lowered.values, watched=True)
         for index, metric in enumerate(metrics):
@@ -117,12 +117,12 @@ def _targets(graph: Graph, kind: Targets) -> tuple[Tensor, Targets]:
     source = graph.place("y", kind.shape, "source", dtype="any")
     if kind.classes is None:
         return graph.emit("gather", source)[0], kind
-    return graph.emit("gather_labels", source, classes=kind.classes)[0], kind
+    return graph.emit("gather_labels", source, classes=kind.classes, ignored=float("nan"))[0], kind
 
 
 def _accumulate(graph: Graph, index: int, values: Tensor, watched: bool = False) -> None:
     total = graph.place(f"total{index}", (2,), "totals", 2 * index, dtype="f64")
-    graph.emit("accumulate", values, total, watched=int(watched))
+    graph.emit("accumulate", values, None, None, total, watched=int(watched), sum=0)
 
 
 def _settle(graph: Graph, tensor: Tensor, home: str, offset: int = 0) -> Tensor:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from fastnn import _core
 
-__all__ = ["Op", "Operand", "activation_names", "table"]
+__all__ = ["Op", "Operand", "activation_names", "codes", "loss_names", "table"]
 
 _OPERAND = re.compile(
     r"(?P<name>\w+)(:(?P<dtype>\w+))?\[(?P<axes>[\w*,]*)\](?P<flags>[?~]*)(=(?P<alias>\w+))?"
@@ -124,3 +124,14 @@ def table() -> Mapping[str, Op]:
 def activation_names() -> tuple[str, ...]:
     """Return the names of the activations that a product can apply itself, in code order."""
     return _core.activation_names()
+
+
+@cache
+def loss_names() -> tuple[str, ...]:
+    """Return the names of ``csrc/losses.def``, in code order."""
+    return _core.loss_names()
+
+
+def codes(attribute: str) -> tuple[str, ...]:
+    """Return the names that an attribute may have as its value, in code order."""
+    return loss_names() if attribute == "loss" else activation_names()
