@@ -35,7 +35,10 @@ if SANITIZE:
     # What finds a null pointer or one out of its object is the address sanitizer.  Its checks are
     # calls: inline, as by default, they take five times as long to compile.
     others = "-fno-sanitize=null,object-size,pointer-overflow"
-    sanitizers = ["-fsanitize=address,undefined", others, "-fno-sanitize-recover=undefined"]
+    # Python's own -fwrapv would make signed overflow defined, and so unseen.
+    overflow = ["-fno-wrapv", "-fsanitize=signed-integer-overflow"]
+    sanitizers = ["-fsanitize=address,undefined", others, *overflow]
+    sanitizers += ["-fno-sanitize-recover=undefined"]
     calls = ["--param", "asan-instrumentation-with-call-threshold=0"]
     FLAGS += ["-g1", "-UNDEBUG", "-fno-omit-frame-pointer", *sanitizers, *calls]
     LINK_FLAGS = ["-pthread", "-lm", *sanitizers]

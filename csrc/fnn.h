@@ -47,6 +47,14 @@ typedef enum {
     FNN_ACTIVATION_COUNT
 } fnn_activation;
 
+/* Curve codes, in the order of curves.def. */
+typedef enum {
+#define CURVE(name, forward, backward) FNN_CURVE_##name,
+#include "curves.def"
+#undef CURVE
+    FNN_CURVE_COUNT
+} fnn_curve;
+
 /* Types of a caller's array, as gather's `dtype` attribute names them. */
 typedef enum { FNN_DTYPE_F32, FNN_DTYPE_F64, FNN_DTYPE_U8, FNN_DTYPE_I32, FNN_DTYPE_I64 } fnn_dtype;
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["fraction", "number", "positive_number"]
+__all__ = ["count", "fraction", "not_negative", "number", "positive_number"]
+
+
+def count(who: str, name: str, value: Any, least: int = 0) -> int:
+    """Return ``value`` if it is an integer of at least ``least``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{who}: {name} must be an integer, got {type(value).__name__}")
+    if int(value) < least:
+        raise ValueError(f"{who}: {name} must be {least} or more, got {int(value)}")
+    return int(value)
 
 
 def number(who: str, name: str, value: Any) -> float:
@@ -13,6 +22,14 @@ def number(who: str, name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{who}: {name} must be a number, got {type(value).__name__}") from None
+
+
+def not_negative(who: str, name: str, value: Any) -> float:
+    """Return ``value`` if it is not negative."""
+    known = number(who, name, value)
+    if not known >= 0:
+        raise ValueError(f"{who}: {name} must be at least 0, got {known}")
+    return known
 
 
 def positive_number(who: str, name: str, value: Any) -> float:

@@ -149,10 +149,16 @@ cdef extern from *:
     #include "losses.def"
     #undef LOSS
     };
+    static const char *const fnn_curve_rows[] = {
+    #define CURVE(name, forward, backward) #name,
+    #include "curves.def"
+    #undef CURVE
+    };
     enum { FNN_LOSS_ROWS = sizeof fnn_loss_rows / sizeof *fnn_loss_rows,
            FNN_OP_ROWS = sizeof fnn_op_rows / sizeof *fnn_op_rows,
            FNN_PROBE_ROWS = sizeof fnn_probe_rows / sizeof *fnn_probe_rows,
-           FNN_ACTIVATION_ROWS = sizeof fnn_activation_rows / sizeof *fnn_activation_rows };
+           FNN_ACTIVATION_ROWS = sizeof fnn_activation_rows / sizeof *fnn_activation_rows,
+           FNN_CURVE_ROWS = sizeof fnn_curve_rows / sizeof *fnn_curve_rows };
     """
     ctypedef struct fnn_probe_row:
         const char *name
@@ -163,9 +169,11 @@ cdef extern from *:
     const char *fnn_activation_rows[]
     const char *fnn_loss_rows[]
     enum: FNN_LOSS_ROWS
+    const char *fnn_curve_rows[]
     enum: FNN_OP_ROWS
     enum: FNN_PROBE_ROWS
     enum: FNN_ACTIVATION_ROWS
+    enum: FNN_CURVE_ROWS
 
 #: Why a run came back; the numbers of fnn_status.
 DONE, SLICE, NONFINITE, FAULT, STOP = FNN_DONE, FNN_SLICE, FNN_NONFINITE, FNN_FAULT, FNN_STOP
@@ -203,6 +211,11 @@ def activation_names():
 def loss_names():
     """Return the names in csrc/losses.def, in code order."""
     return tuple(fnn_loss_rows[i].decode() for i in range(FNN_LOSS_ROWS))
+
+
+def curve_names():
+    """Return the names in csrc/curves.def, in code order."""
+    return tuple(fnn_curve_rows[i].decode() for i in range(FNN_CURVE_ROWS))
 
 
 _PRECISIONS = {

@@ -2,21 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from fastnn import ops
+from fastnn import ops, registry
+from fastnn._checks import not_negative
 from fastnn.compiler.graph import Tensor
 from fastnn.naming import lookup
+from fastnn.ops.curves import (
+    bent_line,
+    celu,
+    elu,
+    exponential,
+    hard_shrink,
+    hard_sigmoid,
+    hard_silu,
+    hard_tanh,
+    leaky_relu,
+    log_sigmoid,
+    mish,
+    relu6,
+    selu,
+    silu,
+    soft_shrink,
+    softplus,
+    softsign,
+    sparse_plus,
+    sparse_sigmoid,
+    squareplus,
+    tanh_shrink,
+    threshold,
+)
+from fastnn.ops.elementwise import log_softmax, sigmoid, softmax, step, tanh
 
 __all__ = [
+    "celu",
+    "deserialize",
+    "elu",
+    "exponential",
+    "gelu",
     "get",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
     "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
     "relu",
+    "relu6",
+    "selu",
     "serialize",
     "sigmoid",
+    "silu",
+    "soft_shrink",
     "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "squareplus",
     "step",
     "tanh",
+    "tanh_shrink",
+    "threshold",
 ]
 
 Activation = Callable[[Tensor], Tensor]
@@ -27,71 +80,132 @@ def linear(x: Tensor) -> Tensor:
     return x
 
 
-def relu(x: Tensor) -> Tensor:
-    """Return ``max(x, 0)``.
-
-    The derivative at 0 is 0; NaN passes.  (Nair and Hinton, "Rectified linear units improve
-    restricted Boltzmann machines", 2010.)
-    """
-    return ops.relu(x)
-
-
-def sigmoid(x: Tensor) -> Tensor:
-    """Return ``1 / (1 + exp(-x))``, with derivative ``y (1 - y)``."""
-    return ops.sigmoid(x)
-
-
-def tanh(x: Tensor) -> Tensor:
-    """Return the hyperbolic tangent, ``2 sigmoid(2 x) - 1``, with derivative ``1 - y^2``."""
-    return ops.tanh(x)
-
-
-def softmax(x: Tensor) -> Tensor:
-    """Return ``exp(x - max) / sum(exp(x - max))`` along the last axis: each row sums to 1."""
-    return ops.softmax(x)
-
-
-def step(x: Tensor) -> Tensor:
-    """Return 1 where ``x >= 0`` else 0: the perceptron's activation; its gradient is 0."""
-    return ops.step(x)
-
-
-_BY_NAME: dict[str, Activation] = {
-    function.__name__: function for function in (linear, relu, sigmoid, softmax, step, tanh)
-}
-
-
-def get(identifier: str | Activation | None) -> Activation:
-    """Return the activation that a name, a function or ``None`` (linear) stands for.
+def relu(
+    x: Tensor,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+) -> Tensor:
+    """Return ``max(x, 0)``, or a curve like it.
 
     Args:
-        identifier: a name such as ``"relu"``, a function of a tensor, or ``None``.
+        x: any shape.
+        negative_slope: the slope up to ``threshold``: there it is
+            ``negative_slope (x - threshold)``.
+        max_value: the largest value, at least ``threshold``; ``None``: there is none.
+        threshold: where ``x`` itself begins, not negative.
 
     Raises:
-        ValueError: if no activation has that name.
+        ValueError: if an argument is negative, or ``max_value`` below ``threshold``.
+
+    The derivative at a bend is that from below, at ``max_value`` that from above; NaN passes.
+    (Nair and Hinton, "Rectified linear units improve restricted Boltzmann machines", 2010.)
+    """
+    slope = not_negative("relu", "negative_slope", negative_slope)
+    start = not_negative("relu", "threshold", threshold)
+    top = None if max_value is None else not_negative("relu", "max_value", max_value)
+    if top is not None and top < start:
+        raise ValueError(f"relu: max_value={top} is below threshold={start}")
+    if (slope, start, top) == (0.0, 0.0, None):
+        return ops.relu(x)
+    return bent_line(x, slope, start, top)
+
+
+def gelu(x: Tensor, approximate: bool = False) -> Tensor:
+    """Return ``x`` times the share of a standard normal variable below ``x``.
+
+    Args:
+        x: any shape.
+        approximate: whether that share is taken to be
+            ``(1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2``, else it is
+            ``(1 + erf(x / sqrt(2))) / 2``.
+
+    (Hendrycks and Gimpel, "Gaussian error linear units", 2016.)
+    """
+    return ops.gelu(x, approximate)
+
+
+_BY_NAME: dict[str, Callable[..., Tensor]] = {
+    function.__name__: function
+    for function in (
+        *(celu, elu, exponential, gelu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh),
+        *(leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid, silu),
+        *(soft_shrink, softmax, softplus, softsign, sparse_plus, sparse_sigmoid, squareplus, step),
+        *(tanh, tanh_shrink, threshold),
+    )
+}
+
+_OTHER_NAMES: dict[str, Activation] = {"swish": silu, "hard_swish": hard_silu}
+
+
+def get(identifier: str | Activation | Mapping[str, Any] | None) -> Activation:
+    """Return the activation that a name, a function, a description or ``None`` stands for.
+
+    Args:
+        identifier: a name such as ``"relu"``; a function of a tensor, such as
+            ``functools.partial(fastnn.activations.elu, alpha=0.5)``; a layer without weights, such
+            as ``fastnn.layers.LeakyReLU(0.1)``; what ``serialize`` returned; ``None`` is linear.
+
+    Raises:
+        ValueError: if no activation has that name, or not that option.
 
     Example:
         >>> import fastnn
-        >>> fastnn.activations.get("relu").__name__
-        'relu'
+        >>> fastnn.activations.get("swish").__name__
+        'silu'
+        >>> half = {"class_name": "elu", "config": {"alpha": 0.5}}
+        >>> fastnn.activations.get(half).keywords
+        {'alpha': 0.5}
     """
     if identifier is None:
         return linear
     if callable(identifier):
         return identifier
-    return lookup("activation", identifier, _BY_NAME)
+    if isinstance(identifier, Mapping):
+        return _described(identifier)
+    return lookup("activation", identifier, _BY_NAME | _OTHER_NAMES)
 
 
-def serialize(activation: Activation) -> str:
-    """Return the name that ``get`` gives the activation for.
+def _described(description: Mapping[str, Any]) -> Activation:
+    """Return a function with options, or a layer."""
+    name, options = description.get("class_name"), dict(description.get("config") or {})
+    function = (_BY_NAME | _OTHER_NAMES).get(str(name))
+    if function is None:
+        from fastnn import layers  # which need the activations themselves
+
+        return layers.deserialize(description)
+    try:
+        inspect.signature(function).bind(None, **options)
+    except TypeError as error:
+        raise ValueError(f"activation {name!r}: {error}") from None
+    return functools.partial(function, **options) if options else function
+
+
+def serialize(activation: Activation) -> str | dict[str, Any]:
+    """Return the name or the description that ``get`` gives the activation for.
 
     Raises:
         ValueError: if it is a function of the user's own, which a file could not name.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.activations.serialize(fastnn.activations.gelu)
+        'gelu'
     """
-    name = getattr(activation, "__name__", "")
-    if _BY_NAME.get(name) is not activation:
+    from fastnn.layers.base import Layer
+
+    if isinstance(activation, Layer):
+        return registry.serialize(activation)
+    function, options = activation, {}
+    if isinstance(activation, functools.partial) and not activation.args:
+        function, options = activation.func, activation.keywords
+    name = getattr(function, "__name__", "")
+    if _BY_NAME.get(name) is not function:
         raise ValueError(
-            f"activation {name or activation!r} is a function of your own; a saved model can only "
-            f"name one of {', '.join(_BY_NAME)}: put it in a layer of your own instead"
+            f"activation {name or activation!r:.60} is a function of your own; a saved model can "
+            "only name fastnn's: put it in a layer of your own instead"
         )
-    return name
+    return {"class_name": name, "config": dict(options)} if options else name
+
+
+deserialize = get

@@ -11,6 +11,7 @@ __all__ = [
     "NotBuiltError",
     "NotCompiledError",
     "ShapeError",
+    "ZeroGradientWarning",
 ]
 
 
@@ -44,3 +45,7 @@ class ConcurrentUseError(RuntimeError):
 
 class NonFiniteWarning(RuntimeWarning):
     """The loss of a batch is NaN or infinite."""
+
+
+class ZeroGradientWarning(UserWarning):
+    """Weights are to be trained through a function whose gradient is 0 everywhere."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def summary(model: Model) -> str:
     rows = [
         [
             f"{layer.name} ({type(layer).__name__})",
-            "?" if layer.output_shape is None else _keras_shape(layer.output_shape),
+            "?" if layer.output_shape is None else _keras_shapes(layer.output_shape),
             f"{layer.count_params():,}",
         ]
         for layer in model.layers
@@ -51,8 +51,13 @@ def summary(model: Model) -> str:
     )
 
 
-def _keras_shape(shape: Sequence[int | None]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ")"
+def _keras_shapes(shapes: Any) -> str:
+    """Return a shape, or several in a nest, as Keras writes them."""
+    if isinstance(shapes, dict):
+        shapes = [shapes[key] for key in sorted(shapes)]
+    if isinstance(shapes, list) or any(isinstance(each, tuple) for each in shapes):
+        return ", ".join(map(_keras_shapes, shapes))
+    return "(" + ", ".join(map(str, shapes)) + ")"
 
 
 def explain(model: Model, profile: bool, rows: int) -> str:

@@ -1,6 +1,6 @@
-"""Symbols, and the network of layers that leads from one to another.
+"""Symbols, and the network of layers that leads from some to others.
 
-``Input`` returns a symbol, and a layer that is called on symbols returns a symbol: nothing is
+``Input`` returns a symbol, and a layer that is called on symbols returns symbols: nothing is
 computed, but shapes are checked and weights made.  So a symbol knows the call that it stands for,
 and an output knows its whole network.  ``Sequential`` makes its symbols itself.
 """
@@ -12,33 +12,71 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fastnn import nests
 from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
-__all__ = ["Network", "Symbol", "call_on_symbols"]
+__all__ = ["Call", "Network", "Symbol", "call_on_symbols"]
+
+#: What stands for a symbol in a description: [index of the call, index of its output].
+_SYMBOL = "symbol"
+
+
+@dataclass(eq=False)
+class Call:
+    """A layer, called before there is data.
+
+    Attributes:
+        layer: the layer.
+        args: what it was called on: symbols, nests of them, and constants.
+        kwargs: the same by name.
+        training: what the call said; ``None`` is what the model does at the time.
+        outputs: the symbols of what it returned, flat.
+    """
+
+    layer: Layer
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    training: bool | None = None
+    outputs: tuple[Symbol, ...] = ()
+
+    @property
+    def inputs(self) -> list[Symbol]:
+        """The symbols that it was called on."""
+        leaves = nests.flatten([self.args, dict(self.kwargs)])
+        return [leaf for leaf in leaves if isinstance(leaf, Symbol)]
+
+    def __call__(self, values: dict[Symbol, Any], training: bool) -> None:
+        """Call the layer on the values of its inputs; add those of its outputs."""
+        args, kwargs = nests.apply(
+            lambda leaf: values[leaf] if isinstance(leaf, Symbol) else leaf,
+            [list(self.args), dict(self.kwargs)],
+        )
+        mode = training if self.training is None else self.training
+        results = nests.flatten(self.layer(*args, training=mode, **kwargs))
+        values.update(zip(self.outputs, results, strict=True))
 
 
 @dataclass(eq=False, frozen=True)
 class Symbol:
-    """The output of a layer that was called before there is data.
+    """An output of a layer that was called before there is data.
 
     Attributes:
         shape: its shape, ``None`` for the rows of a batch.
         dtype: the precision of the weights on the way to it, ``"float32"`` or ``"float64"``.
-        layer: the layer that was called.
-        inputs: the symbols that it was called on.
-        as_list: whether they came in a list, as those of ``Add``.
-        training: what the call said; ``None`` is what the model does at the time.
+        call: the call that it comes from.
     """
 
     shape: Shape
     dtype: str
-    layer: Layer
-    inputs: tuple[Symbol, ...] = ()
-    as_list: bool = False
-    training: bool | None = None
+    call: Call
+
+    @property
+    def layer(self) -> Layer:
+        """The layer that was called."""
+        return self.call.layer
 
     def __add__(self, other: Symbol) -> Symbol:
         return self._merged("Add", other)
@@ -59,167 +97,217 @@ class Symbol:
         return f"<Symbol {self.layer.name}{format_shape(self.shape)}>"
 
 
-def call_on_symbols(layer: Layer, inputs: Any, training: bool | None) -> Symbol:
-    """Return the symbol for a call of ``layer``, which is built if it was not.
+def call_on_symbols(
+    layer: Layer, args: tuple[Any, ...], kwargs: Mapping[str, Any], training: bool | None
+) -> Any:
+    """Return the symbols for a call of ``layer``, which is built if it was not.
 
     Raises:
         ShapeError: if the layer cannot take such inputs.
         ValueError: if they differ in precision, from each other or from the layer.
     """
-    as_list, built = isinstance(inputs, list | tuple), layer.built
-    symbols: tuple[Symbol, ...] = tuple(inputs) if as_list else (inputs,)
-    dtypes = {symbol.dtype for symbol in symbols} | ({layer.dtype} if layer.dtype else set())
-    if len(dtypes) > 1:
-        raise ValueError(
-            f"{layer.name}: the layer and its inputs have dtypes {', '.join(sorted(dtypes))}; give "
-            "one, to Input alone"
-        )
-    layer.dtype = symbols[0].dtype
+    call, built = Call(layer, args, kwargs, training), layer.built
+    dtype = _common_dtype(call)
+    layer.dtype = dtype
     graph = Graph()
-    tensors = [graph.place(symbol.layer.name, symbol.shape, "arena") for symbol in symbols]
+    values = {s: graph.place(s.layer.name, s.shape, "arena") for s in call.inputs}
+    given = nests.apply(lambda leaf: values.get(leaf, leaf), [list(args), dict(kwargs)])
     try:
-        y = layer(tensors if as_list else tensors[0])
+        result = layer(*given[0], **given[1])
     except BaseException:
         if not built:
             layer.unbuild()
         raise
-    return Symbol(y.shape, symbols[0].dtype, layer, symbols, as_list, training)
+    call.outputs = tuple(Symbol(y.shape, dtype, call) for y in nests.flatten(result))
+    return nests.pack(result, call.outputs)
+
+
+def _common_dtype(call: Call) -> str:
+    """Return the one precision of a call's layer and inputs."""
+    own = {call.layer.dtype} if call.layer.dtype else set()
+    dtypes = {symbol.dtype for symbol in call.inputs} | own
+    if len(dtypes) > 1:
+        raise ValueError(
+            f"{call.layer.name}: the layer and its inputs have dtypes {', '.join(sorted(dtypes))}; "
+            "give one, to Input alone"
+        )
+    return dtypes.pop()
 
 
 @dataclass
 class Network:
-    """The calls of layers between an input and an output, in the order in which they run.
+    """The calls of layers between inputs and outputs, in the order in which they run.
 
     Args:
         who: the model, for messages.
-        input: the symbol of the ``Input``.
-        output: what is wanted of it.
+        inputs: the symbols of ``Input``.
+        outputs: what is wanted of them.
     """
 
     who: str
-    input: Symbol
-    output: Symbol
-    calls: list[Symbol] = field(init=False)
+    inputs: Sequence[Symbol]
+    outputs: Sequence[Symbol]
+    calls: list[Call] = field(init=False)
     layers: list[Layer] = field(init=False)
 
     def __post_init__(self) -> None:
-        found = list(_depth_first(self.output))
-        if self.input not in found or self.input.inputs:
-            raise ValueError(
-                f"{self.who}: {self.output!r} does not depend on the input {self.input!r}; inputs "
-                "has to be what Input returned"
-            )
-        strangers = [s.layer.name for s in found if not s.inputs and s is not self.input]
-        if strangers:
-            raise ValueError(
-                f"{self.who}: the output also depends on the Input {strangers[0]!r}; a model has "
-                "one input so far, so join the data to one array, and give one Input"
-            )
-        self.calls = [symbol for symbol in found if symbol is not self.input]
-        self.layers = _by_depth(found)
+        found = list(_depth_first(self.outputs))
+        sources = [symbol.call for symbol in self.inputs]
+        for symbol in self.inputs:
+            if symbol.call not in found or symbol.call.inputs:
+                raise ValueError(
+                    f"{self.who}: {_list(self.outputs)} does not depend on the input {symbol!r}; "
+                    "inputs has to be what Input returned"
+                )
+            if sources.count(symbol.call) > 1:
+                raise ValueError(f"{self.who}: the input {symbol!r} is given twice")
+        for call in found:
+            if not call.inputs and call not in sources:
+                raise ValueError(
+                    f"{self.who}: the output also depends on the Input {call.layer.name!r}; give "
+                    "all of them: Model(inputs=[...], outputs)"
+                )
+        self.calls = [call for call in found if call not in sources]
+        self.layers = _by_depth(found, self.outputs)
         names = [layer.name for layer in self.layers]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"{self.who}: two layers are named {name!r}; each needs its own")
 
-    def __call__(self, x: Tensor, training: bool) -> Tensor:
-        """Return the output for the input ``x``, composed in the graph that ``x`` belongs to."""
-        values = {self.input: x}
+    def __call__(self, xs: Sequence[Tensor], training: bool) -> list[Tensor]:
+        """Return the outputs for the inputs ``xs``, composed in the graph that those belong to."""
+        values: dict[Symbol, Any] = dict(zip(self.inputs, xs, strict=True))
         for call in self.calls:
-            given = [values[symbol] for symbol in call.inputs]
-            mode = training if call.training is None else call.training
-            values[call] = call.layer(given if call.as_list else given[0], mode)
-        return values[self.output]
+            call(values, training)
+        return [values[symbol] for symbol in self.outputs]
 
     @property
     def is_chain(self) -> bool:
         """Whether each layer is called once, on what the one before returned."""
-        before = [self.input, *self.calls]
+        if len(self.inputs) != 1 or len(self.outputs) != 1:
+            return False
+        before = [self.inputs[0].call, *self.calls]
         return len(self.layers) == len(before) and all(
-            call.inputs == (last,) for call, last in zip(self.calls, before, strict=False)
+            call.inputs == list(last.outputs)
+            for call, last in zip(self.calls, before, strict=False)
         )
 
     def sources(self, layer: Layer) -> list[str]:
         """Return the names of the layers whose outputs ``layer`` is called on."""
         return [s.layer.name for call in self.calls if call.layer is layer for s in call.inputs]
 
-    def describe(self) -> list[dict[str, Any]]:
-        """Return the calls as JSON can hold them; an input is the index of an earlier call."""
-        every = [self.input, *self.calls]
-        place = {symbol: index for index, symbol in enumerate(every)}
-        return [
+    def describe(self) -> dict[str, Any]:
+        """Return the calls as JSON can hold them; an input is an output of an earlier call."""
+        every = [*(symbol.call for symbol in self.inputs), *self.calls]
+        place = {
+            symbol: {_SYMBOL: [index, at]}
+            for index, call in enumerate(every)
+            for at, symbol in enumerate(call.outputs)
+        }
+
+        def described(nest: Any) -> Any:
+            return nests.apply(lambda leaf: place.get(leaf, leaf), nest)
+
+        calls = [
             {
-                "layer": symbol.layer.name,
-                "inputs": [place[each] for each in symbol.inputs],
-                "as_list": symbol.as_list,
-                "training": symbol.training,
+                "layer": call.layer.name,
+                "args": described(list(call.args)),
+                "kwargs": described(dict(call.kwargs)),
+                "training": call.training,
             }
-            for symbol in every
+            for call in every
         ]
+        return {"calls": calls, "outputs": [place[symbol] for symbol in self.outputs]}
 
 
-def rebuild(calls: Sequence[Mapping[str, Any]], layers: Iterable[Layer]) -> tuple[Symbol, Symbol]:
-    """Return input and output of the network that ``describe`` described.
+def rebuild(
+    description: Mapping[str, Any], layers: Iterable[Layer]
+) -> tuple[list[Symbol], list[Symbol]]:
+    """Return inputs and outputs of the network that ``describe`` described.
 
     Args:
-        calls: what it returned.
-        layers: layers of those names, an ``InputLayer`` first of all.
+        description: what it returned.
+        layers: layers of those names.
     """
     known = {layer.name: layer for layer in layers}
-    first = known[calls[0]["layer"]]
-    symbols: list[Symbol] = [first.output]  # type: ignore[attr-defined]
-    for call in calls[1:]:
-        if not all(type(i) is int and 0 <= i < len(symbols) for i in call["inputs"]):
-            raise ValueError(f"{call['layer']}: its inputs are not outputs of calls before it")
-        given = [symbols[i] for i in call["inputs"]]
+    results: list[tuple[Symbol, ...]] = []
+    inputs = []
+    for call in description["calls"]:
+        layer: Any = known[call["layer"]]
+        args, kwargs = (_resolved(layer.name, call[key], results) for key in ("args", "kwargs"))
+        if not args:
+            inputs.append(layer.output)
+            results.append((layer.output,))
+            continue
         training = None if call["training"] is None else bool(call["training"])
-        layer = known[call["layer"]]
-        symbols.append(call_on_symbols(layer, given if call["as_list"] else given[0], training))
-    return symbols[0], symbols[-1]
+        made = call_on_symbols(layer, tuple(args), kwargs, training)
+        results.append(tuple(nests.flatten(made)))
+    return inputs, _resolved("outputs", description["outputs"], results)
+
+
+def _resolved(who: str, nest: Any, results: Sequence[Sequence[Symbol]]) -> Any:
+    """Return a description with the symbols that it names."""
+    if isinstance(nest, dict) and set(nest) == {_SYMBOL}:
+        place = nest[_SYMBOL]
+        whole = isinstance(place, list) and [type(i) for i in place] == [int, int]
+        if not whole or not 0 <= place[0] < len(results):
+            raise ValueError(f"{who}: its inputs are not outputs of calls before it")
+        if not 0 <= place[1] < len(results[place[0]]):
+            raise ValueError(f"{who}: its inputs are not outputs of calls before it")
+        return results[place[0]][place[1]]
+    if isinstance(nest, dict):
+        return {key: _resolved(who, each, results) for key, each in nest.items()}
+    return [_resolved(who, each, results) for each in nest] if isinstance(nest, list) else nest
+
+
+def _list(symbols: Sequence[Symbol]) -> str:
+    return ", ".join(map(repr, symbols))[:150]
 
 
 # ---- orders --------------------------------------------------------------------------------------
 
 
-def _depth_first(output: Symbol) -> Iterator[Symbol]:
-    """Yield all symbols that ``output`` depends on, inputs before what is made of them."""
-    done: set[Symbol] = set()
-    path = [(output, iter(output.inputs))]
-    while path:
-        symbol, rest = path[-1]
-        following = next((each for each in rest if each not in done), None)
-        if following is not None:
-            path.append((following, iter(following.inputs)))
-            continue
-        path.pop()
-        if symbol not in done:
-            done.add(symbol)
-            yield symbol
+def _depth_first(outputs: Iterable[Symbol]) -> Iterator[Call]:
+    """Yield all calls that ``outputs`` depend on, inputs before what is made of them."""
+    done: set[Call] = set()
+    for output in outputs:
+        path = [(output.call, iter(output.call.inputs))]
+        while path:
+            call, rest = path[-1]
+            following = next((each.call for each in rest if each.call not in done), None)
+            if following is not None:
+                path.append((following, iter(following.inputs)))
+                continue
+            path.pop()
+            if call not in done:
+                done.add(call)
+                yield call
 
 
-def _by_depth(found: Sequence[Symbol]) -> list[Layer]:
+def _by_depth(found: Sequence[Call], outputs: Sequence[Symbol]) -> list[Layer]:
     """Return the layers as Keras lists them, which is the order of the weights: by their distance
-    from the output, the farthest first; those of one distance as a search from there meets them."""
-    distance: dict[Symbol, int] = defaultdict(int)
+    from the outputs, the farthest first; those of one distance as a search from there meets
+    them."""
+    distance: dict[Call, int] = defaultdict(int)
     of_layer: dict[Layer, int] = {}
-    for symbol in reversed(found):
-        layer = symbol.layer
-        of_layer[layer] = distance[symbol] = max(distance[symbol], of_layer.get(layer, 0))
-        for each in symbol.inputs:
-            distance[each] = max(distance[each], distance[symbol] + 1)
-    met = _met_first(found[-1])
+    for call in reversed(found):
+        layer = call.layer
+        of_layer[layer] = distance[call] = max(distance[call], of_layer.get(layer, 0))
+        for each in call.inputs:
+            distance[each.call] = max(distance[each.call], distance[call] + 1)
+    met = _met_first(outputs)
     return sorted(of_layer, key=lambda layer: (-of_layer[layer], met[layer]))
 
 
-def _met_first(output: Symbol) -> dict[Layer, int]:
-    """Return the order in which a search from the output meets the layers."""
+def _met_first(outputs: Sequence[Symbol]) -> dict[Layer, int]:
+    """Return the order in which a search from the outputs meets the layers."""
     met: dict[Layer, int] = {}
-    seen: set[Symbol] = set()
-    waiting = [output]
+    seen: set[Call] = set()
+    waiting = [symbol.call for symbol in reversed(outputs)]
     while waiting:
-        symbol = waiting.pop()
-        if symbol not in seen:
-            seen.add(symbol)
-            met.setdefault(symbol.layer, len(met))
-            waiting.extend(reversed(symbol.inputs))
+        call = waiting.pop()
+        if call not in seen:
+            seen.add(call)
+            met.setdefault(call.layer, len(met))
+            waiting.extend(symbol.call for symbol in reversed(call.inputs))
     return met

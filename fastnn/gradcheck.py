@@ -108,10 +108,10 @@ class _Step:
 
     def __init__(self, model: Model, data: training.Data):
         runtime, count = model.runtime, len(data)
-        assert runtime.loss is not None
+        assert runtime.objective is not None
         self.variables = [v for v in runtime.parameters.variables if v.trainable]
         self.buffers = runtime.copies("float64")
-        args = (runtime.call, runtime.input_shape, runtime.loss, ())
+        args = (runtime.call, runtime.input_shapes, runtime.objective.unwatched)
         graphs = (lower.training(*args, runtime.parameters, None), lower.evaluation(*args, True)[0])
         self._gradients, self._loss = (self._bind(graph, count) for graph in graphs)
         for executable in (self._gradients, self._loss):
@@ -134,7 +134,7 @@ class _Step:
         """Return the mean loss."""
         self.buffers["totals"].fill(0)
         training.drive("gradcheck", self._loss, self._pass())
-        return float(self.buffers["totals"][0]) / self._count
+        return float(self.buffers["totals"][::2].sum()) / self._count
 
     def slope(self, place: int, epsilon: float) -> float:
         """Return the central difference at one number of the weights."""

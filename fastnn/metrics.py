@@ -32,6 +32,9 @@ class Metric:
         name: its name in the logs.
     """
 
+    #: Whether more of it is better, ``"up"``, or less, ``"down"``; ``None`` is not known.
+    direction: str | None = None
+
     def __init__(self, name: str | None = None):
         self.name = name or snake_case(type(self).__name__)
 
@@ -65,6 +68,8 @@ class Metric:
 class SparseCategoricalAccuracy(Metric):
     """The share of samples whose largest score is their label's; ties go to the lowest class."""
 
+    direction = "up"
+
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each row."""
         if kind.classes is None:
@@ -74,6 +79,8 @@ class SparseCategoricalAccuracy(Metric):
 
 class CategoricalAccuracy(Metric):
     """The share of samples whose largest score and largest target agree."""
+
+    direction = "up"
 
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each row."""
@@ -89,6 +96,8 @@ class BinaryAccuracy(Metric):
         name: its name in the logs.
         threshold: of the probability.
     """
+
+    direction = "up"
 
     def __init__(self, name: str | None = None, threshold: float = 0.5):
         super().__init__(name)
@@ -117,6 +126,8 @@ class Accuracy(Metric):
         1.0
     """
 
+    direction = "up"
+
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each row."""
         return self._fitting(prediction, kind).lower(prediction, targets, kind)
@@ -135,6 +146,8 @@ class Accuracy(Metric):
 
 class MeanSquaredError(Metric):
     """The mean of ``(prediction - target)^2``."""
+
+    direction = "down"
 
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each row."""

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, losses, metrics, naming, optimizers, training
+from fastnn import config, losses, metrics, naming, nests, objectives, optimizers, training
+from fastnn._checks import count
 from fastnn._typing import Array
-from fastnn.callbacks import Callback, History
+from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
-from fastnn.compiler.graph import Shape, Tensor
+from fastnn.compiler.graph import Shape
 from fastnn.data import arrays
 from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
 from fastnn.functional import Network, Symbol, rebuild
@@ -29,15 +30,17 @@ __all__ = ["Model", "Sequential", "load_model"]
 
 
 class Model:
-    """A model of the layers between an input and an output, which may branch, meet and be shared.
+    """A model of the layers between inputs and outputs, which may branch, meet and be shared.
 
     Args:
-        inputs: what ``Input`` returned.
-        outputs: what the last layer returned.
+        inputs: what ``Input`` returned, or a list or dict of those.
+        outputs: what the last layer returned, or a list or dict of such symbols.
         name: the model's name; ``None`` makes one.
         dtype: ``"mixed_bfloat16"``, or the precision of ``Input``, which ``None`` stands for.
 
-    There is one input and one output so far.
+    ``fit``, ``evaluate`` and ``predict`` take one array, or as many as there are inputs in a list
+    or in a dict by the names of the inputs, and ``predict`` returns arrays in the nest of
+    ``outputs``.
 
     Example:
         >>> import fastnn
@@ -58,7 +61,7 @@ class Model:
         dtype: str | None = None,
     ):
         network = self._connect(inputs, outputs, name or "Model")
-        real = None if network is None else network.input.dtype
+        real = None if network is None else network.inputs[0].dtype
         self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
         self.dtype_policy = config.policy_of(self.name, dtype, real)
         self.seed = config.next_seed()
@@ -66,13 +69,15 @@ class Model:
         self.stop_training = False
         self.epochs_trained = 0
         self._guard = Guard(self.name)
-        self._input_shape: Shape | None = None
-        self._output_shape: Shape | None = None
+        self._inputs_nest: Any = None
+        self._outputs_nest: Any = None
+        self._row_shape: tuple[int, ...] | None = None  # of the output, if there is one
         self._parameters: Parameters | None = None
         self._runtime: Runtime | None = None
         self._recipe: dict[str, Any] | None = None
         self._network: Network | None = None
         if network is not None:
+            self._inputs_nest, self._outputs_nest = inputs, outputs
             self._take(network)
 
     @classmethod
@@ -80,8 +85,7 @@ class Model:
         """Return the network between symbols, if there are any."""
         if cls is not Model and inputs is None and outputs is None:
             return None
-        ends = (_only_symbol(who, *end) for end in (("inputs", inputs), ("outputs", outputs)))
-        return Network(who, *ends)
+        return Network(who, _symbols(who, "inputs", inputs), _symbols(who, "outputs", outputs))
 
     def _take(self, network: Network) -> None:
         """Become the model of a network, whose layers are free and built."""
@@ -95,12 +99,15 @@ class Model:
             for layer in joined:
                 layer.leave()
             raise
-        network.input.layer.dtype = network.input.dtype
+        for symbol in network.inputs:
+            symbol.layer.dtype = symbol.dtype
         self._settle(network)
 
     def _settle(self, network: Network) -> None:
         self._network = network
-        self._input_shape, self._output_shape = network.input.shape, network.output.shape
+        only = network.outputs[0].shape if len(network.outputs) == 1 else (None, None)
+        sizes = tuple(n for n in only if n is not None)
+        self._row_shape = sizes if len(sizes) == len(only) - 1 else None
         self._pack()
 
     @property
@@ -112,19 +119,55 @@ class Model:
 
     @property
     def network(self) -> Network:
-        """The calls of layers that lead from the input to the output."""
-        self._require(self._input_shape)
-        assert self._network is not None
+        """The calls of layers that lead from the inputs to the outputs."""
+        if self._network is None:
+            raise NotBuiltError(
+                f"{self.name}: the shapes are not known yet; start the layers with Input(shape), "
+                "or call build((None, ...)), fit or predict first"
+            )
         return self._network
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, the farthest from the output first: the order of the weights."""
+        """The layers, the farthest from the outputs first: the order of the weights."""
         return list(self.network.layers)
 
-    def call(self, x: Tensor, training: bool) -> Tensor:
-        """Return the output of the layers, composed in the graph that ``x`` belongs to."""
-        return self.network(x, training)
+    @property
+    def inputs(self) -> list[Symbol]:
+        """The symbols of the inputs, flat."""
+        return list(self.network.inputs)
+
+    @property
+    def outputs(self) -> list[Symbol]:
+        """The symbols of the outputs, flat."""
+        return list(self.network.outputs)
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs, by which ``fit`` and ``predict`` take a dict."""
+        return [symbol.layer.name for symbol in self.network.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the outputs, by which ``compile`` and ``fit`` take a dict: the keys of a
+        dict of outputs, else the names of their layers."""
+        if isinstance(self._outputs_nest, dict):
+            return sorted(self._outputs_nest)
+        names = [symbol.layer.name for symbol in self.network.outputs]
+        return [
+            f"{name}_{names[:index].count(name)}" if name in names[:index] else name
+            for index, name in enumerate(names)
+        ]
+
+    @property
+    def inputs_nest(self) -> Any:
+        """The inputs as the model was given them: one symbol, a list or a dict."""
+        return self._inputs_nest
+
+    @property
+    def outputs_nest(self) -> Any:
+        """The outputs as the model was given them: one symbol, a list or a dict."""
+        return self._outputs_nest
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes an equal model, with other weights."""
@@ -132,7 +175,8 @@ class Model:
             "name": self.name,
             "dtype": self.dtype_policy,
             "layers": [serialization.serialize(layer) for layer in self.layers],
-            "calls": self.network.describe(),
+            **self.network.describe(),
+            "nests": [_positions(nest) for nest in (self._inputs_nest, self._outputs_nest)],
         }
 
     @classmethod
@@ -146,8 +190,9 @@ class Model:
             custom_objects: classes that are not fastnn's, by name.
         """
         layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
-        symbols = rebuild(config["calls"], layers)
-        return cls(*symbols, name=config["name"], dtype=config["dtype"])
+        ends = rebuild(config, layers)
+        inputs, outputs = map(nests.pack, config["nests"], ends)
+        return cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
 
     # ---- building --------------------------------------------------------------------------------
 
@@ -157,25 +202,33 @@ class Model:
         return self._parameters is not None
 
     @property
-    def input_shape(self) -> Shape:
-        """The shape of the input, ``None`` for the rows of a batch."""
-        return self._require(self._input_shape)
+    def input_shape(self) -> Any:
+        """The shape of the input, ``None`` for the rows of a batch; of several, a list of them."""
+        return _only(self.input_shapes)
 
     @property
-    def output_shape(self) -> Shape:
-        """The shape of the output, ``None`` for the rows of a batch."""
-        return self._require(self._output_shape)
+    def output_shape(self) -> Any:
+        """The shape of the output, ``None`` for the rows of a batch; of several, a nest of them."""
+        return nests.pack(self._outputs_nest, self.output_shapes)
 
-    def _require(self, shape: Shape | None) -> Shape:
-        if shape is None:
-            raise NotBuiltError(
-                f"{self.name}: the shapes are not known yet; start the layers with Input(shape), "
-                "or call build((None, ...)), fit or predict first"
-            )
-        return shape
+    @property
+    def input_shapes(self) -> list[Shape]:
+        """The shapes of the inputs."""
+        return [symbol.shape for symbol in self.network.inputs]
+
+    @property
+    def output_shapes(self) -> list[Shape]:
+        """The shapes of the outputs."""
+        return [symbol.shape for symbol in self.network.outputs]
+
+    def _require_built(self) -> None:
+        assert self.network is not None
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         """Make the weights for inputs of ``input_shape``, whose first axis is ``None``.
+
+        Args:
+            input_shape: the shape of the input; a model of several inputs is built already.
 
         Raises:
             ShapeError: if a layer cannot take what the one before it gives.
@@ -199,16 +252,18 @@ class Model:
     def _pack(self) -> None:
         """Gather the weights in one buffer, and start a runtime on it."""
         self._parameters = Parameters(self.weights, self.dtype)
-        self._runtime = Runtime(self.call, self.input_shape, self._parameters, self.dtype_policy)
+        self._runtime = Runtime(
+            self.network, self.input_shapes, self._parameters, self.dtype_policy
+        )
 
-    def _build_for(self, who: str, x: ArrayLike) -> None:
+    def _build_for(self, who: str, x: Any) -> None:
         if not self.built:
             self.build((None, *arrays.as_array(who, "x", x).shape[1:]))
 
     @property
     def runtime(self) -> Runtime:
         """The programs and buffers of a built model."""
-        self._require(self._input_shape)
+        assert self.network is not None
         assert self._runtime is not None
         return self._runtime
 
@@ -231,7 +286,7 @@ class Model:
 
     def count_params(self) -> int:
         """Return the number of weights, as numbers."""
-        self._require(self._input_shape)
+        self._require_built()
         return sum(variable.size for variable in self.weights)
 
     def get_weights(self) -> list[Array]:
@@ -248,8 +303,8 @@ class Model:
             NotBuiltError: if the shapes are not known yet.
             ShapeError: if there are not as many, or one has another shape; nothing is changed then.
         """
-        self._require(self._input_shape)
-        with self._guard.training("set_weights"):
+        self._require_built()
+        with self._guard.changing("set_weights"):
             assign_all(self.name, self.weights, weights)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -272,7 +327,7 @@ class Model:
         self,
         optimizer: Any = "adam",
         loss: Any = None,
-        metrics: Sequence[Any] | None = None,
+        metrics: Any = None,
         run_eagerly: bool = False,
         dtype: str | None = None,
     ) -> None:
@@ -280,8 +335,10 @@ class Model:
 
         Args:
             optimizer: name, class or object.
-            loss: name, class or object.
-            metrics: names, classes or objects; ``"accuracy"`` picks the one that fits the loss.
+            loss: name, class or object; for several outputs a list, or a dict by their names, with
+                ``None`` for an output that is compared with nothing; their sum is minimised.
+            metrics: names, classes or objects; ``"accuracy"`` picks the one that fits the loss; for
+                several outputs a list of such lists, or a dict by their names.
             run_eagerly: run the NumPy reference instead of the compiled kernels: slow, for doubts.
             dtype: ``"mixed_bfloat16"`` rounds the factors of products to bfloat16, here and in
                 ``predict``; ``"float32"`` ends that; ``None`` leaves it as it is.
@@ -301,8 +358,8 @@ class Model:
             )
         recipe = {
             "optimizer": optimizers.get(optimizer),
-            "loss": losses.get(loss),
-            "metrics": _metrics(metrics),
+            "loss": objectives.loss_of(loss),
+            "metrics": objectives.metrics_of(metrics),
             "eager": bool(run_eagerly),
         }
         policy = self._policy_for_compile(dtype)
@@ -322,14 +379,22 @@ class Model:
             )
         return policy
 
-    def _start(self, policy: str, **recipe: Any) -> None:
+    def _start(self, policy: str, optimizer: Any, loss: Any, metrics: Any, eager: bool) -> None:
         """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
         assert self._parameters is not None
-        loss, watched = recipe["loss"], recipe["metrics"]
-        lower.training(self.call, self.input_shape, loss, watched, self._parameters, None)
+        objective = objectives.Objective.of(self.output_names, loss, metrics)
+        lower.training(self.network, self.input_shapes, objective, self._parameters, None)
         if self._parameters.stale:
             self._pack()
-        self._runtime = Runtime(self.call, self.input_shape, self._parameters, policy, **recipe)
+        self._runtime = Runtime(
+            self.network,
+            self.input_shapes,
+            self._parameters,
+            policy,
+            objective=objective,
+            optimizer=optimizer,
+            eager=eager,
+        )
 
     @property
     def optimizer(self) -> optimizers.Optimizer | None:
@@ -337,17 +402,19 @@ class Model:
         return None if self._recipe is None else self._recipe["optimizer"]
 
     @property
-    def loss(self) -> losses.Loss | None:
-        """The loss that ``compile`` was given."""
+    def loss(self) -> Any:
+        """The loss that ``compile`` was given; for several outputs, a nest of them."""
         return None if self._recipe is None else self._recipe["loss"]
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of what ``evaluate`` returns."""
-        chosen = () if self._recipe is None else self._recipe["metrics"]
+        if self._runtime is not None and self._runtime.objective is not None:
+            return self._runtime.objective.log_names
+        chosen = [] if self._recipe is None else nests.flatten(self._recipe["metrics"])
         return ["loss", *(metric.name for metric in chosen)]
 
-    def _compiled(self, who: str, x: ArrayLike) -> Runtime:
+    def _compiled(self, who: str, x: Any) -> Runtime:
         if self._recipe is None:
             raise NotCompiledError(
                 f"{who}: the model {self.name!r} has no loss yet; "
@@ -360,14 +427,14 @@ class Model:
 
     def fit(
         self,
-        x: ArrayLike,
-        y: ArrayLike | None = None,
+        x: Any,
+        y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
         callbacks: Sequence[Callback] | Callback | None = None,
         validation_split: float = 0.0,
-        validation_data: tuple[ArrayLike, ArrayLike] | None = None,
+        validation_data: tuple[Any, Any] | None = None,
         shuffle: bool = True,
         initial_epoch: int = 0,
         validation_batch_size: int | None = None,
@@ -376,8 +443,10 @@ class Model:
         """Train.
 
         Args:
-            x: samples, (rows, ...); float32, float64 and uint8 are read where they are.
-            y: targets: labels (rows,), or numbers of the output's shape.
+            x: samples, (rows, ...); float32, float64 and uint8 are read where they are; for several
+                inputs a list of arrays, or a dict by ``input_names``.
+            y: targets: labels (rows,), or numbers of the output's shape; for several outputs a list
+                of arrays, or a dict by ``output_names``.
             batch_size: rows of a batch; ``None`` is 32.
             epochs: the number of the last epoch.
             verbose: 0 shows nothing, 1 or ``"auto"`` a bar on a terminal and a line for each epoch
@@ -409,10 +478,10 @@ class Model:
             data,
             held_out,
             batch=batch,
-            epochs=_count("epochs", epochs),
-            initial=_count("initial_epoch", initial_epoch),
+            epochs=count("fit", "epochs", epochs),
+            initial=count("fit", "initial_epoch", initial_epoch),
             shuffle=bool(shuffle),
-            callbacks=_callbacks(callbacks),
+            callbacks=_callbacks("fit", callbacks),
             verbose=verbose,
             validation_batch=validation_batch_size
             and positive("fit", "validation_batch_size", validation_batch_size),
@@ -426,7 +495,7 @@ class Model:
         runtime: Runtime,
         data: training.Data,
         split: float,
-        given: tuple[ArrayLike, ArrayLike] | None,
+        given: tuple[Any, Any] | None,
     ) -> tuple[training.Data, training.Data | None]:
         """Return what to train on and what to measure on."""
         if given is not None:
@@ -447,10 +516,11 @@ class Model:
 
     def evaluate(
         self,
-        x: ArrayLike,
-        y: ArrayLike | None = None,
+        x: Any,
+        y: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Return the mean loss, and metrics, over all samples.
@@ -461,6 +531,7 @@ class Model:
             batch_size: rows of a batch; ``None`` is 32; the result does not depend on it but for
                 rounding.
             verbose: 0 shows nothing; anything else prints the result.
+            callbacks: called on the way.
             return_dict: whether to return a dict by name.
 
         Returns:
@@ -470,13 +541,27 @@ class Model:
         rows = 32 if batch_size is None else positive("evaluate", "batch_size", batch_size)
         runtime = self._compiled("evaluate", x)
         data = training.check_data("evaluate", self, runtime, x, y)
+        told = self._tell("evaluate", callbacks, len(data), rows)
         with self._guard.reading("evaluate"):
-            means = training.evaluate(runtime, data, rows)
+            told.call("on_test_begin")
+            means = training.evaluate(runtime, data, rows, callbacks=told)
+            told.call("on_test_end", means)
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in means.items()))
         return means if return_dict else _as_keras(means)
 
-    def predict(self, x: ArrayLike, batch_size: int | None = None, verbose: int | str = 0) -> Array:
+    def _tell(self, who: str, callbacks: Any, samples: int, rows: int) -> CallbackList:
+        """Return the callbacks, told of the work."""
+        params = {"samples": samples, "steps": -(-samples // rows)}
+        return CallbackList(_callbacks(who, callbacks), self, params)
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = 0,
+        callbacks: Sequence[Callback] | Callback | None = None,
+    ) -> Any:
         """Return the model's output for each sample.
 
         Args:
@@ -484,9 +569,11 @@ class Model:
             batch_size: the most rows computed at once; the result does not depend on it, not by a
                 bit.
             verbose: accepted as in Keras; nothing is shown.
+            callbacks: called on the way.
 
         Returns:
-            An array of the output's shape.
+            An array of the output's shape; of several outputs, a list or a dict of them as the
+            model was given its ``outputs``.
 
         Example:
             >>> import fastnn
@@ -494,9 +581,9 @@ class Model:
             >>> model.predict([[1.0, 2.0]]).shape
             (1, 3)
         """
-        return self._predict("predict", x, batch_size)
+        return self._predict("predict", x, batch_size, callbacks)
 
-    def predict_proba(self, x: ArrayLike, batch_size: int | None = None) -> Array:
+    def predict_proba(self, x: Any, batch_size: int | None = None) -> Any:
         """Return probabilities: the output, after softmax or sigmoid if the loss has from_logits.
 
         Args:
@@ -506,20 +593,36 @@ class Model:
         """
         return self._predict("proba", x, batch_size)
 
-    def _predict(self, mode: str, x: ArrayLike, batch_size: int | None) -> Array:
+    def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
         rows = training.PREDICT_ROWS
         if batch_size is not None:
             rows = positive("predict", "batch_size", batch_size)
         self._build_for("predict", x)
-        runtime = self.runtime
-        samples = arrays.as_samples("predict", x, runtime.input_shape, self.name, self.dtype)
-        shape = tuple(d for d in self.output_shape if d is not None)
+        xs = training.check_samples("predict", self, x)
+        told = None
+        if callbacks is not None:
+            told = self._tell("predict", callbacks, len(xs[0]), rows)
+            told.call("on_predict_begin")
         with self._guard.reading("predict"):
-            return training.predict(runtime, mode, samples, shape, rows)
+            outs = training.predict(
+                self.runtime, mode, xs, self._rows_shapes, rows, callbacks=told, nested=self._nested
+            )
+        if told is not None:
+            told.call("on_predict_end")
+        return self._nested(outs)
+
+    def _nested(self, outs: Iterable[Array]) -> Any:
+        """Return the outputs in the nest that the model was given."""
+        return nests.pack(self._outputs_nest, outs)
+
+    @property
+    def _rows_shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of the outputs of one sample."""
+        return [tuple(d for d in shape if d is not None) for shape in self.output_shapes]
 
     __call__ = predict
 
-    def predict_one(self, x: ArrayLike, out: Array | None = None) -> Array:
+    def predict_one(self, x: Any, out: Any = None) -> Any:
         """Return the model's output for one sample, as soon as can be.
 
         It is what ``predict`` returns, to the bit.  Other threads take part where that is quicker:
@@ -561,24 +664,31 @@ class Model:
             self._guard.end_reading()
         return into
 
-    def _room(self) -> Array:
+    def _room(self) -> Any:
         """Return room for the output of one sample."""
-        return np.empty(self.output_shape[1:], self.dtype)  # type: ignore[arg-type]
+        if self._row_shape is not None:
+            return np.empty(self._row_shape, self.dtype)
+        return self._nested(np.empty(shape, self.dtype) for shape in self._rows_shapes)
 
-    def _predict_any_row(self, x: ArrayLike, out: Array) -> None:
+    def _predict_any_row(self, x: Any, out: Any) -> None:
         """Predict a row that has to be converted first, or refuse it."""
-        shape = tuple(d for d in self.output_shape if d is not None)
-        arrays.require_out("predict_one", out, shape, self.dtype)
-        row = arrays.as_array("predict_one", "x", x)[None]
-        samples = arrays.as_samples("predict_one", row, self.input_shape, self.name, self.dtype)
-        out[...] = training.predict(self.runtime, "predict", samples, shape, 1, "predict_one")[0]
+        who, shapes = "predict_one", self._rows_shapes
+        outs = [out] if len(shapes) == 1 else nests.flatten(out)
+        for each, shape in zip(outs, shapes, strict=True):
+            arrays.require_out(who, each, shape, self.dtype)
+        given = training.split(who, "x", x, self.input_names, self._inputs_nest)
+        rows = [arrays.as_array(who, "x", each)[None] for each in given]
+        xs = training.check_samples(who, self, rows if len(rows) > 1 else rows[0])
+        found = training.predict(self.runtime, "predict", xs, shapes, 1, who)
+        for each, row in zip(outs, found, strict=True):
+            each[...] = row[0]
 
-    def predict_on_batch(self, x: ArrayLike) -> Array:
+    def predict_on_batch(self, x: Any) -> Any:
         """Return the model's output for one batch."""
         return self.predict(x)
 
     def train_on_batch(
-        self, x: ArrayLike, y: ArrayLike | None = None, return_dict: bool = False
+        self, x: Any, y: Any = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Make one update from one batch.
 
@@ -597,7 +707,7 @@ class Model:
         return means if return_dict else _as_keras(means)
 
     def test_on_batch(
-        self, x: ArrayLike, y: ArrayLike | None = None, return_dict: bool = False
+        self, x: Any, y: Any = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Return loss and metrics of one batch."""
         return self.evaluate(x, y, verbose=0, return_dict=return_dict)
@@ -629,7 +739,7 @@ class Model:
         """
         from fastnn.explain import explain
 
-        self._require(self._input_shape)
+        self._require_built()
         print_fn(explain(self, profile, positive("explain", "batch_size", batch_size)))
 
     def __repr__(self) -> str:
@@ -652,12 +762,56 @@ class Model:
         with self._guard.reading("save"):
             saving.save_model(self, path, overwrite)
 
+    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights, with the optimizer's state, to a file; whole or not at all.
+
+        Args:
+            path: the file; any suffix.
+            overwrite: whether a file that is there is replaced.
+
+        Raises:
+            FileExistsError: if it is there and ``overwrite`` is false.
+        """
+        from fastnn import saving
+
+        self._require_built()
+        with self._guard.reading("save_weights"):
+            saving.save_weights(self, path, overwrite)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Take the weights of a file that ``save_weights`` or ``save`` wrote, in their order.
+
+        The optimizer's state is taken over too if the model is compiled with such an optimizer.
+
+        Args:
+            path: the file.
+
+        Raises:
+            ModelFileError: if it is not such a file, or was damaged.
+            ShapeError: if there are not as many weights, or one has another shape; nothing is
+                changed then.
+
+        Example:
+            >>> import fastnn, tempfile
+            >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+            >>> with tempfile.NamedTemporaryFile() as file:
+            ...     model.save_weights(file.name)
+            ...     model.load_weights(file.name)
+        """
+        from fastnn import saving
+
+        self._require_built()
+        saving.load_weights(self, path)
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""
         parts: list[Any] = [*self.layers]
         if self._recipe is not None:
-            parts += [self._recipe["optimizer"], self._recipe["loss"], *self._recipe["metrics"]]
-        custom = {type(part).__name__: type(part) for part in parts}
+            parts += nests.flatten([self._recipe[key] for key in ("optimizer", "loss", "metrics")])
+        kinds = {type(part) for part in parts if part is not None}
+        custom = {
+            kind.__name__: kind for kind in kinds if not kind.__module__.startswith("fastnn.")
+        }
         from fastnn import saving
 
         return saving.from_bytes, (saving.to_bytes(self), custom)
@@ -668,8 +822,8 @@ class Model:
             return None
         return {
             "optimizer": optimizers.serialize(self._recipe["optimizer"]),
-            "loss": losses.serialize(self._recipe["loss"]),
-            "metrics": [metrics.serialize(metric) for metric in self._recipe["metrics"]],
+            "loss": objectives.serialize(self._recipe["loss"], losses.serialize),
+            "metrics": objectives.serialize(self._recipe["metrics"], metrics.serialize),
         }
 
 
@@ -786,7 +940,7 @@ class Sequential(Model):
     def _build(self, shape: Shape) -> None:
         fresh = [layer for layer in self._layers if not layer.built]
         try:
-            self._settle(Network(self.name, *self._chain(shape)))
+            self._settle(Network(self.name, *([end] for end in self._chain(shape))))
         except BaseException:
             for layer in fresh:
                 layer.unbuild()
@@ -805,7 +959,7 @@ class Sequential(Model):
         return {
             "name": self.name,
             "dtype": self.dtype_policy,
-            "input_shape": None if self._input_shape is None else list(self._input_shape),
+            "input_shape": list(self.input_shape) if self.built else None,
             "layers": [serialization.serialize(layer) for layer in self._layers],
         }
 
@@ -846,28 +1000,15 @@ def load_model(
     return saving.load_model(path, custom_objects, compile)
 
 
-def _metrics(given: Sequence[Any] | None) -> list[metrics.Metric]:
-    """Return the metrics, which need names of their own."""
-    if isinstance(given, str) or not isinstance(given, Iterable | None):
-        raise TypeError(f"compile: metrics must be a list; write [{given!r}]"[:400])
-    chosen = [metrics.get(each) for each in given or ()]
-    names = [metric.name for metric in chosen]
-    for name in names:
-        if names.count(name) > 1 or name == "loss":
-            raise ValueError(
-                f"compile: the name {name!r} is taken twice; give a metric a name of its own"
-            )
-    return chosen
-
-
-def _callbacks(given: Any) -> list[Callback]:
+def _callbacks(who: str, given: Any) -> list[Callback]:
     """Return the callbacks, given one by itself or several."""
     every = list(given) if isinstance(given, Iterable) else [] if given is None else [given]
     for each in every:
         if not isinstance(each, Callback):
             hint = "; write it with ()" if isinstance(each, type) else ""
             raise TypeError(
-                f"fit: callbacks have to be fastnn.callbacks.Callback, got {_describe(each)}{hint}"
+                f"{who}: callbacks have to be fastnn.callbacks.Callback, got "
+                f"{_describe(each)}{hint}"
             )
     return every
 
@@ -875,14 +1016,6 @@ def _callbacks(given: Any) -> list[Callback]:
 def _as_keras(means: Mapping[str, float]) -> float | list[float]:
     values = list(means.values())
     return values[0] if len(values) == 1 else values
-
-
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"fit: {name} must be an integer, got {type(value).__name__}")
-    if int(value) < 0:
-        raise ValueError(f"fit: {name} must be 0 or more, got {int(value)}")
-    return int(value)
 
 
 def _check_verbose(who: str, verbose: Any) -> None:
@@ -896,20 +1029,27 @@ def _layer(given: Any) -> Any:
     return given.layer if is_input else given
 
 
-def _only_symbol(who: str, name: str, given: Any) -> Symbol:
-    """Return the one symbol that was given, by itself or in a list."""
-    several = list(given) if isinstance(given, list | tuple) else [given]
-    if len(several) > 1:
-        raise ValueError(
-            f"{who}: a model has one input and one output so far, got {len(several)} {name}; join "
-            "the data to one array and take its parts in a layer, or make several models"
-        )
-    if not several or not isinstance(several[0], Symbol):
-        kind = type(several[0]).__name__ if several else "an empty list"
-        raise TypeError(
-            f"{who}: {name} has to be what Input, or a layer called on it, returned, got {kind}"
-        )
-    return several[0]
+def _symbols(who: str, name: str, given: Any) -> list[Symbol]:
+    """Return the symbols that were given, by themselves or in a nest."""
+    flat = nests.flatten(given)
+    for each in flat or [given]:
+        if not isinstance(each, Symbol):
+            kind = "an empty list" if isinstance(each, list | tuple | dict) else _describe(each)
+            raise TypeError(
+                f"{who}: {name} has to be what Input, or a layer called on it, returned, got {kind}"
+            )
+    return flat
+
+
+def _positions(nest: Any) -> Any:
+    """Return a nest with positions in place of symbols, as JSON can hold it."""
+    places = iter(range(len(nests.flatten(nest))))
+    return nests.apply(lambda _: next(places), nest)
+
+
+def _only(every: list[Any]) -> Any:
+    """Return the only one of a list, or the list."""
+    return every[0] if len(every) == 1 else every
 
 
 def _describe(thing: Any) -> str:

@@ -6,8 +6,9 @@ an arena of its own; weights, gradients, slots and totals are shared by all.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,8 +20,7 @@ from fastnn.compiler.bind import Compiled, step_rows
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ConcurrentUseError
-from fastnn.losses import Loss
-from fastnn.metrics import Metric
+from fastnn.objectives import Objective
 from fastnn.optimizers import Optimizer
 from fastnn.variables import Parameters
 
@@ -69,6 +69,12 @@ class Guard:
 
     def training(self, who: str) -> _Training:
         """Change the weights; fails while anyone else uses them."""
+        return _Training(self, who)
+
+    def changing(self, who: str) -> _Training | contextlib.nullcontext[None]:
+        """Assign weights: as ``training``, but also between the steps of one's own training."""
+        if self._trainer == threading.get_ident():
+            return contextlib.nullcontext()
         return _Training(self, who)
 
     def begin_reading(self, who: str) -> None:
@@ -166,11 +172,10 @@ class Runtime:
 
     Args:
         call: the model's layers.
-        input_shape: the shape of its input.
+        input_shapes: the shapes of its inputs.
         parameters: its variables.
         policy: what it computes in.
-        loss: what training minimises; ``None`` before ``compile``.
-        metrics: what is watched besides.
+        objective: what training minimises and what is watched; ``None`` before ``compile``.
         optimizer: what changes the weights.
         eager: whether programs are run by the NumPy interpreter.
     """
@@ -178,20 +183,18 @@ class Runtime:
     def __init__(
         self,
         call: lower.Call,
-        input_shape: Shape,
+        input_shapes: Sequence[Shape],
         parameters: Parameters,
         policy: str,
         *,
-        loss: Loss | None = None,
-        metrics: Sequence[Metric] = (),
+        objective: Objective | None = None,
         optimizer: Optimizer | None = None,
         eager: bool = False,
     ):
-        self.call, self.input_shape, self.parameters = call, input_shape, parameters
+        self.call, self.input_shapes, self.parameters = call, list(input_shapes), parameters
         self.policy, self.dtype = policy, config.real_dtype(policy)
-        self.loss, self.metrics, self.optimizer, self.eager = loss, metrics, optimizer, eager
+        self.objective, self.optimizer, self.eager = objective, optimizer, eager
         self.buffers = self._allocate()
-        self._names = ("loss", *(metric.name for metric in metrics))
         self._shelves: dict[tuple[Any, ...], Shelf] = {}
         self._idle_rows: dict[tuple[bytes, int], list[Executable]] = {}
 
@@ -207,12 +210,13 @@ class Runtime:
         }
 
     def totals(self) -> Array:
-        """Return cleared totals: sum and count of the loss and of each metric.
+        """Return cleared totals: sum and count of each loss and of each metric.
 
         Every program has totals of its own, so that one model can be evaluated by two threads, or
         by a callback in the middle of an epoch.
         """
-        return np.zeros(2 * (1 + len(self.metrics)))
+        parts = self.objective
+        return np.zeros(2 * (len(parts.compared) + len(parts.watched) if parts else 0))
 
     def copies(self, dtype: str) -> dict[str, Array]:
         """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
@@ -227,17 +231,21 @@ class Runtime:
         """Return the graph of ``"train"``, ``"gradients"``, ``"evaluate"``, ``"predict"`` or
         ``"proba"``; the last two may read samples where they lie (``direct``)."""
         if mode == "predict":
-            return lower.prediction(self.call, self.input_shape, direct=direct)
+            return lower.prediction(self.call, self.input_shapes, direct=direct)
         if mode == "proba":
-            proba: Callable[[Tensor], Tensor] | None = self.loss.proba if self.loss else None
-            return lower.prediction(self.call, self.input_shape, proba, direct)
-        assert self.loss is not None
+            return lower.prediction(self.call, self.input_shapes, self._proba, direct)
+        assert self.objective is not None
         if mode == "evaluate":
-            return lower.evaluation(self.call, self.input_shape, self.loss, self.metrics)[0]
+            return lower.evaluation(self.call, self.input_shapes, self.objective)[0]
         optimizer = self.optimizer if mode == "train" else None
         return lower.training(
-            self.call, self.input_shape, self.loss, self.metrics, self.parameters, optimizer
+            self.call, self.input_shapes, self.objective, self.parameters, optimizer
         )
+
+    def _proba(self, ys: Sequence[Tensor]) -> list[Tensor]:
+        """Return the outputs as probabilities, where a loss knows how to make them."""
+        losses = self.objective.losses if self.objective else (None,) * len(ys)
+        return [loss.proba(y) if loss else y for loss, y in zip(losses, ys, strict=True)]
 
     def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
@@ -310,7 +318,7 @@ class Runtime:
             return executable.run_row(x, out)
 
     def logs(self, executable: Executable) -> dict[str, float]:
-        """Return the means of loss and metrics since a program's totals were last cleared."""
-        totals = iter(executable.memory.buffers["totals"].tolist())
-        sums = zip(self._names, totals, totals, strict=True)
-        return {name: total / (count or 1.0) for name, total, count in sums}
+        """Return the means of losses and metrics since a program's totals were last cleared."""
+        assert self.objective is not None
+        totals = executable.memory.buffers["totals"].reshape(-1, 2).tolist()
+        return self.objective.logs([total / (count or 1.0) for total, count in totals])

@@ -16,7 +16,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,13 +31,16 @@ if TYPE_CHECKING:
 __all__ = [
     "from_bytes",
     "load_model",
+    "load_weights",
     "save_model",
+    "save_weights",
     "to_bytes",
 ]
 
 _FORMAT = 1
 _CONFIG = "config.npy"
 _LIMIT = 1 << 20  # bytes of the JSON text
+_STATE = ("slots", "step")  # of the optimizer
 _SEAL = 64  # hexadecimal digits of a SHA-256
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -45,10 +48,14 @@ _SEAL = 64  # hexadecimal digits of a SHA-256
 
 def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a model to ``path``, whole or not at all."""
+    _write("save", path, to_bytes(model), overwrite)
+
+
+def _write(who: str, path: str | os.PathLike[str], content: bytes, overwrite: bool) -> None:
     path = os.fspath(path)
     if not overwrite and os.path.exists(path):
-        raise FileExistsError(f"save: {path} is there already; pass overwrite=True to replace it")
-    write_atomically(path, to_bytes(model))
+        raise FileExistsError(f"{who}: {path} is there already; pass overwrite=True to replace it")
+    write_atomically(path, content)
 
 
 def write_atomically(path: str, content: bytes) -> None:
@@ -83,14 +90,28 @@ def _sync_folder(folder: str) -> None:
         os.close(handle)
 
 
+def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model's weights, and the optimizer's state, to ``path``, whole or not at all."""
+    _write("save_weights", path, _pack(model, {}), overwrite)
+
+
 def to_bytes(model: Model) -> bytes:
     """Return the content of the model's file."""
-    entries = {f"{name}.npy": _npy(array) for name, array in _arrays(model)}
-    config = {
-        "format": _FORMAT,
+    architecture = {
         "class_name": type(model).__name__,
         "model": model.get_config(),
         "compile": model.compile_config(),
+    }
+    return _pack(model, architecture)
+
+
+def _pack(model: Model, architecture: Mapping[str, Any]) -> bytes:
+    """Return the content of a file of weights, and of what else there is to know of the model."""
+    entries = {f"{name}.npy": _npy(array) for name, array in _arrays(model)}
+    config = {
+        "format": _FORMAT,
+        **architecture,
+        "weights": [variable.path for variable in model.weights],
         "seed": model.seed,
         "epochs_trained": model.epochs_trained,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in entries.items()},
@@ -115,7 +136,7 @@ def _arrays(model: Model) -> Iterator[tuple[str, Array]]:
     for variable in model.weights:
         yield f"weights/{variable.path}", variable.value
     if model.built and not model.runtime.parameters.stale:
-        for home in ("slots", "step"):
+        for home in _STATE:
             yield f"state/{home}", model.runtime.buffers[home]
 
 
@@ -134,10 +155,30 @@ def load_model(
     compile: bool = True,
 ) -> Model:
     """Read the model at ``path``."""
+    with _named(path) as content:
+        return from_bytes(content, custom_objects, compile)
+
+
+def load_weights(model: Model, path: str | os.PathLike[str]) -> None:
+    """Give a model the weights of the file at ``path``, in their order, whatever their names.
+
+    The optimizer's state is taken over where the model is compiled with such an optimizer.
+    """
+    with _named(path) as content:
+        config, arrays = _read(content)
+        model.set_weights([arrays[f"weights/{path}.npy"] for path in config["weights"]])
+        model.epochs_trained = _natural(config["epochs_trained"])
+        if model.optimizer is not None and _state_fits(model, arrays):
+            _restore_state(model, arrays)
+
+
+@contextlib.contextmanager
+def _named(path: str | os.PathLike[str]) -> Iterator[bytes]:
+    """Hand out the content of a file, and name it in what is wrong with it."""
     with open(path, "rb") as file:
         content = file.read()
     try:
-        return from_bytes(content, custom_objects, compile)
+        yield content
     except ModelFileError as error:
         raise ModelFileError(f"{os.fspath(path)!s}: {error}"[:400]) from None
 
@@ -152,6 +193,17 @@ def from_bytes(
     Raises:
         ModelFileError: if it is not the content of a model file, whole and unchanged.
     """
+    config, arrays = _read(content)
+    try:
+        return _restore(config, arrays, custom_objects, compile)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise ModelFileError(f"the config does not make this model: {error}"[:300]) from error
+
+
+def _read(content: bytes) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the config and the arrays of a file, whole and unchanged."""
     entries = _entries(content)
     config = _read_config(entries)
     for name, digest in config["sha256"].items():
@@ -163,13 +215,7 @@ def from_bytes(
         raise ModelFileError("there are entries that the config does not know")
     if seal(content) != content:
         raise ModelFileError("the file is damaged between its entries: its SHA-256 is another")
-    arrays = {name: _array(name, entries[name]) for name in config["sha256"]}
-    try:
-        return _restore(config, arrays, custom_objects, compile)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(f"the config does not make this model: {error}"[:300]) from error
+    return config, {name: _array(name, entries[name]) for name in config["sha256"]}
 
 
 def _entries(content: bytes) -> dict[str, bytes]:
@@ -229,6 +275,8 @@ def _restore(
     from fastnn import models
 
     known: dict[str, type[Model]] = {"Model": models.Model, "Sequential": models.Sequential}
+    if "class_name" not in config:
+        raise ModelFileError("the file holds weights alone; use model.load_weights")
     if config["class_name"] not in known:
         raise ModelFileError(f"no model class {str(config['class_name'])[:60]!r}")
     model = known[config["class_name"]].from_config(config["model"], custom_objects)
@@ -238,9 +286,19 @@ def _restore(
     if compile and config["compile"] is not None:
         model.compile(**_recipe(config["compile"], custom_objects))
         if model.built and "state/step.npy" in arrays:
-            for home in ("slots", "step"):
-                _fill(model.runtime.buffers[home], arrays[f"state/{home}.npy"])
+            _restore_state(model, arrays)
     return model
+
+
+def _restore_state(model: Model, arrays: Mapping[str, Array]) -> None:
+    for home in _STATE:
+        _fill(model.runtime.buffers[home], arrays[f"state/{home}.npy"])
+
+
+def _state_fits(model: Model, arrays: Mapping[str, Array]) -> bool:
+    slots = arrays.get("state/slots.npy")
+    own = model.runtime.buffers["slots"]
+    return slots is not None and (slots.shape, slots.dtype) == (own.shape, own.dtype)
 
 
 def _recipe(
@@ -249,9 +307,20 @@ def _recipe(
     """Return the arguments of ``compile``."""
     return {
         "optimizer": optimizers.deserialize(config["optimizer"], custom_objects),
-        "loss": losses.deserialize(config["loss"], custom_objects),
-        "metrics": [metrics.deserialize(each, custom_objects) for each in config["metrics"]],
+        "loss": _every(config["loss"], losses.deserialize, custom_objects),
+        "metrics": _every(config["metrics"], metrics.deserialize, custom_objects),
     }
+
+
+def _every(
+    nest: Any, one: Callable[..., Any], custom_objects: Mapping[str, type[Any]] | None
+) -> Any:
+    """Return a nest of things for a nest of their descriptions."""
+    if isinstance(nest, list):
+        return [_every(each, one, custom_objects) for each in nest]
+    if isinstance(nest, dict) and "class_name" not in nest:
+        return {name: _every(each, one, custom_objects) for name, each in nest.items()}
+    return None if nest is None else one(nest, custom_objects)
 
 
 def _natural(number: Any) -> int:

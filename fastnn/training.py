@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from fastnn import _core
 from fastnn._typing import Array
-from fastnn.callbacks import Callback, CallbackList, History, Progress, make_progress
+from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.callbacks.display import make_progress
 from fastnn.data import arrays
 from fastnn.errors import NonFiniteWarning
 from fastnn.runtime import Executable, Runtime
@@ -31,38 +32,133 @@ PREDICT_ROWS = 128
 
 @dataclass(frozen=True)
 class Data:
-    """Samples and their targets, checked."""
+    """Samples and their targets by the names of the programs' sources, checked.
 
-    x: Array
-    y: Array
+    Attributes:
+        xs: an array for each input of the model.
+        ys: an array for each output that is compared with something, by its index.
+    """
+
+    xs: list[Array]
+    ys: dict[int, Array]
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.xs[0])
 
     def part(self, begin: int, end: int) -> Data:
         """Return the samples from ``begin`` to ``end``."""
-        return Data(self.x[begin:end], self.y[begin:end])
+        return Data(
+            [x[begin:end] for x in self.xs], {at: y[begin:end] for at, y in self.ys.items()}
+        )
 
     @property
     def lent(self) -> dict[str, Array]:
         """The arrays by the names of the program's sources."""
-        return {"x": self.x, "y": self.y}
+        return {**named("x", self.xs), **{f"y{index}": y for index, y in self.ys.items()}}
+
+
+def named(prefix: str, every: Iterable[Array]) -> dict[str, Array]:
+    """Return arrays by the names ``x0``, ``x1``, ..."""
+    return {f"{prefix}{index}": each for index, each in enumerate(every)}
+
+
+def check_samples(who: str, model: Model, x: Any) -> list[Array]:
+    """Return the caller's samples, an array for each input, as programs can gather from."""
+    shapes = model.runtime.input_shapes
+    if len(shapes) == 1:
+        x = _unwrapped(x, lambda only: only.ndim == len(shapes[0]))
+    given = split(who, "x", x, model.input_names, model.inputs_nest)
+    labels = argument_names("x", model.input_names)
+    xs = [
+        arrays.as_samples(who, each, shape, model.name, model.dtype, label)
+        for each, shape, label in zip(given, shapes, labels, strict=True)
+    ]
+    for each, label in zip(xs[1:], labels[1:], strict=True):
+        arrays.same_length(who, xs[0], each, labels[0], label)
+    return xs
 
 
 def check_data(who: str, model: Model, runtime: Runtime, x: Any, y: Any) -> Data:
     """Return the caller's arrays as data that the model's programs can gather from."""
-    samples = arrays.as_samples(who, x, runtime.input_shape, model.name, runtime.dtype)
-    arrays.not_empty(who, samples)
+    xs = check_samples(who, model, x)
+    arrays.not_empty(who, xs[0])
     if y is None:
         raise ValueError(f"{who}: y is missing; the loss compares predictions with targets")
-    assert runtime.loss is not None
-    kind = runtime.loss.targets(model.output_shape)
-    if kind.classes is None:
-        targets = arrays.as_values(who, y, kind.shape, runtime.loss.name, runtime.dtype)
-    else:
-        targets = arrays.as_labels(who, y, kind.classes)
-    arrays.same_length(who, samples, targets)
-    return Data(samples, targets)
+    objective = runtime.objective
+    assert objective is not None
+    if len(objective.names) == 1:
+        y = _unwrapped(y, lambda only: only.ndim > 0 and len(only) == len(xs[0]) > 1)
+    given = split(who, "y", y, objective.names, model.outputs_nest, set(objective.compared))
+    labels, ys = argument_names("y", objective.names), {}
+    for index in objective.compared:
+        loss, shape, label = objective.losses[index], model.output_shapes[index], labels[index]
+        assert loss is not None
+        kind = loss.targets(shape)
+        if kind.classes is None:
+            ys[index] = arrays.as_values(
+                who, given[index], kind.shape, loss.name, runtime.dtype, label
+            )
+        else:
+            ys[index] = arrays.as_labels(who, given[index], kind.classes, label)
+        arrays.same_length(who, xs[0], ys[index], argument_names("x", model.input_names)[0], label)
+    return Data(xs, ys)
+
+
+def _unwrapped(given: Any, fits: Callable[[Array], bool]) -> Any:
+    """Return the only array of a list, unless the list is that of the rows of one."""
+    if isinstance(given, list | tuple) and len(given) == 1:
+        only = given[0]
+        return only if isinstance(only, np.ndarray) and fits(only) else given
+    return given
+
+
+def argument_names(argument: str, names: Sequence[str]) -> list[str]:
+    """Return what messages call each array of an argument: ``x``, or ``x['left']``."""
+    return [argument] if len(names) == 1 else [f"{argument}[{name!r}]" for name in names]
+
+
+def split(
+    who: str,
+    argument: str,
+    given: Any,
+    names: Sequence[str],
+    like: Any,
+    wanted: Container[int] | None = None,
+) -> list[Any]:
+    """Return the arrays of an argument, one for each of ``names``.
+
+    Args:
+        who: the method that was called.
+        argument: ``"x"`` or ``"y"``.
+        given: one array, or a list, tuple or dict of them.
+        names: of the inputs or outputs.
+        like: the nest of them, as the model was given it.
+        wanted: the indices of those that are needed; ``None`` is all.
+    """
+    if isinstance(given, dict):
+        if isinstance(like, dict) and set(given) <= set(like):
+            names = sorted(like)
+        unknown = [name for name in given if name not in names]
+        missing = [
+            name
+            for index, name in enumerate(names)
+            if name not in given and (wanted is None or index in wanted)
+        ]
+        if unknown or missing:
+            raise ValueError(
+                f"{who}: {argument} has the names {', '.join(map(str, given))}; the model "
+                f"{'takes' if argument == 'x' else 'gives'} {', '.join(names)}"[:390]
+            )
+        return [given.get(name) for name in names]
+    if len(names) == 1:
+        return [given]
+    if not isinstance(given, list | tuple) or len(given) != len(names):
+        count = len(given) if isinstance(given, list | tuple) else "one array"
+        raise ValueError(
+            f"{who}: {argument} must be a list of {len(names)} arrays, or a dict of them by the "
+            f"names {', '.join(names)}, got {count}"[:390]
+        )
+    return list(given)
 
 
 def drive(
@@ -84,39 +180,100 @@ def drive(
     while (status := executable.run(run)) != _core.DONE:
         if status == _core.FAULT:
             node = executable.program.nodes[run.fault[1]]
-            raise arrays.refusal(who, run.fault, node.attrs.get("classes"))
+            source = node.inputs[0].name if node.inputs[0] is not None else ""
+            raise arrays.refusal(who, run.fault, node.attrs.get("classes"), source)
         if status == _core.NONFINITE and on_nonfinite is not None:
             on_nonfinite(executable, run)
         elif on_slice is not None:
             on_slice(run.first)
 
 
+def drive_stage(
+    callbacks: CallbackList | None,
+    stage: str,
+    run: _core.Run,
+    rows: int,
+    go: Callable[[], None],
+    logs: Callable[[], dict[str, Any]],
+) -> None:
+    """Drive a run to its end: at once, or batch by batch where callbacks want to know of each.
+
+    Args:
+        callbacks: whom to tell.
+        stage: ``"train"``, ``"test"`` or ``"predict"``.
+        run: what to do.
+        rows: rows of a batch, as callbacks see it.
+        go: drives the run to ``run.total``.
+        logs: returns what callbacks are told after a batch.
+    """
+    if callbacks is None or not callbacks.wants_batches(stage):
+        go()
+        return
+    total = run.total
+    for batch in itertools.count():
+        callbacks.call(f"on_{stage}_batch_begin", batch, {})
+        run.total = min(run.first + rows, total)
+        go()
+        callbacks.call(f"on_{stage}_batch_end", batch, logs())
+        if run.first >= total or (stage == "train" and callbacks.model.stop_training):
+            return
+
+
 def predict(
     runtime: Runtime,
     mode: str,
-    x: Array,
-    shape: tuple[int, ...],
+    xs: Sequence[Array],
+    shapes: Iterable[tuple[int, ...]],
     rows: int,
     who: str = "predict",
-) -> Array:
-    """Return the model's output for each row of ``x``."""
-    out = np.empty((len(x), *shape), runtime.dtype)
-    rows = min(rows, max(len(x), 1))
-    with runtime.borrow(mode, rows, x.dtype == runtime.dtype) as executable:
-        executable.lend({"x": x, "out": out})
-        rows = min(rows, executable.program.rows)
-        drive(who, executable, _core.Run(len(x), rows, slice_seconds=SLICE_SECONDS))
-    return out
+    callbacks: CallbackList | None = None,
+    nested: Callable[[list[Array]], Any] = list,
+) -> list[Array]:
+    """Return the model's outputs for each row of ``xs``; callbacks get them ``nested``."""
+    count = len(xs[0])
+    outs = [np.empty((count, *shape), runtime.dtype) for shape in shapes]
+    rows = min(rows, max(count, 1))
+    direct = all(x.dtype == runtime.dtype for x in xs)
+    with runtime.borrow(mode, rows, direct) as executable:
+        executable.lend({**named("x", xs), **named("out", outs)})
+        run = _core.Run(count, min(rows, executable.program.rows), slice_seconds=SLICE_SECONDS)
+        drive_stage(
+            callbacks,
+            "predict",
+            run,
+            rows,
+            lambda: drive(who, executable, run),
+            lambda: {"outputs": nested(_batch(outs, run.first, rows))},
+        )
+    return outs
 
 
-def evaluate(runtime: Runtime, data: Data, rows: int, who: str = "evaluate") -> dict[str, float]:
+def _batch(outs: Iterable[Array], end: int, rows: int) -> list[Array]:
+    """Return the outputs of the batch of so many rows that ends before row ``end``."""
+    return [out[(end - 1) // rows * rows : end] for out in outs]
+
+
+def evaluate(
+    runtime: Runtime,
+    data: Data,
+    rows: int,
+    who: str = "evaluate",
+    callbacks: CallbackList | None = None,
+) -> dict[str, float]:
     """Return the means of loss and metrics over the data."""
     rows = min(rows, len(data))
     with runtime.borrow("evaluate", rows) as executable:
         executable.memory.buffers["totals"].fill(0)
         executable.lend(data.lent)
         run = _core.Run(len(data), rows, slice_seconds=SLICE_SECONDS, watch=False)
-        drive(who, executable, run)
+        drive_stage(
+            callbacks,
+            "test",
+            run,
+            rows,
+            lambda: drive(who, executable, run),
+            lambda: runtime.logs(executable),
+        )
         return runtime.logs(executable)
 
 
@@ -169,7 +326,8 @@ class Fit:
         self._validation_batch = validation_batch or batch
         self._validation_freq = validation_freq
         self._epochs = range(initial, epochs)
-        self._warned = False
+        self._epoch = initial
+        self._logs: dict[str, Any] = {}
         self._history = History()
         params = {
             "epochs": epochs,
@@ -177,8 +335,7 @@ class Fit:
             "samples": len(data),
             "verbose": verbose,
         }
-        self._progress = make_progress(verbose)
-        every = [self._history, *callbacks, *self._progress]
+        every = [*callbacks, self._history, *make_progress(verbose, callbacks)]
         self._callbacks = CallbackList(every, model, params)
 
     def __call__(self) -> History:
@@ -192,62 +349,63 @@ class Fit:
                 self._run_epoch(executable, run, epoch)
                 if self._model.stop_training:
                     break
-        self._callbacks.call("on_train_end")
+        self._callbacks.call("on_train_end", self._logs)
         return self._history
 
     def _run_epoch(self, executable: Executable, run: _core.Run, epoch: int) -> None:
+        self._epoch = epoch
         self._callbacks.call("on_epoch_begin", epoch, {})
-        _set_rate(self._runtime)
         # Order and dropout are keyed by the epochs the model has trained, so that fit(epochs=2)
         # and twice fit(epochs=1) do the same.
         run.begin(max(epoch, self._model.epochs_trained), self._model.seed, self._order)
         executable.memory.buffers["totals"].fill(0)
-        if self._callbacks.wants_batches:
-            self._run_batches(executable, run)
-        else:
-            self._drive(executable, run)
+        drive_stage(
+            self._callbacks,
+            "train",
+            run,
+            self._batch,
+            lambda: self._drive(executable, run),
+            lambda: self._runtime.logs(executable),
+        )
         self._model.epochs_trained = run.epoch + 1
-        logs = self._runtime.logs(executable)
+        self._logs = self._runtime.logs(executable)
         if self._validation is not None and (epoch + 1) % self._validation_freq == 0:
-            means = evaluate(self._runtime, self._validation, self._validation_batch, "fit")
-            logs |= {f"val_{name}": value for name, value in means.items()}
-        self._callbacks.call("on_epoch_end", epoch, logs)
+            means = self._validate(self._validation)
+            self._logs |= {f"val_{name}": value for name, value in means.items()}
+        self._callbacks.call("on_epoch_end", epoch, self._logs)
 
-    def _run_batches(self, executable: Executable, run: _core.Run) -> None:
-        """Run batch by batch, for callbacks that want to know of each."""
-        for batch in itertools.count():
-            self._callbacks.call("on_train_batch_begin", batch, {})
-            _set_rate(self._runtime)
-            run.total = min(run.first + self._batch, len(self._data))
-            self._drive(executable, run)
-            logs = self._runtime.logs(executable)
-            self._callbacks.call("on_train_batch_end", batch, logs)
-            if run.first >= len(self._data) or self._model.stop_training:
-                break
+    def _validate(self, data: Data) -> dict[str, float]:
+        self._callbacks.call("on_test_begin")
+        rows = self._validation_batch
+        means = evaluate(self._runtime, data, rows, "fit", self._callbacks)
+        self._callbacks.call("on_test_end", means)
+        return means
 
     def _drive(self, executable: Executable, run: _core.Run) -> None:
+        _set_rate(self._runtime)
         drive("fit", executable, run, self._on_slice, self._on_nonfinite)
 
     def _on_slice(self, rows: int) -> None:
-        for shown in self._progress:
-            if isinstance(shown, Progress):
-                shown.on_rows(rows, len(self._data))
+        self._callbacks.call("on_rows", rows, len(self._data))
         _set_rate(self._runtime)
 
     def _on_nonfinite(self, executable: Executable, run: _core.Run) -> None:
-        """Warn once of a loss that is not finite; training goes on."""
+        """Warn of the first loss that is not finite; training goes on unless a callback minds."""
+        run.watch = False
+        self._warn(executable, run)
+        self._callbacks.call("on_nonfinite", self._epoch, run.first // self._batch)
+        if self._model.stop_training:
+            run.total = run.first + run.rows
+
+    def _warn(self, executable: Executable, run: _core.Run) -> None:
         from fastnn.debug import first_nonfinite
 
-        run.watch = False
-        if self._warned:
-            return
-        self._warned = True
         where = first_nonfinite(executable, self._data.lent, run)
         warnings.warn(
             f"fit: the loss of epoch {run.epoch + 1}, batch {run.first // self._batch + 1} is not "
             f"finite; {where}. Scale the inputs or lower the learning rate",
             NonFiniteWarning,
-            stacklevel=7 + self._callbacks.wants_batches,  # the caller of fit
+            stacklevel=10,  # the caller of fit
         )
 
 

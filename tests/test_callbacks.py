@@ -1,25 +1,29 @@
 """Callbacks by themselves: the history, the progress display, and who is called."""
 
+import builtins
+import csv
 import io
+import os
+import sys
+import types
 
+import numpy as np
 import pytest
 
-from fastnn.callbacks import Callback, CallbackList, History, Progress, make_progress
+import fastnn
+from fastnn import callbacks
+from fastnn.callbacks import Callback, CallbackList, History, LambdaCallback
+from fastnn.callbacks.display import ProgbarLogger, announce, make_progress
+from fastnn.errors import ModelFileError, NonFiniteWarning, NotBuiltError, ShapeError
+from fastnn.layers import Dense
 
-NAMES = [
-    "on_train_begin",
-    "on_train_end",
-    "on_epoch_begin",
-    "on_epoch_end",
-    "on_train_batch_begin",
-    "on_train_batch_end",
-]
+NAMES = [name for name in vars(Callback) if name.startswith("on_")]
 
 
 def test_every_hook_of_the_base_class_does_nothing():
     for name in NAMES:
-        arguments = () if "_train_begin" in name or "_train_end" in name else (0, {})
-        assert getattr(Callback(), name)(*arguments) is None
+        alone = name.endswith(("n_begin", "n_end", "t_begin", "t_end"))
+        assert getattr(Callback(), name)(*(() if alone else (0, 1))) is None
 
 
 def test_callbacks_are_called_in_order_with_the_model_and_its_parameters():
@@ -40,9 +44,12 @@ def test_callbacks_are_called_in_order_with_the_model_and_its_parameters():
 @pytest.mark.parametrize("name", NAMES)
 def test_only_overridden_batch_methods_ask_for_batches(name):
     overriding = type("Own", (Callback,), {name: lambda self, *a: None})
-    assert CallbackList([overriding()], None, {}).wants_batches == ("batch" in name)
     inheriting = type("Heir", (overriding,), {})
-    assert CallbackList([inheriting()], None, {}).wants_batches == ("batch" in name)
+    for cls in (overriding, inheriting):
+        told = CallbackList([cls()], None, {})
+        wanted = [stage for stage in ("train", "test", "predict") if told.wants_batches(stage)]
+        of = name.removeprefix("on_").partition("_")[0]
+        assert wanted == ([{"batch": "train"}.get(of, of)] if "batch" in name else [])
 
 
 def test_a_method_given_to_one_callback_alone_is_called():
@@ -63,7 +70,7 @@ def test_history_gathers_by_name():
 
 
 def shown(bar, capsys):
-    progress = Progress(bar)
+    progress = ProgbarLogger(bar)
     progress.set_params({"epochs": 10, "samples": 50})
     progress.on_epoch_begin(4)
     for done in (0, 25, 50):
@@ -95,8 +102,415 @@ def test_verbose_chooses_the_display(monkeypatch):
 def test_the_bar_can_be_written_to_a_terminal_without_unicode(monkeypatch):
     raw = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    progress = Progress(bar=True)
+    progress = ProgbarLogger(bar=True)
     progress.set_params({"epochs": 1, "samples": 10})
     progress.on_epoch_begin(0)
     progress.on_rows(5, 10)
     assert raw.getvalue().count(b"=") == 12
+
+
+# ---- with a model --------------------------------------------------------------------------------
+
+X = np.random.default_rng(0).normal(size=(23, 3)).astype("float32")
+Y = X[:, :1] - X[:, 1:2]
+
+
+def model(rate=0.1, units=4, metrics=()):
+    fastnn.set_seed(1)
+    made = fastnn.Sequential([fastnn.Input((3,)), Dense(units, "tanh"), Dense(1)])
+    made.compile(fastnn.optimizers.SGD(rate), "mse", list(metrics))
+    return made
+
+
+def bits(made):
+    return [w.tobytes() for w in made.get_weights()]
+
+
+def fit(made, *given, **options):
+    return made.fit(X, Y, **{"verbose": 0, "batch_size": 5, "callbacks": list(given), **options})
+
+
+class Scripted(Callback):
+    """Puts made-up numbers into the logs, for callbacks after it."""
+
+    def __init__(self, values, name="loss"):
+        self.values, self.name = values, name
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs[self.name] = self.values[epoch]
+
+
+def test_what_a_callback_adds_to_the_logs_is_in_the_history():
+    history = fit(model(), Scripted([5, 6], "mine"), epochs=2)
+    assert history.history["mine"] == [5, 6]
+
+
+def test_early_stopping_restores_the_weights_of_the_best_epoch():
+    made, twin = model(), model()
+    stop = callbacks.EarlyStopping("loss", patience=2, restore_best_weights=True)
+    fit(twin, epochs=2)
+    history = fit(made, Scripted([3, 1, 2, 2, 0]), stop, epochs=5)
+    assert (history.epoch, stop.best_epoch, stop.stopped_epoch) == ([0, 1, 2, 3], 1, 3)
+    assert bits(made) == bits(twin)
+
+
+def test_early_stopping_can_be_used_twice():
+    stop = callbacks.EarlyStopping("loss", patience=1)
+    for _ in range(2):
+        assert len(fit(model(), Scripted([2, 1, 1, 1]), stop, epochs=4).epoch) == 3
+
+
+def test_nan_is_never_better():
+    stop = callbacks.EarlyStopping("x", mode="min", patience=2)
+    nan = float("nan")
+    assert len(fit(model(), Scripted([nan, 2, 1, nan, nan, 0], "x"), stop, epochs=6).epoch) == 5
+    assert stop.best == 1
+
+
+def test_it_says_what_it_does(capsys):
+    stop = callbacks.EarlyStopping("loss", restore_best_weights=True, verbose=1)
+    fit(model(), Scripted([1, 2, 3]), stop, epochs=3)
+    out = capsys.readouterr().out.splitlines()
+    assert out == ["Epoch 2: early stopping", "Restoring the weights of the best epoch: 1"]
+
+
+def test_on_a_terminal_a_message_is_written_over_the_bar(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    announce("so")
+    assert capsys.readouterr().out == "\rso\033[K\n"
+
+
+def test_a_number_that_is_not_in_the_logs_warns_and_names_those_that_are():
+    with pytest.warns(UserWarning, match="EarlyStopping: the logs have no 'val_loss', but loss"):
+        assert len(fit(model(), callbacks.EarlyStopping(), epochs=2).epoch) == 2
+
+
+@pytest.mark.parametrize(
+    ("monitor", "values"), [("val_loss", [2, 1, 3]), ("mean_squared_error", [2, 1, 3])]
+)
+def test_less_is_better_of_errors(monitor, values):
+    stop = callbacks.EarlyStopping(monitor)
+    fit(model(metrics=["mean_squared_error"]), Scripted(values, monitor), stop, epochs=3)
+    assert stop.best == 1
+
+
+def test_more_is_better_of_accuracies():
+    made = fastnn.Sequential([fastnn.Input((3,)), Dense(2, "softmax")])
+    made.compile("sgd", "sparse_categorical_crossentropy", ["accuracy"])
+    stop = callbacks.EarlyStopping("val_accuracy", patience=5)
+    labels = np.arange(23) % 2
+    made.fit(X, labels, epochs=3, verbose=0, callbacks=[Scripted([1, 3, 2], "val_accuracy"), stop])
+    assert stop.best == 3
+
+
+def test_what_is_better_has_to_be_said_of_other_names():
+    with pytest.raises(ValueError, match="'mine' is better is not known; pass mode="):
+        fit(model(), Scripted([1, 2], "mine"), callbacks.EarlyStopping("mine"), epochs=2)
+
+
+def test_every_metric_says_whether_more_is_better():
+    assert {cls.direction for cls in fastnn.metrics.CLASSES.values()} <= {"up", "down", None}
+    assert fastnn.metrics.Accuracy.direction == "up"
+
+
+def test_reduce_lr_on_plateau_slows_the_training_down():
+    made, twin = model(0.5), model(0.5)
+    slow = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1)
+    history = fit(made, Scripted([1, 1, 1]), slow, epochs=3)
+    assert history.history["learning_rate"] == [0.5, 0.5, 0.25]
+    assert made.optimizer.learning_rate == 0.125
+    fit(twin, LambdaCallback(lambda epoch, logs: rate(twin, [0.5, 0.5, 0.25][epoch])), epochs=3)
+    assert bits(made) == bits(twin)
+
+
+def rate(made, value):
+    made.optimizer.learning_rate = value
+
+
+def test_a_schedule_may_take_the_epoch_alone(capsys):
+    made = model()
+    by_epoch = callbacks.LearningRateScheduler(lambda epoch: 1 / (epoch + 2), verbose=1)
+    assert fit(made, by_epoch, epochs=2).history["learning_rate"] == [1 / 2, 1 / 3]
+    assert "LearningRateScheduler: the learning rate is 0.5" in capsys.readouterr().out
+    assert callbacks.LearningRateScheduler(max)._wants_rate  # it has no signature
+
+
+def test_terminate_on_nan_ends_after_the_batch_and_does_not_ask_for_batches():
+    x = X.copy()
+    x[12] = np.nan
+    made, stop = model(), callbacks.TerminateOnNaN()
+    assert not CallbackList([stop], made, {}).wants_batches("train")
+    with pytest.warns(NonFiniteWarning):
+        made.fit(x, Y, batch_size=5, epochs=3, shuffle=False, verbose=0, callbacks=[stop])
+    assert made.runtime.buffers["step"][0] == 3
+    assert made.history.epoch == [0]
+
+
+def test_terminate_on_nan_can_raise_before_the_update():
+    x = X.copy()
+    x[12] = np.nan
+    made = model()
+    strict = callbacks.TerminateOnNaN(raise_error=True)
+    with pytest.warns(NonFiniteWarning), pytest.raises(RuntimeError, match="epoch 1, batch 3"):
+        made.fit(x, Y, batch_size=5, shuffle=False, verbose=0, callbacks=[strict])
+    assert made.runtime.buffers["step"][0] == 2
+    fit(made)
+
+
+def test_checkpoints_can_be_loaded_and_go_on(tmp_path):
+    made, whole = model(), model()
+    path = tmp_path / "deep" / "{epoch:02d}-{loss:.1f}.fastnn"
+    fit(made, Scripted([0.5, 0.25]), callbacks.ModelCheckpoint(path), epochs=2)
+    fit(whole, epochs=3)
+    assert sorted(os.listdir(tmp_path / "deep")) == ["01-0.5.fastnn", "02-0.2.fastnn"]
+    again = fastnn.models.load_model(tmp_path / "deep" / "02-0.2.fastnn")
+    fit(again, epochs=3, initial_epoch=2)
+    assert bits(again) == bits(whole)
+
+
+def test_only_the_best_is_kept(tmp_path, capsys):
+    path = tmp_path / "best"
+    best = callbacks.ModelCheckpoint(path, "loss", 1, save_best_only=True)
+    made, twin = model(), model()
+    fit(made, Scripted([3, 1, 2]), best, epochs=3)
+    fit(twin, epochs=2)
+    assert bits(fastnn.models.load_model(path)) == bits(twin)
+    assert "Epoch 3: loss was not better than 1" in capsys.readouterr().out
+
+
+def test_checkpoints_after_batches_hold_the_weights_of_that_batch(tmp_path):
+    made, first = model(), model()
+    save = callbacks.ModelCheckpoint(tmp_path / "{epoch}-{batch}", save_freq=3)
+    fit(made, save, shuffle=False, epochs=2)  # of 5 batches each
+    first.fit(X[:15], Y[:15], batch_size=5, shuffle=False, verbose=0)
+    assert sorted(os.listdir(tmp_path)) == ["1-3", "2-1", "2-4"]
+    assert bits(fastnn.models.load_model(tmp_path / "1-3")) == bits(first)
+
+
+def test_weights_alone_are_saved_with_the_state_of_the_optimizer(tmp_path):
+    path, made, again, whole = tmp_path / "w", model(), model(), model()
+    for each in (made, again, whole):
+        each.compile("adam", "mse")
+    fit(made, callbacks.ModelCheckpoint(path, save_weights_only=True), epochs=2)
+    again.load_weights(path)
+    fit(again, epochs=1)
+    fit(whole, epochs=3)
+    assert bits(again) == bits(whole)
+    with pytest.raises(ModelFileError, match=r"weights alone; use model\.load_weights"):
+        fastnn.models.load_model(path)
+    with pytest.raises(FileExistsError, match="save_weights"):
+        made.save_weights(path, overwrite=False)
+
+
+def test_weights_go_by_their_order_and_need_their_shapes(tmp_path):
+    path, made = tmp_path / "w", model()
+    made.save(path)
+    other = fastnn.Sequential([fastnn.Input((3,)), Dense(4), Dense(1)])
+    other.load_weights(path)
+    assert bits(other) == bits(made)
+    before = bits(wrong := model(units=5))
+    with pytest.raises(ShapeError):
+        wrong.load_weights(path)
+    assert bits(wrong) == before
+    with pytest.raises(NotBuiltError):
+        fastnn.Sequential([Dense(1)]).load_weights(path)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(ModelFileError, match="w: "):
+        made.load_weights(path)
+
+
+def test_csv_logger_leaves_a_whole_file_after_each_epoch(tmp_path):
+    path, lines = tmp_path / "log.csv", []
+    count = LambdaCallback(on_epoch_end=lambda *_: lines.append(path.read_text().count("\n")))
+    history = fit(model(), callbacks.CSVLogger(path), count, epochs=2, validation_split=0.2)
+    assert lines == [2, 3]
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["val_loss"]) for row in rows] == history.history["val_loss"]
+
+
+def test_callbacks_assign_weights_between_batches():
+    zeros = [np.zeros_like(w) for w in model().get_weights()]
+    made = model()
+    fit(made, LambdaCallback(on_train_batch_end=lambda *_: made.set_weights(zeros)))
+    assert not any(w.any() for w in made.get_weights())
+    assert made.history.history["loss"][0] > 0
+
+
+def test_evaluate_and_predict_by_batches_give_the_same_bits():
+    made, seen = model(metrics=["mse"]), []
+    note = LambdaCallback(
+        on_test_batch_end=lambda batch, logs: seen.append((batch, logs["loss"])),
+        on_predict_batch_end=lambda batch, logs: seen.append((batch, logs["outputs"])),
+    )
+    plain = made.evaluate(X, Y, batch_size=10, verbose=0)
+    assert made.evaluate(X, Y, batch_size=10, verbose=0, callbacks=[note]) == plain
+    assert [batch for batch, _ in seen] == [0, 1, 2]
+    assert seen.pop()[1] == plain[0]
+    seen.clear()
+    out = made.predict(X, batch_size=10, callbacks=note)
+    assert np.array_equal(np.concatenate([part for _, part in seen]), out)
+    assert np.array_equal(out, made.predict(X))
+    assert note.params == {"samples": 23, "steps": 3}
+
+
+def test_rows_are_told_without_batches():
+    x = np.zeros((200_000, 3), "float32")
+    done, note = [], Callback()
+    note.on_rows = lambda *rows: done.append(rows)
+    model().fit(x, x[:, :1], verbose=0, callbacks=[note])
+    assert all(total == 200_000 for _, total in done)
+    assert done == sorted(done)
+    assert not CallbackList([note], None, {}).wants_batches("train")
+
+
+def test_old_names_of_batch_events_are_called():
+    class Old(Callback):
+        def __init__(self):
+            self.calls = []
+
+        def on_batch_begin(self, batch, logs=None):
+            self.calls.append(("begin", batch))
+
+        def on_batch_end(self, batch, logs=None):
+            self.calls.append(("end", batch))
+
+    old = Old()
+    fit(model(), old, batch_size=12)
+    assert old.calls == [("begin", 0), ("end", 0), ("begin", 1), ("end", 1)]
+
+
+# ---- what needs other packages -------------------------------------------------------------------
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Make packages look as if they were not installed."""
+
+    def hide(*names):
+        real = builtins.__import__
+
+        def missing(name, *arguments, **options):
+            if name.partition(".")[0] in names:
+                raise ImportError(f"no {name}")
+            return real(name, *arguments, **options)
+
+        monkeypatch.setattr(builtins, "__import__", missing)
+
+    return hide
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_tqdm_shows_epochs_and_samples(verbose):
+    pytest.importorskip("tqdm")
+    written = io.StringIO()
+    bar = callbacks.TqdmCallback(verbose, file=written, ascii=True)
+    fit(model(), bar, epochs=3)
+    assert "3/3" in written.getvalue()
+    assert "loss " in written.getvalue()
+    assert ("/23" in written.getvalue()) == bool(verbose)
+
+
+def test_tqdm_missing_is_said(without):
+    without("tqdm")
+    with pytest.raises(ImportError, match=r"fastnn\[progress\]"):
+        callbacks.TqdmCallback()
+
+
+EVENTS = {}
+
+
+class Events:
+    """A writer that keeps what it is given."""
+
+    def __init__(self, folder):
+        self.scalars, self.histograms, self.closed = [], [], False
+        EVENTS[os.path.basename(folder)] = self
+
+    def add_scalar(self, name, value, step):
+        assert not self.closed
+        self.scalars.append((name, step))
+
+    def add_histogram(self, name, values, step):
+        self.histograms.append((name, values.shape, step))
+
+    def flush(self):
+        pass
+
+    def close(self):
+        self.closed = True
+
+
+def test_tensorboard_gets_keras_names(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Events))
+    board = callbacks.TensorBoard(tmp_path, 2, write_steps_per_second=True, update_freq=2)
+    fit(model(), board, epochs=2, validation_split=0.2, batch_size=6)
+    train, validation = EVENTS["train"], EVENTS["validation"]
+    each = ["epoch_loss", "epoch_learning_rate", "epoch_steps_per_second"]
+    assert train.scalars == [
+        ("batch_loss", 2),
+        *((name, 0) for name in each),
+        *(("batch_loss", n) for n in (4, 6)),
+        *((name, 1) for name in each),
+    ]
+    assert validation.scalars == [("epoch_loss", 0), ("epoch_loss", 1)]
+    assert [shape for _, shape, step in train.histograms] == [(3, 4), (4,), (4, 1), (1,)]
+    assert train.closed
+    assert validation.closed
+    assert not CallbackList([callbacks.TensorBoard(tmp_path)], None, {}).wants_batches("train")
+
+
+def test_tensorboards_own_writer_does_without_histograms(monkeypatch, without, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    summary = types.SimpleNamespace(Writer=Events)
+    monkeypatch.setitem(sys.modules, "tensorboard", types.SimpleNamespace(summary=summary))
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", summary)
+    fit(model(), callbacks.TensorBoard(tmp_path))
+    assert EVENTS["train"].scalars[0] == ("epoch_loss", 0)
+    with pytest.raises(ImportError, match="histogram_freq needs tensorboardX"):
+        callbacks.TensorBoard(tmp_path, histogram_freq=1)
+
+
+def test_tensorboard_missing_is_said(without):
+    without("tensorboard", "tensorboardX")
+    with pytest.raises(ImportError, match=r"fastnn\[tensorboard\]"):
+        callbacks.TensorBoard()
+
+
+# ---- mistakes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: callbacks.EarlyStopping(3), TypeError, "monitor must be a name"),
+        (lambda: callbacks.EarlyStopping(mode="least"), ValueError, "'auto', 'min' or 'max'"),
+        (lambda: callbacks.EarlyStopping(patience=-1), ValueError, "patience must be 0 or more"),
+        (lambda: callbacks.EarlyStopping(patience=1.5), TypeError, "patience must be an integer"),
+        (lambda: callbacks.EarlyStopping(baseline="a"), TypeError, "baseline must be a number"),
+        (lambda: callbacks.ReduceLROnPlateau(factor=1), ValueError, r"factor must be in \[0, 1\)"),
+        (lambda: callbacks.ReduceLROnPlateau(cooldown=-1), ValueError, "cooldown must be 0"),
+        (lambda: callbacks.LearningRateScheduler(0.1), TypeError, "schedule must be a function"),
+        (
+            lambda: fit(model(), callbacks.LearningRateScheduler(lambda epoch, rate: None)),
+            TypeError,
+            "schedule must return a number, got NoneType",
+        ),
+        (lambda: callbacks.ModelCheckpoint("a", save_freq=0), ValueError, "save_freq must be 1"),
+        (lambda: callbacks.ModelCheckpoint("a", save_freq="b"), TypeError, "save_freq must be an"),
+        (
+            lambda: fit(model(), callbacks.ModelCheckpoint("{val_loss}")),
+            ValueError,
+            "'{val_loss}' cannot be filled in .* there are epoch, loss",
+        ),
+        (lambda: callbacks.LambdaCallback(on_epoch=print), TypeError, "no event 'on_epoch'"),
+        (lambda: callbacks.LambdaCallback(on_epoch_end=3), TypeError, "on_epoch_end must be a fun"),
+        (lambda: callbacks.TqdmCallback(verbose=3), ValueError, "verbose must be 0, 1 or 2"),
+        (lambda: model().predict(X, callbacks=[3]), TypeError, "predict: callbacks have to be"),
+        (lambda: model().evaluate(X, Y, callbacks=3), TypeError, "evaluate: callbacks have to be"),
+    ],
+)
+def test_mistakes(make, error, words):
+    with pytest.raises(error, match=words) as caught:
+        make()
+    assert len(str(caught.value)) <= 400

@@ -220,10 +220,12 @@ def test_config_save_and_copy_give_the_same_model(tmp_path):
     assert np.array_equal(copied.predict(X), model.predict(X))
 
 
-@pytest.mark.parametrize("inputs", [[9], [-1], [2], [True], ["x"], [1.0]])
+@pytest.mark.parametrize(
+    "inputs", [[9, 0], [-1, 0], [2, 0], [True, 0], ["x", 0], [1.0, 0], [0, 1], [0], 0]
+)
 def test_a_call_of_what_comes_later_is_refused(inputs):
     config = branched().get_config()
-    config["calls"][2]["inputs"] = inputs
+    config["calls"][2]["args"] = [{"symbol": inputs}]
     with pytest.raises(ValueError, match="not outputs of calls before"):
         Model.from_config(config)
 
@@ -255,10 +257,11 @@ def refused(call, error, *words):
 def test_mistakes():
     x, other = Input((3,), name="x"), Input((3,), name="other")
     y = Dense(2)(x)
-    refused(lambda: Model(x, Add()([x, other])), ValueError, "other", "one input")
+    refused(lambda: Model(x, Add()([x, other])), ValueError, "other", "inputs=[")
     refused(lambda: Model(other, y), ValueError, "does not depend", "other")
-    refused(lambda: Model([x, other], y), ValueError, "2 inputs", "one input")
-    refused(lambda: Model(x, [y, y]), ValueError, "2 outputs")
+    refused(lambda: Model([x, other], y), ValueError, "does not depend", "other")
+    refused(lambda: Model([x, x], y), ValueError, "x(rows, 3)", "twice")
+    refused(lambda: Model([], y), TypeError, "empty list")
     refused(lambda: Model(y, Dense(2)(y)), ValueError, "Input")
     refused(lambda: Model(x, np.ones(3)), TypeError, "outputs", "ndarray")
     refused(lambda: Model(x), TypeError, "outputs", "NoneType")

@@ -8,9 +8,10 @@ import pytest
 from fastnn.bench.shapes import SHAPES
 from fastnn.compiler.fusion import fuse
 from fastnn.compiler.gradients import rules
-from fastnn.ops.table import Operand, activation_names, table
+from fastnn.ops.table import Operand, activation_names, curve_names, table
 from fastnn.reference.bounds import BOUNDS
 from fastnn.reference.cases import CASES, KINDS, cases
+from fastnn.reference.curves import CURVES
 from fastnn.reference.elementwise import ACTIVATIONS
 from fastnn.reference.harness import Trial
 from fastnn.reference.inputs import draw
@@ -40,6 +41,7 @@ def test_every_gradient_rule_is_of_an_operation():
 
 def test_every_activation_has_a_twin():
     assert tuple(ACTIVATIONS) == activation_names()
+    assert tuple(CURVES) == curve_names()
 
 
 # ---- signatures ----------------------------------------------------------------------------------
@@ -117,6 +119,8 @@ def test_cases_cover(op):
             assert {operand.name in case.absent for case in known} == {False, True}
     if "activation" in op.attributes:
         assert {case.attrs["activation"] for case in known} == set(activation_names())
+    if "curve" in op.attributes:
+        assert {case.attrs["curve"] for case in known} == set(curve_names())
     if any(operand.dtype == "any" for operand in op.inputs):
         assert len({case.source for case in known}) == 5
     if op.inputs and op.name not in ("gather", "gather_labels", "reshape", "advance"):

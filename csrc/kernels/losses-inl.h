@@ -468,8 +468,8 @@ static void op_categorical_hinge_bwd(const fnn_op *op, const fnn_task *task)
         real *da = (real *)op->arg[3] + r * n, by = dl ? dl[r] : mean;
         int64_t other = best_other(a, t, n);
         int met = classes_margin(a, t, other, n) <= 0;
-        for (int64_t i = 0; i < n; i++) da[i] = met ? 0 : -t[i] * by;
-        if (!met) da[other] += (1 - t[other]) * by;
+        for (int64_t i = 0; i < n; i++)
+            da[i] = met ? 0 : (i == other ? 1 - t[i] - t[i] : -t[i]) * by;
     }
 }
 

@@ -184,3 +184,33 @@ static void op_softmax_bwd(const fnn_op *op, const fnn_task *task)
     }
     if (op->far) v_stream_end();
 }
+
+static void op_log_softmax_fwd(const fnn_op *op, const fnn_task *task)
+{
+    int64_t r, end, c = op->dim[1];
+    fnn_share(task, op->dim[0], 1, &r, &end);
+    for (; r < end; r++) {
+        const real *x = (const real *)op->arg[0] + r * c;
+        real *y = (real *)op->arg[1] + r * c, max = row_max(x, c);
+        vec shift = v_set1(max), log_sum = v_log(v_set1(exp_row(x, y, c, max)));
+        for (int64_t i = 0; i < c; i += LANES)
+            store_lanes(y + i, v_sub(v_sub(load_lanes(x + i, c - i), shift), log_sum), c - i);
+    }
+}
+
+static void op_log_softmax_bwd(const fnn_op *op, const fnn_task *task)
+{
+    int64_t r, end, c = op->dim[1];
+    fnn_share(task, op->dim[0], 1, &r, &end);
+    for (; r < end; r++) {
+        const real *dy = (const real *)op->arg[0] + r * c, *y = (const real *)op->arg[1] + r * c;
+        real *dx = (real *)op->arg[2] + r * c;
+        vec sum = v_zero();
+        for (int64_t i = 0; i < c; i += LANES) sum = v_add(sum, load_lanes(dy + i, c - i));
+        sum = v_set1(v_sum(sum));
+        for (int64_t i = 0; i < c; i += LANES) {
+            vec p = v_exp(load_lanes(y + i, c - i));
+            store_lanes(dx + i, v_fnma(p, sum, load_lanes(dy + i, c - i)), c - i);
+        }
+    }
+}

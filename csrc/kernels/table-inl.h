@@ -20,6 +20,7 @@
 #include "normalization-inl.h"
 #include "recurrent-inl.h"
 #include "elementwise-inl.h"
+#include "curve-inl.h"
 #include "merge-inl.h"
 #include "softmax-inl.h"
 #include "losses-inl.h"

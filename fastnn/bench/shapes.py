@@ -7,6 +7,7 @@ Invariant: the first case of an op is of a common model and takes a few millisec
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -260,6 +261,14 @@ def _activation(op: str) -> Iterator[Case]:
         yield from (elements(op, n, activation=name) for n in ELEMENTS)
 
 
+def _curve(op: str) -> Iterator[Case]:
+    others = dict.fromkeys("abcd", 0.0)
+    for name in ("silu", "gelu", "mish"):
+        yield from (elements(op, n, curve=name, **others) for n in ELEMENTS)
+    leaky = {"a": 0.2, "b": 0.0, "c": math.inf, "d": 0.0}
+    yield from (elements(op, n, curve="bend", **leaky) for n in ELEMENTS)
+
+
 def _scale(op: str) -> Iterator[Case]:
     yield from (elements(op, n, factor=0.5) for n in ELEMENTS)
 
@@ -427,6 +436,8 @@ _MAKERS: Mapping[str, Any] = {
     "global_mean_bwd": _places,
     "activation_fwd": _activation,
     "activation_bwd": _activation,
+    "curve_fwd": _curve,
+    "curve_bwd": _curve,
     "add": _elements,
     "fill": _fill,
     "subtract": _elements,
@@ -442,6 +453,8 @@ _MAKERS: Mapping[str, Any] = {
     "dropout": _dropout,
     "softmax_fwd": _scores,
     "softmax_bwd": _scores,
+    "log_softmax_fwd": _scores,
+    "log_softmax_bwd": _scores,
     "softmax_ce_sparse": _scores,
     "softmax_ce_sparse_bwd": _scores,
     "softmax_ce_dense": _scores,

@@ -172,12 +172,12 @@ class Compiled:
 
 
 def _row(program: Program) -> tuple[tuple[int, ...], tuple[int, ...], bool] | None:
-    """Return the shapes of a row of ``x`` and of ``out``, and whether ``x`` is read where it lies;
-    ``None`` for a program that does not predict."""
-    if list(program.lent) != ["x", "out"]:
+    """Return the shapes of a row of the only input and of the only output, and whether the input is
+    read where it lies; ``None`` for a program that does not predict one from one."""
+    if list(program.lent) != ["x0", "out0"]:
         return None
     x, out = (tuple(d for d in t.shape if d is not None) for t in program.lent.values())
-    return x, out, program.lent["x"].dtype == "real"
+    return x, out, program.lent["x0"].dtype == "real"
 
 
 def _number(attribute: str, value: object) -> float:

@@ -110,10 +110,14 @@ def format_shape(shape: Shape) -> str:
 
 @dataclass(eq=False)
 class Graph:
-    """The nodes of one program and the tensors that live outside of it."""
+    """The nodes of one program and the tensors that live outside of it.
+
+    ``layer`` is the one whose call is being composed, ``training`` whether as in training.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     layer: str = ""
+    training: bool = False
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
     _postponed: list[Callable[[], object]] = field(default_factory=list)
 
@@ -130,6 +134,15 @@ class Graph:
             yield
         finally:
             self.layer = outer
+
+    @contextmanager
+    def mode(self, training: bool) -> Iterator[None]:
+        """Let the layers called inside compute as in training, or not."""
+        outer, self.training = self.training, training
+        try:
+            yield
+        finally:
+            self.training = outer
 
     def parameter(self, variable: Variable) -> Tensor:
         """Return the tensor that stands for a variable of the model."""

@@ -3,83 +3,97 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import reduce
+from typing import TYPE_CHECKING, NamedTuple
 
 from fastnn import ops
 from fastnn.compiler.gradients import differentiate
 from fastnn.compiler.graph import LENT, Graph, Shape, Tensor
-from fastnn.losses import Targets
+from fastnn.losses import Lowered, Targets
 
 if TYPE_CHECKING:
-    from fastnn.losses import Loss
-    from fastnn.metrics import Metric
+    from fastnn.objectives import Objective
     from fastnn.optimizers import Optimizer
     from fastnn.variables import Parameters
 
-__all__ = ["evaluation", "prediction", "shapes", "training"]
+__all__ = ["evaluation", "prediction", "training"]
 
-#: call(x, training) -> y: a model's layers, one after the other
-Call = Callable[[Tensor, bool], Tensor]
+#: call(xs, training) -> ys: a model's layers
+Call = Callable[[Sequence[Tensor], bool], Sequence[Tensor]]
 
-
-def shapes(call: Call, input_shape: Shape) -> Shape:
-    """Return the model's output shape; layers that are not built yet are built on the way."""
-    return call(_samples(Graph(), input_shape), False).shape
+#: Turns the model's outputs into what is left.
+Finish = Callable[[Sequence[Tensor]], Sequence[Tensor]]
 
 
 def prediction(
     call: Call,
-    input_shape: Shape,
-    proba: Callable[[Tensor], Tensor] | None = None,
+    input_shapes: Sequence[Shape],
+    proba: Finish | None = None,
     direct: bool = False,
 ) -> Graph:
-    """Return the graph that leaves the model's output for each row in ``out``.
+    """Return the graph that leaves the model's outputs for each row in ``out0``, ``out1``, ...
 
     Args:
         call: the model's layers.
-        input_shape: the shape of its input.
-        proba: turns the output into what is left; ``None`` leaves it as it is.
+        input_shapes: the shapes of its inputs.
+        proba: turns the outputs into what is left; ``None`` leaves them as they are.
         direct: whether samples are read where they lie, being of the program's type and in order.
     """
     graph = Graph()
-    y = call(_samples(graph, input_shape, direct), False)
+    ys = call(_samples(graph, input_shapes, direct), False)
     with graph.scope("output"):
-        out = _settle(graph, proba(y) if proba else y, "out")
-    out.name = "out"
+        for index, y in enumerate(proba(ys) if proba else ys):
+            _settle(graph, y, "out").name = f"out{index}"
     return graph
 
 
 def evaluation(
-    call: Call, input_shape: Shape, loss: Loss, metrics: Sequence[Metric], training: bool = False
+    call: Call, input_shapes: Sequence[Shape], objective: Objective, training: bool = False
 ) -> tuple[Graph, Tensor]:
-    """Return the graph that adds loss and metrics to ``totals``, and the batch's mean loss.
+    """Return the graph that adds losses and metrics to ``totals``, and the batch's mean loss.
 
     Args:
         call: the model's layers.
-        input_shape: the shape of its input.
-        loss: the loss.
-        metrics: the metrics.
+        input_shapes: the shapes of its inputs.
+        objective: the losses and metrics of its outputs.
         training: whether layers behave as in training.
     """
-    graph = Graph()
-    x = _samples(graph, input_shape)
-    y = call(x, training)
-    with graph.scope("loss"):
-        targets, kind = _targets(graph, loss.targets(y.shape))
-        lowered = loss.lower(y, targets)
-        mean = ops.batch_mean(lowered.values)
+    graph = Graph(training=training)
+    ys = call(_samples(graph, input_shapes), training)
+    terms = {index: _loss(graph, index, ys[index], objective) for index in objective.compared}
     with graph.scope("metrics"):
-        _accumulate(graph, 0, lowered.values, watched=True)
-        for index, metric in enumerate(metrics):
-            _accumulate(graph, index + 1, metric.lower(lowered.prediction, targets, kind))
-    return graph, mean
+        for place, term in enumerate(terms.values()):
+            _accumulate(graph, place, term.lowered.values, watched=True)
+        for place, (index, metric) in enumerate(objective.watched, len(terms)):
+            term = terms[index]
+            value = metric.lower(term.lowered.prediction, term.targets, term.kind)
+            _accumulate(graph, place, value)
+    with graph.scope("loss"):
+        return graph, reduce(ops.add, (term.mean for term in terms.values()))
+
+
+class _Term(NamedTuple):
+    """The loss of one output: what it is compared with, its values, their mean."""
+
+    targets: Tensor
+    kind: Targets
+    lowered: Lowered
+    mean: Tensor
+
+
+def _loss(graph: Graph, index: int, y: Tensor, objective: Objective) -> _Term:
+    loss = objective.losses[index]
+    assert loss is not None
+    with graph.scope("loss"):
+        targets, kind = _targets(graph, index, loss.targets(y.shape))
+        lowered = loss.lower(y, targets)
+        return _Term(targets, kind, lowered, ops.batch_mean(lowered.values))
 
 
 def training(
     call: Call,
-    input_shape: Shape,
-    loss: Loss,
-    metrics: Sequence[Metric],
+    input_shapes: Sequence[Shape],
+    objective: Objective,
     parameters: Parameters,
     optimizer: Optimizer | None,
 ) -> Graph:
@@ -89,13 +103,12 @@ def training(
 
     Args:
         call: the model's layers.
-        input_shape: the shape of its input.
-        loss: the loss.
-        metrics: the metrics.
+        input_shapes: the shapes of its inputs.
+        objective: the losses and metrics of its outputs.
         parameters: the model's variables.
         optimizer: what changes them; ``None`` stops at the gradients.
     """
-    graph, mean = evaluation(call, input_shape, loss, metrics, training=True)
+    graph, mean = evaluation(call, input_shapes, objective, training=True)
     wrt = [t for variable, t in graph.parameters.items() if variable.trainable]
     for tensor, gradient in differentiate(graph, mean, wrt).items():
         _settle(graph, gradient, "grads", tensor.offset)
@@ -106,15 +119,16 @@ def training(
     return graph
 
 
-def _samples(graph: Graph, shape: Shape, direct: bool = False) -> Tensor:
+def _samples(graph: Graph, shapes: Sequence[Shape], direct: bool = False) -> list[Tensor]:
     if direct:
-        return graph.place("x", shape, "source")
+        return [graph.place(f"x{i}", shape, "source") for i, shape in enumerate(shapes)]
     with graph.scope("input"):
-        return graph.emit("gather", graph.place("x", shape, "source", dtype="any"))[0]
+        sources = (graph.place(f"x{i}", s, "source", dtype="any") for i, s in enumerate(shapes))
+        return [graph.emit("gather", source)[0] for source in sources]
 
 
-def _targets(graph: Graph, kind: Targets) -> tuple[Tensor, Targets]:
-    source = graph.place("y", kind.shape, "source", dtype="any")
+def _targets(graph: Graph, index: int, kind: Targets) -> tuple[Tensor, Targets]:
+    source = graph.place(f"y{index}", kind.shape, "source", dtype="any")
     if kind.classes is None:
         return graph.emit("gather", source)[0], kind
     return graph.emit("gather_labels", source, classes=kind.classes, ignored=float("nan"))[0], kind

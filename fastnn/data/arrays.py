@@ -48,28 +48,32 @@ def as_array(who: str, name: str, data: ArrayLike) -> Array:
     return array
 
 
-def as_samples(who: str, data: ArrayLike, shape: Shape, model: str, dtype: str) -> Array:
-    """Return x, of the shape the model expects.
+def as_samples(
+    who: str, data: ArrayLike, shape: Shape, model: str, dtype: str, name: str = "x"
+) -> Array:
+    """Return samples, of the shape the model expects; ``name`` is the argument's, for messages.
 
     Raises:
         ShapeError: if it has another shape.
     """
-    array = as_array(who, "x", data)
+    array = as_array(who, name, data)
     if array.ndim == 0 or array.shape[1:] != shape[1:]:
         raise ShapeError(
-            f"{who}: x has shape {array.shape}, expected {format_shape(shape)}, the input of "
-            f"{model!r}{_reshape_hint('x', array, shape)}"
+            f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the input of "
+            f"{model!r}{_reshape_hint(name, array, shape)}"
         )
     return _gathered(array, _GATHERED, dtype)
 
 
-def as_values(who: str, data: ArrayLike, shape: Shape, loss: str, dtype: str) -> Array:
+def as_values(
+    who: str, data: ArrayLike, shape: Shape, loss: str, dtype: str, name: str = "y"
+) -> Array:
     """Return targets of the prediction's shape; (n,) stands for (n, 1), nothing is broadcast.
 
     Raises:
         ShapeError: if they have another shape.
     """
-    array = as_array(who, "y", data)
+    array = as_array(who, name, data)
     if array.ndim == 1 and shape == (None, 1):
         array = array[:, None]
     if array.ndim == 0 or array.shape[1:] != shape[1:]:
@@ -77,11 +81,11 @@ def as_values(who: str, data: ArrayLike, shape: Shape, loss: str, dtype: str) ->
         hint = (
             "; integer labels go with sparse_categorical_crossentropy"
             if labels and len(shape) == 2 and "categorical" in loss
-            else _reshape_hint("y", array, shape)
+            else _reshape_hint(name, array, shape)
         )
         raise ShapeError(
-            f"{who}: y has shape {array.shape}, expected {format_shape(shape)}, the shape that "
-            f"{loss} compares with{hint}"
+            f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the shape "
+            f"that {loss} compares with{hint}"
         )
     return _gathered(array, _GATHERED, dtype)
 
@@ -106,13 +110,13 @@ def require_out(who: str, out: object, shape: tuple[int, ...], dtype: str) -> No
         )
 
 
-def as_labels(who: str, data: ArrayLike, classes: int) -> Array:
+def as_labels(who: str, data: ArrayLike, classes: int, name: str = "y") -> Array:
     """Return integer labels, (n,) or (n, 1); their range is checked while a batch is gathered.
 
     Raises:
         ShapeError: if they have another shape.
     """
-    array = as_array(who, "y", data)
+    array = as_array(who, name, data)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -122,18 +126,17 @@ def as_labels(who: str, data: ArrayLike, classes: int) -> Array:
             else ""
         )
         raise ShapeError(
-            f"{who}: y has shape {array.shape}, expected labels (rows,), "
+            f"{who}: {name} has shape {array.shape}, expected labels (rows,), "
             f"integers from 0 to {classes - 1}{hint}"
         )
     return _gathered(array, _LABELS, "float64" if array.dtype.kind == "f" else "int64")
 
 
-def same_length(who: str, x: Array, y: Array) -> None:
-    """Refuse samples and targets of different number."""
+def same_length(who: str, x: Array, y: Array, first: str = "x", second: str = "y") -> None:
+    """Refuse samples and targets of different number; the names are for messages."""
     if len(x) != len(y):
-        raise ShapeError(
-            f"{who}: x has {len(x)} samples, y has {len(y)}; each sample needs its target"
-        )
+        mend = "each sample needs its target" if second[0] == "y" else "they are of one batch"
+        raise ShapeError(f"{who}: {first} has {len(x)} samples, {second} has {len(y)}; {mend}")
 
 
 def not_empty(who: str, x: Array) -> None:
@@ -142,8 +145,18 @@ def not_empty(who: str, x: Array) -> None:
         raise ShapeError(f"{who}: x has no samples, shape {x.shape}; at least one is needed")
 
 
-def refusal(who: str, fault: tuple[int, int, int, float], classes: int | None) -> Exception:
-    """Return the exception for data that was refused while a batch was gathered."""
+def refusal(
+    who: str, fault: tuple[int, int, int, float], classes: int | None, source: str
+) -> Exception:
+    """Return the exception for data that was refused while a batch was gathered.
+
+    Args:
+        who: the method that was called.
+        fault: its kind, the operation, the row, the number.
+        classes: how many there are, where labels are refused.
+        source: the name of the array in the program: ``"y0"``, ``"y1"``.
+    """
+    array = source if source[1:] not in ("", "0") else source[:1] or "y"
     kind, _, row, value = fault
     if kind == 3:
         return DTypeError(
@@ -153,8 +166,8 @@ def refusal(who: str, fault: tuple[int, int, int, float], classes: int | None) -
     what = "is not a whole number" if kind == 2 else "is not a class"
     last = (classes or 1) - 1
     return LabelError(
-        f"{who}: label {value:g} of row {row} in y {what}; expected 0 to {last}, since the model "
-        f"has {last + 1} outputs; number the classes from 0 or widen the last layer"
+        f"{who}: label {value:g} of row {row} in {array} {what}; expected 0 to {last}, since the "
+        f"model has {last + 1} outputs; number the classes from 0 or widen the last layer"
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, initializers, registry
+from fastnn import config, initializers, nests, registry
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -69,7 +69,7 @@ class Layer:
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
         self.built = False
         self.input_shape: Any = None  # of several inputs, a list of their shapes
-        self.output_shape: Shape | None = None
+        self.output_shape: Any = None  # of several outputs, likewise
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
         self._owner: weakref.ref[Any] | None = None
@@ -207,38 +207,60 @@ class Layer:
 
     # ---- lowering --------------------------------------------------------------------------------
 
-    def __call__(self, x: Any, training: bool | None = None) -> Any:
-        """Return the layer's output for ``x``, building the layer on the first call.
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Return the layer's output, building the layer on the first call.
 
         Args:
-            x: what ``Input`` or another layer returned, or a list of those for layers such as
-                ``Add``; inside of another layer's ``call``, tensors of the graph.
+            args: what ``call`` takes: what ``Input`` or another layer returned, or a list of those
+                for layers such as ``Add``; inside of another layer's ``call``, tensors of the
+                graph.
             training: whether the layer computes as in training; ``None`` leaves it to the model.
+            kwargs: more of what ``call`` takes, by name.
         """
-        given = list(x) if isinstance(x, list | tuple) else [x]
-        if given and all(isinstance(each, Symbol) for each in given):
-            return call_on_symbols(self, x, training)
-        if not given or not all(isinstance(each, Tensor) for each in given):
+        args, training = self._without_training(args, training)
+        args = tuple(list(each) if isinstance(each, tuple) else each for each in args)
+        given = nests.flatten([args, kwargs])
+        if any(isinstance(each, Symbol) for each in given):
+            return call_on_symbols(self, args, kwargs, training)
+        if not any(isinstance(each, Tensor) for each in given):
             kinds = ", ".join(type(each).__name__ for each in given) or "nothing"
             raise TypeError(
                 f"{self.name}: a layer is called on what Input or a layer returned, got {kinds}; "
                 "to compute with arrays, put it in a Sequential and call predict"[:390]
             )
-        return self._lower(given if isinstance(x, list | tuple) else x, bool(training))
+        return self._lower(args, kwargs, training)
 
-    def _lower(self, x: Any, training: bool) -> Tensor:
-        """Add the layer to the graph that ``x``, a tensor or a list of tensors, belongs to."""
-        several = isinstance(x, list)
-        shapes = [each.shape for each in x] if several else x.shape
+    def _without_training(
+        self, args: tuple[Any, ...], training: bool | None
+    ) -> tuple[tuple[Any, ...], bool | None]:
+        """Part ``training`` from arguments that were given by position: ``layer(x, True)``."""
+        names = list(self._options())
+        at = names.index("training") if "training" in names else 1
+        if training is None and at < len(args) and isinstance(args[at], bool | None):
+            return args[:at] + args[at + 1 :], args[at]
+        return args, training
+
+    def _lower(self, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None) -> Any:
+        """Add the layer to the graph that the tensors among its arguments belong to."""
+        tensors = [x for x in nests.flatten([args, kwargs]) if isinstance(x, Tensor)]
+        graph = tensors[0].graph
+        first = args[0] if args else next(iter(kwargs.values()))
+        shapes = nests.apply(lambda x: x.shape if isinstance(x, Tensor) else x, first)
         self._build_once(shapes)
-        options = {"training": training} if self._wants_training() else {}
-        with (x[0] if several else x).graph.scope(self.name):
-            y = self.call(x, **options)
-        if not isinstance(y, Tensor):
+        mode = graph.training if training is None else bool(training)
+        with graph.scope(self.name), graph.mode(mode):
+            options = {"training": mode} if "training" in self._options() else {}
+            call: Callable[..., Any] = self.call
+            y = call(*args, **kwargs, **options)
+        results = nests.flatten(y)
+        if not results or not all(isinstance(each, Tensor) for each in results):
+            kinds = ", ".join(type(each).__name__ for each in results)
             raise TypeError(
-                f"{self.name}: call(x) must return a tensor of the graph, got {type(y).__name__}"
+                f"{self.name}: call(x) must return a tensor of the graph, or a list, tuple or dict "
+                f"of them, got {kinds}"[:390]
             )
-        self.input_shape, self.output_shape = shapes, y.shape
+        self.input_shape = shapes
+        self.output_shape = nests.apply(lambda each: each.shape, y)
         return y
 
     def _build_once(self, shape: Any) -> None:
@@ -251,8 +273,9 @@ class Layer:
         self.built, self._variables = False, []
         self.input_shape = self.output_shape = None
 
-    def _wants_training(self) -> bool:
-        return "training" in inspect.signature(self.call).parameters
+    def _options(self) -> Mapping[str, inspect.Parameter]:
+        """Return the parameters of ``call``."""
+        return inspect.signature(self.call).parameters
 
     def _call_python(self, x: Any) -> Tensor:
         """Add ``forward``, with ``backward`` as its gradient, as a call of user code."""

@@ -12,7 +12,7 @@ from fastnn import activations, config, initializers, ops
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
-from fastnn.functional import Symbol
+from fastnn.functional import Call, Symbol
 from fastnn.layers.base import Layer
 
 __all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Reshape"]
@@ -42,7 +42,9 @@ class InputLayer(Layer):
         """What other layers are called on."""
         dtype = self.dtype or config.real_dtype(config.dtype_policy())
         self.output_shape = (None, *self.shape)
-        return Symbol(self.output_shape, dtype, self)
+        call = Call(self)
+        call.outputs = (Symbol(self.output_shape, dtype, call),)
+        return call.outputs[0]
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x``."""

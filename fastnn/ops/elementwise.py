@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from fastnn._checks import number
 from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Graph, Node, Shape, Tensor
 from fastnn.ops._emit import emit
+from fastnn.ops.curves import passing_step, warn_of_step
 
 __all__ = [
     "activation",
     "add",
     "dropout",
+    "log_softmax",
     "relu",
     "reshape",
     "sigmoid",
@@ -31,6 +34,8 @@ def activation(x: Tensor, name: str) -> Tensor:
 
 @gradient_of("activation_fwd")
 def _activation(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    if node.attrs["activation"] == "step":
+        warn_of_step(node.layer)
     return emit("activation_bwd", dy, node.outputs[0], **node.attrs)
 
 
@@ -40,18 +45,30 @@ def relu(x: Tensor) -> Tensor:
 
 
 def sigmoid(x: Tensor) -> Tensor:
-    """Return ``1 / (1 + exp(-x))``."""
+    """Return ``1 / (1 + exp(-x))``, with derivative ``y (1 - y)``."""
     return activation(x, "sigmoid")
 
 
 def tanh(x: Tensor) -> Tensor:
-    """Return the hyperbolic tangent."""
+    """Return the hyperbolic tangent, ``2 sigmoid(2 x) - 1``, with derivative ``1 - y^2``."""
     return activation(x, "tanh")
 
 
-def step(x: Tensor) -> Tensor:
-    """Return 1 where ``x >= 0``, else 0; its gradient is 0 everywhere."""
-    return activation(x, "step")
+def step(x: Tensor, threshold: float = 0.0, straight_through: str | None = None) -> Tensor:
+    """Return 1 where ``x >= threshold``, else 0; NaN passes.
+
+    Args:
+        x: any shape.
+        threshold: where it rises.
+        straight_through: what passes on the way back instead of the gradient, which is 0:
+            ``"identity"`` passes all, ``"clipped"`` where ``|x - threshold| <= 1`` (Bengio et al.,
+            "Estimating or propagating gradients through stochastic neurons", 2013; Hubara et al.,
+            "Binarized neural networks", 2016).
+    """
+    known = number("step", "threshold", threshold)
+    if straight_through is None and known == 0:
+        return activation(x, "step")
+    return passing_step(x, known, straight_through)
 
 
 def softmax(x: Tensor) -> Tensor:
@@ -62,6 +79,16 @@ def softmax(x: Tensor) -> Tensor:
 @gradient_of("softmax_fwd")
 def _softmax(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("softmax_bwd", dy, node.outputs[0])
+
+
+def log_softmax(x: Tensor) -> Tensor:
+    """Return ``x - log(sum(exp(x)))`` along the last axis, the logarithm of ``softmax``."""
+    return emit("log_softmax_fwd", x)[0]
+
+
+@gradient_of("log_softmax_fwd")
+def _log_softmax(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    return emit("log_softmax_bwd", dy, node.outputs[0])
 
 
 def add(a: Tensor, b: Tensor) -> Tensor:

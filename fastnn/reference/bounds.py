@@ -23,7 +23,8 @@ from fastnn.ops.augmentation import TRANSFORMS
 from fastnn.ops.table import table
 from fastnn.reference.cases import CASES, Case
 from fastnn.reference.contract import bfloat16
-from fastnn.reference.elementwise import ACTIVATIONS
+from fastnn.reference.curves import CURVES, gelu_gate, gelu_gate_slope, mish_share, parameters
+from fastnn.reference.elementwise import ACTIVATIONS, sigmoid
 from fastnn.reference.pointwise import LOSSES, Constants
 from fastnn.reference.recurrent import (
     gru_steps,
@@ -358,6 +359,97 @@ def _activation_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": 4 * o.u * _gradient_size(o)} if smooth else {}
 
 
+#: curve -> the error of y in units of u |y|: roundings, _EXP for an exponential, the twin's.
+_CURVE: Mapping[str, Callable[[Array], Any]] = {
+    "bend": lambda x: 3,
+    "ramp": lambda x: 3,
+    "step": lambda x: 0,
+    "threshold": lambda x: 0,
+    "shrink": lambda x: 2,
+    "elu": lambda x: 12,  # c x passes on at most its own error
+    "exponential": lambda x: _EXP + 1,
+    "softplus": lambda x: 2 * _EXP + 6,
+    "softsign": lambda x: 4,
+    "silu": lambda x: _EXP + 4,
+    "hard_silu": lambda x: 6,
+    "gelu": lambda x: 2 * (8 + 3 * x**2) + 4,  # that of v_normal_cdf
+    "gelu_tanh": lambda x: _EXP + 4 + 6 * np.abs(gelu_gate(x)) * sigmoid(-gelu_gate(x)),
+    "mish": lambda x: _EXP + 16,
+    "squareplus": lambda x: 8,
+    "sparse_plus": lambda x: 5,
+}
+
+#: curve -> the error of g' in units of u: as above, where it is a sum that of its terms' sizes.
+_CURVE_SLOPE: Mapping[str, Callable[..., Any]] = {
+    "line": lambda x, a, c, slope: 2 * slope,
+    "bend": lambda x, a, c, slope: 2 * slope,
+    "ramp": lambda x, a, c, slope: 2 * slope,
+    "elu": lambda x, a, c, slope: np.where(x < 0, _EXP + 5 + np.abs(c * x), 2) * slope,
+    "exponential": lambda x, a, c, slope: (_EXP + 2) * slope,
+    "softplus": lambda x, a, c, slope: (_EXP + 2) * slope,
+    "softsign": lambda x, a, c, slope: 8 * slope,
+    "silu": lambda x, a, c, slope: _gate_slope(x, x, np.ones(x.shape)),
+    "hard_silu": lambda x, a, c, slope: np.where(np.abs(x) < 3, 6.0, 0.0),
+    "gelu": lambda x, a, c, slope: _gelu_slope(np.clip(x, -1000, 1000)),
+    "gelu_tanh": lambda x, a, c, slope: _gate_slope(x, gelu_gate(x), gelu_gate_slope(x)),
+    "mish": lambda x, a, c, slope: _mish_slope(np.clip(x, -1000, 1000)),
+    "squareplus": lambda x, a, c, slope: 8.0,
+    "sparse_plus": lambda x, a, c, slope: 4 * slope,
+    "tanh_shrink": lambda x, a, c, slope: (2 * _EXP + 4) * slope,
+}
+
+
+def _gate_slope(x: Array, z: Array, slope: Array) -> Array:
+    """s + x slope s (1 - s); z errs by 6 u, which s passes on with the factor z (1 - s)."""
+    s, rest = sigmoid(z), sigmoid(-z)
+    passed = _EXP + 6 + 6 * np.abs(z) * rest
+    inner = np.abs(np.clip(x, -1000, 1000)) * slope * s * rest
+    return np.asarray(passed * s + (2 * _EXP + 16 + 6 * np.abs(z)) * inner)
+
+
+def _gelu_slope(x: Array) -> Array:
+    """Phi + x phi, the exponent of phi being good to 2 u x^2."""
+    share = CURVES["gelu"].value(x) / np.where(x == 0, 1, x)
+    density = np.abs(x) * np.exp(-x * x / 2)
+    return np.asarray(
+        (2 * (8 + 3 * x**2) + 4) * np.abs(share) + (_EXP + 8 + 2 * x**2) * density + 8
+    )
+
+
+def _mish_slope(x: Array) -> Array:
+    """w + x (1 - w)(1 + w) s"""
+    w, bend = mish_share(x)
+    inner = np.abs(x) * bend * sigmoid(x)
+    return np.asarray((_EXP + 16) * w + (3 * _EXP + 30) * inner)
+
+
+def _underflow(o: Outcome) -> Array:
+    """An exponential below the smallest normal number may be 0; a few factors come after it."""
+    return np.asarray(16 * np.finfo(o.inputs["x"].dtype).tiny * (1 + np.abs(o["x"])))
+
+
+def _curve_fwd(o: Outcome) -> dict[str, Array]:
+    name, x, y = o.case.attrs["curve"], o["x"], o.out("y")
+    if name == "line":
+        a, _, _, _ = parameters(o.case.attrs, o.inputs["x"].dtype)
+        return {"y": o.u * (2 * np.abs(a * x) + 2 * y)}
+    if name == "tanh_shrink":
+        return {"y": o.u * (_EXP * np.abs(np.tanh(x)) + 2 * y)}
+    return {"y": o.u * _CURVE[name](x) * y + _underflow(o)}
+
+
+def _curve_bwd(o: Outcome) -> dict[str, Array]:
+    """dy g': the error of g', a product's and the twin's."""
+    name, x, dy = o.case.attrs["curve"], o["x"], np.abs(o["dy"])
+    error = _CURVE_SLOPE.get(name)
+    if error is None:
+        return {}
+    known = parameters(o.case.attrs, o.inputs["x"].dtype)
+    slope = np.abs(CURVES[name].slope(x, *known))
+    own = o.u * (error(x, known[0], known[2], slope) * dy + 2 * o.out("dx"))
+    return {"dx": own + dy * _underflow(o)}
+
+
 def _scale(o: Outcome) -> dict[str, Array]:
     """The factor's rounding, its own, the twin's."""
     return {"y": 3 * o.u * o.out("y")}
@@ -465,6 +557,19 @@ def _softmax_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": o.u * y * (_depth(y.shape[-1]) * dot + 3 * (dy + dot))}
 
 
+def _log_softmax_fwd(o: Outcome) -> dict[str, Array]:
+    """(x - max) - log total"""
+    rows = _Rows.of(o["x"])
+    return {"y": o.u * (rows.log_error + 2 * rows.gap + _EXP * rows.log_total + 2 * o.out("y"))}
+
+
+def _log_softmax_bwd(o: Outcome) -> dict[str, Array]:
+    """dy - exp(y) sum dy"""
+    dy, p = np.abs(o["dy"]), np.exp(o["y"])
+    total = dy.sum(-1, keepdims=True)
+    return {"dx": o.u * ((_EXP + _depth(p.shape[-1]) + 3) * p * total + 3 * dy)}
+
+
 def _softmax_ce_sparse(o: Outcome) -> dict[str, Array]:
     """l = log total + (max - z_t)"""
     rows = _Rows.of(o["z"])
@@ -546,8 +651,10 @@ def _loss_bwd(o: Outcome) -> dict[str, Array]:
 def _lengths(o: Outcome) -> tuple[Array, Array, Array, Array]:
     """|a| and |t| element by element, and over their lengths."""
     a, t = np.abs(o["a"]), np.abs(o["t"])
-    over = (np.sqrt(np.maximum((x * x).sum(-1, keepdims=True), 1e-12)) for x in (a, t))
-    return (a, t, *(1 / length for length in over))
+    over_a, over_t = (
+        1 / np.sqrt(np.maximum((x * x).sum(-1, keepdims=True), 1e-12)) for x in (a, t)
+    )
+    return a, t, over_a, over_t
 
 
 def _cosine(o: Outcome) -> dict[str, Array]:
@@ -570,7 +677,8 @@ def _hinge_error(o: Outcome) -> Array:
     """1 + an element - a sum of products"""
     a, t = np.abs(o["a"]), np.abs(o["t"])
     most = ((1 + t) * a).max(-1, initial=0)
-    return (_depth(a.shape[-1]) + 5) * o.u * ((t * a).sum(-1) + most + 1)
+    size: Array = (t * a).sum(-1) + most + 1
+    return (_depth(a.shape[-1]) + 5) * o.u * size
 
 
 def _categorical_hinge(o: Outcome) -> dict[str, Array]:
@@ -582,9 +690,11 @@ def _categorical_hinge_bwd(o: Outcome) -> dict[str, Array]:
     size = (1 + 2 * np.abs(o["t"])) * _slope_of_rows(o, o["a"].shape[:-1])
     others, t, a = (1 - o["t"]) * o["a"], o["t"], o["a"]
     margin = np.abs(others.max(-1, initial=-np.inf) + 1 - (t * a).sum(-1))
-    ranked = np.sort(others, -1)
-    tied = ranked.shape[-1] > 1 and ranked[..., -1] - ranked[..., -2] <= 4 * o.u * np.abs(a).max(-1)
-    either = (margin <= _hinge_error(o)) | tied
+    best, *lower = np.moveaxis(np.sort(others, -1)[..., ::-1], -1, 0)
+    gap = best - lower[0] if lower else np.full(best.shape, np.inf)
+    unsure = _hinge_error(o)  # what is 0 exactly is so because nothing was rounded
+    either = ((margin > 0) & (margin <= unsure)) | ((gap > 0) & (gap <= unsure))
+    either &= np.isfinite(unsure)
     return {"da": np.where(either[..., None], size, 4 * o.u * size)}
 
 
@@ -611,8 +721,9 @@ def _mean(o: Outcome) -> dict[str, Array]:
 
 
 def _mean_bwd(o: Outcome) -> dict[str, Array]:
-    """The divisor's rounding, a division, a product, the twin's rounding."""
-    return {"dl": 5 * o.u * o.out("dl")}
+    """The divisor's rounding and its own error, a division, a product, the twin's rounding."""
+    _, error = _divisor(o, o.outputs["dl"].size)
+    return {"dl": (5 * o.u + 2 * error) * o.out("dl")}
 
 
 def _accumulate(o: Outcome) -> dict[str, Array]:
@@ -736,8 +847,12 @@ _INEXACT: Mapping[str, Bound] = {
     "global_mean_bwd": _global_mean_bwd,
     "activation_fwd": _activation_fwd,
     "activation_bwd": _activation_bwd,
+    "curve_fwd": _curve_fwd,
+    "curve_bwd": _curve_bwd,
     "softmax_fwd": _softmax_fwd,
     "softmax_bwd": _softmax_bwd,
+    "log_softmax_fwd": _log_softmax_fwd,
+    "log_softmax_bwd": _log_softmax_bwd,
     "softmax_ce_sparse": _softmax_ce_sparse,
     "softmax_ce_sparse_bwd": _softmax_ce_sparse_bwd,
     "softmax_ce_dense": _softmax_ce_dense,

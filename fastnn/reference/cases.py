@@ -8,6 +8,7 @@ on either side of a vector (8 or 16 lanes), of a tile and of the blocks of a sum
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 from fastnn.compiler.geometry import Window
 from fastnn.compiler.graph import Shape
 from fastnn.compiler.packing import panels_of
-from fastnn.ops.table import Operand, activation_names, loss_names, table
+from fastnn.ops.table import Operand, activation_names, curve_names, loss_names, table
 
 __all__ = ["CASES", "KINDS", "LENGTHS", "Case", "cases"]
 
@@ -521,6 +522,36 @@ def _activation(op: str) -> Iterator[Case]:
         yield from (_activated(case, name) for case in _elements(op))
 
 
+_INF = math.inf
+
+#: The parameters a, b, c, d of the curves that have some.
+_PARAMETERS: Mapping[str, Sequence[tuple[float, ...]]] = {
+    "line": ((1 / 255, -0.5),),
+    "bend": ((0.0, 0.0, 6.0), (0.3, 0.0, _INF), (0.1, 0.7, 1.5), (0.0, 0.5, _INF)),
+    "ramp": ((1.0, 0.0, 0.0, 6.0), (1 / 6, 3.0, -3.0, 3.0)),
+    "step": ((0.1, -1.0), (0.0, _INF), (0.0, 1.0)),
+    "threshold": ((0.7, -2.5), (-0.3, 0.0)),
+    "shrink": ((0.5, 0.0), (0.3, 0.3)),
+    "elu": ((1.0, 1.0, 1.0), (1.7580993408473766, 1.0507009873554805, 1.0), (0.3, 1.0, 1 / 0.3)),
+    "softplus": ((1.0,), (-1.0,)),
+    "squareplus": ((4.0,), (0.1,)),
+}
+
+
+def _curve(op: str) -> Iterator[Case]:
+    for name in curve_names():
+        for known in _PARAMETERS.get(name, ((),)):
+            given = (*known, *[0.0] * (4 - len(known)))
+            attrs = {"curve": name, **dict(zip("abcd", given, strict=True))}
+            shapes = _elements(op) if name == "silu" else _few_elements(op)
+            yield from (replace(case, attrs=attrs) for case in shapes)
+
+
+def _few_elements(op: str) -> Iterator[Case]:
+    yield from _kinds([_case(op, n=67)])
+    yield _case(op, 3, n=(None, 5))
+
+
 def _fill(op: str) -> Iterator[Case]:
     for value in (1.0, -0.1, np.nan, np.inf):
         yield from (_case(op, n=n, attrs={"value": value}) for n in (0, *LENGTHS))
@@ -589,7 +620,8 @@ def _rows(op: str) -> Iterator[Case]:
     yield from (_case(op, r, r=None, n=n) for r, n in zip(_ROWS, LENGTHS, strict=True))
     yield from (_case(op, r, r=None, n=1) for r in LENGTHS)
     yield from _kinds(
-        _case(op, r, r=rows, n=n) for r, rows, n in ((5, (None, 3), 7), (19, None, 1), (3, None, 37))
+        _case(op, r, r=rows, n=n)
+        for r, rows, n in ((5, (None, 3), 7), (19, None, 1), (3, None, 37))
     )
     yield _case(op, r=0, n=5)
 
@@ -612,7 +644,7 @@ def _losses(op: str) -> Iterator[Case]:
             attrs = {"loss": name, "sum": total, "first": first, "second": second, "third": third}
             for r, rows, n in ((5, (None, 3), 7), (19, None, 1), (3, None, 37), (2, None, 16)):
                 yield replace(_case(op, r, r=rows, n=n, attrs=attrs), data=kind)
-            yield from _kinds([_case(op, 11, r=None, n=1, attrs=attrs)], set(KINDS) - {"normal"})
+            yield from _kinds([_case(op, 11, r=None, n=1, attrs=attrs)], KINDS[1:])
             yield from _kinds([_case(op, 7, r=None, n=5, attrs=attrs)], ("special", "wide"))
     yield _case(op, r=0, n=5, attrs=attrs)
 
@@ -793,6 +825,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "global_mean_bwd": _places,
     "activation_fwd": _activation,
     "activation_bwd": _activation,
+    "curve_fwd": _curve,
+    "curve_bwd": _curve,
     "add": _elements,
     "subtract": _elements,
     "multiply": _elements,
@@ -810,6 +844,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "softmax_fwd": _scores,
     "softmax_bwd": _scores,
     "softmax_ce_sparse": _marked_scores,
+    "log_softmax_fwd": _scores,
+    "log_softmax_bwd": _scores,
     "softmax_ce_sparse_bwd": _score_gradients,
     "softmax_ce_dense": _scores,
     "softmax_ce_dense_bwd": _score_gradients,

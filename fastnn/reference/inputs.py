@@ -40,6 +40,11 @@ def _fractions(rng: Rng, shape: Sequence[int], kind: str) -> Array:
     return values.round() if kind == "integers" else values
 
 
+def _predictions(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    """Return probabilities that are not so near 0 or 1 that differences know no derivative."""
+    return 0.03 + 0.94 * rng.random(shape) if kind == "uniform" else _numbers(rng, shape, kind)
+
+
 def _flags(rng: Rng, shape: Sequence[int], kind: str) -> Array:
     return rng.integers(0, 2, shape)
 
@@ -101,6 +106,8 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "sigmoid_bce_bwd t": _fractions,
     "accuracy_binary t": _flags,
     "in_top_k t": _targets,
+    "loss_fwd a": _predictions,
+    "loss_bwd a": _predictions,
     "categorical_hinge t": _targets,
     "categorical_hinge_bwd t": _targets,
     "confusion t": _flags,

@@ -29,7 +29,7 @@ def softmax_ce_sparse_bwd(run: Run, attrs: Attrs, p: Real, t: Labels, dl: Real |
     """dz = (p - onehot(t)) dl, or 0 where t is -1"""
     onehot = wide(np.arange(p.shape[-1]) == t[..., None])
     slope = (wide(p) - onehot) * _slopes(dl, t.shape, p.dtype)
-    return np.where(t[..., None] < 0, 0, slope).astype(p.dtype)
+    return np.asarray(np.where(t[..., None] < 0, 0, slope), p.dtype)
 
 
 def softmax_ce_dense(run: Run, attrs: Attrs, z: Real, t: Real) -> tuple[Real, Real]:
@@ -59,7 +59,7 @@ def sigmoid_bce(run: Run, attrs: Attrs, z: Real, t: Real) -> tuple[Real, Real]:
 def sigmoid_bce_bwd(run: Run, attrs: Attrs, p: Real, t: Real, dl: Real | None) -> Real:
     """dz = (p - t) dl / n"""
     slopes = _slopes(dl, p.shape[:-1], p.dtype)
-    return ((wide(p) - t) * slopes / p.shape[-1]).astype(p.dtype)
+    return np.asarray((wide(p) - t) * slopes / p.shape[-1], p.dtype)
 
 
 def loss_fwd(run: Run, attrs: Attrs, a: Real, t: Real) -> Real:
@@ -88,7 +88,7 @@ def cosine(run: Run, attrs: Attrs, a: Real, t: Real) -> Real:
 
 
 def cosine_bwd(run: Run, attrs: Attrs, a: Real, t: Real, dl: Real | None) -> Real:
-    """da = -(t / |t| + l a / |a|) dl / |a|, without the second part where |a| is held at the least"""
+    """da = -(t / |t| + l a / |a|) dl / |a|; where |a| is held, without the second part"""
     toward, along = wide(t) / _length(t), wide(a) / _length(a)
     held = (wide(a) ** 2).sum(-1, keepdims=True) < 1e-12
     part = np.where(held, 0, along * (toward * along).sum(-1, keepdims=True))
@@ -113,9 +113,8 @@ def categorical_hinge_bwd(run: Run, attrs: Attrs, a: Real, t: Real, dl: Real | N
     """da = ((1 - t) at the first maximum - t) dl, or 0 where l is"""
     margin, best = _classes_margin(a, t)
     at_best = np.arange(a.shape[-1]) == best
-    slope = np.where(at_best, 1 - wide(t), 0) - t
-    slope = np.where(margin <= 0, 0, slope)
-    return (slope * _slopes(dl, a.shape[:-1], a.dtype)).astype(a.dtype)
+    slope = (np.where(at_best, 1 - wide(t), 0) - t) * _slopes(dl, a.shape[:-1], a.dtype)
+    return np.where(margin <= 0, 0, slope).astype(a.dtype)
 
 
 def mean(run: Run, attrs: Attrs, loss: Real, w: Real | None, d: Real | None) -> Real:

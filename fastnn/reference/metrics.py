@@ -29,7 +29,7 @@ def _classes(i: Labels | None, t: Real | None) -> Data:
     if i is not None:
         return i
     assert t is not None
-    return t.argmax(-1)
+    return np.asarray(t.argmax(-1))
 
 
 def in_top_k(run: Run, attrs: Attrs, p: Real, i: Labels | None, t: Real | None) -> Real:
@@ -84,8 +84,9 @@ def histogram(
     columns = np.arange(p.shape[-1])
     positive = t != 0 if t is not None else columns == _classes(i, None)[..., None]
     below = (p[..., None] > edges.astype(p.dtype)).sum(-1)
-    here = np.ones(p.shape[:-1]) if i is None else i >= 0
-    weights = np.broadcast_to((_weights(w, p.shape[:-1]) * here)[..., None], p.shape)
+    here = np.ones(p.shape[:-1], bool) if i is None else i >= 0
+    weights = np.where(here, _weights(w, p.shape[:-1]), 0)[..., None]
+    weights = np.broadcast_to(weights, p.shape)
     counts = total.reshape(len(columns), 2, len(edges) + 1)
     np.add.at(counts, (np.broadcast_to(columns, p.shape), positive * 1, below), weights)
 

@@ -1,8 +1,9 @@
-"""The rows of csrc/losses.def as formulas: the term of a prediction and a target, and its derivative.
+"""The rows of csrc/losses.def as formulas: terms of a prediction and a target, and derivatives.
 
-They are written for arrays and for numbers with errors (rounding.py) alike: the twins compute them in
-float64, and the bounds follow the errors of the kernel through the same lines.  ``c`` has the constants
-of the loss, ``low`` and ``high`` the probabilities next to 0 and 1 that a logarithm is taken of.
+They are written for arrays and for numbers with errors (rounding.py) alike: the twins compute them
+in float64, and the bounds follow the errors of the kernel through the same lines.  ``c`` has the
+constants of the loss, ``low`` and ``high`` the probabilities next to 0 and 1 that a logarithm is
+taken of.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def _exp(x: Any) -> Any:
 
 
 def _abs(x: Any) -> Any:
-    return where(_plain(x) < 0, -1 * x, x)
+    return where(_plain(x) < 0, -x, x)
 
 
 def _at_least(x: Any, low: float) -> Any:
@@ -124,7 +125,7 @@ def _msle_slope(a: Any, t: Any, c: Constants) -> Any:
 
 
 def _huber(a: Any, t: Any, c: Constants) -> Any:
-    """e^2 / 2 up to delta, then a line (Huber, 1964); a sum of two at the bend, where both agree."""
+    """e^2 / 2 up to delta, then a line (Huber, 1964)."""
     size = _abs(a - t)
     bent = _within(size, 0.0, c.first)
     return bent * (size - 0.5 * bent)
@@ -160,7 +161,7 @@ def _kl(a: Any, t: Any, c: Constants) -> Any:
 
 
 def _kl_slope(a: Any, t: Any, c: Constants) -> Any:
-    return _outside(a, c.low, 1.0, -1 * (_within(t, c.low, 1.0) / a))
+    return _outside(a, c.low, 1.0, -(_within(t, c.low, 1.0) / a))
 
 
 def _side(t: Any) -> Any:
@@ -174,7 +175,7 @@ def _hinge(a: Any, t: Any, c: Constants) -> Any:
 
 def _hinge_slope(a: Any, t: Any, c: Constants) -> Any:
     margin = 1 - _side(t) * a
-    slope = where(_plain(margin) <= 0, 0.0, -1 * _side(t))
+    slope = where(_plain(margin) <= 0, 0.0, -_side(t))
     if isinstance(margin, Rounded):  # within the error of the bend it may be either
         near = np.abs(margin.value) <= margin.error
         slope.error = slope.error + np.where(near, np.abs(_plain(_side(t))), 0)
@@ -186,11 +187,11 @@ def _squared_hinge(a: Any, t: Any, c: Constants) -> Any:
 
 
 def _squared_hinge_slope(a: Any, t: Any, c: Constants) -> Any:
-    return 2 * _hinge(a, t, c) * (-1 * _side(t))
+    return 2 * _hinge(a, t, c) * (-_side(t))
 
 
 def _binary(p: Any, t: Any) -> Any:
-    return -1 * (t * _log(p) + (1 - t) * _log1p(-1 * p))
+    return -(t * _log(p) + (1 - t) * _log1p(-p))
 
 
 def _binary_slope(p: Any, t: Any) -> Any:
@@ -206,11 +207,11 @@ def _bce_slope(a: Any, t: Any, c: Constants) -> Any:
 
 
 def _ce(a: Any, t: Any, c: Constants) -> Any:
-    return -1 * (t * _log(_within(a, c.low, c.high)))
+    return -(t * _log(_within(a, c.low, c.high)))
 
 
 def _ce_slope(a: Any, t: Any, c: Constants) -> Any:
-    return _outside(a, c.low, c.high, -1 * (t / a))
+    return _outside(a, c.low, c.high, -(t / a))
 
 
 def _missed(a: Any, t: Any) -> Any:

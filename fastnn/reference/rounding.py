@@ -91,6 +91,9 @@ class Rounded:
 
     __radd__, __rmul__ = __add__, __mul__
 
+    def __neg__(self) -> Rounded:
+        return Rounded(-self.value, self.u, self.error)
+
     def __rtruediv__(self, other: Any) -> Rounded:
         return self._of(other) / self
 

@@ -34,3 +34,14 @@ def softmax_bwd(run: Run, attrs: Attrs, dy: Real, y: Real) -> Real:
     """dx = y (dy - sum dy y)"""
     inner: Real = (wide(dy) * y).sum(-1, keepdims=True)
     return (y * (wide(dy) - inner)).astype(y.dtype)
+
+
+def log_softmax_fwd(run: Run, attrs: Attrs, x: Real) -> Real:
+    """y = x - max - log sum exp(x - max)"""
+    return log_softmax(wide(x)).astype(x.dtype)
+
+
+def log_softmax_bwd(run: Run, attrs: Attrs, dy: Real, y: Real) -> Real:
+    """dx = dy - exp(y) sum dy"""
+    total: Real = wide(dy).sum(-1, keepdims=True)
+    return (wide(dy) - np.exp(wide(y)) * total).astype(y.dtype)

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnn.reference import (
     augmentation,
+    curves,
     elementwise,
     gathering,
     losses,
@@ -67,6 +68,8 @@ _TWINS: tuple[Twin, ...] = (
     normalization.global_mean_bwd,
     elementwise.activation_fwd,
     elementwise.activation_bwd,
+    curves.curve_fwd,
+    curves.curve_bwd,
     elementwise.add,
     merging.subtract,
     merging.multiply,
@@ -83,6 +86,8 @@ _TWINS: tuple[Twin, ...] = (
     elementwise.dropout_steps,
     scores.softmax_fwd,
     scores.softmax_bwd,
+    scores.log_softmax_fwd,
+    scores.log_softmax_bwd,
     losses.softmax_ce_sparse,
     losses.softmax_ce_sparse_bwd,
     losses.softmax_ce_dense,

@@ -61,3 +61,35 @@ def test_a_network(keras, layers):
         assert np.isclose(ours.train_on_batch(data, targets), loss, rtol=1e-9)
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         assert np.abs(a - b).max() <= 1e-8 * max(np.abs(b).max(), 1)
+
+
+def test_several_inputs_and_outputs(keras):
+    def build(m, **options):
+        la = m.layers
+        a, b = m.Input((3,), name="a", **options), m.Input((4, 2), name="b", **options)
+        h = la.Concatenate()([a, la.Flatten()(la.Dense(3, "tanh")(b))])
+        h = la.Dense(6, "relu")(h)
+        one, two = la.Dense(2, name="one")(h), la.Dense(1, "sigmoid", name="two")(la.Add()([h, h]))
+        model = m.Model([a, b], [one, two])
+        model.compile(m.optimizers.SGD(0.1), ["mse", "binary_crossentropy"], metrics=[["mse"], []])
+        return model
+
+    ours, theirs = build(fastnn, dtype="float64"), build(keras)
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=w.shape) for w in theirs.get_weights()]
+    for model in (ours, theirs):
+        model.set_weights(weights)
+    x = [rng.normal(size=(11, 3)), rng.normal(size=(11, 4, 2))]
+    y = [rng.normal(size=(11, 2)), rng.integers(0, 2, (11, 1)).astype(float)]
+    for mine, peers in zip(ours.predict(x), theirs.predict(x, verbose=0), strict=True):
+        assert np.allclose(mine, peers, rtol=1e-6, atol=1e-7)
+    options = {"batch_size": 4, "epochs": 3, "shuffle": False, "verbose": 0}
+    histories = [
+        model.fit(dict(zip("ab", x, strict=True)), y, **options, validation_data=(x, y)).history
+        for model in (ours, theirs)
+    ]
+    assert set(histories[0]) == set(histories[1])
+    for name, values in histories[1].items():
+        assert np.allclose(histories[0][name], values, rtol=1e-5), name
+    found, want = ours.evaluate(x, y, verbose=0), theirs.evaluate(x, y, verbose=0)
+    assert np.allclose(found, want, rtol=1e-5)

@@ -1,0 +1,24 @@
+"""Callbacks: what ``fit``, ``evaluate`` and ``predict`` call on their way."""
+
+from fastnn.callbacks.base import Callback, CallbackList, LambdaCallback
+from fastnn.callbacks.checkpoint import ModelCheckpoint
+from fastnn.callbacks.display import ProgbarLogger, TqdmCallback
+from fastnn.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from fastnn.callbacks.records import CSVLogger, History, TensorBoard
+from fastnn.callbacks.stopping import EarlyStopping, TerminateOnNaN
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "ProgbarLogger",
+    "ReduceLROnPlateau",
+    "TensorBoard",
+    "TerminateOnNaN",
+    "TqdmCallback",
+]

@@ -1,0 +1,115 @@
+"""A callback that saves the model while it trains."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from fastnn._checks import count
+from fastnn.callbacks.base import Logs
+from fastnn.callbacks.display import announce
+from fastnn.callbacks.monitor import MonitorCallback
+
+__all__ = ["ModelCheckpoint"]
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Saves the model after each epoch, after so many batches, or whenever it got better.
+
+    A file is written whole or not at all, so that a training that is killed leaves a good one.
+
+    Args:
+        filepath: the file; ``{epoch:02d}``, counted from 1, ``{batch}`` and names in the logs such
+            as ``{val_loss:.3f}`` are filled in.  Folders are made.
+        monitor: the number that tells which model is best.
+        verbose: 1 says so.
+        save_best_only: whether to save only when ``monitor`` got better.
+        save_weights_only: whether to save by ``model.save_weights`` instead of ``model.save``.
+        mode: ``"min"`` if less is better, ``"max"`` if more is, ``"auto"`` if the name tells.
+        save_freq: ``"epoch"``, or a number of batches, counted over epochs.
+        initial_value_threshold: what the first number has to be better than.
+
+    Raises:
+        ValueError: if ``filepath`` has a name in braces that the logs do not have.
+
+    Example:
+        >>> import fastnn, os, tempfile
+        >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "after-{epoch:02d}.fastnn")
+        >>> save = fastnn.callbacks.ModelCheckpoint(path)
+        >>> _ = model.fit([[0.0]], [0.0], epochs=2, verbose=0, callbacks=[save])
+        >>> sorted(os.listdir(folder.name))
+        ['after-01.fastnn', 'after-02.fastnn']
+        >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ):
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = bool(save_best_only)
+        self.save_weights_only = bool(save_weights_only)
+        self.save_freq: str | int = save_freq
+        if save_freq != "epoch":
+            self.save_freq = count("ModelCheckpoint", "save_freq", save_freq, least=1)
+            # so that an epoch stays one call where nobody asks for batches
+            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+        self._epoch = self._batches = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Remember the epoch's number."""
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save, if it is done by epochs."""
+        if self.save_freq == "epoch":
+            self._consider(logs or {})
+
+    def _after_batch(self, batch: int, logs: Logs = None) -> None:
+        self._batches += 1
+        if self._batches == self.save_freq:
+            self._batches = 0
+            self._consider({"batch": batch + 1, **(logs or {})})
+
+    def _consider(self, logs: dict[str, Any]) -> None:
+        """Save if the model is good enough."""
+        path = self._path(logs)
+        if not self.save_best_only:
+            self._save(path, "")
+            return
+        value, best = self.current(logs), self.best
+        if value is None or self.is_improvement(value, best):
+            self.best = best if value is None else value
+            self._save(path, f"{self.monitor} went from {best} to {value}, ")
+        elif self.verbose:
+            announce(f"Epoch {self._epoch + 1}: {self.monitor} was not better than {best}")
+
+    def _save(self, path: str, why: str) -> None:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+        if self.verbose:
+            announce(f"Epoch {self._epoch + 1}: {why}saved as {path}")
+
+    def _path(self, logs: dict[str, Any]) -> str:
+        try:
+            return self.filepath.format(**{"epoch": self._epoch + 1, **logs})
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError(
+                f"ModelCheckpoint: the filepath {self.filepath[:100]!r} cannot be filled in "
+                f"({error}); there are epoch, {', '.join(logs)}"[:400]
+            ) from None

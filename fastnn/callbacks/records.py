@@ -1,0 +1,188 @@
+"""What is left of a training: a history, a table, the events of TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fastnn._checks import count
+from fastnn.callbacks.base import Callback, Logs
+
+__all__ = ["CSVLogger", "History", "TensorBoard"]
+
+
+class History(Callback):
+    """What happened, epoch by epoch; ``fit`` returns one.
+
+    Attributes:
+        epoch: the numbers of the epochs.
+        history: for each name in the logs, a list with one value an epoch.
+    """
+
+    def __init__(self) -> None:
+        self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Record the epoch."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class CSVLogger(Callback):
+    """Writes a line for each epoch into a table of values separated by commas.
+
+    The columns are the epoch, counted from 0, and the names in the logs of the first epoch, sorted.
+    If that one was not validated, there is a column ``val_<name>`` for each name all the same, and
+    ``NA`` where there is no value.  The file is whole after each epoch.
+
+    Args:
+        filename: the file.
+        separator: what is between two values.
+        append: whether to go on with a file that is there; without a second header.
+    """
+
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ):
+        self.filename = os.fspath(filename)
+        self.separator = separator
+        self.append = bool(append)
+        self._keys: list[str] | None = None
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Make the file."""
+        self._keys = None
+        with open(self.filename, "a" if self.append else "w", newline=""):
+            pass
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Write the epoch's line."""
+        logs = logs or {}
+        rows: list[list[Any]] = []
+        if self._keys is None:
+            self._keys = _columns(logs)
+            if not os.path.getsize(self.filename):
+                rows.append(["epoch", *self._keys])
+        rows.append([epoch, *(logs.get(key, "NA") for key in self._keys)])
+        with open(self.filename, "a", newline="") as file:
+            csv.writer(file, delimiter=self.separator).writerows(rows)
+
+
+def _columns(logs: dict[str, Any]) -> list[str]:
+    keys = sorted(logs)
+    if not any(key.startswith("val_") for key in keys):
+        keys += [f"val_{key}" for key in keys]
+    return keys
+
+
+class TensorBoard(Callback):
+    """Writes what TensorBoard shows: loss, metrics and learning rate, in two runs, ``train`` and
+    ``validation``; on request the distribution of each weight.
+
+    Names are Keras's: ``epoch_loss``, ``batch_loss``, ``epoch_learning_rate``.
+
+    Args:
+        log_dir: the folder.
+        histogram_freq: after how many epochs to write the distributions of weights; 0 is never.
+        write_steps_per_second: whether to write the speed of each epoch.
+        update_freq: ``"epoch"``; or ``"batch"``, or after how many batches to write besides.
+
+    Raises:
+        ImportError: neither tensorboardX nor tensorboard is installed; distributions need the
+            first.
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str] = "logs",
+        histogram_freq: int = 0,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+    ):
+        who = type(self).__name__
+        self.log_dir = os.fspath(log_dir)
+        self.histogram_freq = count(who, "histogram_freq", histogram_freq)
+        self.write_steps_per_second = bool(write_steps_per_second)
+        self.update_freq = update_freq
+        self._make = _writer(histograms=bool(histogram_freq))
+        self._writers: dict[str, Any] = {}
+        self._step = 0
+        self._began = 0.0
+        if update_freq != "epoch":
+            every = 1 if update_freq == "batch" else update_freq
+            self._every = count(who, "update_freq", every, least=1)
+            # so that an epoch stays one call where nobody asks for batches
+            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Start counting batches."""
+        self._step = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Start the epoch's clock."""
+        self._began = time.perf_counter()
+
+    def _after_batch(self, batch: int, logs: Logs = None) -> None:
+        self._step += 1
+        if self._step % self._every == 0:
+            for name, value in (logs or {}).items():
+                self._scalar("train", f"batch_{name}", value, self._step)
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Write the epoch's numbers."""
+        for name, value in (logs or {}).items():
+            run = "validation" if name.startswith("val_") else "train"
+            self._scalar(run, f"epoch_{name.removeprefix('val_')}", value, epoch)
+        rate = getattr(self.model.optimizer, "learning_rate", None)
+        if rate is not None and "learning_rate" not in (logs or {}):
+            self._scalar("train", "epoch_learning_rate", float(rate), epoch)
+        if self.write_steps_per_second and self.params.get("steps"):
+            speed = self.params["steps"] / max(time.perf_counter() - self._began, 1e-9)
+            self._scalar("train", "epoch_steps_per_second", speed, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            for variable in self.model.weights:
+                self._writer("train").add_histogram(variable.path, variable.numpy(), epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Close the files."""
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def _scalar(self, run: str, name: str, value: float, step: int) -> None:
+        self._writer(run).add_scalar(name, value, step)
+
+    def _writer(self, run: str) -> Any:
+        if run not in self._writers:
+            self._writers[run] = self._make(os.path.join(self.log_dir, run))
+        return self._writers[run]
+
+
+def _writer(histograms: bool) -> Callable[[str], Any]:
+    """Return what makes a writer of events for a folder."""
+    try:
+        from tensorboardX import SummaryWriter
+
+        return SummaryWriter  # type: ignore[no-any-return]
+    except ImportError as error:
+        missing = error
+    try:
+        from tensorboard.summary import Writer
+    except ImportError:
+        raise ImportError(
+            "TensorBoard needs tensorboardX or tensorboard, and neither can be imported: pip "
+            "install 'fastnn[tensorboard]'"
+        ) from missing
+    if histograms:
+        raise ImportError(
+            "TensorBoard: histogram_freq needs tensorboardX, which cannot be imported: pip install "
+            "'fastnn[tensorboard]'"
+        ) from missing
+    return Writer  # type: ignore[no-any-return]
