@@ -12,6 +12,7 @@ from fastnn import (
     activations,
     callbacks,
     config,
+    constraints,
     datasets,
     errors,
     initializers,
@@ -19,30 +20,39 @@ from fastnn import (
     losses,
     metrics,
     mixed_precision,
+    model_selection,
     models,
     ops,
     optimizers,
+    regularizers,
 )
 from fastnn._core import isa_names
 from fastnn._version import __version__
 from fastnn.callbacks import History
 from fastnn.config import get_num_threads, isa, set_num_threads, set_seed
+from fastnn.differentiation import Gradients, grad
 from fastnn.gradcheck import gradcheck
 from fastnn.layers import Input
+from fastnn.model_selection import KFold, StratifiedKFold, train_test_split
 from fastnn.models import Model, Sequential
 
 __all__ = [
+    "Gradients",
     "History",
     "Input",
+    "KFold",
     "Model",
     "Sequential",
+    "StratifiedKFold",
     "__version__",
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "errors",
     "get_num_threads",
+    "grad",
     "gradcheck",
     "initializers",
     "isa",
@@ -51,9 +61,12 @@ __all__ = [
     "losses",
     "metrics",
     "mixed_precision",
+    "model_selection",
     "models",
     "ops",
     "optimizers",
+    "regularizers",
     "set_num_threads",
     "set_seed",
+    "train_test_split",
 ]

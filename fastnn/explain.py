@@ -10,13 +10,13 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import Compiled, shared
-from fastnn.compiler.graph import Node, Tensor
+from fastnn.compiler.graph import Node, Tensor, concrete
 from fastnn.compiler.program import Memory, Program
 
 if TYPE_CHECKING:
     from fastnn.models import Model
 
-__all__ = ["explain", "summary"]
+__all__ = ["aligned", "explain", "summary"]
 
 #: Profiling runs a program for about this long.
 _PROFILE_STEPS = 20
@@ -43,7 +43,7 @@ def summary(model: Model) -> str:
     return "\n".join(
         [
             f'Model: "{model.name}"',
-            *_aligned([titles, *rows], right={2}),
+            *aligned([titles, *rows], right={2}),
             f"Total params: {learns + frozen:,} ({size / 1024:,.2f} KB)",
             f"Trainable params: {learns:,}",
             f"Non-trainable params: {frozen:,}",
@@ -86,7 +86,7 @@ def explain(model: Model, profile: bool, rows: int) -> str:
             line += _rates(taken, node.flops(rows), program.bytes_moved(node, rows))
         head[0] += f", {sum(seconds) * 1e6:.1f} us"
     right = {0, *range(5, len(titles))}
-    return "\n".join([*head, *_aligned([titles, *table], right)])
+    return "\n".join([*head, *aligned([titles, *table], right)])
 
 
 def _work(program: Program, node: Node, rows: int) -> list[str]:
@@ -115,7 +115,7 @@ def _profile(model: Model, program: Program, rows: int) -> list[float]:
 
 def _made_up(tensor: Tensor, rows: int, program: Program) -> Array:
     """Return data for a profile: small numbers that fit any layer, and the label 0."""
-    shape = tuple(rows if d is None else d for d in tensor.shape)
+    shape = concrete(tensor.shape, rows)
     labels = any(
         node.op.name == "gather_labels" and tensor in node.inputs for node in program.nodes
     )
@@ -125,7 +125,7 @@ def _made_up(tensor: Tensor, rows: int, program: Program) -> Array:
     return values.reshape(shape)
 
 
-def _aligned(rows: Iterable[Sequence[str]], right: set[int]) -> list[str]:
+def aligned(rows: Iterable[Sequence[str]], right: set[int]) -> list[str]:
     """Return the rows as lines with aligned columns, a rule under the first."""
     table = list(rows)
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]

@@ -109,7 +109,7 @@ class _Step:
     def __init__(self, model: Model, data: training.Data):
         runtime, count = model.runtime, len(data)
         assert runtime.objective is not None
-        self.variables = [v for v in runtime.parameters.variables if v.trainable]
+        self.places = runtime.parameters.places
         self.buffers = runtime.copies("float64")
         args = (runtime.call, runtime.input_shapes, runtime.objective.unwatched)
         graphs = (lower.training(*args, runtime.parameters, None), lower.evaluation(*args, True)[0])
@@ -126,12 +126,12 @@ class _Step:
         return _core.Run(self._count, self._count, seed=self._seed, watch=False)
 
     def gradients(self) -> Array:
-        """Return a copy of all gradients, laid out as the weights."""
+        """Return a copy of all gradients, laid out as ``places`` says."""
         training.drive("gradcheck", self._gradients, self._pass())
         return self.buffers["grads"].copy()
 
     def loss(self) -> float:
-        """Return the mean loss."""
+        """Return the mean loss, penalties included."""
         self.buffers["totals"].fill(0)
         training.drive("gradcheck", self._loss, self._pass())
         return float(self.buffers["totals"][::2].sum()) / self._count
@@ -159,15 +159,15 @@ def _compare(
     gradients = step.gradients()
     noise = 64 * np.finfo(np.float64).eps * abs(step.loss()) / epsilon
     floor = max(1e-6, noise / tolerance)
-    checked = sum(min(samples, v.size) for v in step.variables)
-    for variable in step.variables:
-        places = variable.offset + _places(variable, samples)
-        computed = gradients[places]
-        differences = np.array([step.slope(place, epsilon) for place in places])
+    checked = sum(min(samples, v.size) for v in step.places)
+    for variable, begin in step.places.items():
+        places = _places(variable, samples)
+        computed = gradients[begin + places]
+        differences = np.array([step.slope(variable.offset + at, epsilon) for at in places])
         scale = max(np.abs(computed).max(), np.abs(differences).max(), floor)
         errors = np.abs(computed - differences) / scale
         worst = int(errors.argmax())
-        index = np.unravel_index(int(places[worst]) - variable.offset, variable.shape)
+        index = np.unravel_index(int(places[worst]), variable.shape)
         yield GradientCheck(
             error=float(errors[worst]),
             weight=variable.path,

@@ -5,12 +5,22 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, losses, metrics, naming, nests, objectives, optimizers, training
+from fastnn import (
+    config,
+    losses,
+    metrics,
+    naming,
+    nests,
+    objectives,
+    optimizers,
+    registry,
+    training,
+)
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
@@ -25,6 +35,9 @@ from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
 from fastnn.runtime import Guard, Runtime
 from fastnn.variables import Parameters, Variable
+
+if TYPE_CHECKING:
+    from fastnn.diagnosis import Diagnosis
 
 __all__ = ["Model", "Sequential", "load_model"]
 
@@ -88,17 +101,7 @@ class Model:
         return Network(who, _symbols(who, "inputs", inputs), _symbols(who, "outputs", outputs))
 
     def _take(self, network: Network) -> None:
-        """Become the model of a network, whose layers are free and built."""
-        joined: list[Layer] = []
-        try:
-            for layer in network.layers:
-                if not isinstance(layer, InputLayer):
-                    layer.join(self)
-                    joined.append(layer)
-        except ValueError:
-            for layer in joined:
-                layer.leave()
-            raise
+        """Become the model of a network, whose layers are built."""
         for symbol in network.inputs:
             symbol.layer.dtype = symbol.dtype
         self._settle(network)
@@ -251,7 +254,7 @@ class Model:
 
     def _pack(self) -> None:
         """Gather the weights in one buffer, and start a runtime on it."""
-        self._parameters = Parameters(self.weights, self.dtype)
+        self._parameters = Parameters(self.weights, self.dtype, self._guard)
         self._runtime = Runtime(
             self.network, self.input_shapes, self._parameters, self.dtype_policy
         )
@@ -383,9 +386,11 @@ class Model:
         """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
         assert self._parameters is not None
         objective = objectives.Objective.of(self.output_names, loss, metrics)
-        lower.training(self.network, self.input_shapes, objective, self._parameters, None)
-        if self._parameters.stale:
-            self._pack()
+        parameters = self._parameters
+        if parameters.stale:
+            parameters = Parameters(self.weights, self.dtype, self._guard)
+        lower.training(self.network, self.input_shapes, objective, parameters, None)
+        self._parameters = parameters
         self._runtime = Runtime(
             self.network,
             self.input_shapes,
@@ -729,18 +734,90 @@ class Model:
         profile: bool = False,
         batch_size: int = 32,
         print_fn: Callable[[str], Any] = print,
+        *,
+        x: Any = None,
+        y: Any = None,
     ) -> None:
         """Print the program: each operation with its operands, their places, FLOPs and bytes.
+
+        With ``x`` and ``y``, a few samples and their targets, it prints the computational graph
+        instead: each node with its values, local derivatives and gradients ``dJ/d...`` of the mean
+        loss J, by the NumPy reference, in the mode of inference; and what one walk backwards
+        costs, N + P for N nodes and P weights, against N x P for perturbing each weight.
 
         Args:
             profile: whether to run it on made-up data and add time, GFLOP/s and GB/s.
             batch_size: the rows of a batch.
             print_fn: called with the text.
+            x: samples; one or two, to be read by people.
+            y: their targets.
         """
+        if x is not None or y is not None:
+            from fastnn.walkthrough import walkthrough
+
+            print_fn(walkthrough(self, x, y))
+            return
         from fastnn.explain import explain
 
         self._require_built()
         print_fn(explain(self, profile, positive("explain", "batch_size", batch_size)))
+
+    def diagnose(self, x: Any, y: Any) -> Diagnosis:
+        """Return how gradients, zeros and steps look in each layer, for one batch.
+
+        Gradients that shrink by orders of size from the last layer to the first vanish: a sigmoid's
+        derivative is at most 1/4 (Glorot and Bengio, "Understanding the difficulty of training deep
+        feedforward neural networks", 2010).  Units that are 0 for all samples do not learn.  A step
+        should change weights by about a thousandth of their size.
+
+        Args:
+            x: samples, all of which make the batch; some hundreds tell enough.
+            y: their targets.
+
+        Returns:
+            What was found: it prints as a table, and ``plot()`` draws it.  The model is not
+            changed.
+
+        Raises:
+            NotCompiledError: before ``compile``.
+
+        Example:
+            >>> import fastnn, numpy
+            >>> x = numpy.random.default_rng(0).normal(size=(64, 4))
+            >>> model = fastnn.Sequential(
+            ...     [fastnn.Input((4,)), *(fastnn.layers.Dense(8, "sigmoid") for _ in range(6))])
+            >>> model.compile("sgd", "mse")
+            >>> found = model.diagnose(x, numpy.zeros((64, 8)))
+            >>> found.layers[0].gradient < found.layers[-1].gradient / 100
+            True
+        """
+        from fastnn.diagnosis import diagnose
+
+        with self._guard.reading("diagnose"):
+            return diagnose(self, x, y)
+
+    def collapse(self) -> Sequential:
+        """Return the model of one ``Dense`` that this model amounts to, if all of it is linear.
+
+        ``W2 (W1 x + b1) + b2 = W' x + b'``: layers without a nonlinearity between them are one.
+        Convolutions, averages and batch normalisations by fixed statistics are linear, too.
+        It is computed in float64, from what the model makes of 0 and of each unit vector.
+
+        Raises:
+            ValueError: if a layer is not linear, or there are several inputs or outputs.
+
+        Example:
+            >>> import fastnn
+            >>> from fastnn.layers import Dense
+            >>> deep = fastnn.Sequential([fastnn.Input((4,)), Dense(8), Dense(5), Dense(2)])
+            >>> [layer.count_params() for layer in deep.collapse().layers]
+            [10]
+        """
+        from fastnn.collapse import collapse
+
+        self._require_built()
+        with self._guard.reading("collapse"):
+            return collapse(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -808,9 +885,14 @@ class Model:
         parts: list[Any] = [*self.layers]
         if self._recipe is not None:
             parts += nests.flatten([self._recipe[key] for key in ("optimizer", "loss", "metrics")])
-        kinds = {type(part) for part in parts if part is not None}
+        parts = [part for part in parts if part is not None]
+        custom: dict[str, Any] = {type(part).__name__: type(part) for part in parts}
+        for part in parts:
+            custom |= registry.named_parts(part)
         custom = {
-            kind.__name__: kind for kind in kinds if not kind.__module__.startswith("fastnn.")
+            name: thing
+            for name, thing in custom.items()
+            if not str(thing.__module__).startswith("fastnn.")
         }
         from fastnn import saving
 
@@ -888,7 +970,6 @@ class Sequential(Model):
                 self._rebuild()
             except BaseException:
                 self._layers.remove(known)
-                known.leave()
                 self._recipe = recipe
                 raise
 
@@ -898,7 +979,6 @@ class Sequential(Model):
             raise ValueError(f"{self.name}: there is no layer to pop")
         with self._guard.training("pop"):
             layer = self._layers.pop()
-            layer.leave()
             self._rebuild()
         return layer
 
@@ -922,7 +1002,6 @@ class Sequential(Model):
                 f"{self.name}: two layers are named {layer.name!r}; each needs a name of its own, "
                 "and a layer can be in a Sequential once"
             )
-        layer.join(self)
         layer.dtype = self.dtype
         self._layers.append(layer)
 
@@ -1014,7 +1093,7 @@ def _callbacks(who: str, given: Any) -> list[Callback]:
 
 
 def _as_keras(means: Mapping[str, float]) -> float | list[float]:
-    values = list(means.values())
+    values = [value for name, value in means.items() if name not in ("data_loss", "penalty")]
     return values[0] if len(values) == 1 else values
 
 

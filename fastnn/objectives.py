@@ -129,7 +129,7 @@ def _named(given: Any) -> list[Metric]:
     chosen = [metrics.get(each) for each in _list(list(given) if _is_several(given) else given)]
     names = [metric.name for metric in chosen]
     for name in names:
-        if names.count(name) > 1 or name == "loss":
+        if names.count(name) > 1 or name in ("loss", "data_loss", "penalty"):
             raise ValueError(
                 f"compile: the name {name!r} is taken twice; give a metric a name of its own"
             )

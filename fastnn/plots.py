@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["learning_curve", "require_matplotlib", "training_report"]
+    from fastnn.diagnosis import Diagnosis
+
+__all__ = ["diagnosis", "learning_curve", "require_matplotlib", "training_report"]
 
 _TRAIN, _VALIDATION, _WRONG, _INK = "#4c72b0", "#dd8452", "#c44e52", "#444444"
 _COLUMNS = 8
@@ -73,6 +75,45 @@ def training_report(
     lower.suptitle(_caption(len(wrong), len(y), lines * _COLUMNS), color=_INK, fontsize=10)
     _draw_images(lower, lines, wrong, x, y, p)
     return figure
+
+
+def diagnosis(found: Diagnosis) -> Figure:
+    """Draws how gradients, zeros and steps look in each layer.
+
+    Args:
+        found: what `model.diagnose` returned.
+
+    Returns:
+        A matplotlib `Figure` of three panels, the first layer at the top.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    layers = found.layers
+    figure = _figure(width=9.0, height=1.2 + 0.3 * len(layers))
+    panels = figure.subplots(1, 3, sharey=True, squeeze=False)[0]
+    gradients = [each.gradient or 0.0 for each in layers]
+    steps = [each.update or 0.0 for each in layers]
+    _draw_bars(panels[0], gradients, _TRAIN, "gradient of the weights, norm", log=True)
+    _draw_bars(panels[1], [each.zeros for each in layers], _VALIDATION, "share of zeros")
+    _draw_bars(panels[2], steps, _TRAIN, "step / weights, norms", log=True)
+    panels[1].set_xlim(0, 1)
+    panels[0].set_yticks(range(len(layers)), [each.name for each in layers])
+    panels[0].invert_yaxis()
+    return figure
+
+
+def _draw_bars(
+    panel: Axes, values: Sequence[float], color: str, title: str, log: bool = False
+) -> None:
+    panel.barh(range(len(values)), values, color=color, height=0.6)
+    if log and any(values):
+        panel.set_xscale("log")
+        panel.set_xlim(left=min(value for value in values if value > 0) / 3)
+    panel.set_title(title, color=_INK, fontsize=9)
+    panel.tick_params(labelsize=8, colors=_INK)
+    panel.grid(alpha=0.25, linewidth=0.6, axis="x")
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def require_matplotlib() -> None:

@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
 from fastnn.errors import ModelFileError
+from fastnn.naming import lookup
 
-__all__ = ["deserialize", "require_config", "serialize"]
+__all__ = [
+    "deserialize",
+    "function",
+    "named_parts",
+    "require_config",
+    "serialize",
+    "serialize_function",
+]
+
+#: What the caller of a ``deserialize`` that is under way handed over, for things inside of things.
+_handed_over: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects")
 
 
 class _Configured(Protocol):
@@ -45,13 +57,64 @@ def deserialize(
         ModelFileError: if its class is in neither.
     """
     name = str(description["class_name"])
-    cls: Any = {**known, **(custom_objects or {})}.get(name)
+    custom = {**_handed_over.get({}), **(custom_objects or {})}
+    cls: Any = {**known, **custom}.get(name)
     if cls is None:
         mend = f"if it is yours, pass it: custom_objects={{{name[:60]!r}: ...}}"
         without = "" if kind == "layer" else ", or load with compile=False"
         raise ModelFileError(f"no {kind} class {name[:60]!r}; {mend}{without}")
-    thing: T = cls.from_config(description["config"])
+    outer = _handed_over.set(custom)
+    try:
+        thing: T = cls.from_config(description["config"])
+    finally:
+        _handed_over.reset(outer)
     return thing
+
+
+def function(
+    kind: str, identifier: Any, classes: Mapping[str, type[Any]], by_name: Mapping[str, type[Any]]
+) -> Any:
+    """Return the function that a name, a description, a class or a function stands for.
+
+    Args:
+        kind: what it is, for messages: ``"regularizer"``.
+        identifier: one of those, or ``None``, which stands for itself.
+        classes: fastnn's own classes of that kind, as descriptions name them.
+        by_name: the same, as people do.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, Mapping):
+        return deserialize(kind, identifier, classes)
+    known: Any = identifier
+    if not callable(identifier):
+        known = lookup(kind, identifier, {**by_name, **_handed_over.get({})})
+    return known() if isinstance(known, type) else known
+
+
+def serialize_function(thing: Any) -> dict[str, Any] | str | None:
+    """Return a description of what ``function`` returned: a function's is its name.
+
+    Raises:
+        ValueError: if it is a function without one, which a file could not name.
+    """
+    if thing is None or hasattr(thing, "get_config"):
+        return None if thing is None else serialize(thing)
+    name = str(getattr(thing, "__name__", ""))
+    if not name.isidentifier():
+        raise ValueError(
+            f"{str(thing)[:60]} has no name that a file could hold; write it with def, or as a "
+            "class with get_config"
+        )
+    return name
+
+
+def named_parts(thing: object) -> dict[str, Any]:
+    """Return the functions among the attributes of ``thing``, and the classes of those with a
+    config, by the names that a description has for them."""
+    parts = [part for part in vars(thing).values() if callable(part)]
+    named = [type(part) if hasattr(part, "get_config") else part for part in parts]
+    return {each.__name__: each for each in named if hasattr(each, "__name__")}
 
 
 def require_config(cls: type[Any], base: type[Any]) -> None:

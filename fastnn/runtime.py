@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,7 +22,7 @@ from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ConcurrentUseError
 from fastnn.objectives import Objective
 from fastnn.optimizers import Optimizer
-from fastnn.variables import Parameters
+from fastnn.variables import MOVING, Parameters
 
 __all__ = ["Executable", "Guard", "Runtime"]
 
@@ -76,6 +76,14 @@ class Guard:
         if self._trainer == threading.get_ident():
             return contextlib.nullcontext()
         return _Training(self, who)
+
+    @contextlib.contextmanager
+    def still(self) -> Iterator[None]:
+        """Keep the weights from being trained meanwhile; fails if they are."""
+        with self._lock:
+            if self._trainer is not None:
+                raise self._refusal("Model", "shares its weights and is in training")
+            yield
 
     def begin_reading(self, who: str) -> None:
         """Count a reader."""
@@ -194,6 +202,7 @@ class Runtime:
         self.call, self.input_shapes, self.parameters = call, list(input_shapes), parameters
         self.policy, self.dtype = policy, config.real_dtype(policy)
         self.objective, self.optimizer, self.eager = objective, optimizer, eager
+        self._store = parameters.store
         self.buffers = self._allocate()
         self._shelves: dict[tuple[Any, ...], Shelf] = {}
         self._idle_rows: dict[tuple[bytes, int], list[Executable]] = {}
@@ -202,7 +211,7 @@ class Runtime:
         count = self.parameters.trained
         slots = self.optimizer.slots if self.optimizer else 0
         return {
-            "params": self.parameters.buffer,
+            "params": self._store.buffer,
             "grads": _core.aligned_zeros(count, self.dtype),
             "slots": _core.aligned_zeros(count * slots, self.dtype),
             "hyper": np.zeros(1),
@@ -210,16 +219,18 @@ class Runtime:
         }
 
     def totals(self) -> Array:
-        """Return cleared totals: sum and count of each loss and of each metric.
+        """Return cleared totals: sum and count of each loss, of each metric and of the penalty.
 
         Every program has totals of its own, so that one model can be evaluated by two threads, or
         by a callback in the middle of an epoch.
         """
         parts = self.objective
-        return np.zeros(2 * (len(parts.compared) + len(parts.watched) if parts else 0))
+        return np.zeros(2 * (len(parts.compared) + len(parts.watched) + 1 if parts else 0))
 
     def copies(self, dtype: str) -> dict[str, Array]:
         """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
+        if self._store.moved:
+            self._follow()
         reals = ("params", "grads", "slots")
         copies = {
             home: buffer.astype(dtype if home in reals else buffer.dtype)
@@ -249,6 +260,12 @@ class Runtime:
 
     def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
+        with MOVING:
+            if self._store.moved:
+                self._follow()
+            return self._make(mode, rows, threads, direct)
+
+    def _make(self, mode: str, rows: int, threads: int, direct: bool) -> Executable:
         program = Program.of(self.graph(mode, direct), rows, self.policy, once=True)
         memory = Memory(program, {**self.buffers, "totals": self.totals()})
         if self.eager:
@@ -267,6 +284,8 @@ class Runtime:
             rows: the most rows of a batch; a program that predicts may be of fewer.
             direct: as in ``graph``.
         """
+        if self._store.moved:
+            self._follow()
         key = (mode, direct, rows == 1, _core.settings())  # quicker than what they amount to
         shelf = self._shelves.get(key) or self._shelf(key)
         if shelf.most is not None and rows > shelf.most:
@@ -288,10 +307,21 @@ class Runtime:
             most = step_rows(program, config.get_num_threads())
         return self._shelves.setdefault(key, Shelf(most))
 
+    def _follow(self) -> None:
+        """Go where the weights have gone, since another model has joined them with others."""
+        store = self.parameters.store
+        self.buffers = {**self.buffers, "params": store.buffer}
+        self._shelves, self._idle_rows = {}, {}
+        self._store = store
+
     def _version(self) -> tuple[int, int]:
-        """Return what is another after every change of the weights: by a step, by assignment."""
-        variables = self.parameters.variables
-        return int(self.buffers["step"][0]), sum(variable.changes for variable in variables)
+        """Return what is another after every change of the weights: by a step, by assignment, by
+        another model that shares them."""
+        return int(self.buffers["step"][0]), self._store.changes
+
+    def trained(self) -> None:
+        """Note that steps have changed the weights, for the other models that share them."""
+        self._store.changes += 1
 
     def predict_row(self, x: object, out: object) -> bool:
         """Predict one row into ``out``, from and to where they lie.
@@ -299,6 +329,8 @@ class Runtime:
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
         """
+        if self._store.moved:
+            self._follow()
         key = _core.settings()  # quicker to get than what they amount to
         try:
             idle = self._idle_rows[key]
@@ -318,7 +350,15 @@ class Runtime:
             return executable.run_row(x, out)
 
     def logs(self, executable: Executable) -> dict[str, float]:
-        """Return the means of losses and metrics since a program's totals were last cleared."""
+        """Return the means of losses and metrics since a program's totals were last cleared.
+
+        A penalty is part of the loss; where there is one, both parts are shown apart too.
+        """
         assert self.objective is not None
         totals = executable.memory.buffers["totals"].reshape(-1, 2).tolist()
-        return self.objective.logs([total / (count or 1.0) for total, count in totals])
+        *means, penalty = (total / (count or 1.0) for total, count in totals)
+        logs = self.objective.logs(means)
+        if totals[-1][1] == 0:
+            return logs
+        parts = {"data_loss": logs["loss"], "penalty": penalty}
+        return {**logs, "loss": logs["loss"] + penalty, **parts}

@@ -282,10 +282,13 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     step = int(runtime.buffers["step"][0])
     with runtime.borrow("train", len(data)) as executable:
         executable.memory.buffers["totals"].fill(0)
-        _set_rate(runtime)
+        set_rate(runtime)
         executable.lend(data.lent)
         run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
-        drive("train_on_batch", executable, run)
+        try:
+            drive("train_on_batch", executable, run)
+        finally:
+            runtime.trained()
         return runtime.logs(executable)
 
 
@@ -382,12 +385,15 @@ class Fit:
         return means
 
     def _drive(self, executable: Executable, run: _core.Run) -> None:
-        _set_rate(self._runtime)
-        drive("fit", executable, run, self._on_slice, self._on_nonfinite)
+        set_rate(self._runtime)
+        try:
+            drive("fit", executable, run, self._on_slice, self._on_nonfinite)
+        finally:
+            self._runtime.trained()
 
     def _on_slice(self, rows: int) -> None:
         self._callbacks.call("on_rows", rows, len(self._data))
-        _set_rate(self._runtime)
+        set_rate(self._runtime)
 
     def _on_nonfinite(self, executable: Executable, run: _core.Run) -> None:
         """Warn of the first loss that is not finite; training goes on unless a callback minds."""
@@ -409,7 +415,7 @@ class Fit:
         )
 
 
-def _set_rate(runtime: Runtime) -> None:
+def set_rate(runtime: Runtime) -> None:
     """Let an assignment to ``optimizer.learning_rate`` count from the next step."""
     assert runtime.optimizer is not None
     runtime.buffers["hyper"][0] = runtime.optimizer.learning_rate

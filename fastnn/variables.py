@@ -1,8 +1,19 @@
-"""Variables: the numbers a layer learns, and the one contiguous buffer that holds a model's."""
+"""Variables: the numbers a layer learns, and the contiguous buffers that hold them.
+
+The variables of a model lie in one buffer, its store.  Models that share layers share a store: when
+a model joins variables of several stores, these become one, and programs that were made for the old
+ones are made anew.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import threading
+import weakref
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +23,7 @@ from fastnn._typing import Array
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
 
-__all__ = ["Parameters", "Variable"]
+__all__ = ["Parameters", "Store", "Variable", "padded"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -26,8 +37,11 @@ class Variable:
         initializer: ``initializer(shape, dtype)`` returns the first value.
         name: its name in the layer, such as ``"kernel"``.
         trainable: whether ``fit`` changes it.
+        dtype: its precision.
+        regularizer: ``regularizer(tensor)`` composes what its size costs while it is trainable.
+        constraint: ``constraint(tensor)`` composes what it becomes after each update.
 
-    The value lives in an array of the variable's own until a model packs it into a buffer.
+    The value lives in an array of the variable's own until a model packs it into a store.
     """
 
     def __init__(
@@ -37,15 +51,23 @@ class Variable:
         name: str = "variable",
         trainable: bool = True,
         dtype: str = "float32",
+        regularizer: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Any], Any] | None = None,
     ):
         self.shape = tuple(int(n) for n in shape)
         self.name = name
         self.path = name
         self.trainable = trainable
+        self.regularizer, self.constraint = regularizer, constraint
         self.own_trainable = trainable  # what it would be in a layer that trains
+        self.store: Store | None = None
         self.offset = -1
-        self.changes = 0  # times that a value was assigned
         self._value = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+
+    @property
+    def layer(self) -> str:
+        """The name of the layer, for messages and listings."""
+        return self.path.rpartition("/")[0]
 
     @property
     def dtype(self) -> np.dtype:
@@ -78,7 +100,8 @@ class Variable:
             ShapeError: if it has another shape.
         """
         self._value[...] = self.check(value)
-        self.changes += 1
+        if self.store is not None:
+            self.store.changes += 1
 
     def check(self, value: ArrayLike) -> Array:
         """Return ``value`` in the variable's shape and precision.
@@ -94,39 +117,152 @@ class Variable:
             )
         return array.astype(self.dtype)
 
-    def move(self, buffer: Array, offset: int) -> None:
-        """Move the value into ``buffer`` at ``offset`` elements."""
-        place = buffer[offset : offset + self.size].reshape(self.shape)
+    def move(self, store: Store, offset: int) -> None:
+        """Move the value into the buffer of ``store``, at ``offset`` elements."""
+        place = store.buffer[offset : offset + self.size].reshape(self.shape)
         place[...] = self._value
-        self._value, self.offset = place, offset
+        self._value, self.store, self.offset = place, store, offset
 
     def __repr__(self) -> str:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
-class Parameters:
-    """A model's variables in one contiguous buffer: trainable ones first, then frozen ones.
+class User(Protocol):
+    """A model, as a store knows it."""
 
-    An optimizer is one kernel over ``[0, trained)``; a checkpoint writes ``buffer``.  Gaps that
-    align the variables hold zeros and stay zero.
+    def still(self) -> AbstractContextManager[None]:
+        """Keep the weights from being trained meanwhile; fails if they are."""
+        ...
+
+
+class Store:
+    """Variables in one contiguous buffer: trainable ones first, then frozen ones.
+
+    Gaps that align the variables hold zeros and stay zero.  A store does not keep alive the
+    variables that only models of the past knew.
+
+    Attributes:
+        buffer: the numbers.
+        changes: times that a value was assigned, or trained by a model that has just ended.
+        moved: whether the variables have moved on to another store.
+        users: the guards of the models whose weights lie here.
     """
 
     def __init__(self, variables: Iterable[Variable], dtype: str):
-        every = list(variables)
-        order = sorted(every, key=lambda variable: not variable.trainable)
-        offsets = np.cumsum([0, *(_padded(v.size) for v in order)])
-        self.trained = int(sum(_padded(v.size) for v in order if v.trainable))
+        order = sorted(variables, key=lambda variable: not variable.trainable)
+        offsets = np.cumsum([0, *(padded(v.size) for v in order)])
         self.buffer = _core.aligned_zeros(int(offsets[-1]), dtype)
-        self.variables = tuple(every)
-        self._trainable = [variable.trainable for variable in every]
+        self.changes, self.moved = 0, False
+        self.users: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._variables = [weakref.ref(variable) for variable in order]
         for variable, offset in zip(order, offsets, strict=False):
-            variable.move(self.buffer, int(offset))
+            variable.move(self, int(offset))
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The variables that are left, in the order of the buffer."""
+        known = (each() for each in self._variables)
+        return [variable for variable in known if variable is not None]
+
+
+#: Held while variables move, and while programs are made that have to know where they are.
+MOVING = threading.Lock()
+
+
+def _joined(variables: Sequence[Variable], dtype: str, user: User) -> Store:
+    """Return the store of all the variables, which move into one if they are in several.
+
+    Raises:
+        ConcurrentUseError: if another model whose weights would move is in training.
+    """
+    with MOVING, contextlib.ExitStack() as stack:
+        stores = list(dict.fromkeys(v.store for v in variables if v.store is not None))
+        whole = len(stores) == 1 and all(v.store is not None for v in variables)
+        scattered = len(_runs(v for v in variables if v.trainable)) > 1
+        if whole and not (scattered and len(stores[0].variables) == len(variables)):
+            return stores[0]
+        users = {user: None for store in stores for user in store.users}
+        for other in users:
+            if other is not user:
+                stack.enter_context(other.still())
+        neighbours = (v.store.variables if v.store else [v] for v in variables)
+        every = dict.fromkeys(itertools.chain(variables, *neighbours))
+        made = Store(every, dtype)
+        made.users.update(users)
+        for store in stores:
+            store.moved = True
+        return made
+
+
+class Run(NamedTuple):
+    """Trainable variables side by side: where they are in the store, and their gradients."""
+
+    offset: int
+    place: int
+    size: int
+
+
+def _runs(variables: Iterable[Variable]) -> list[Run]:
+    """Return the runs that variables make whose gradients lie side by side in their order."""
+    runs: list[Run] = []
+    place = 0
+    for variable in variables:
+        size = padded(variable.size)
+        if runs and runs[-1].offset + runs[-1].size == variable.offset:
+            runs[-1] = runs[-1]._replace(size=runs[-1].size + size)
+        else:
+            runs.append(Run(variable.offset, place, size))
+        place += size
+    return runs
+
+
+class Parameters:
+    """A model's variables, those of them that it trains, and the layout of their gradients.
+
+    Gradients, and what an optimizer remembers, lie as the trainable variables do in the list of the
+    model's weights.  Where these lie side by side in the store too, an optimizer is one kernel over
+    one range; else there is one for each run of them.
+
+    Args:
+        variables: the model's variables, in order.
+        dtype: their precision.
+        user: the model's guard.
+
+    Attributes:
+        places: where the gradient of each trainable variable begins; what was trainable when this
+            was made counts, not what has become so.
+        trained: the size of that layout.
+    """
+
+    def __init__(self, variables: Iterable[Variable], dtype: str, user: User):
+        self.variables = tuple(variables)
+        self._nothing = Store((), dtype)
+        self._trainable = [variable.trainable for variable in self.variables]
+        self.places: dict[Variable, int] = {}
+        self.trained = 0
+        for variable in self.variables:
+            if variable.trainable:
+                self.places[variable] = self.trained
+                self.trained += padded(variable.size)
+        store = _joined(self.variables, dtype, user) if self.variables else self._nothing
+        store.users.add(user)
+
+    @property
+    def store(self) -> Store:
+        """Where the variables are."""
+        return (self.variables and self.variables[0].store) or self._nothing
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of the variables that are trained."""
+        return _runs(self.places)
 
     @property
     def stale(self) -> bool:
-        """Whether a variable has become trainable or frozen since it was packed."""
+        """Whether a variable has become trainable or frozen since this was made."""
         return self._trainable != [variable.trainable for variable in self.variables]
 
 
-def _padded(size: int) -> int:
+def padded(size: int) -> int:
+    """Return the elements that a variable of ``size`` takes in a buffer."""
     return -(-size // _ALIGN) * _ALIGN

@@ -257,7 +257,7 @@ def test_nodes_that_write_in_place_live():
     graph = Graph()
     values = ops.mean_squared_error(source(graph, 5), source(graph, 5))
     total = graph.place("t", (2,), "totals", dtype="f64")
-    graph.emit("accumulate", values, None, None, total, watched=1, sum=0)
+    graph.emit("accumulate", values, None, None, total, watched=1)
     assert "accumulate" in names(fusion.drop_dead(graph.nodes))
 
 

@@ -279,16 +279,6 @@ def test_mistakes():
     refused(lambda: Model(x, y, dtype="float64"), ValueError, "float64", "Input")
 
 
-def test_a_layer_is_in_one_model():
-    x = Input((3,))
-    dense = Dense(2)
-    first = Model(x, dense(x), name="first")
-    free = Dense(2)
-    refused(lambda: Model(x, Add()([free(x), dense(x)])), ValueError, "'first'")
-    Sequential([Input((3,)), free])  # a model that was refused has not taken it
-    assert first.predict(np.ones((1, 3))).shape == (1, 2)
-
-
 def test_two_layers_of_one_name_are_refused():
     x = Input((3,))
     refused(lambda: Model(x, Dense(2, name="a")(Dense(2, name="a")(x))), ValueError, "'a'")

@@ -159,7 +159,11 @@ def of_interest(op):
         and case.attrs.get("curve") != "step"  # passes what is not its gradient
         and (op not in WALKS or set(case.absent) <= {"b"})  # a way back needs what is kept for it
     ]
-    batches = [case for case in known if any(None in shape for shape in case.sizes.values())]
+    batches = [
+        case
+        for case in known
+        if not case.sizes or any(None in shape for shape in case.sizes.values())
+    ]
     return [c for c in batches if sum(a.size for a in draw(c, FLOAT64).values()) <= 600]
 
 

@@ -163,6 +163,19 @@ def surrounded(layer, shape):
     return model
 
 
+def trained(cls, options, shape, threads):
+    """The bytes of the weights after two short epochs on so many threads."""
+    fastnn.set_seed(3)
+    before = fastnn.get_num_threads()
+    fastnn.set_num_threads(threads)
+    try:
+        model = surrounded(cls(**options), shape)
+        model.fit(data(5, *shape), data(5, 2), batch_size=3, epochs=2, verbose=0)
+        return [w.tobytes() for w in model.get_weights()]
+    finally:
+        fastnn.set_num_threads(before)
+
+
 def test_every_layer_class_has_cases():
     exported = {
         cls
@@ -219,6 +232,20 @@ class TestContract:
         model = Sequential([Input(shape), cls(**options)])
         x = data(5, *shape)
         assert np.array_equal(model.predict(x, batch_size=2), model.predict(x))
+
+    def test_threads_change_no_bit(self, cls, options, shape, out, monkeypatch):
+        monkeypatch.setattr("fastnn.compiler.bind._WORTH_SHARING", 0)
+        assert trained(cls, options, shape, threads=3) == trained(cls, options, shape, threads=1)
+
+    def test_the_reference_interpreter_trains_alike(self, cls, options, shape, out):
+        models = [surrounded(cls(**options), shape) for _ in range(2)]
+        models[1].set_weights(models[0].get_weights())
+        models[1].compile(fastnn.optimizers.SGD(0.1), "mse", run_eagerly=True)
+        for model in models:
+            model.seed = 7
+            model.fit(data(5, *shape), data(5, 2), batch_size=3, epochs=2, verbose=0)
+        for ours, theirs in zip(*(model.get_weights() for model in models), strict=True):
+            assert np.allclose(ours, theirs, rtol=1e-9, atol=1e-11)
 
     def test_nan_stays_in_its_row(self, cls, options, shape, out):
         model = Sequential([Input(shape), cls(**options)])

@@ -1,7 +1,6 @@
 """Models: how they are put together, looked at, taken apart; their weights, names and configs."""
 
 import copy
-import gc
 import re
 import tracemalloc
 
@@ -471,23 +470,3 @@ def test_explain_of_an_uncompiled_model_is_that_of_predict(capsys):
     assert "predict, 32 rows" in out
     assert "source(rows, 4)" in out
     assert "gather" not in out
-
-
-def test_a_layer_belongs_to_one_model_at_a_time():
-    dense = Dense(2)
-    first = Sequential([Input((3,)), dense], name="first")
-    with pytest.raises(ValueError, match="a layer of the model 'first' already"):
-        Sequential([Input((3,)), dense])
-    before = first.get_weights()
-    first.pop()
-    second = Sequential([Input((3,)), dense])
-    for ours, kept in zip(second.get_weights(), before, strict=True):
-        assert np.array_equal(ours, kept)
-
-
-def test_a_layer_outlives_its_model():
-    dense = Dense(2)
-    first = Sequential([Input((3,)), dense])
-    del first
-    gc.collect()
-    assert Sequential([Input((3,)), dense]).layers == [dense]

@@ -108,6 +108,14 @@ static void op_keep_top_k(const fnn_op *op, const fnn_task *task)
     }
 }
 
+/* Lets a watched total stop the run. */
+static void notice_nonfinite(const fnn_op *op, const fnn_task *task)
+{
+    int none = FNN_DONE;
+    if (op->attr[0] != 0 && task->run->watch)
+        atomic_compare_exchange_strong(&task->run->halt, &none, FNN_NONFINITE);
+}
+
 /* The totals take a non-finite batch in as well: NaN is never dropped.  But only the batch's own sum
  * stops the run, so that a resumed one does not stop again for an old one. */
 static void op_accumulate(const fnn_op *op, const fnn_task *task)
@@ -116,17 +124,9 @@ static void op_accumulate(const fnn_op *op, const fnn_task *task)
     const real *v = op->arg[0], *w = op->arg[1];
     double *total = op->arg[3];
     int64_t r = op->dim[0];
-    int none = FNN_DONE;
-    if (op->attr[1] != 0) { /* the batch's sum, as often as it has rows */
-        total[0] += add_rows(0, v, w, r) * (double)r;
-        total[1] += (double)r;
-    } else {
-        total[0] = add_rows(total[0], v, w, r);
-        total[1] += row_count(op->arg[2], r);
-    }
-    if (op->attr[0] != 0 && task->run->watch && !isfinite(total[0]) &&
-        !isfinite(add_rows(0, v, w, r)))
-        atomic_compare_exchange_strong(&task->run->halt, &none, FNN_NONFINITE);
+    total[0] = add_rows(total[0], v, w, r);
+    total[1] += row_count(op->arg[2], r);
+    if (!isfinite(total[0]) && !isfinite(add_rows(0, v, w, r))) notice_nonfinite(op, task);
 }
 
 /* The weight of row r, whose chain of float64 additions a total is. */
@@ -198,4 +198,15 @@ static void op_confusion(const fnn_op *op, const fnn_task *task)
         int64_t said = class_said(p + r * c, c, (real)op->attr[0]);
         if (is >= 0) total[is * classes + said] += weight_of(w, r);
     }
+}
+
+/* A number that is the same for all rows of a batch, counted once for each */
+static void op_accumulate_batch(const fnn_op *op, const fnn_task *task)
+{
+    if (task->thread) return;
+    const real *p = op->arg[0];
+    double *total = op->arg[1], rows = (double)task->run->rows;
+    total[0] += rows * (double)p[0];
+    total[1] += rows;
+    if (!isfinite(p[0])) notice_nonfinite(op, task);
 }

@@ -25,6 +25,7 @@
 #include "softmax-inl.h"
 #include "losses-inl.h"
 #include "metrics-inl.h"
+#include "weights-inl.h"
 #include "optimizers-inl.h"
 #include "gather-inl.h"
 #include "dropout-inl.h"

@@ -339,7 +339,7 @@ def _mean(op: str) -> Iterator[Case]:
 
 def _accumulate(op: str) -> Iterator[Case]:
     for r in (256, 32, 100_000):
-        yield replace(_case(op, r, {"watched": 1, "sum": 0}, r=None, k=2), absent=("w", "d"))
+        yield replace(_case(op, r, {"watched": 1}, r=None, k=2), absent=("w", "d"))
 
 
 def _accumulate_columns(op: str) -> Iterator[Case]:
@@ -366,6 +366,24 @@ def _gather_labels(op: str) -> Iterator[Case]:
     for r in (128, 32):
         case = _case(op, r, {"classes": 10, "ignored": float("nan")}, r=None, n=())
         yield replace(case, source="int64", steps=100, shuffled=True)
+
+
+def _accumulate_batch(op: str) -> Iterator[Case]:
+    yield _case(op, 128, {"watched": 0}, k=2)
+
+
+def _over_rows(op: str) -> Iterator[Case]:
+    yield _case(op, 128)
+
+
+def _penalty(op: str) -> Iterator[Case]:
+    yield from (_case(op, 1, {"l1": 1e-3, "l2": 1e-3}, n=n) for n in ELEMENTS)
+
+
+def _clip_norm(op: str) -> Iterator[Case]:
+    attrs = {"low": 0.0, "high": 2.0, "rate": 1.0, "epsilon": 1e-7}
+    for o, n, i in ((1, 784, 512), (512, 784, 1), (1, 4096, 4096)):
+        yield _case(op, 1, attrs, o=o, n=n, i=i)
 
 
 def _sgd(op: str) -> Iterator[Case]:
@@ -478,6 +496,12 @@ _MAKERS: Mapping[str, Any] = {
     "accumulate_columns": _accumulate_columns,
     "histogram": _histogram,
     "confusion": _confusion,
+    "accumulate_batch": _accumulate_batch,
+    "penalty": _penalty,
+    "penalty_bwd": _penalty,
+    "over_rows": _over_rows,
+    "clip_norm": _clip_norm,
+    "assign": _elements,
     "sgd": _sgd,
     "adam": _adam,
     "rmsprop": _rmsprop,

@@ -6,11 +6,12 @@ operations, so that a layer that composes operations needs no backward of its ow
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from fastnn.compiler.graph import Graph, Node, Tensor
 
-__all__ = ["Rule", "differentiate", "gradient_of"]
+__all__ = ["Rule", "differentiate", "gradient_of", "rule_of"]
 
 #: rule(node, wanted, *gradients of the outputs) -> gradients of the inputs, or ``None``
 Rule = Callable[..., Sequence[Tensor | None]]
@@ -35,17 +36,24 @@ def gradient_of(name: str) -> Callable[[Rule], Rule]:
     return register
 
 
+def rule_of(name: str) -> Rule | None:
+    """Return the rule of an operation, if it has one."""
+    return _RULES.get(name)
+
+
 def rules() -> frozenset[str]:
     """Return the names of the operations that can be differentiated."""
     return frozenset(_RULES)
 
 
-def differentiate(graph: Graph, loss: Tensor, wrt: Iterable[Tensor]) -> dict[Tensor, Tensor]:
+def differentiate(
+    graph: Graph, loss: Tensor | Sequence[Tensor], wrt: Iterable[Tensor]
+) -> dict[Tensor, Tensor]:
     """Append to the graph the nodes that compute d loss / d t for each t of ``wrt``.
 
     Args:
         graph: the graph that computes ``loss``.
-        loss: a tensor without axes.
+        loss: a tensor without axes; the sum of all numbers of a tensor with axes, or of several.
         wrt: the tensors whose gradients are wanted.
 
     Returns:
@@ -55,8 +63,10 @@ def differentiate(graph: Graph, loss: Tensor, wrt: Iterable[Tensor]) -> dict[Ten
     forward = list(graph.nodes)
     wanted = _downstream(forward, targets)
     with graph.scope("loss"):
-        (seed,) = graph.emit("fill", shapes={"y": loss.shape}, value=1.0)
-    gradients: dict[Tensor, Tensor] = {loss: seed}
+        gradients: dict[Tensor, Tensor] = {
+            t: graph.emit("fill", shapes={"y": t.shape}, value=float(times))[0]
+            for t, times in Counter([loss] if isinstance(loss, Tensor) else loss).items()
+        }
     for node in reversed(forward):
         flows = [gradients.get(t) if t is not None else None for t in node.outputs]
         flags = tuple(t is not None and t in wanted for t in node.inputs)
@@ -81,7 +91,7 @@ def _propagate(
     flows: list[Tensor | None],
     gradients: dict[Tensor, Tensor],
 ) -> None:
-    rule = _RULES.get(node.op.name)
+    rule = rule_of(node.op.name)
     if rule is None:
         raise NotImplementedError(
             f"{node.layer}: the operation {node.op.name!r} has no gradient; "

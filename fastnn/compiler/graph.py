@@ -20,7 +20,7 @@ from fastnn.ops.table import Op, Operand, table
 if TYPE_CHECKING:
     from fastnn.variables import Variable
 
-__all__ = ["Graph", "Node", "Shape", "Size", "Tensor"]
+__all__ = ["Graph", "Node", "Shape", "Size", "Tensor", "concrete"]
 
 Shape = tuple[int | None, ...]
 
@@ -37,6 +37,11 @@ class Size(NamedTuple):
     def at(self, rows: int) -> int:
         """Return the size in a batch of ``rows`` rows."""
         return self.base * rows if self.per_row else self.base
+
+
+def concrete(shape: Shape, rows: int) -> tuple[int, ...]:
+    """Return ``shape`` in a batch of ``rows`` rows."""
+    return tuple(rows if d is None else d for d in shape)
 
 
 def size_of(dims: Shape) -> Size:
@@ -118,6 +123,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     layer: str = ""
     training: bool = False
+    penalties: list[Tensor] = field(default_factory=list)
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
     _postponed: list[Callable[[], object]] = field(default_factory=list)
 
@@ -212,6 +218,25 @@ class Graph:
     def _emit_in(self, layer: str, name: str, *inputs: Any, **attrs: Any) -> None:
         with self.scope(layer):
             self.emit(name, *inputs, **attrs)
+
+    def add_penalty(self, penalty: Tensor) -> None:
+        """Note a tensor without axes that is added to the loss.
+
+        Raises:
+            TypeError: if it is something else.
+            ShapeError: if it has axes.
+        """
+        if not isinstance(penalty, Tensor):
+            raise TypeError(
+                f"{self.layer}: a penalty is a tensor composed of fastnn.ops, got "
+                f"{type(penalty).__name__}"
+            )
+        if penalty.shape != ():
+            raise ShapeError(
+                f"{self.layer or penalty.name}: a penalty is one number for a batch, a tensor "
+                f"without axes, got {format_shape(penalty.shape)}; sum it, or take its mean"
+            )
+        self.penalties.append(penalty)
 
     def call_python(
         self, inputs: Sequence[Tensor | Variable], shapes: Sequence[Shape], **functions: Any

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastnn import ops
 from fastnn.compiler.gradients import differentiate
-from fastnn.compiler.graph import LENT, Graph, Shape, Tensor
+from fastnn.compiler.graph import LENT, Graph, Node, Shape, Tensor
 from fastnn.losses import Lowered, Targets
 
 if TYPE_CHECKING:
     from fastnn.objectives import Objective
     from fastnn.optimizers import Optimizer
-    from fastnn.variables import Parameters
+    from fastnn.variables import Parameters, Run
 
-__all__ = ["evaluation", "prediction", "training"]
+__all__ = ["evaluation", "gathered", "outputs", "prediction", "settle", "training"]
 
 #: call(xs, training) -> ys: a model's layers
 Call = Callable[[Sequence[Tensor], bool], Sequence[Tensor]]
@@ -43,14 +43,33 @@ def prediction(
     ys = call(_samples(graph, input_shapes, direct), False)
     with graph.scope("output"):
         for index, y in enumerate(proba(ys) if proba else ys):
-            _settle(graph, y, "out").name = f"out{index}"
+            settle(graph, y, "out").name = f"out{index}"
     return graph
+
+
+def outputs(call: Call, input_shapes: Sequence[Shape]) -> tuple[Graph, list[Tensor]]:
+    """Return a graph that computes the model's outputs, and these."""
+    graph = Graph()
+    return graph, list(call(_samples(graph, input_shapes), False))
+
+
+def gathered(graph: Graph) -> list[Tensor]:
+    """Return what the samples ``x0``, ``x1``, ... become in the graph, in that order."""
+    sources = {node.inputs[0].name: node.outputs[0] for node in graph.nodes if _is_sample(node)}  # type: ignore[union-attr]
+    return [t for _, t in sorted(sources.items(), key=lambda pair: int(pair[0][1:])) if t]
+
+
+def _is_sample(node: Node) -> bool:
+    source = node.inputs[0] if node.op.name == "gather" else None
+    return source is not None and source.name.startswith("x")
 
 
 def evaluation(
     call: Call, input_shapes: Sequence[Shape], objective: Objective, training: bool = False
 ) -> tuple[Graph, Tensor]:
     """Return the graph that adds losses and metrics to ``totals``, and the batch's mean loss.
+
+    The penalties of weights and layers are a part of that; their total is the last one.
 
     Args:
         call: the model's layers.
@@ -69,7 +88,18 @@ def evaluation(
             value = metric.lower(term.lowered.prediction, term.targets, term.kind)
             _accumulate(graph, place, value)
     with graph.scope("loss"):
-        return graph, reduce(ops.add, (term.mean for term in terms.values()))
+        mean = reduce(ops.add, (term.mean for term in terms.values()))
+    penalty = _penalty(graph)
+    if penalty is None:
+        return graph, mean
+    with graph.scope("penalties"):
+        graph.emit(
+            "accumulate_batch",
+            penalty,
+            _total(graph, len(terms) + len(objective.watched)),
+            watched=0,
+        )
+        return graph, mean + penalty
 
 
 class _Term(NamedTuple):
@@ -99,7 +129,7 @@ def training(
 ) -> Graph:
     """Return the graph of a training step.
 
-    The gradients end up in ``grads``, which is laid out as ``params``.
+    The gradients end up in ``grads``, where ``parameters`` says.
 
     Args:
         call: the model's layers.
@@ -109,13 +139,14 @@ def training(
         optimizer: what changes them; ``None`` stops at the gradients.
     """
     graph, mean = evaluation(call, input_shapes, objective, training=True)
-    wrt = [t for variable, t in graph.parameters.items() if variable.trainable]
+    places = parameters.places
+    wrt = {t: places[variable] for variable, t in graph.parameters.items() if variable in places}
     for tensor, gradient in differentiate(graph, mean, wrt).items():
-        _settle(graph, gradient, "grads", tensor.offset)
+        settle(graph, gradient, "grads", wrt[tensor])
     if optimizer is not None:
         graph.emit_postponed()
         with graph.scope("optimizer"):
-            _update(graph, parameters.trained, optimizer)
+            _update(graph, parameters, optimizer)
     return graph
 
 
@@ -135,11 +166,24 @@ def _targets(graph: Graph, index: int, kind: Targets) -> tuple[Tensor, Targets]:
 
 
 def _accumulate(graph: Graph, index: int, values: Tensor, watched: bool = False) -> None:
-    total = graph.place(f"total{index}", (2,), "totals", 2 * index, dtype="f64")
-    graph.emit("accumulate", values, None, None, total, watched=int(watched), sum=0)
+    graph.emit("accumulate", values, None, None, _total(graph, index), watched=int(watched))
 
 
-def _settle(graph: Graph, tensor: Tensor, home: str, offset: int = 0) -> Tensor:
+def _total(graph: Graph, index: int) -> Tensor:
+    return graph.place(f"total{index}", (2,), "totals", 2 * index, dtype="f64")
+
+
+def _penalty(graph: Graph) -> Tensor | None:
+    """Return the sum of the penalties, if there are any."""
+    for variable, tensor in list(graph.parameters.items()):
+        if variable.trainable and variable.regularizer is not None:
+            with graph.scope(variable.layer):
+                graph.add_penalty(variable.regularizer(tensor))
+    with graph.scope("penalties"):
+        return reduce(ops.add, graph.penalties) if graph.penalties else None
+
+
+def settle(graph: Graph, tensor: Tensor, home: str, offset: int = 0) -> Tensor:
     """Give what a program leaves behind its place outside of the arena; return it.
 
     What is also read as something else, or shares another tensor's memory, is copied; so is what
@@ -159,18 +203,29 @@ def _read(graph: Graph, tensor: Tensor) -> bool:
     return any(t is tensor or t.root is tensor for t in inputs)
 
 
-def _update(graph: Graph, count: int, optimizer: Optimizer) -> None:
-    """Change the first ``count`` parameters; the step counts even if there are none, for other
-    numbers of the model may have changed."""
+def _update(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> None:
+    """Change what is trained; the step counts even if that is nothing, for other numbers of the
+    model may have changed."""
     step = graph.place("step", (1,), "step", dtype="i64")
-    if count:
-        _change(graph, count, optimizer, step)
+    for run in parameters.runs:
+        _change(graph, run, parameters.trained, optimizer, step)
+    _constrain(graph, parameters)
     graph.emit("advance", step)
 
 
-def _change(graph: Graph, count: int, optimizer: Optimizer, step: Tensor) -> None:
-    w = graph.place("params", (count,), "params")
-    g = graph.place("grads", (count,), "grads")
-    slots = [graph.place(f"slot{i}", (count,), "slots", i * count) for i in range(optimizer.slots)]
+def _constrain(graph: Graph, parameters: Parameters) -> None:
+    """Hold the weights that were changed to their constraints."""
+    for variable, tensor in list(graph.parameters.items()):
+        if variable in parameters.places and variable.constraint is not None:
+            with graph.scope(variable.layer):
+                graph.emit("assign", tensor, variable.constraint(tensor))
+
+
+def _change(graph: Graph, run: Run, trained: int, optimizer: Optimizer, step: Tensor) -> None:
+    def place(name: str, home: str, offset: int) -> Tensor:
+        return graph.place(name, (run.size,), home, offset)
+
+    w, g = place("params", "params", run.offset), place("grads", "grads", run.place)
+    slots = [place(f"slot{i}", "slots", i * trained + run.place) for i in range(optimizer.slots)]
     hyper = graph.place("hyper", (1,), "hyper", dtype="f64")
     optimizer.lower(graph, w, g, slots, (hyper, step))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
-import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, initializers, nests, registry
+from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -29,6 +28,8 @@ class Layer:
         name: unique in the model; ``None`` makes one from the class's name.
         trainable: whether ``fit`` changes its weights.
         dtype: ``"float32"`` or ``"float64"``; ``None`` is the model's.
+        activity_regularizer: name or function; what the output's size costs, divided by the rows
+            of the batch; ``None`` is nothing.
 
     A layer of your own comes in two kinds.
 
@@ -59,7 +60,12 @@ class Layer:
     """
 
     def __init__(
-        self, *, name: str | None = None, trainable: bool = True, dtype: str | None = None
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+        activity_regularizer: Any = None,
     ):
         if name is not None and not re.fullmatch(r"[\w.\-]+", str(name)):
             raise ValueError(
@@ -67,12 +73,13 @@ class Layer:
             )
         self.name = str(name or "") or unique_name(snake_case(type(self).__name__))
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         self.input_shape: Any = None  # of several inputs, a list of their shapes
         self.output_shape: Any = None  # of several outputs, likewise
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
-        self._owner: weakref.ref[Any] | None = None
+        self._described: list[str] = []
 
     # ---- what a kind of layer defines ------------------------------------------------------------
 
@@ -97,33 +104,19 @@ class Layer:
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         registry.require_config(type(self), Layer)
-        return {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        for what in self._described:
+            config[f"{what}_initializer"] = initializers.serialize(self._option(what))
+            for kind, module in (("regularizer", regularizers), ("constraint", constraints)):
+                config[f"{what}_{kind}"] = module.serialize(self._option(what, kind))
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """Return the layer that ``get_config`` described."""
         return cls(**config)
-
-    # ---- membership ------------------------------------------------------------------------------
-
-    def join(self, model: Any) -> None:
-        """Become a layer of ``model``, whose buffer will hold the weights.
-
-        Raises:
-            ValueError: if the layer is in another model, which would lose them.
-        """
-        owner = self._owner() if self._owner is not None else None
-        if owner not in (None, model):
-            raise ValueError(
-                f"{self.name}: it is a layer of the model {owner.name!r} already, and its weights "
-                "can be in one model; make a new layer and copy them: "
-                "new.set_weights(old.get_weights())"
-            )
-        self._owner = weakref.ref(model)
-
-    def leave(self) -> None:
-        """Become free to join another model."""
-        self._owner = None
 
     # ---- weights ---------------------------------------------------------------------------------
 
@@ -134,6 +127,8 @@ class Layer:
         *,
         name: str = "weight",
         trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
     ) -> Variable:
         """Make a weight; to be called in ``build``.
 
@@ -142,6 +137,8 @@ class Layer:
             initializer: a name or an initializer for its first value.
             name: its name in the layer.
             trainable: whether ``fit`` changes it.
+            regularizer: a name or a function of a tensor: what its size costs in training.
+            constraint: a name or a function of a tensor: what it becomes after each update.
 
         Returns:
             The variable, which operations take as an operand.
@@ -154,11 +151,62 @@ class Layer:
         sizes = [int(n) for n in shape if n is not None]
         made = initializers.get(initializer)
         dtype = self.dtype or config.floatx()
-        variable = Variable(sizes, made, name, trainable and self._trainable, dtype)
+        held = regularizers.get(regularizer), constraints.get(constraint)
+        variable = Variable(sizes, made, name, trainable and self._trainable, dtype, *held)
         variable.path = f"{self.name}/{name}"
         variable.own_trainable = trainable
         self._variables.append(variable)
         return variable
+
+    def describe_weight(
+        self, what: str, initializer: Any, regularizer: Any = None, constraint: Any = None
+    ) -> None:
+        """Keep the options of a weight, for ``add_described`` and ``get_config``; to be called in
+        the constructor.
+
+        Args:
+            what: what their names begin with: ``"kernel"`` for ``kernel_initializer``,
+                ``kernel_regularizer`` and ``kernel_constraint``, which become attributes.
+            initializer: a name or an initializer for the first value.
+            regularizer: a name or a function of a tensor, or ``None``.
+            constraint: a name or a function of a tensor, or ``None``.
+        """
+        self._described.append(what)
+        setattr(self, f"{what}_initializer", initializers.get(initializer))
+        setattr(self, f"{what}_regularizer", regularizers.get(regularizer))
+        setattr(self, f"{what}_constraint", constraints.get(constraint))
+
+    def add_described(
+        self, what: str, shape: Sequence[int | None], name: str | None = None, **options: Any
+    ) -> Variable:
+        """Make the weight whose options ``describe_weight`` keeps; to be called in ``build``.
+
+        Args:
+            what: what the names of the options begin with.
+            shape: its shape.
+            name: its name in the layer; ``None`` is ``what``.
+            options: others of ``add_weight``, or instead of the kept ones.
+        """
+        kept = {
+            kind: self._option(what, kind) for kind in ("initializer", "regularizer", "constraint")
+        }
+        return self.add_weight(shape, name=name or what, **{**kept, **options})
+
+    def _option(self, what: str, kind: str = "initializer") -> Any:
+        return getattr(self, f"{what}_{kind}")
+
+    def add_loss(self, loss: Tensor) -> None:
+        """Add a penalty to the loss of the model; to be called in ``call``.
+
+        Args:
+            loss: a tensor without axes, composed of operations on the layer's inputs and weights.
+        """
+        if not isinstance(loss, Tensor):
+            raise TypeError(
+                f"{self.name}: add_loss expects a tensor of the graph, composed in call(x), got "
+                f"{type(loss).__name__}"
+            )
+        loss.graph.add_penalty(loss)
 
     @property
     def weights(self) -> list[Variable]:
@@ -261,6 +309,10 @@ class Layer:
             )
         self.input_shape = shapes
         self.output_shape = nests.apply(lambda each: each.shape, y)
+        if self.activity_regularizer is not None:
+            with graph.scope(self.name):
+                for each in results:
+                    self.add_loss(ops.over_rows(self.activity_regularizer(each)))
         return y
 
     def _build_once(self, shape: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastnn import activations, initializers, ops
+from fastnn import activations, ops
 from fastnn.compiler.geometry import Window, pair
 from fastnn.compiler.graph import Shape, Tensor
 from fastnn.layers.base import Layer
@@ -27,6 +27,11 @@ class Conv2D(Layer):
         use_bias: whether there is a bias.
         kernel_initializer: first value of the kernel.
         bias_initializer: first value of the bias.
+        kernel_regularizer: what the size of the kernel costs; ``None`` is nothing.
+        bias_regularizer: what that of the bias costs.
+        activity_regularizer: what that of the output costs, divided by the rows of the batch.
+        kernel_constraint: what the kernel is held to after each update; ``None`` is nothing.
+        bias_constraint: what the bias is held to.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -52,29 +57,39 @@ class Conv2D(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            activity_regularizer=activity_regularizer,
+        )
         self.filters = positive(self.name, "filters", filters)
         self.kernel_size = pair(self.name, "kernel_size", kernel_size)
         self.strides = pair(self.name, "strides", strides)
         self.padding = padding_name(self.name, padding)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.describe_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel and the bias."""
         Window.of(self.name, input_shape, self.kernel_size, self.strides, self.padding)
         shape = (*self.kernel_size, input_shape[-1], self.filters)
-        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        self.kernel = self.add_described("kernel", shape)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((self.filters,), self.bias_initializer, name="bias")
+            self.bias = self.add_described("bias", (self.filters,))
 
     def call(self, x: Tensor) -> Tensor:
         """Return the activation of the convolution."""
@@ -90,8 +105,6 @@ class Conv2D(Layer):
             "padding": self.padding,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
             **super().get_config(),
         }
 

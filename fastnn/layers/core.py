@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
-from fastnn import activations, config, initializers, ops
+from fastnn import activations, config, ops
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -80,6 +80,11 @@ class Dense(Layer):
         use_bias: whether there is a bias.
         kernel_initializer: first value of the kernel.
         bias_initializer: first value of the bias.
+        kernel_regularizer: what the size of the kernel costs; ``None`` is nothing.
+        bias_regularizer: what that of the bias costs.
+        activity_regularizer: what that of the output costs, divided by the rows of the batch.
+        kernel_constraint: what the kernel is held to after each update; ``None`` is nothing.
+        bias_constraint: what the bias is held to.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -102,17 +107,27 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+            activity_regularizer=activity_regularizer,
+        )
         self.units = positive(self.name, "units", units)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.describe_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel and the bias."""
@@ -122,10 +137,10 @@ class Dense(Layer):
                 f"got {format_shape(input_shape)}; give a single feature an axis: x[:, None]"
             )
         shape = (input_shape[-1], self.units)
-        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
+        self.kernel = self.add_described("kernel", shape)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight((self.units,), self.bias_initializer, name="bias")
+            self.bias = self.add_described("bias", (self.units,))
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``activation(x @ kernel + bias)``."""
@@ -137,8 +152,6 @@ class Dense(Layer):
             "units": self.units,
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
             **super().get_config(),
         }
 

@@ -26,6 +26,10 @@ class BatchNormalization(Layer):
         gamma_initializer: first value of ``gamma``.
         moving_mean_initializer: first value of the moving mean.
         moving_variance_initializer: first value of the moving variance.
+        beta_regularizer: what the size of ``beta`` costs; ``None`` is nothing.
+        gamma_regularizer: what that of ``gamma`` costs.
+        beta_constraint: what ``beta`` is held to after each update; ``None`` is nothing.
+        gamma_constraint: what ``gamma`` is held to.
         name: the layer's name.
         trainable: if not, weights and moving statistics stay as they are, and the layer computes
             as at inference, in training too.
@@ -60,6 +64,10 @@ class BatchNormalization(Layer):
         gamma_initializer: Any = "ones",
         moving_mean_initializer: Any = "zeros",
         moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -72,8 +80,8 @@ class BatchNormalization(Layer):
         self.momentum = fraction(self.name, "momentum", momentum, closed=True)
         self.epsilon = positive_number(self.name, "epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.describe_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.describe_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
@@ -87,9 +95,9 @@ class BatchNormalization(Layer):
         shape = (input_shape[-1],)
         self.gamma = self.beta = None
         if self.scale:
-            self.gamma = self.add_weight(shape, self.gamma_initializer, name="gamma")
+            self.gamma = self.add_described("gamma", shape)
         if self.center:
-            self.beta = self.add_weight(shape, self.beta_initializer, name="beta")
+            self.beta = self.add_described("beta", shape)
         self.moving_mean = self.add_weight(
             shape, self.moving_mean_initializer, name="moving_mean", trainable=False
         )
@@ -109,7 +117,7 @@ class BatchNormalization(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        first_values = ("beta", "gamma", "moving_mean", "moving_variance")
+        first_values = ("moving_mean", "moving_variance")
         return {
             "axis": self.axis,
             "momentum": self.momentum,

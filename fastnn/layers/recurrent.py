@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import activations, initializers, ops
+from fastnn import activations, ops
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
+from fastnn.initializers import Initializer
 from fastnn.layers.base import Layer
 from fastnn.layers.core import fraction, positive
 from fastnn.ops.table import activation_names
@@ -27,13 +28,14 @@ class _Recurrent(Layer):
     #: The kernels have so many columns for each unit.
     gates: int
     bias: Variable | None
+    bias_initializer: Initializer
 
     def __init__(
         self,
         units: int,
         activation: Activation,
         use_bias: bool,
-        initial: Sequence[Any],
+        weights: Sequence[Sequence[Any]],
         dropout: float,
         flags: tuple[bool, bool, bool],
         **options: Any,
@@ -42,9 +44,8 @@ class _Recurrent(Layer):
         self.units = positive(self.name, "units", units)
         self.activation = _activation(self.name, "activation", activation)
         self.use_bias = bool(use_bias)
-        self.kernel_initializer, self.recurrent_initializer, self.bias_initializer = map(
-            initializers.get, initial
-        )
+        for what, kept in zip(("kernel", "recurrent", "bias"), weights, strict=True):
+            self.describe_weight(what, *kept)
         self.dropout = fraction(self.name, "dropout", dropout)
         self.return_sequences, self.go_backwards, self.unroll = map(bool, flags)
 
@@ -57,13 +58,11 @@ class _Recurrent(Layer):
             )
         columns = self.gates * self.units
         shape, recurrent = (input_shape[-1], columns), (self.units, columns)
-        self.kernel = self.add_weight(shape, self.kernel_initializer, name="kernel")
-        self.recurrent_kernel = self.add_weight(
-            recurrent, self.recurrent_initializer, name="recurrent_kernel"
-        )
+        self.kernel = self.add_described("kernel", shape)
+        self.recurrent_kernel = self.add_described("recurrent", recurrent, "recurrent_kernel")
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(self._bias_shape(), self._first_bias, name="bias")
+            self.bias = self.add_described("bias", self._bias_shape(), initializer=self._first_bias)
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
@@ -88,11 +87,9 @@ class _Recurrent(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        made = ("kernel_initializer", "recurrent_initializer", "bias_initializer")
         kept = ("units", "use_bias", "dropout", "return_sequences", "go_backwards", "unroll")
         return {
             **{name: getattr(self, name) for name in kept},
-            **{name: initializers.serialize(getattr(self, name)) for name in made},
             **self._names(),
             **super().get_config(),
         }
@@ -109,6 +106,13 @@ class SimpleRNN(_Recurrent):
         kernel_initializer: first value of the kernel.
         recurrent_initializer: first value of the recurrent kernel.
         bias_initializer: first value of the bias.
+        kernel_regularizer: what the size of the kernel costs; ``None`` is nothing.
+        recurrent_regularizer: what that of the recurrent kernel costs.
+        bias_regularizer: what that of the bias costs.
+        activity_regularizer: what that of the output costs, divided by the rows of the batch.
+        kernel_constraint: what the kernel is held to after each update; ``None`` is nothing.
+        recurrent_constraint: what the recurrent kernel is held to.
+        bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
         return_sequences: whether the states after all steps are returned, or the last one alone.
         go_backwards: whether the walk, and what it returns, begins with the last step.
@@ -140,6 +144,13 @@ class SimpleRNN(_Recurrent):
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         dropout: float = 0.0,
         return_sequences: bool = False,
@@ -149,10 +160,15 @@ class SimpleRNN(_Recurrent):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        initial = kernel_initializer, recurrent_initializer, bias_initializer
+        weights = (
+            (kernel_initializer, kernel_regularizer, kernel_constraint),
+            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            (bias_initializer, bias_regularizer, bias_constraint),
+        )
         flags = return_sequences, go_backwards, unroll
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
-        super().__init__(units, activation, use_bias, initial, dropout, flags, **options)
+        options["activity_regularizer"] = activity_regularizer
+        super().__init__(units, activation, use_bias, weights, dropout, flags, **options)
 
     def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return ops.simple_rnn(x, self.kernel, self.recurrent_kernel, self.bias, **self._names())
@@ -184,6 +200,13 @@ class LSTM(_Gated):
         recurrent_initializer: first value of the recurrent kernel.
         bias_initializer: first value of the bias.
         unit_forget_bias: whether the bias of the gate f begins at 1: what is in the cell stays.
+        kernel_regularizer: what the size of the kernel costs; ``None`` is nothing.
+        recurrent_regularizer: what that of the recurrent kernel costs.
+        bias_regularizer: what that of the bias costs.
+        activity_regularizer: what that of the output costs, divided by the rows of the batch.
+        kernel_constraint: what the kernel is held to after each update; ``None`` is nothing.
+        recurrent_constraint: what the recurrent kernel is held to.
+        bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
         return_sequences: whether the states after all steps are returned, or the last one alone.
         go_backwards: whether the walk, and what it returns, begins with the last step.
@@ -225,6 +248,13 @@ class LSTM(_Gated):
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
         unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         dropout: float = 0.0,
         return_sequences: bool = False,
@@ -234,10 +264,15 @@ class LSTM(_Gated):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        initial = kernel_initializer, recurrent_initializer, bias_initializer
+        weights = (
+            (kernel_initializer, kernel_regularizer, kernel_constraint),
+            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            (bias_initializer, bias_regularizer, bias_constraint),
+        )
         flags = return_sequences, go_backwards, unroll
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
-        common = units, activation, use_bias, initial, dropout, flags
+        options["activity_regularizer"] = activity_regularizer
+        common = units, activation, use_bias, weights, dropout, flags
         super().__init__(recurrent_activation, *common, **options)
         self.unit_forget_bias = bool(unit_forget_bias)
 
@@ -270,6 +305,13 @@ class GRU(_Gated):
         kernel_initializer: first value of the kernel.
         recurrent_initializer: first value of the recurrent kernel.
         bias_initializer: first value of the bias.
+        kernel_regularizer: what the size of the kernel costs; ``None`` is nothing.
+        recurrent_regularizer: what that of the recurrent kernel costs.
+        bias_regularizer: what that of the bias costs.
+        activity_regularizer: what that of the output costs, divided by the rows of the batch.
+        kernel_constraint: what the kernel is held to after each update; ``None`` is nothing.
+        recurrent_constraint: what the recurrent kernel is held to.
+        bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
         return_sequences: whether the states after all steps are returned, or the last one alone.
         go_backwards: whether the walk, and what it returns, begins with the last step.
@@ -314,6 +356,13 @@ class GRU(_Gated):
         kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         dropout: float = 0.0,
         return_sequences: bool = False,
@@ -324,10 +373,15 @@ class GRU(_Gated):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        initial = kernel_initializer, recurrent_initializer, bias_initializer
+        weights = (
+            (kernel_initializer, kernel_regularizer, kernel_constraint),
+            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+            (bias_initializer, bias_regularizer, bias_constraint),
+        )
         flags = return_sequences, go_backwards, unroll
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
-        common = units, activation, use_bias, initial, dropout, flags
+        options["activity_regularizer"] = activity_regularizer
+        common = units, activation, use_bias, weights, dropout, flags
         super().__init__(recurrent_activation, *common, **options)
         self.reset_after = bool(reset_after)
 

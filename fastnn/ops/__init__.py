@@ -73,6 +73,7 @@ from fastnn.ops.normalization import global_mean, moments, moving_average, norma
 from fastnn.ops.products import average_pool2d, conv2d, dense, max_pool2d
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
+from fastnn.ops.weights import clip_norm, over_rows, penalty
 
 __all__ = [
     "activation",
@@ -84,6 +85,7 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_hinge",
     "celu",
+    "clip_norm",
     "concatenate",
     "conv2d",
     "cosine_similarity",
@@ -115,7 +117,9 @@ __all__ = [
     "moving_average",
     "multiply",
     "normalize",
+    "over_rows",
     "pad",
+    "penalty",
     "pointwise_loss",
     "present",
     "random_map",

@@ -727,12 +727,11 @@ def _mean_bwd(o: Outcome) -> dict[str, Array]:
 
 
 def _accumulate(o: Outcome) -> dict[str, Array]:
-    """Chains of float64 additions; with a sum times the rows at the end."""
+    """Chains of float64 additions."""
     steps = o.case.steps
     v = np.append(np.tile(_weighted(o, "v").ravel(), steps), o["total"][0])
     d = np.append(np.tile(o["d"].ravel(), steps), o["total"][1]) if "d" in o.inputs else np.zeros(1)
-    times = o["v"].size if o.attr("sum") else 1
-    return {"total": np.array([steps * times * _chain(v), _chain(d)])}
+    return {"total": np.array([steps * _chain(v), _chain(d)])}
 
 
 def _accumulate_columns(o: Outcome) -> dict[str, Array]:
@@ -748,6 +747,27 @@ def _counts(o: Outcome) -> dict[str, Array]:
     w = np.abs(o["w"]).sum() if "w" in o.inputs else o["p"].size
     size = o.case.steps * w + np.abs(o["total"])
     return {"total": 2 * o.case.steps * o["p"].size * np.finfo(np.float64).eps * size}
+
+
+# ---- weights -------------------------------------------------------------------------------------
+
+
+def _penalty(o: Outcome) -> dict[str, Array]:
+    """Stretches of 1024 terms, each of up to three roundings, added in double; the twin's own."""
+    return {"p": (_depth(min(o["x"].size, 1024)) + 4) * o.u * o.out("p")}
+
+
+def _penalty_bwd(o: Outcome) -> dict[str, Array]:
+    """A rounded level, and a rounded slope times x; their sum; the twin's rounding."""
+    dp = np.abs(o["dp"])
+    return {"dx": 3 * o.u * dp * (o.attr("l1") + 4 * o.attr("l2") * np.abs(o["x"]))}
+
+
+def _clip_norm(o: Outcome) -> dict[str, Array]:
+    """Norms of sums over blocks of 256 squares; a factor of positive terms, two of them norms."""
+    n = o["w"].shape[1]
+    norm = (min(n, 256) + n // 256 + 3) / 2 + 1
+    return {"y": (2 * norm + 8) * o.u * o.out("y")}
 
 
 # ---- optimizers ----------------------------------------------------------------------------------
@@ -871,6 +891,9 @@ _INEXACT: Mapping[str, Bound] = {
     "accumulate_columns": _accumulate_columns,
     "histogram": _counts,
     "confusion": _counts,
+    "penalty": _penalty,
+    "penalty_bwd": _penalty_bwd,
+    "clip_norm": _clip_norm,
     "sgd": _sgd,
     "adam": _adam,
     "rmsprop": _rmsprop,

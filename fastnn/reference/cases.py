@@ -707,9 +707,8 @@ _WEIGHTED = ((), ("d",), ("w", "d"))
 
 def _accumulate(op: str) -> Iterator[Case]:
     for absent, watched in itertools.product(_WEIGHTED, (0, 1)):
-        attrs = {"watched": watched, "sum": 0}
+        attrs = {"watched": watched}
         yield from (replace(case, attrs=attrs, absent=absent) for case in _totals(op))
-    yield replace(_case(op, 5, r=None, k=2, attrs={"watched": 1, "sum": 1}), steps=3)
 
 
 def _totals(op: str) -> Iterator[Case]:
@@ -740,6 +739,36 @@ def _confusion(op: str) -> Iterator[Case]:
         known = [_case(op, r, r=None, c=c, k=max(c, 2) ** 2, attrs=attrs) for r, c in sizes]
         known += _kinds([_case(op, 37, r=(None, 2), c=5, k=25, attrs=attrs)])
         yield from (replace(case, steps=2) for case in _by_label_or_target(known))
+
+
+def _accumulate_batch(op: str) -> Iterator[Case]:
+    attrs = {"watched": 0}
+    yield from _kinds(_case(op, rows, k=2, attrs=attrs) for rows in (1, 37))
+    yield replace(_case(op, 5, k=2, attrs={"watched": 1}), steps=3)
+
+
+# ---- weights -------------------------------------------------------------------------------------
+
+_PENALTIES = ({"l1": 0.3, "l2": 0.2}, {"l1": 0.3, "l2": 0.0}, {"l1": 0.0, "l2": 0.2})
+
+
+def _penalty(op: str) -> Iterator[Case]:
+    for attrs in _PENALTIES:
+        yield from (_case(op, n=n, attrs=attrs) for n in (0, *LENGTHS, 1024, 1031, 8209))
+        yield from _kinds([_case(op, n=(3, 67), attrs=attrs)])
+        yield _case(op, 5, n=(None, 7), attrs=attrs)
+
+
+def _over_rows(op: str) -> Iterator[Case]:
+    yield from _kinds(_case(op, rows) for rows in (1, 37))
+
+
+def _clip_norm(op: str) -> Iterator[Case]:
+    sizes = ((1, 3, 5), (2, 3, 1), (3, 67, 1), (5, 2, 19), (1, 521, 33), (1, 7, 131), (0, 2, 3))
+    for low, high, rate in ((0.0, 2.0, 1.0), (1.0, 1.0, 1.0), (3.0, 4.0, 0.25)):
+        attrs = {"low": low, "high": high, "rate": rate, "epsilon": 1e-7}
+        yield from (_case(op, o=o, n=n, i=i, attrs=attrs) for o, n, i in sizes)
+        yield from _kinds(_case(op, o=2, n=5, i=i, attrs=attrs) for i in (1, 3))
 
 
 # ---- optimizers ----------------------------------------------------------------------------------
@@ -868,6 +897,12 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "accumulate_columns": _accumulate_columns,
     "histogram": _histogram,
     "confusion": _confusion,
+    "accumulate_batch": _accumulate_batch,
+    "penalty": _penalty,
+    "penalty_bwd": _penalty,
+    "over_rows": _over_rows,
+    "clip_norm": _clip_norm,
+    "assign": _elements,
     "sgd": _sgd,
     "adam": _adam,
     "rmsprop": _rmsprop,

@@ -55,12 +55,8 @@ def _weights(w: Real | None, shape: tuple[int, ...]) -> Real:
 def accumulate(
     run: Run, attrs: Attrs, v: Real, w: Real | None, d: Real | None, total: Real
 ) -> None:
-    """total += (sum_r v w, sum_r d), or r (sum_r v w, 1) if sum"""
-    value = (wide(v) * _weights(w, v.shape)).sum()
-    if attrs["sum"]:
-        total += v.size * value, v.size
-    else:
-        total += value, _weights(d, v.shape).sum()
+    """total += (sum_r v w, sum_r d)"""
+    total += (wide(v) * _weights(w, v.shape)).sum(), _weights(d, v.shape).sum()
 
 
 def accumulate_columns(run: Run, attrs: Attrs, v: Real, w: Real | None, total: Real) -> None:
@@ -107,3 +103,8 @@ def confusion(
     weights = np.where(known < 0, 0, _weights(w, known.shape))
     classes = 2 if one else p.shape[-1]
     np.add.at(total.reshape(classes, classes), (np.maximum(known, 0), said), weights)
+
+
+def accumulate_batch(run: Run, attrs: Attrs, p: Real, total: Real) -> None:
+    """total += (rows p, rows)"""
+    total += run.rows * float(p), run.rows

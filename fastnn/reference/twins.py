@@ -20,6 +20,7 @@ from fastnn.reference import (
     products,
     recurrent,
     scores,
+    weights,
 )
 from fastnn.reference.contract import Twin
 
@@ -111,6 +112,12 @@ _TWINS: tuple[Twin, ...] = (
     metrics.accumulate_columns,
     metrics.histogram,
     metrics.confusion,
+    metrics.accumulate_batch,
+    weights.penalty,
+    weights.penalty_bwd,
+    weights.over_rows,
+    weights.clip_norm,
+    weights.assign,
     optimizers.sgd,
     optimizers.adam,
     optimizers.rmsprop,

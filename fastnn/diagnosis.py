@@ -1,0 +1,190 @@
+"""What goes wrong inside of a network: vanishing gradients, dead units, steps of a wrong size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import training
+from fastnn._typing import Array
+from fastnn.compiler import lower
+from fastnn.compiler.gradients import differentiate
+from fastnn.compiler.graph import Graph, Node, Tensor
+from fastnn.differentiation import Shelf, run_once
+from fastnn.explain import aligned
+from fastnn.runtime import Runtime
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from fastnn.models import Model
+
+__all__ = ["Diagnosis", "LayerDiagnosis", "diagnose"]
+
+#: Parts of a graph that are not layers.
+_NO_LAYERS = frozenset({"", "input", "loss", "metrics", "optimizer", "output", "penalties"})
+
+
+@dataclass(frozen=True)
+class LayerDiagnosis:
+    """What is known of a layer after one batch.
+
+    Attributes:
+        name: the layer's name.
+        units: the size of the last axis of its output.
+        zeros: the share of its outputs that are exactly 0, from 0 to 1.
+        dead: the units that are 0 for all samples, and so learn nothing after a ReLU.
+        signal: the norm of the derivative of the loss with respect to its output.
+        gradient: that with respect to its weights; ``None`` if it has none that train.
+        update: the norm of the change that one step makes to them, divided by their own.
+    """
+
+    name: str
+    units: int
+    zeros: float
+    dead: int
+    signal: float
+    gradient: float | None
+    update: float | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What ``model.diagnose`` found; it prints as a table.
+
+    Attributes:
+        layers: in the order in which they compute.
+        loss: the mean loss of the batch.
+    """
+
+    layers: tuple[LayerDiagnosis, ...]
+    loss: float
+
+    def __str__(self) -> str:
+        titles = ["layer", "units", "zeros", "dead", "|dJ/dy|", "|dJ/dw|", "|step|/|w|"]
+        rows = [
+            [
+                *(each.name, str(each.units), f"{each.zeros:.1%}", str(each.dead)),
+                *(_number(n) for n in (each.signal, each.gradient, each.update)),
+            ]
+            for each in self.layers
+        ]
+        lines = aligned([titles, *rows], right=set(range(1, len(titles))))
+        return "\n".join([f"loss {self.loss:.6g}", *lines])
+
+    def plot(self) -> Figure:
+        """Draw gradients, zeros and updates, layer by layer; needs matplotlib."""
+        from fastnn import plots
+
+        return plots.diagnosis(self)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def diagnose(model: Model, x: Any, y: Any) -> Diagnosis:
+    """Compute one batch, there and back, and look at each layer; the model stays as it is."""
+    runtime = model._compiled("diagnose", x)
+    data = training.check_data("diagnose", model, runtime, x, y)
+    assert runtime.objective is not None
+    graph, loss = lower.evaluation(
+        runtime.call, runtime.input_shapes, runtime.objective.unwatched, training=True
+    )
+    parts = _parts(graph)
+    weights = list(graph.parameters.values())
+    gradients = differentiate(graph, loss, [*weights, *(part.output for part in parts)])
+    shelf = Shelf(graph, "seen", len(data))
+    values = {t: shelf.keep(t) for t in (loss, *(part.output for part in parts))}
+    slopes = {t: shelf.keep(gradient) for t, gradient in gradients.items()}
+    buffers = {**runtime.copies(runtime.dtype), "seen": shelf.zeros(runtime.dtype)}
+    memory = run_once(graph, buffers, runtime.policy, data.lent, len(data), seed=model.seed)
+    seen = _Seen(
+        {t: memory.view(kept, len(data)) for t, kept in values.items()},
+        {t: memory.view(kept, len(data)) for t, kept in slopes.items()},
+        _changes(model, runtime, data, weights),
+    )
+    return Diagnosis(tuple(map(seen.layer, parts)), float(seen.values[loss]))
+
+
+# ---- the parts of a graph ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The nodes of a layer: what comes out, and the weights that go in."""
+
+    name: str
+    output: Tensor
+    weights: tuple[Tensor, ...]
+
+
+def _parts(graph: Graph) -> list[_Part]:
+    """Return the layers of a graph, in the order of their last nodes."""
+    nodes: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        if node.layer not in _NO_LAYERS and node.outputs:
+            nodes.setdefault(node.layer, []).append(node)
+    return [_part(graph, name, own) for name, own in nodes.items()]
+
+
+def _part(graph: Graph, name: str, own: list[Node]) -> _Part:
+    """Return a layer: its output is what others read last, or what it computes last."""
+    read = {t for node in graph.nodes if node not in own for t in node.inputs}
+    made = [t for node in own for t in node.outputs if t is not None]
+    last = next((t for t in reversed(made) if t in read), made[-1])
+    weights = graph.parameters.values()
+    return _Part(name, last, tuple(t for t in weights if any(t in n.inputs for n in own)))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one batch left behind: values, derivatives of the loss, changes of weights by a step."""
+
+    values: Mapping[Tensor, Array]
+    slopes: Mapping[Tensor, Array]
+    changes: Mapping[Tensor, tuple[Array, Array]]
+
+    def layer(self, part: _Part) -> LayerDiagnosis:
+        """Return what is known of a layer."""
+        y = self.values[part.output]
+        units = y.reshape(-1, y.shape[-1])
+        learns = [t for t in part.weights if t in self.slopes]
+        changes = [self.changes[t] for t in learns]
+        return LayerDiagnosis(
+            name=part.name,
+            units=units.shape[1],
+            zeros=float((units == 0).mean()),
+            dead=int((units == 0).all(axis=0).sum()),
+            signal=_norm([self.slopes[part.output]] if part.output in self.slopes else []),
+            gradient=_norm(self.slopes[t] for t in learns) if learns else None,
+            update=_ratio(changes) if learns else None,
+        )
+
+
+def _norm(arrays: Iterable[Array]) -> float:
+    return float(np.sqrt(sum(np.square(a, dtype=np.float64).sum() for a in arrays)))
+
+
+def _ratio(changes: Iterable[tuple[Array, Array]]) -> float:
+    """Return the norm of the changes over that of the weights; weights of 0 count as the smallest
+    number that is not."""
+    before, after = zip(*changes, strict=True)
+    moved = _norm(a.astype(np.float64) - b for b, a in zip(before, after, strict=True))
+    return moved / max(_norm(before), float(np.finfo(np.float32).tiny))
+
+
+def _changes(
+    model: Model, runtime: Runtime, data: training.Data, weights: Iterable[Tensor]
+) -> dict[Tensor, tuple[Array, Array]]:
+    """Return each weight before and after a step of the optimizer, made on copies."""
+    training.set_rate(runtime)
+    buffers = runtime.copies(runtime.dtype)
+    before = buffers["params"].copy()
+    graph = runtime.graph("train")
+    run_once(graph, buffers, runtime.policy, data.lent, len(data), seed=model.seed)
+    spans = {t: slice(t.offset, t.offset + t.size.base) for t in weights}
+    return {t: (before[span], buffers["params"][span]) for t, span in spans.items()}
