@@ -41,6 +41,7 @@ from fastnn.ops.elementwise import (
     step,
     tanh,
 )
+from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
 from fastnn.ops.losses import (
     batch_mean,
     categorical_crossentropy,
@@ -91,9 +92,11 @@ __all__ = [
     "cosine_similarity",
     "crop",
     "dense",
+    "differs",
     "dropout",
     "dropout_steps",
     "elu",
+    "embed",
     "exponential",
     "gelu",
     "global_mean",
@@ -108,6 +111,8 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "lstm",
+    "mask_steps",
+    "mask_where",
     "max_pool2d",
     "maximum",
     "mean_squared_error",

@@ -121,6 +121,7 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "var": _squares,
     "pool_moments s": _squares,
     "map": _maps,
+    "mask": _flags,
     "u": _recurrent,
     "ut": _recurrent,
     "hyper": _rate,
@@ -158,6 +159,8 @@ def _draw(case: Case, operand: Operand, dtype: np.dtype, rng: Rng) -> Array:
         lowest = 0 if case.op.startswith("accuracy") else -1  # -1: a place that is left out
         classes = case.sizes.get("c", case.sizes.get("n", (1,)))[0]
         return rng.integers(lowest, classes, shape, dtype=np.int32)
+    if operand.name == "ids":
+        return rng.integers(0, case.sizes["v"][0] or 1, shape).astype(dtype)
     by_name = _MEANINGS.get(operand.name, _numbers)
     values = _MEANINGS.get(f"{case.op} {operand.name}", by_name)(rng, shape, case.data)
     return np.ascontiguousarray(values, _DTYPES.get(operand.dtype, dtype))
@@ -181,7 +184,9 @@ def plant(values: Array, rng: Rng) -> None:
 
 
 def _first_real(case: Case) -> str:
-    return next(o.name for o in table()[case.op].inputs if o.dtype in ("real", "any"))
+    return next(
+        o.name for o in table()[case.op].inputs if o.dtype in ("real", "any") and o.name != "ids"
+    )
 
 
 def _pooled(case: Case, x: Array) -> Array:
