@@ -136,6 +136,8 @@ def wide_cases(op, n):
         small = {"k": (2,)}
     if op.endswith("_panels"):
         small = {axis: (size,) for axis, size in panels_of(n).items()}
+    if op.startswith("row_norm"):
+        small = {"p": (2,), "g": (1,)}
     case = sized(op, n, **small)
     if op in ("in_top_k", "histogram", "confusion"):
         return [replace(case, absent=(name,)) for name in "it"]

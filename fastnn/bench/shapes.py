@@ -135,7 +135,7 @@ def _sequence(op: str) -> Iterator[Case]:
 
 
 def _dropout_steps(op: str) -> Iterator[Case]:
-    yield from (replace(c, attrs={"rate": 0.5, "stream": 1}) for c in _sequence(op))
+    yield from (replace(c, attrs={"rate": 0.5, "stream": 1, "seed": 0}) for c in _sequence(op))
 
 
 def _transpose(op: str) -> Iterator[Case]:
@@ -190,6 +190,14 @@ def _normalize(op: str) -> Iterator[Case]:
         yield replace(_case(op, r, attrs, r=(None, n), c=c), absent=absent)
     r, n, c = _PLACES[0]  # the end of a residual block
     yield _case(op, r, {**attrs, "activation": "relu"}, r=(None, n), c=c)
+
+
+def _row_norm(op: str) -> Iterator[Case]:
+    """Yield rows of features: of a batch, of sequences; whole images; groups of channels."""
+    given = {"epsilon": 1e-3, "centred": 1, "summed": 0}
+    attrs = {name: given[name] for name in table()[op].attributes}
+    shapes = ((128, 1, 512, 1), (4096, 1, 128, 1), (2048, 1, 768, 1), (64, 256, 64, 8))
+    yield from (_case(op, r, attrs, r=None, p=p, c=c, g=g) for r, p, c, g in shapes)
 
 
 def _normalize_fold(op: str) -> Iterator[Case]:
@@ -312,7 +320,12 @@ def _fill(op: str) -> Iterator[Case]:
 
 def _dropout(op: str) -> Iterator[Case]:
     for r, n in ((128, 1600), (4096, 2304)):
-        yield rows_of(op, r, "n", n, rate=0.5, stream=1)
+        yield rows_of(op, r, "n", n, rate=0.5, stream=1, seed=0)
+
+
+def _gaussian_noise(op: str) -> Iterator[Case]:
+    for r, n in ((128, 1600), (4096, 2304)):
+        yield rows_of(op, r, "n", n, stddev=0.1, product=0, stream=1, seed=0)
 
 
 #: Rows and scores: of the workloads, of many classes, of a vocabulary.
@@ -465,6 +478,9 @@ _MAKERS: Mapping[str, Any] = {
     "normalize_bwd_w": _samples,
     "normalize_bwd_x": _normalize,
     "normalize_fold": _normalize_fold,
+    "row_norm_fwd": _row_norm,
+    "row_norm_bwd_x": _row_norm,
+    "row_norm_bwd_w": _row_norm,
     "global_mean_fwd": _places,
     "global_mean_bwd": _places,
     "activation_fwd": _activation,
@@ -484,6 +500,7 @@ _MAKERS: Mapping[str, Any] = {
     "pad": _framed,
     "crop": _framed,
     "dropout": _dropout,
+    "gaussian_noise": _gaussian_noise,
     "softmax_fwd": _scores,
     "softmax_bwd": _scores,
     "log_softmax_fwd": _scores,

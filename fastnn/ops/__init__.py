@@ -33,6 +33,7 @@ from fastnn.ops.elementwise import (
     activation,
     add,
     dropout,
+    gaussian_noise,
     log_softmax,
     relu,
     reshape,
@@ -70,7 +71,16 @@ from fastnn.ops.metrics import (
     keep_top_k,
     sparse_categorical_accuracy,
 )
-from fastnn.ops.normalization import global_mean, moments, moving_average, normalize
+from fastnn.ops.normalization import (
+    global_mean,
+    group_normalization,
+    layer_normalization,
+    moments,
+    moving_average,
+    normalize,
+    rms_normalization,
+    unit_normalization,
+)
 from fastnn.ops.products import average_pool2d, conv2d, dense, max_pool2d
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
@@ -98,8 +108,10 @@ __all__ = [
     "elu",
     "embed",
     "exponential",
+    "gaussian_noise",
     "gelu",
     "global_mean",
+    "group_normalization",
     "gru",
     "hard_shrink",
     "hard_sigmoid",
@@ -107,6 +119,7 @@ __all__ = [
     "hard_tanh",
     "in_top_k",
     "keep_top_k",
+    "layer_normalization",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
@@ -133,6 +146,7 @@ __all__ = [
     "relu6",
     "reshape",
     "reverse",
+    "rms_normalization",
     "scale",
     "selu",
     "sigmoid",
@@ -154,5 +168,6 @@ __all__ = [
     "tanh_shrink",
     "threshold",
     "tone",
+    "unit_normalization",
     "warp",
 ]

@@ -25,6 +25,7 @@ from fastnn.reference.cases import CASES, Case
 from fastnn.reference.contract import bfloat16
 from fastnn.reference.curves import CURVES, gelu_gate, gelu_gate_slope, mish_share, parameters
 from fastnn.reference.elementwise import ACTIVATIONS, sigmoid
+from fastnn.reference.normalization import grouped
 from fastnn.reference.pointwise import LOSSES, Constants
 from fastnn.reference.recurrent import (
     gru_steps,
@@ -262,6 +263,74 @@ def _global_mean_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": 2 * o.u * o.out("dx")}
 
 
+def _group_mean(x: Array) -> Array:
+    mean: Array = x.mean((-3, -1), keepdims=True)
+    return mean
+
+
+def _group_depth(x: Array) -> int:
+    """Roundings on a term's way through the sum of a group, of vectors of each piece."""
+    return int(x.shape[-3] * -(-x.shape[-1] // 8) + 8)
+
+
+def _group_moments(o: Outcome, groups: int) -> tuple[Array, Array, Array]:
+    """The errors of m and, relatively, of s; and |x - m|.
+
+    Deviations are from a mean with an error of its own, which is taken off again.
+    """
+    x = grouped(o["x"], groups)
+    depth = _group_depth(x)
+    if not o.attr("centred"):
+        zero = np.zeros_like(_group_mean(x))
+        return zero, zero + o.u * (depth + 8), np.abs(x)
+    m = _group_mean(x)
+    gap, first = np.abs(x - m), o.u * depth * _group_mean(np.abs(x))
+    near, v = _group_mean(gap), _group_mean(gap**2)
+    again = o.u * (depth + 4) * (near + first)
+    spread = o.u * (depth + 8) * v + 2 * first * again + o.u * first**2
+    return 2 * o.u * np.abs(m) + again, spread / (v + o.attr("epsilon")) + 4 * o.u, gap
+
+
+def _row_norm_fwd(o: Outcome) -> dict[str, Array]:
+    groups = o.outputs["m"].shape[-1]
+    mean, scale, gap = _group_moments(o, groups)
+    gamma, beta = (
+        np.abs(grouped(o[name], groups)) if name in o.inputs else np.ones(())
+        for name in ("gamma", "beta")
+    )
+    s = o.out("s")[..., None, :, None]
+    own = s * gamma * (mean + gap * (scale + 5 * o.u)) + 2 * o.u * beta
+    y = own.reshape(o["x"].shape) + 3 * o.u * o.out("y")
+    of_m, of_s = mean[..., 0, :, 0], scale[..., 0, :, 0]
+    return {"m": of_m + o.u * o.out("m"), "s": (of_s + 2 * o.u) * o.out("s"), "y": y}
+
+
+def _group_xhat(o: Outcome) -> tuple[Array, Array]:
+    """|xhat| and s, as groups."""
+    m, s = (o[name][..., None, :, None] for name in "ms")
+    return np.abs(grouped(o["x"], o["m"].shape[-1]) - m) * np.abs(s), np.abs(s)
+
+
+def _row_norm_bwd_x(o: Outcome) -> dict[str, Array]:
+    """s (h - mean h - xhat mean(h xhat))"""
+    groups, (xhat, s) = o["m"].shape[-1], _group_xhat(o)
+    gamma = np.abs(grouped(o["gamma"], groups)) if "gamma" in o.inputs else np.ones(())
+    h, depth = np.abs(grouped(o["dy"], groups)) * gamma, _group_depth(xhat)
+    count = xhat.shape[-3] * xhat.shape[-1] if o.attr("summed") else 1
+    turn, pull = count * _group_mean(h * xhat), _group_mean(h) * o.attr("centred")
+    error = 6 * h + (depth + 8) * pull + (depth + 16) * xhat * turn
+    return {"dx": (o.u * s * error).reshape(o["x"].shape)}
+
+
+def _row_norm_bwd_w(o: Outcome) -> dict[str, Array]:
+    """Sums over chunks of two chains of 128 rows."""
+    xhat, axes = _group_xhat(o)[0].reshape(o["x"].shape), tuple(range(o["x"].ndim - 1))
+    dy, rows = np.abs(o["dy"]), math.prod(o["x"].shape[:-1])
+    steps = min(rows, 128) + rows // 256 + 4
+    dgamma = (dy * xhat).sum(axes)
+    return {"dgamma": o.u * (steps + 4) * dgamma, "dbeta": o.u * steps * dy.sum(axes)}
+
+
 # ---- recurrent layers ----------------------------------------------------------------------------
 
 
@@ -459,6 +528,16 @@ def _curve_bwd(o: Outcome) -> dict[str, Array]:
 def _scale(o: Outcome) -> dict[str, Array]:
     """The factor's rounding, its own, the twin's."""
     return {"y": 3 * o.u * o.out("y")}
+
+
+#: sqrt(-2 log 2^-33), the largest of the normal random numbers.
+_FARTHEST = 6.77
+
+
+def _gaussian_noise(o: Outcome) -> dict[str, Array]:
+    """A radius good to 6 u, a sine or cosine to 6 u of 1, two roundings, x and the twin's."""
+    noise = o.attr("stddev") * _FARTHEST * (np.abs(o["x"]) if o.attr("product") else 1.0)
+    return {"y": o.u * (16 * noise + 2 * o.out("y"))}
 
 
 def _maxpool_bwd(o: Outcome) -> dict[str, Array]:
@@ -870,10 +949,14 @@ _INEXACT: Mapping[str, Bound] = {
     "normalize_bwd_w": _normalize_bwd_w,
     "normalize_bwd_x": _normalize_bwd_x,
     "normalize_fold": _normalize_fold,
+    "row_norm_fwd": _row_norm_fwd,
+    "row_norm_bwd_x": _row_norm_bwd_x,
+    "row_norm_bwd_w": _row_norm_bwd_w,
     "global_mean_fwd": _global_mean_fwd,
     "global_mean_bwd": _global_mean_bwd,
     "activation_fwd": _activation_fwd,
     "activation_bwd": _activation_bwd,
+    "gaussian_noise": _gaussian_noise,
     "curve_fwd": _curve_fwd,
     "curve_bwd": _curve_bwd,
     "softmax_fwd": _softmax_fwd,

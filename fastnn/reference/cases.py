@@ -486,6 +486,26 @@ def _normalize_fold(op: str) -> Iterator[Case]:
         yield replace(small, absent=absent)
 
 
+#: r, p, c, g: one column, tails, all chains of a group's sum, groups that are no whole vectors, one
+#: of many places, sums of 1 to 3 chunks of rows
+_NORMED = (
+    *((1, 1, 1, 1), (3, 1, 5, 1), (2, 1, 16, 1), (5, 1, 17, 1), (3, 1, 33, 1), (2, 1, 67, 1)),
+    *((2, 1, 131, 1), (1, 1, 1031, 1), (2, 3, 6, 2), (3, 5, 4, 4), (2, 7, 67, 1), (2, 2, 96, 3)),
+    *((1, 260, 9, 3), (255, 1, 3, 1), (257, 1, 5, 5), (521, 1, 2, 1)),
+)
+
+
+def _row_norm(op: str) -> Iterator[Case]:
+    names = table()[op].attributes
+    for centred, summed in ((1, 0), (0, 0), (0, 1)):
+        given = {"epsilon": 1e-3, "centred": centred, "summed": summed}
+        attrs = {name: given[name] for name in names}
+        yield from (_case(op, r, r=None, p=p, c=c, g=g, attrs=attrs) for r, p, c, g in _NORMED)
+        small = _case(op, 3, r=(None, 2), p=2, c=21, g=3, attrs=attrs)
+        yield from (*_kinds([small]), _case(op, r=0, p=1, c=5, g=1, attrs=attrs))
+        yield from (replace(small, absent=absent) for absent in _absent(op) if absent)
+
+
 # ---- element by element --------------------------------------------------------------------------
 
 
@@ -582,16 +602,25 @@ def _reshape(op: str) -> Iterator[Case]:
 
 def _dropout(op: str) -> Iterator[Case]:
     for rate, n in itertools.product((0.0, 0.25, 0.5, 0.999), (1, 3, 4, 5, 67)):
-        known = _case(op, 7, r=None, n=n, attrs={"rate": rate, "stream": 3})
+        known = _case(op, 7, r=None, n=n, attrs={"rate": rate, "stream": 3, "seed": n % 3})
         yield replace(known, steps=2, shuffled=n % 2 == 0)
-    yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
+    yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs={"rate": 0.1, "stream": 0, "seed": 0})])
 
 
 def _dropout_steps(op: str) -> Iterator[Case]:
     for rate, t, n in ((0.0, 2, 3), (0.25, 3, 4), (0.5, 1, 67), (0.5, 4, 261), (0.999, 2, 5)):
-        known = _case(op, 7, r=None, t=t, n=n, attrs={"rate": rate, "stream": 3})
+        known = _case(op, 7, r=None, t=t, n=n, attrs={"rate": rate, "stream": 3, "seed": n % 3})
         yield replace(known, steps=2, shuffled=n % 2 == 0)
-    yield from _kinds([_case(op, 5, r=None, t=3, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
+    yield from _kinds(
+        [_case(op, 5, r=None, t=3, n=(3, 7), attrs={"rate": 0.1, "stream": 0, "seed": 0})]
+    )
+
+
+def _gaussian_noise(op: str) -> Iterator[Case]:
+    for stddev, product, n in ((0.5, 0, 1), (1.0, 0, 33), (2.0, 1, 67), (0.1, 1, 261), (0.0, 0, 5)):
+        attrs = {"stddev": stddev, "product": product, "stream": 3, "seed": n % 3}
+        yield replace(_case(op, 7, r=None, n=n, attrs=attrs), steps=2, shuffled=n % 2 == 0)
+    yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs=attrs)])
 
 
 # ---- between the caller's arrays and the batch ---------------------------------------------------
@@ -871,6 +900,9 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "normalize_bwd_w": _normalize_bwd_w,
     "normalize_bwd_x": _normalize,
     "normalize_fold": _normalize_fold,
+    "row_norm_fwd": _row_norm,
+    "row_norm_bwd_x": _row_norm,
+    "row_norm_bwd_w": _row_norm,
     "global_mean_fwd": _places,
     "global_mean_bwd": _places,
     "activation_fwd": _activation,
@@ -891,6 +923,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "fill": _fill,
     "reshape": _reshape,
     "dropout": _dropout,
+    "gaussian_noise": _gaussian_noise,
     "softmax_fwd": _scores,
     "softmax_bwd": _scores,
     "softmax_ce_sparse": _marked_scores,

@@ -119,6 +119,8 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "adam v": _squares,
     "rmsprop v": _squares,
     "var": _squares,
+    "row_norm_bwd_x s": _squares,
+    "row_norm_bwd_w s": _squares,
     "pool_moments s": _squares,
     "map": _maps,
     "mask": _flags,
