@@ -25,6 +25,7 @@ from fastnn import (
     ops,
     optimizers,
     regularizers,
+    utils,
 )
 from fastnn._core import isa_names
 from fastnn._version import __version__
@@ -69,4 +70,5 @@ __all__ = [
     "set_num_threads",
     "set_seed",
     "train_test_split",
+    "utils",
 ]

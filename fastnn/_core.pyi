@@ -32,6 +32,7 @@ def aligned_zeros(n: int, dtype: DTypeLike) -> NDArray[Any]: ...
 
 class Run:
     total: int
+    origin: int
     first: int
     rows: int
     pc: int

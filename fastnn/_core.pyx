@@ -63,6 +63,7 @@ cdef extern from "fnn.h" nogil:
         int64_t total
         int64_t batch
         int64_t epoch
+        int64_t origin
         uint64_t seed
         int64_t slice_ns
         int watch
@@ -383,6 +384,15 @@ cdef class Run:
     def seed(self):
         """The seed in the random generator's key."""
         return self.c.seed
+
+    @property
+    def origin(self):
+        """The number of the sample in row 0 of the data, in the random generator's key."""
+        return self.c.origin
+
+    @origin.setter
+    def origin(self, value):
+        self.c.origin = value
 
     @property
     def first(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from fastnn import (
     objectives,
     optimizers,
     registry,
+    streaming,
     training,
 )
 from fastnn._checks import count
@@ -28,18 +30,23 @@ from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape
 from fastnn.data import arrays
+from fastnn.data.streams import Batch, Stream, is_stream
 from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
 from fastnn.functional import Network, Symbol, rebuild
 from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
 from fastnn.runtime import Guard, Runtime
+from fastnn.streaming import StreamFit
 from fastnn.variables import Parameters, Variable
 
 if TYPE_CHECKING:
     from fastnn.diagnosis import Diagnosis
 
 __all__ = ["Model", "Sequential", "load_model"]
+
+#: Returns means of loss and metrics; is given whom to tell.
+Measure = Callable[[CallbackList], dict[str, float]]
 
 
 class Model:
@@ -440,9 +447,11 @@ class Model:
         verbose: int | str = "auto",
         callbacks: Sequence[Callback] | Callback | None = None,
         validation_split: float = 0.0,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> History:
@@ -450,7 +459,8 @@ class Model:
 
         Args:
             x: samples, (rows, ...); float32, float64 and uint8 are read where they are; for several
-                inputs a list of arrays, or a dict by ``input_names``.
+                inputs a list of arrays, or a dict by ``input_names``.  Or batches (x, y): a
+                ``fastnn.utils.PyDataset``, a generator, anything else that is iterated.
             y: targets: labels (rows,), or numbers of the output's shape; for several outputs a list
                 of arrays, or a dict by ``output_names``.
             batch_size: rows of a batch; ``None`` is 32.
@@ -459,9 +469,11 @@ class Model:
                 elsewhere, 2 a line for each epoch.
             callbacks: called on the way.
             validation_split: share of the samples, taken from the end, to measure on; in [0, 1).
-            validation_data: (x, y) to measure on after each epoch.
-            shuffle: whether each epoch has an order of its own.
+            validation_data: (x, y) to measure on after each epoch, or batches of them.
+            shuffle: whether each epoch has an order of its own; that of a generator is its own.
             initial_epoch: the number of the first epoch, counted from 0, to go on with a training.
+            steps_per_epoch: batches of an epoch; ``None`` is all there are.
+            validation_steps: batches to measure on; ``None`` is all there are.
             validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
             validation_freq: measure each so many epochs.
 
@@ -475,50 +487,71 @@ class Model:
                 batch.
         """
         _check_verbose("fit", verbose)
-        batch = 32 if batch_size is None else positive("fit", "batch_size", batch_size)
-        runtime = self._compiled("fit", x)
-        data = training.check_data("fit", self, runtime, x, y)
-        data, held_out = self._hold_out(runtime, data, validation_split, validation_data)
-        job = training.Fit(
-            self,
-            data,
-            held_out,
-            batch=batch,
-            epochs=count("fit", "epochs", epochs),
-            initial=count("fit", "initial_epoch", initial_epoch),
-            shuffle=bool(shuffle),
-            callbacks=_callbacks("fit", callbacks),
-            verbose=verbose,
-            validation_batch=validation_batch_size
-            and positive("fit", "validation_batch_size", validation_batch_size),
-            validation_freq=positive("fit", "validation_freq", validation_freq),
-        )
+        rows = _rows("fit", "batch_size", batch_size, 32)
+        measured = _rows("fit", "validation_batch_size", validation_batch_size, rows)
+        options: dict[str, Any] = {
+            "epochs": count("fit", "epochs", epochs),
+            "initial": count("fit", "initial_epoch", initial_epoch),
+            "callbacks": _callbacks("fit", callbacks),
+            "verbose": verbose,
+            "validation_freq": positive("fit", "validation_freq", validation_freq),
+        }
+        held_out: training.Data | None = None
+        make: Callable[..., training.Job]
+        if is_stream(x):
+            stream = self._stream("fit", x, y, batch_size, steps_per_epoch, "steps_per_epoch")
+            if validation_split:
+                raise ValueError("fit: validation_split needs arrays; give validation_data")
+            make = partial(StreamFit, self, stream, partial(self._checked, "fit"), bool(shuffle))
+        else:
+            data = training.check_data("fit", self, self._compiled("fit", x), x, y)
+            if validation_data is None:
+                data, held_out = _hold_out(data, validation_split)
+            steps = steps_per_epoch and positive("fit", "steps_per_epoch", steps_per_epoch)
+            make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
+        validate: Measure | None = None
+        if validation_data is not None:
+            x, y = _validation_pair(validation_data)
+            who = "fit: validation_data"
+            validate, _ = self._measure(
+                who, x, y, None, measured, validation_steps, "validation_steps"
+            )
+        elif held_out is not None:
+            validate = partial(training.evaluate, self.runtime, held_out, measured, "fit")
+        job = make(validate=validate, **options)
         with self._guard.training("fit"):
             return job()
 
-    def _hold_out(
-        self,
-        runtime: Runtime,
-        data: training.Data,
-        split: float,
-        given: tuple[Any, Any] | None,
-    ) -> tuple[training.Data, training.Data | None]:
-        """Return what to train on and what to measure on."""
-        if given is not None:
-            if not isinstance(given, tuple | list) or len(given) != 2:
-                raise ValueError(f"fit: validation_data must be (x, y), got {type(given).__name__}")
-            return data, training.check_data("fit: validation_data", self, runtime, *given)
-        if not isinstance(split, numbers.Real) or not 0 <= split < 1:
-            raise ValueError(f"fit: validation_split must be in [0, 1), got {str(split)[:40]!r}")
-        if not split:
-            return data, None
-        cut = int(len(data) * (1 - split))
-        if not 0 < cut < len(data):
+    def _stream(
+        self, who: str, x: Any, y: Any, batch_size: Any, steps: int | None, argument: str
+    ) -> Stream:
+        """Return the stream of the caller's batches, after making the model for such."""
+        if y is not None or batch_size is not None:
+            name = "batch_size" if y is None else "y"
             raise ValueError(
-                f"fit: validation_split={split} of {len(data)} samples leaves {cut} to train on "
-                f"and {len(data) - cut} to measure on; both need at least 1"
+                f"{who}: x gives batches, so {name} must not be given; a batch is (x, y)"
             )
-        return data.part(0, cut), data.part(cut, len(data))
+        stream = Stream(who, x, steps, argument)
+        self._compiled(who, stream.peek()[0])
+        return stream
+
+    def _checked(self, who: str, batch: Batch) -> training.Data:
+        """Return a batch that was given as x, y, weights."""
+        x, y, *_ = (*batch, None)
+        return training.check_data(who, self, self.runtime, x, y)
+
+    def _measure(
+        self, who: str, x: Any, y: Any, batch_size: Any, rows: int, steps: int | None, argument: str
+    ) -> tuple[Measure, int | None]:
+        """Return what measures the model on arrays or on batches, and the number of batches."""
+        if is_stream(x):
+            stream = self._stream(who, x, y, batch_size, steps, argument)
+            check = partial(self._checked, who)
+            return partial(streaming.evaluate, self.runtime, stream, check, who), stream.steps
+        data = training.check_data(who, self, self._compiled(who, x), x, y)
+        if steps is not None:
+            data = data.part(0, rows * positive(who, argument, steps))
+        return partial(training.evaluate, self.runtime, data, rows, who), -(-len(data) // rows)
 
     def evaluate(
         self,
@@ -526,17 +559,19 @@ class Model:
         y: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        steps: int | None = None,
         callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Return the mean loss, and metrics, over all samples.
 
         Args:
-            x: samples.
+            x: samples; or batches (x, y), as in ``fit``.
             y: targets.
             batch_size: rows of a batch; ``None`` is 32; the result does not depend on it but for
                 rounding.
             verbose: 0 shows nothing; anything else prints the result.
+            steps: batches to measure on; ``None`` is all there are.
             callbacks: called on the way.
             return_dict: whether to return a dict by name.
 
@@ -544,37 +579,37 @@ class Model:
             The loss, or a list of loss and metrics, or a dict.
         """
         _check_verbose("evaluate", verbose)
-        rows = 32 if batch_size is None else positive("evaluate", "batch_size", batch_size)
-        runtime = self._compiled("evaluate", x)
-        data = training.check_data("evaluate", self, runtime, x, y)
-        told = self._tell("evaluate", callbacks, len(data), rows)
+        rows = _rows("evaluate", "batch_size", batch_size, 32)
+        measure, steps = self._measure("evaluate", x, y, batch_size, rows, steps, "steps")
+        told = self._tell("evaluate", callbacks, steps)
         with self._guard.reading("evaluate"):
             told.call("on_test_begin")
-            means = training.evaluate(runtime, data, rows, callbacks=told)
+            means = measure(told)
             told.call("on_test_end", means)
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in means.items()))
         return means if return_dict else _as_keras(means)
 
-    def _tell(self, who: str, callbacks: Any, samples: int, rows: int) -> CallbackList:
+    def _tell(self, who: str, callbacks: Any, steps: int | None) -> CallbackList:
         """Return the callbacks, told of the work."""
-        params = {"samples": samples, "steps": -(-samples // rows)}
-        return CallbackList(_callbacks(who, callbacks), self, params)
+        return CallbackList(_callbacks(who, callbacks), self, {"steps": steps})
 
     def predict(
         self,
         x: Any,
         batch_size: int | None = None,
         verbose: int | str = 0,
+        steps: int | None = None,
         callbacks: Sequence[Callback] | Callback | None = None,
     ) -> Any:
         """Return the model's output for each sample.
 
         Args:
-            x: samples.
+            x: samples; or batches of them, (x,) or (x, y).
             batch_size: the most rows computed at once; the result does not depend on it, not by a
                 bit.
             verbose: accepted as in Keras; nothing is shown.
+            steps: batches to predict; ``None`` is all there are.
             callbacks: called on the way.
 
         Returns:
@@ -587,7 +622,31 @@ class Model:
             >>> model.predict([[1.0, 2.0]]).shape
             (1, 3)
         """
+        if is_stream(x):
+            return self._predict_stream(x, batch_size, steps, callbacks)
+        if steps is not None:
+            rows = positive("predict", "steps", steps) * _rows(
+                "predict", "batch_size", batch_size, 32
+            )
+            x = nests.apply(lambda each: each[:rows], x)
         return self._predict("predict", x, batch_size, callbacks)
+
+    def _predict_stream(self, x: Any, batch_size: Any, steps: int | None, callbacks: Any) -> Any:
+        if batch_size is not None:
+            raise ValueError("predict: x gives batches, so batch_size must not be given")
+        stream = Stream("predict", x, steps, "steps")
+        self._build_for("predict", stream.peek()[0])
+        told = self._tell("predict", callbacks, stream.steps)
+
+        def batch(x: Any) -> list[Array]:
+            xs = training.check_samples("predict", self, x)
+            return training.predict(self.runtime, "predict", xs, self._rows_shapes, len(xs[0]))
+
+        told.call("on_predict_begin")
+        with self._guard.reading("predict"):
+            outs = streaming.predict(batch, self._nested, stream, told)
+        told.call("on_predict_end")
+        return self._nested(outs)
 
     def predict_proba(self, x: Any, batch_size: int | None = None) -> Any:
         """Return probabilities: the output, after softmax or sigmoid if the loss has from_logits.
@@ -600,14 +659,12 @@ class Model:
         return self._predict("proba", x, batch_size)
 
     def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
-        rows = training.PREDICT_ROWS
-        if batch_size is not None:
-            rows = positive("predict", "batch_size", batch_size)
+        rows = _rows("predict", "batch_size", batch_size, training.PREDICT_ROWS)
         self._build_for("predict", x)
         xs = training.check_samples("predict", self, x)
         told = None
         if callbacks is not None:
-            told = self._tell("predict", callbacks, len(xs[0]), rows)
+            told = self._tell("predict", callbacks, -(-len(xs[0]) // rows))
             told.call("on_predict_begin")
         with self._guard.reading("predict"):
             outs = training.predict(
@@ -1078,6 +1135,37 @@ def load_model(
     from fastnn import saving
 
     return saving.load_model(path, custom_objects, compile)
+
+
+def _rows(who: str, name: str, given: int | None, default: int) -> int:
+    """Return the rows of a batch that were asked for."""
+    return default if given is None else positive(who, name, given)
+
+
+def _validation_pair(given: Any) -> tuple[Any, Any]:
+    """Return x and y of what there is to measure on; batches have no y of their own."""
+    if is_stream(given):
+        return given, None
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise ValueError(
+            f"fit: validation_data must be (x, y) or give batches, got {type(given).__name__}"
+        )
+    return given[0], given[1]
+
+
+def _hold_out(data: training.Data, split: float) -> tuple[training.Data, training.Data | None]:
+    """Return what to train on and what to measure on, the last of the samples."""
+    if not isinstance(split, numbers.Real) or not 0 <= split < 1:
+        raise ValueError(f"fit: validation_split must be in [0, 1), got {str(split)[:40]!r}")
+    if not split:
+        return data, None
+    cut = int(len(data) * (1 - split))
+    if not 0 < cut < len(data):
+        raise ValueError(
+            f"fit: validation_split={split} of {len(data)} samples leaves {cut} to train on "
+            f"and {len(data) - cut} to measure on; both need at least 1"
+        )
+    return data.part(0, cut), data.part(cut, len(data))
 
 
 def _callbacks(who: str, given: Any) -> list[Callback]:
