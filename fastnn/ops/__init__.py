@@ -32,6 +32,7 @@ from fastnn.ops.curves import (
 from fastnn.ops.elementwise import (
     activation,
     add,
+    alpha_dropout,
     dropout,
     gaussian_noise,
     log_softmax,
@@ -89,6 +90,7 @@ from fastnn.ops.weights import clip_norm, over_rows, penalty
 __all__ = [
     "activation",
     "add",
+    "alpha_dropout",
     "average_pool2d",
     "batch_mean",
     "binary_accuracy",
