@@ -45,9 +45,13 @@ from fastnn.ops.elementwise import (
 )
 from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
 from fastnn.ops.losses import (
+    batch_mean,
     categorical_crossentropy,
-    mean,
+    categorical_hinge,
+    cosine_similarity,
     mean_squared_error,
+    pointwise_loss,
+    present,
     sigmoid_binary_crossentropy,
     sparse_categorical_crossentropy,
 )
@@ -64,6 +68,8 @@ from fastnn.ops.merging import (
 from fastnn.ops.metrics import (
     binary_accuracy,
     categorical_accuracy,
+    in_top_k,
+    keep_top_k,
     sparse_categorical_accuracy,
 )
 from fastnn.ops.normalization import (
@@ -86,13 +92,16 @@ __all__ = [
     "add",
     "alpha_dropout",
     "average_pool2d",
+    "batch_mean",
     "binary_accuracy",
     "categorical_accuracy",
     "categorical_crossentropy",
+    "categorical_hinge",
     "celu",
     "clip_norm",
     "concatenate",
     "conv2d",
+    "cosine_similarity",
     "crop",
     "dense",
     "differs",
@@ -110,6 +119,8 @@ __all__ = [
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
+    "in_top_k",
+    "keep_top_k",
     "layer_normalization",
     "leaky_relu",
     "log_sigmoid",
@@ -119,7 +130,6 @@ __all__ = [
     "mask_where",
     "max_pool2d",
     "maximum",
-    "mean",
     "mean_squared_error",
     "minimum",
     "mish",
@@ -130,6 +140,8 @@ __all__ = [
     "over_rows",
     "pad",
     "penalty",
+    "pointwise_loss",
+    "present",
     "random_map",
     "random_uniform",
     "relu",
