@@ -14,7 +14,9 @@ from fastnn.ops.table import activation_names
 
 __all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues", "fuse_means"]
 
-_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "normalize_fwd"})
+_PRODUCTS = frozenset(
+    {"dense_fwd", "conv2d_fwd", "conv2d_transpose_fwd", "depthwise_fwd", "normalize_fwd"}
+)
 _BACKWARD = frozenset(
     f"{op}_bwd_{what}"
     for op, whats in (("dense", "xw"), ("conv2d", "xw"), ("normalize", "px"))

@@ -93,7 +93,7 @@ class Conv2D(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Return the activation of the convolution."""
-        y = ops.conv2d(x, self.kernel, self.bias, self.strides, self.padding)
+        y = ops.conv(x, self.kernel, self.strides, self.padding, bias=self.bias)
         return self.activation(y)
 
     def get_config(self) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class MaxPooling2D(_Pooling2D):
 
     def call(self, x: Tensor) -> Tensor:
         """Return the maximum over each window."""
-        return ops.max_pool2d(x, self.pool_size, self.strides, self.padding)
+        return ops.max_pool(x, self.pool_size, self.strides, self.padding)
 
 
 class AveragePooling2D(_Pooling2D):
@@ -98,7 +98,7 @@ class AveragePooling2D(_Pooling2D):
 
     def call(self, x: Tensor) -> Tensor:
         """Return the mean of each window."""
-        return ops.average_pool2d(x, self.pool_size, self.strides, self.padding)
+        return ops.average_pool(x, self.pool_size, self.strides, self.padding)
 
 
 class _GlobalPooling(Layer):
@@ -176,7 +176,7 @@ class GlobalMaxPooling2D(_GlobalPooling):
 
     def _pool(self, x: Tensor) -> Tensor:
         _, height, width, _ = x.shape
-        return ops.max_pool2d(x, (height or 1, width or 1))
+        return ops.max_pool(x, (height or 1, width or 1))
 
 
 def require_images(who: str, shape: Shape) -> None:
