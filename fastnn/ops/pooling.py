@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn.compiler.geometry import Window, format_sizes, sizes_of
+from fastnn.compiler.geometry import Padding, Window, format_sizes, padding_of, sizes_of
 from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.errors import ShapeError
@@ -114,31 +114,24 @@ def _pool(
             f"{who}: expected (rows, height, width, channels) or (rows, steps, channels), "
             f"got {format_sizes(x.shape)}"
         )
-    window = pool_window(who, x.shape, size, strides, padding, rank)
+    sizes = sizes_of(who, "pool_size", size, rank)
+    known = pool_padding(who, padding, sizes)
+    window = Window.of(who, x.shape, sizes, sizes if strides is None else strides, known, rank=rank)
     rows, *rest = x.shape
     image = x if rank == 2 else reshape(x, (rows, 1, *rest))
     y = emit(op, image, axes=window.out_axes, **window.pool_attrs, **attrs)[0]
     return y if rank == 2 else reshape(y, (y.shape[0], *y.shape[2:]))
 
 
-def pool_window(
-    who: str,
-    shape: Sequence[int | None],
-    size: Sizes,
-    strides: Sizes | None,
-    padding: str | Sizes,
-    rank: int,
-) -> Window:
-    """Return the window of a pooling; each window has to see a place of the image."""
-    sizes = sizes_of(who, "pool_size", size, rank)
-    if not isinstance(padding, str):
-        counts = tuple(padding) if isinstance(padding, tuple | list) else (padding,) * rank
-        if any(isinstance(n, int) and n >= s for n, s in zip(counts, sizes, strict=False)):
-            raise ValueError(
-                f"{who}: padding must be less than pool_size, or a window sees padding alone, "
-                f"got padding={padding} with pool_size={sizes}"
-            )
-    return Window.of(who, shape, sizes, sizes if strides is None else strides, padding, rank=rank)
+def pool_padding(who: str, padding: object, size: tuple[int, ...]) -> Padding:
+    """Return the padding of a pooling, each window of which has to see a place of the image."""
+    known = padding_of(who, padding, len(size))
+    if not isinstance(known, str) and any(p >= n for p, n in zip(known, size, strict=True)):
+        raise ValueError(
+            f"{who}: padding must be less than pool_size, or a window sees padding alone, "
+            f"got padding={known} with pool_size={size}"
+        )
+    return known
 
 
 def channels_last(who: str, data_format: Any) -> str:
