@@ -41,7 +41,7 @@ static void multiply_large(const matrices *x, const fnn_task *task)
                  .a_by_k = x->turned == A_TURNED,
                  .c = rows_of(x->c, x->m, x->n)};
     if (x->turned == B_TURNED)
-        p.bt = (transposed){.w = x->b, .depth = x->k, .width = 1};
+        p.bt = (transposed){.w = x->b, .depth = x->k, .width = 1, .stride = x->k};
     else
         p.b = plain(x->b, x->n);
     multiply(&p, task);

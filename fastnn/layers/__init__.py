@@ -1,5 +1,6 @@
 """The layers, by their Keras names."""
 
+from fastnn.layers.activation import ELU, LeakyReLU, ReLU, Softmax
 from fastnn.layers.augmentation import (
     RandomBrightness,
     RandomContrast,
@@ -10,8 +11,14 @@ from fastnn.layers.augmentation import (
     RandomZoom,
 )
 from fastnn.layers.base import Layer
-from fastnn.layers.convolution import Conv2D
-from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
+from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from fastnn.layers.embedding import Embedding, Masking
 from fastnn.layers.merging import (
     Add,
@@ -22,42 +29,81 @@ from fastnn.layers.merging import (
     Multiply,
     Subtract,
 )
-from fastnn.layers.normalization import BatchNormalization
-from fastnn.layers.padding import Cropping2D, ZeroPadding2D
+from fastnn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
+from fastnn.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from fastnn.layers.pooling import (
+    AveragePooling1D,
     AveragePooling2D,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
     GlobalMaxPooling2D,
+    MaxPooling1D,
     MaxPooling2D,
 )
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
+from fastnn.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from fastnn.layers.serialization import deserialize, serialize
+from fastnn.layers.upsampling import UpSampling1D, UpSampling2D
 
 __all__ = [
+    "ELU",
     "GRU",
     "LSTM",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "Masking",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
     "Multiply",
+    "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
@@ -65,9 +111,19 @@ __all__ = [
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
+    "ReLU",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
     "SimpleRNN",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "Subtract",
+    "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
     "ZeroPadding2D",
     "deserialize",
     "serialize",

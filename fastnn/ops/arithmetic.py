@@ -212,7 +212,12 @@ def power(x1: Number, x2: Number) -> Tensor:
         x2: the exponent, of a shape that goes together with that of ``x1``.
     """
     exponent = as_number(x2)
-    short = {2.0: square, 1.0: lambda x: x, 0.5: sqrt, -1.0: reciprocal}
+    short: dict[float, Callable[[Tensor], Tensor]] = {
+        2.0: square,
+        1.0: lambda x: x,
+        0.5: sqrt,
+        -1.0: reciprocal,
+    }
     if exponent is not None and exponent in short:
         (x,) = as_tensors("power", x1)
         return short[exponent](x)

@@ -21,6 +21,7 @@ __all__ = [
     "binary_names",
     "codes",
     "curve_names",
+    "loss_names",
     "reduction_names",
     "table",
 ]
@@ -155,7 +156,18 @@ def reduction_names() -> tuple[str, ...]:
     return _core.reduction_names()
 
 
+@cache
+def loss_names() -> tuple[str, ...]:
+    """Return the names of ``csrc/losses.def``, in code order."""
+    return _core.loss_names()
+
+
 def codes(attribute: str) -> tuple[str, ...]:
     """Return the names that an attribute may have as its value, in code order."""
-    known = {"curve": curve_names, "binary": binary_names, "reduction": reduction_names}
+    known = {
+        "loss": loss_names,
+        "curve": curve_names,
+        "binary": binary_names,
+        "reduction": reduction_names,
+    }
     return known.get(attribute, activation_names)()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Real, Run, wide
+from fastnn.reference.contract import Attrs, Data, Real, Run, wide
 
 
 def _truth(yes: object) -> Real:
@@ -76,14 +76,14 @@ def repeated(attrs: Attrs, x: Real) -> Real:
     return x.reshape(attrs["p"], 1, attrs["s"])
 
 
-def grouped(attrs: Attrs, x: Real, axes: str = "pqs") -> Real:
+def in_groups(attrs: Attrs, x: Real, axes: str = "pqs") -> Real:
     """x with each group of axes as one"""
     return x.reshape([attrs[axis] for axis in axes])
 
 
 def binary_spread(run: Run, attrs: Attrs, a: Real, b: Real) -> Real:
     """y = f(a, b), or f(b, a) if swapped, with b repeated along q"""
-    full, part = wide(grouped(attrs, a)), wide(repeated(attrs, b))
+    full, part = wide(in_groups(attrs, a)), wide(repeated(attrs, b))
     full, part = np.broadcast_arrays(full, part)
     pair = (part, full) if attrs["swapped"] else (full, part)
     return BINARY[attrs["binary"]](*pair).astype(a.dtype).reshape(a.shape)
@@ -112,20 +112,20 @@ REDUCTIONS: dict[str, Callable[[Real], Real]] = {
 
 def reduce(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = sum, product, maximum or minimum along q"""
-    y = REDUCTIONS[attrs["reduction"]](wide(grouped(attrs, x)))
+    y = REDUCTIONS[attrs["reduction"]](wide(in_groups(attrs, x)))
     return y.astype(x.dtype).reshape(attrs["shape"])
 
 
 def arg_reduce(run: Run, attrs: Attrs, x: Real) -> Real:
     """i = where the first largest is, or the smallest; the first NaN is either"""
-    known = grouped(attrs, x)
-    places = known.argmin(1) if attrs["smallest"] else known.argmax(1)
+    known = in_groups(attrs, x)
+    places: Data = known.argmin(1) if attrs["smallest"] else known.argmax(1)
     return places.astype(x.dtype).reshape(attrs["shape"])
 
 
 def prod_bwd(run: Run, attrs: Attrs, x: Real, dy: Real) -> Real:
     """dx = dy times the product of all other x"""
-    known = wide(grouped(attrs, x))
+    known = wide(in_groups(attrs, x))
     others = np.stack([np.delete(known, i, 1).prod(1) for i in range(known.shape[1])], 1)
     return (others * wide(repeated(attrs, dy))).astype(x.dtype).reshape(x.shape)
 
@@ -133,7 +133,7 @@ def prod_bwd(run: Run, attrs: Attrs, x: Real, dy: Real) -> Real:
 def cumsum(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = sums along q from the first on, or from the last"""
     way = -1 if attrs["reverse"] else 1
-    y = wide(grouped(attrs, x))[:, ::way].cumsum(1)[:, ::way]
+    y = wide(in_groups(attrs, x))[:, ::way].cumsum(1)[:, ::way]
     return y.astype(x.dtype).reshape(x.shape)
 
 
@@ -142,10 +142,10 @@ def cumsum(run: Run, attrs: Attrs, x: Real) -> Real:
 
 def swap(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = x with the groups of axes b and c swapped"""
-    return grouped(attrs, x, "pbcs").swapaxes(1, 2).reshape(attrs["shape"])
+    return in_groups(attrs, x, "pbcs").swapaxes(1, 2).reshape(attrs["shape"])
 
 
-def _places(i: Real, q: int) -> tuple[Real, Real]:
+def _places(i: Real, q: int) -> tuple[Data, Data]:
     """The places that indices mean among q, and whether there are such."""
     there = (i >= -q) & (i < q)
     places = np.where(there, i, 0).astype(np.int64)
@@ -156,7 +156,7 @@ def take(run: Run, attrs: Attrs, x: Real, i: Real) -> Real:
     """y = x at the places i along q, NaN where there is none"""
     places, there = _places(i.reshape(-1), attrs["q"])
     y = np.full((attrs["p"], places.size, attrs["s"]), np.nan, x.dtype)
-    y[:, there] = grouped(attrs, x)[:, places[there]]
+    y[:, there] = in_groups(attrs, x)[:, places[there]]
     return y.reshape(attrs["shape"])
 
 
@@ -164,25 +164,28 @@ def take_bwd(run: Run, attrs: Attrs, dy: Real, i: Real) -> Real:
     """dx = sums of dy at the places i along q"""
     places, there = _places(i.reshape(-1), attrs["q"])
     dx = np.zeros((attrs["p"], attrs["q"], attrs["s"]))
-    np.add.at(dx, (slice(None), places[there]), grouped(attrs, dy, "pks")[:, there])
+    for slope, place in zip(
+        in_groups(attrs, dy, "pks")[:, there].swapaxes(0, 1), places[there], strict=True
+    ):
+        dx[:, place] += slope
     return dx.astype(dy.dtype).reshape(attrs["shape"])
 
 
 def take_along(run: Run, attrs: Attrs, x: Real, i: Real) -> Real:
     """y = x at the places i along q, others for each p and s"""
-    places, there = _places(grouped(attrs, i, "pks"), attrs["q"])
+    places, there = _places(in_groups(attrs, i, "pks"), attrs["q"])
     if not attrs["q"]:
         return np.full(attrs["shape"], np.nan, x.dtype)
-    y = np.where(there, np.take_along_axis(grouped(attrs, x), places, 1), np.nan)
+    y = np.where(there, np.take_along_axis(in_groups(attrs, x), places, 1), np.nan)
     return y.astype(x.dtype).reshape(attrs["shape"])
 
 
 def put_along(run: Run, attrs: Attrs, dy: Real, i: Real) -> Real:
     """dx = sums of dy at the places i along q"""
-    places, there = _places(grouped(attrs, i, "pks"), attrs["q"])
+    places, there = _places(in_groups(attrs, i, "pks"), attrs["q"])
     dx = np.zeros((attrs["p"], attrs["q"], attrs["s"]))
     p, _, s = np.nonzero(there)
-    np.add.at(dx, (p, places[there], s), grouped(attrs, dy, "pks")[there])
+    np.add.at(dx, (p, places[there], s), in_groups(attrs, dy, "pks")[there])
     return dx.astype(dy.dtype).reshape(attrs["shape"])
 
 
