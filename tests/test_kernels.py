@@ -119,7 +119,7 @@ def wide_cases(op, n):
     if "pool2d" in op:
         return [pooling(op, n)]
     changes_weights = any(operand.name == "hyper" for operand in table()[op].inputs)
-    small = dict.fromkeys("hk", (1,)) if changes_weights else {}
+    small = dict.fromkeys("hkp", (1,)) if changes_weights else {}
     if op.startswith("accumulate"):
         small = {"k": (2,)}
     if op.endswith("_panels"):
