@@ -71,7 +71,8 @@ typedef enum {
     FNN_FAULT_NONE,
     FNN_FAULT_LABEL_RANGE,    /* a label below 0 or not below `classes` */
     FNN_FAULT_LABEL_FRACTION, /* a label that is not a whole number    */
-    FNN_FAULT_OVERFLOW        /* a finite float64 beyond float32's range */
+    FNN_FAULT_OVERFLOW,       /* a finite float64 beyond float32's range */
+    FNN_FAULT_ID              /* an id that a table has no row for */
 } fnn_fault_kind;
 
 typedef struct {

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 _FLOATS = ("float32", "float64")
+_INTEGERS = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 
 #: policy -> the type of weights, activations and results
 _POLICIES = {"float32": "float32", "float64": "float64", "mixed_bfloat16": "float32"}
@@ -104,6 +105,24 @@ def policy_of(who: str, dtype: str | None, real: str | None) -> str:
 def real_dtype(policy: str) -> str:
     """Return the type of a policy's weights, activations and results."""
     return _POLICIES[policy]
+
+
+def is_real(dtype: str) -> bool:
+    """Return whether ``dtype`` is a precision that programs compute in."""
+    return dtype in _FLOATS
+
+
+def check_sample_dtype(who: str, dtype: Any) -> str:
+    """Return ``dtype`` as the name of a precision, or of a type of whole numbers."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
+    if name in _INTEGERS:
+        return name
+    if name not in _FLOATS:
+        raise ValueError(
+            f'{who}: dtype must be "float32" or "float64", or a type of whole numbers such as '
+            f'"int32", got {name[:40]!r}'
+        )
+    return name
 
 
 def check_dtype(who: str, dtype: Any) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 __all__ = [
     "ConcurrentUseError",
     "DTypeError",
+    "IdError",
     "LabelError",
+    "MaskWarning",
     "ModelFileError",
     "NonFiniteWarning",
     "NotBuiltError",
@@ -25,6 +27,10 @@ class DTypeError(TypeError):
 
 class LabelError(ValueError):
     """A target is not one of the classes the model can name."""
+
+
+class IdError(ValueError):
+    """A number that should name a row of a table names none."""
 
 
 class ModelFileError(ValueError):
@@ -49,3 +55,7 @@ class NonFiniteWarning(RuntimeWarning):
 
 class ZeroGradientWarning(UserWarning):
     """Weights are to be trained through a function whose gradient is 0 everywhere."""
+
+
+class MaskWarning(UserWarning):
+    """A layer was given steps of which some do not count, and takes them as if they did."""

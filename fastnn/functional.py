@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fastnn import nests
+from fastnn import config, nests
 from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 
 if TYPE_CHECKING:
@@ -65,13 +65,16 @@ class Symbol:
 
     Attributes:
         shape: its shape, ``None`` for the rows of a batch.
-        dtype: the precision of the weights on the way to it, ``"float32"`` or ``"float64"``.
+        dtype: the precision of the weights on the way to it, ``"float32"`` or ``"float64"``; of an
+            ``Input`` of whole numbers, their type.
         call: the call that it comes from.
+        mask_shape: the shape of the mask that comes along with it, if one does.
     """
 
     shape: Shape
     dtype: str
     call: Call
+    mask_shape: Shape | None = None
 
     @property
     def layer(self) -> Layer:
@@ -110,7 +113,7 @@ def call_on_symbols(
     dtype = _common_dtype(call)
     layer.dtype = dtype
     graph = Graph()
-    values = {s: graph.place(s.layer.name, s.shape, "arena") for s in call.inputs}
+    values = {symbol: _stand_in(graph, symbol) for symbol in call.inputs}
     given = nests.apply(lambda leaf: values.get(leaf, leaf), [list(args), dict(kwargs)])
     try:
         result = layer(*given[0], **given[1])
@@ -118,20 +121,31 @@ def call_on_symbols(
         if not built:
             layer.unbuild()
         raise
-    call.outputs = tuple(Symbol(y.shape, dtype, call) for y in nests.flatten(result))
+    call.outputs = tuple(
+        Symbol(y.shape, dtype, call, None if y.mask is None else y.mask.shape)
+        for y in nests.flatten(result)
+    )
     return nests.pack(result, call.outputs)
 
 
+def _stand_in(graph: Graph, symbol: Symbol) -> Tensor:
+    """Return a tensor of a symbol's shape, with a mask if it has one."""
+    tensor = graph.place(symbol.layer.name, symbol.shape, "arena")
+    if symbol.mask_shape is not None:
+        tensor.mask = graph.place(f"{symbol.layer.name}.mask", symbol.mask_shape, "arena")
+    return tensor
+
+
 def _common_dtype(call: Call) -> str:
-    """Return the one precision of a call's layer and inputs."""
+    """Return the one precision of a call's layer and inputs, of which whole numbers have none."""
     own = {call.layer.dtype} if call.layer.dtype else set()
-    dtypes = {symbol.dtype for symbol in call.inputs} | own
+    dtypes = {s.dtype for s in call.inputs if config.is_real(s.dtype)} | own
     if len(dtypes) > 1:
         raise ValueError(
             f"{call.layer.name}: the layer and its inputs have dtypes {', '.join(sorted(dtypes))}; "
             "give one, to Input alone"
         )
-    return dtypes.pop()
+    return dtypes.pop() if dtypes else config.real_dtype(config.dtype_policy())
 
 
 @dataclass

@@ -308,7 +308,8 @@ CLASSES: dict[str, type[Initializer]] = {
         Zeros,
     )
 }
-_BY_NAME = {snake_case(name): cls for name, cls in CLASSES.items()} | CLASSES
+_SHORT = {"normal": RandomNormal, "one": Ones, "uniform": RandomUniform, "zero": Zeros}
+_BY_NAME = {snake_case(name): cls for name, cls in CLASSES.items()} | CLASSES | _SHORT
 
 
 def get(identifier: str | Mapping[str, Any] | Initializer | None) -> Initializer:

@@ -74,7 +74,7 @@ class Model:
         dtype: str | None = None,
     ):
         network = self._connect(inputs, outputs, name or "Model")
-        real = None if network is None else network.inputs[0].dtype
+        real = None if network is None else _precision(network)
         self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
         self.dtype_policy = config.policy_of(self.name, dtype, real)
         self.seed = config.next_seed()
@@ -103,7 +103,8 @@ class Model:
     def _take(self, network: Network) -> None:
         """Become the model of a network, whose layers are built."""
         for symbol in network.inputs:
-            symbol.layer.dtype = symbol.dtype
+            if config.is_real(symbol.dtype):
+                symbol.layer.dtype = symbol.dtype
         self._settle(network)
 
     def _settle(self, network: Network) -> None:
@@ -1118,6 +1119,12 @@ def _symbols(who: str, name: str, given: Any) -> list[Symbol]:
                 f"{who}: {name} has to be what Input, or a layer called on it, returned, got {kind}"
             )
     return flat
+
+
+def _precision(network: Network) -> str | None:
+    """Return what a network computes in, if it is not whole numbers alone."""
+    ends = [*network.inputs, *network.outputs]
+    return next((end.dtype for end in ends if config.is_real(end.dtype)), None)
 
 
 def _positions(nest: Any) -> Any:

@@ -14,6 +14,7 @@ from fastnn import _core
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import make_progress
+from fastnn.compiler.graph import Node
 from fastnn.data import arrays
 from fastnn.errors import NonFiniteWarning
 from fastnn.runtime import Executable, Runtime
@@ -179,13 +180,19 @@ def drive(
     """
     while (status := executable.run(run)) != _core.DONE:
         if status == _core.FAULT:
-            node = executable.program.nodes[run.fault[1]]
-            source = node.inputs[0].name if node.inputs[0] is not None else ""
-            raise arrays.refusal(who, run.fault, node.attrs.get("classes"), source)
+            raise _refusal(who, run.fault, executable.program.nodes[run.fault[1]])
         if status == _core.NONFINITE and on_nonfinite is not None:
             on_nonfinite(executable, run)
         elif on_slice is not None:
             on_slice(run.first)
+
+
+def _refusal(who: str, fault: tuple[int, int, int, float], node: Node) -> Exception:
+    """Return the exception for data that a node refused."""
+    if node.op.name == "embed_fwd":
+        return arrays.unknown_id(who, node.layer, fault, node.sizes["v"].base)
+    source = node.inputs[0].name if node.inputs[0] is not None else ""
+    return arrays.refusal(who, fault, node.attrs.get("classes"), source)
 
 
 def drive_stage(

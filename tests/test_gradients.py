@@ -29,11 +29,11 @@ TOLERANCE, FLOOR = 1e-7, 1e-2
 
 FLOAT64 = np.dtype("float64")
 
-DIFFERENTIABLE = sorted(rules() - {"python_call"})
+DIFFERENTIABLE = sorted(rules() - {"python_call", "differs"})
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
 #: What has no gradient by design: targets, random numbers, and statistics, which count as constants
 #: or as x's own.
-CONSTANT = {"t", "mean", "var", "map", "factor"}
+CONSTANT = {"t", "mean", "var", "map", "factor", "ids", "mask"}
 WALKS = ("rnn_fwd", "lstm_fwd", "gru_fwd")
 
 

@@ -148,5 +148,9 @@ def test_numbers_are_a_function_of_case_and_seed():
 def test_numbers_vary():
     for case in EVERY:
         for name, array in draw(case, np.dtype("float32")).items():
-            if array.dtype.kind == "f" and array.size >= 67 and name not in ("y", "t"):
+            if (
+                array.dtype.kind == "f"
+                and array.size >= 67
+                and name not in ("y", "t", "ids", "mask")
+            ):
                 assert len(np.unique(array)) > 5, (str(case), name)

@@ -28,6 +28,7 @@
 #include "weights-inl.h"
 #include "optimizers-inl.h"
 #include "gather-inl.h"
+#include "embedding-inl.h"
 #include "dropout-inl.h"
 #include "warp-inl.h"
 #include "augment-inl.h"

@@ -146,6 +146,17 @@ def _pick(op: str) -> Iterator[Case]:
     yield from (_case(op, 1, {"index": 1}, k=2, n=n) for n in ELEMENTS)
 
 
+def _embed(op: str) -> Iterator[Case]:
+    """A batch of texts: words of a large vocabulary, characters of a small one."""
+    for r, t, v, o in ((32, 200, 20000, 64), (64, 100, 100, 32)):
+        yield _case(op, r, r=(None, t), v=v, o=o)
+
+
+def _masked(op: str) -> Iterator[Case]:
+    attrs = {"value": 0.0} if op == "differs" else {}
+    yield from (_case(op, r, attrs, r=(None, t), n=h) for r, t, h in _WALKS[:3])
+
+
 # ---- channels ------------------------------------------------------------------------------------
 
 #: r, places, c: of a residual network, of a dense layer, of large images
@@ -453,6 +464,10 @@ _MAKERS: Mapping[str, Any] = {
     "transpose": _transpose,
     "pick": _pick,
     "pick_bwd": _pick,
+    "embed_fwd": _embed,
+    "embed_bwd": _embed,
+    "differs": _masked,
+    "mask_steps": _masked,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
     "avgpool2d_fwd": _pool,

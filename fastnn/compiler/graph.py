@@ -56,6 +56,9 @@ class Tensor:
     ``home`` says which buffer holds it: ``arena`` (a temporary), ``params``, ``grads``, ``slots``,
     ``totals``, ``hyper``, ``step`` (buffers of the model), or ``source`` and ``out`` (arrays of the
     caller).  ``offset`` is its place there, in elements; the memory plan sets it for the arena.
+
+    ``mask`` says which steps of a sequence count: 1 or 0 for each, of the shape of the tensor
+    without its last axis.  Layers pass it on (``Layer.compute_mask``).
     """
 
     graph: Graph
@@ -66,6 +69,7 @@ class Tensor:
     offset: int = 0
     producer: Node | None = None
     alias: Tensor | None = None
+    mask: Tensor | None = None
 
     @property
     def size(self) -> Size:

@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike
 
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, format_shape
-from fastnn.errors import DTypeError, LabelError, ShapeError
+from fastnn.errors import DTypeError, IdError, LabelError, ShapeError
 
 __all__ = ["as_array", "as_labels", "as_samples", "as_values"]
 
 _GATHERED = frozenset(map(np.dtype, ("float32", "float64", "uint8")))
-_LABELS = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
+_WHOLE = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
 
 
 def as_array(who: str, name: str, data: ArrayLike) -> Array:
@@ -62,7 +62,7 @@ def as_samples(
             f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the input of "
             f"{model!r}{_reshape_hint(name, array, shape)}"
         )
-    return _gathered(array, _GATHERED, dtype)
+    return _gathered(array, _WHOLE, dtype)
 
 
 def as_values(
@@ -129,7 +129,7 @@ def as_labels(who: str, data: ArrayLike, classes: int, name: str = "y") -> Array
             f"{who}: {name} has shape {array.shape}, expected labels (rows,), "
             f"integers from 0 to {classes - 1}{hint}"
         )
-    return _gathered(array, _LABELS, "float64" if array.dtype.kind == "f" else "int64")
+    return _gathered(array, _WHOLE, "float64" if array.dtype.kind == "f" else "int64")
 
 
 def same_length(who: str, x: Array, y: Array, first: str = "x", second: str = "y") -> None:
@@ -168,6 +168,22 @@ def refusal(
     return LabelError(
         f"{who}: label {value:g} of row {row} in {array} {what}; expected 0 to {last}, since the "
         f"model has {last + 1} outputs; number the classes from 0 or widen the last layer"
+    )
+
+
+def unknown_id(who: str, layer: str, fault: tuple[int, int, int, float], count: int) -> IdError:
+    """Return the exception for an id that a table has no row for.
+
+    Args:
+        who: the method that was called.
+        layer: the layer that has the table.
+        fault: its kind, the operation, the row, the id.
+        count: the rows of the table.
+    """
+    _, _, row, value = fault
+    return IdError(
+        f"{who}: {layer}: id {value:g} of row {row} is not a whole number from 0 to {count - 1}, "
+        f"since the table has {count} rows; map unknown ids to one, or make input_dim larger"
     )
 
 

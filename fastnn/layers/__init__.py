@@ -12,6 +12,7 @@ from fastnn.layers.augmentation import (
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
 from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.embedding import Embedding, Masking
 from fastnn.layers.merging import (
     Add,
     Average,
@@ -45,12 +46,14 @@ __all__ = [
     "Cropping2D",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
     "Input",
     "InputLayer",
     "Layer",
+    "Masking",
     "MaxPooling2D",
     "Maximum",
     "Minimum",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
-from fastnn.errors import ShapeError
+from fastnn.errors import MaskWarning, ShapeError
 from fastnn.functional import Symbol, call_on_symbols
 from fastnn.naming import snake_case, unique_name
 from fastnn.variables import Variable
@@ -46,6 +47,11 @@ class Layer:
     A layer that is called on a list of tensors gets the list in ``call``, and the arrays one by one
     in ``forward`` and ``backward``.
 
+    *Masks* say which steps of a sequence count (``Masking``, ``Embedding``).  A layer that sets
+    ``supports_masking`` passes the mask of its input on to its output; one that overrides
+    ``compute_mask`` passes on what that returns; any other ends it, and warns unless
+    its ``call(x, mask=None)`` is given the mask of ``x``.
+
     Example:
         >>> import fastnn
         >>> class Scale(fastnn.layers.Layer):
@@ -58,6 +64,9 @@ class Layer:
         >>> fastnn.Sequential([fastnn.Input((3,)), Scale()]).predict([[1.0, 2.0, 3.0]])
         array([[1., 2., 3.]], dtype=float32)
     """
+
+    #: Whether the mask of the input goes on to the output.
+    supports_masking: bool = False
 
     def __init__(
         self,
@@ -100,6 +109,15 @@ class Layer:
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape of what ``forward`` returns; unless overridden, that of its input."""
         return input_shape
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the output, or a list of those of several outputs.
+
+        Args:
+            inputs: the tensors that the layer was called on.
+            previous_mask: their masks, in the same nest; ``None`` where there is none.
+        """
+        return previous_mask
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -296,10 +314,13 @@ class Layer:
         shapes = nests.apply(lambda x: x.shape if isinstance(x, Tensor) else x, first)
         self._build_once(shapes)
         mode = graph.training if training is None else bool(training)
+        masks = self._given_mask(args, kwargs)
+        if masks is None:
+            masks = nests.apply(lambda x: x.mask if isinstance(x, Tensor) else None, first)
+            kwargs = {**kwargs, **self._accepted(mask=masks)}
         with graph.scope(self.name), graph.mode(mode):
-            options = {"training": mode} if "training" in self._options() else {}
             call: Callable[..., Any] = self.call
-            y = call(*args, **kwargs, **options)
+            y = call(*args, **kwargs, **self._accepted(training=mode))
         results = nests.flatten(y)
         if not results or not all(isinstance(each, Tensor) for each in results):
             kinds = ", ".join(type(each).__name__ for each in results)
@@ -307,6 +328,8 @@ class Layer:
                 f"{self.name}: call(x) must return a tensor of the graph, or a list, tuple or dict "
                 f"of them, got {kinds}"[:390]
             )
+        with graph.scope(self.name):
+            self._pass_mask(first, results, masks)
         self.input_shape = shapes
         self.output_shape = nests.apply(lambda each: each.shape, y)
         if self.activity_regularizer is not None:
@@ -324,6 +347,36 @@ class Layer:
         """Forget the weights: the model they were made for could not be built."""
         self.built, self._variables = False, []
         self.input_shape = self.output_shape = None
+
+    def _given_mask(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Return the mask that the layer was called with, if it was."""
+        names = list(self._options())
+        at = names.index("mask") if "mask" in names else len(args)
+        return args[at] if at < len(args) else kwargs.get("mask")
+
+    def _pass_mask(self, x: Any, results: Sequence[Tensor], previous: Any) -> None:
+        """Give the outputs the masks that follow from those of the inputs."""
+        own = type(self).compute_mask is not Layer.compute_mask
+        known = any(mask is not None for mask in nests.flatten(previous))
+        if not own and not self.supports_masking:
+            takes_it = "mask" in self._options()
+            if known and not takes_it and any(each.mask is None for each in results):
+                warnings.warn(
+                    f"{self.name}: the input has a mask, of which {type(self).__name__} knows "
+                    "nothing: all steps count from here on; a layer of your own passes it on with "
+                    "supports_masking = True",
+                    MaskWarning,
+                    stacklevel=3,
+                )
+            return
+        masks = nests.flatten(self.compute_mask(x, previous)) if own or known else []
+        for each, mask in zip(results, masks, strict=False):
+            if each.mask is None:
+                each.mask = mask
+
+    def _accepted(self, **options: Any) -> dict[str, Any]:
+        """Return those of some options that ``call`` takes."""
+        return {name: value for name, value in options.items() if name in self._options()}
 
     def _options(self) -> Mapping[str, inspect.Parameter]:
         """Return the parameters of ``call``."""

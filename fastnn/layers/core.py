@@ -24,11 +24,13 @@ class InputLayer(Layer):
     Args:
         shape: the shape of one sample, without the axis of the batch.
         name: the layer's name.
-        dtype: the precision the model computes in.
+        dtype: the precision the model computes in, or a type of whole numbers.
     """
 
     def __init__(self, shape: Sequence[int], name: str | None = None, dtype: str | None = None):
-        super().__init__(name=name, dtype=dtype)
+        kind = None if dtype is None else config.check_sample_dtype("Input", dtype)
+        self.whole = None if kind is None or config.is_real(kind) else kind
+        super().__init__(name=name, dtype=None if self.whole else kind)
         sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if not all(map(is_size, sizes)):
             raise ShapeError(
@@ -40,7 +42,7 @@ class InputLayer(Layer):
     @cached_property
     def output(self) -> Symbol:
         """What other layers are called on."""
-        dtype = self.dtype or config.real_dtype(config.dtype_policy())
+        dtype = self.whole or self.dtype or config.real_dtype(config.dtype_policy())
         self.output_shape = (None, *self.shape)
         call = Call(self)
         call.outputs = (Symbol(self.output_shape, dtype, call),)
@@ -52,7 +54,8 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {"shape": list(self.shape), "name": self.name, "dtype": self.dtype}
+        dtype = self.whole or self.dtype
+        return {"shape": list(self.shape), "name": self.name, "dtype": dtype}
 
 
 def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = None) -> Symbol:
@@ -60,7 +63,9 @@ def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = 
 
     Args:
         shape: the shape of one sample, without the axis of the batch: ``(8, 8, 1)``.
-        dtype: the precision the model computes in, ``"float32"`` or ``"float64"``.
+        dtype: the precision the model computes in, ``"float32"`` or ``"float64"``; or that of whole
+            numbers, ``"int32"``, which says nothing of it: ids for ``Embedding``, exact up to 2^24
+            (float64: 2^53).
         name: the layer's name.
 
     Example:
@@ -99,6 +104,8 @@ class Dense(Layer):
         >>> model.predict([[2.0, 3.0]]).round(3)
         array([[ 1.9, -0.4,  5.3]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -170,6 +177,8 @@ class Activation(Layer):
         array([[0., 0., 2.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         activation: str | Callable[[Tensor], Tensor],
@@ -207,6 +216,8 @@ class Dropout(Layer):
         >>> model.predict([[1.0, 2.0]])
         array([[1., 2.]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,

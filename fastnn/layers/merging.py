@@ -21,6 +21,8 @@ class _Merge(Layer):
         name: the layer's name.
     """
 
+    supports_masking = True
+
     #: How many inputs it takes at the least, and at the most.
     count: tuple[int, float] = (2, float("inf"))
 
@@ -35,6 +37,12 @@ class _Merge(Layer):
                 f"{self.name}: expected {kind} tensors, {type(self).__name__}()([a, b]), got {got}"
             )
         self._check(input_shape)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the steps that count in any input; all do if one has no mask."""
+        if not isinstance(previous_mask, list) or None in previous_mask:
+            return None
+        return reduce(ops.maximum, previous_mask)
 
     def _check(self, shapes: Sequence[Shape]) -> None:
         """Refuse inputs of several shapes, which nothing is repeated for."""

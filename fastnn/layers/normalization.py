@@ -53,6 +53,8 @@ class BatchNormalization(Layer):
                [7.]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int = -1,

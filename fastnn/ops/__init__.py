@@ -41,6 +41,7 @@ from fastnn.ops.elementwise import (
     step,
     tanh,
 )
+from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
 from fastnn.ops.losses import (
     categorical_crossentropy,
     mean,
@@ -82,9 +83,11 @@ __all__ = [
     "conv2d",
     "crop",
     "dense",
+    "differs",
     "dropout",
     "dropout_steps",
     "elu",
+    "embed",
     "exponential",
     "gelu",
     "global_mean",
@@ -97,6 +100,8 @@ __all__ = [
     "log_sigmoid",
     "log_softmax",
     "lstm",
+    "mask_steps",
+    "mask_where",
     "max_pool2d",
     "maximum",
     "mean",

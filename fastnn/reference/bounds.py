@@ -345,6 +345,12 @@ def _gru_bwd_u(o: Outcome) -> dict[str, Array]:
     return {"du": _sums(o, {name: o[name] for name in o.inputs})}
 
 
+def _embed_bwd(o: Outcome) -> dict[str, Array]:
+    """A sum over as many places as an id may have, in their order, and the twin's rounding."""
+    places = o["ids"].size
+    return {"dw": (places + 1) * o.u * _twin(o, {"ids": o["ids"], "dy": np.abs(o["dy"])})}
+
+
 # ---- element by element --------------------------------------------------------------------------
 
 
@@ -861,6 +867,7 @@ _INEXACT: Mapping[str, Bound] = {
     "gru_fwd": _gru_fwd,
     "gru_bwd": _gru_bwd,
     "gru_bwd_u": _gru_bwd_u,
+    "embed_bwd": _embed_bwd,
     "scale": _scale,
     "maxpool2d_bwd": _maxpool_bwd,
     "avgpool2d_fwd": _avgpool_fwd,

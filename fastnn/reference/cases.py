@@ -281,6 +281,23 @@ def _pick(op: str) -> Iterator[Case]:
     yield from _kinds([_case(op, 5, k=2, n=(None, 3), attrs={"index": 1})])
 
 
+# ---- ids, masks ----------------------------------------------------------------------------------
+
+
+def _embed(op: str) -> Iterator[Case]:
+    for r, v, o in ((1, 7, 1), (5, 3, 7), (7, 11, 16), (13, 5, 33), (3, 67, 131)):
+        yield _case(op, r, r=(None, 3), v=v, o=o)
+    yield _case(op, 67, r=None, v=2, o=5)
+    yield from _kinds([_case(op, 3, r=(None, 2, 3), v=5, o=19)])
+    yield _case(op, r=0, v=2, o=3)
+
+
+def _masked(op: str) -> Iterator[Case]:
+    attrs = {"value": 3.0} if op == "differs" else {}
+    for r, n in ((1, 1), (5, 3), (3, 16), (7, 33)):
+        yield from _kinds([_case(op, r, r=(None, 5), n=n, attrs=attrs)])
+
+
 # ---- pooling -------------------------------------------------------------------------------------
 
 #: r, h, w, c, size, strides, padding: halves with and without a rest, overlapping, gaps, padded
@@ -815,6 +832,10 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "transpose": _transpose,
     "pick": _pick,
     "pick_bwd": _pick,
+    "embed_fwd": _embed,
+    "embed_bwd": _embed,
+    "differs": _masked,
+    "mask_steps": _masked,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
     "avgpool2d_fwd": _pool,

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastnn.reference.contract import Attrs, Data, Labels, Real, Run, samples
 
-RefusalKind = Literal["label_range", "label_fraction", "overflow"]
+RefusalKind = Literal["label_range", "label_fraction", "overflow", "id"]
 
 
 class Refusal(Exception):

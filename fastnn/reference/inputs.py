@@ -108,6 +108,7 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "var": _squares,
     "pool_moments s": _squares,
     "map": _maps,
+    "mask": _flags,
     "u": _recurrent,
     "ut": _recurrent,
     "hyper": _rate,
@@ -145,6 +146,8 @@ def _draw(case: Case, operand: Operand, dtype: np.dtype, rng: Rng) -> Array:
     shape = case.filled(operand, case.rows)
     if operand.dtype == "i32":
         return rng.integers(0, case.sizes["c"][0], shape, dtype=np.int32)
+    if operand.name == "ids":
+        return rng.integers(0, case.sizes["v"][0] or 1, shape).astype(dtype)
     by_name = _MEANINGS.get(operand.name, _numbers)
     values = _MEANINGS.get(f"{case.op} {operand.name}", by_name)(rng, shape, case.data)
     return np.ascontiguousarray(values, _DTYPES.get(operand.dtype, dtype))
@@ -168,7 +171,9 @@ def plant(values: Array, rng: Rng) -> None:
 
 
 def _first_real(case: Case) -> str:
-    return next(o.name for o in table()[case.op].inputs if o.dtype in ("real", "any"))
+    return next(
+        o.name for o in table()[case.op].inputs if o.dtype in ("real", "any") and o.name != "ids"
+    )
 
 
 def _pooled(case: Case, x: Array) -> Array:

@@ -21,7 +21,7 @@ from fastnn.reference.twins import TWINS
 __all__ = ["Interpreter", "evaluate"]
 
 #: The numbers of fnn_fault_kind.
-_FAULTS = {"label_range": 1, "label_fraction": 2, "overflow": 3}
+_FAULTS = {"label_range": 1, "label_fraction": 2, "overflow": 3, "id": 4}
 
 
 def evaluate(

@@ -1,0 +1,73 @@
+"""Tables of vectors that ids are looked up in, and masks: which steps of a sequence count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.graph import Node, Tensor
+from fastnn.ops._emit import Operand, emit
+from fastnn.ops.elementwise import reshape
+
+__all__ = ["differs", "embed", "mask_steps", "mask_where"]
+
+Gradients = Sequence[Tensor | None]
+
+
+def embed(ids: Tensor, table: Operand) -> Tensor:
+    """Return the rows of ``table`` that ``ids`` name.
+
+    Args:
+        ids: (rows, ...), whole numbers from 0 on.
+        table: (count, size).
+
+    Returns:
+        (rows, ..., size).  An id that the table has no row for stops the run.
+    """
+    return emit("embed_fwd", ids, table)[0]
+
+
+@gradient_of("embed_fwd")
+def _embed(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    count = node.sizes["v"].base
+    dw = emit("embed_bwd", node.inputs[0], dy, axes={"v": count})[0] if wanted[1] else None
+    return None, dw
+
+
+def differs(x: Tensor, value: float) -> Tensor:
+    """Return a mask of the steps of ``x``: 1 where any number is not ``value``, else 0.
+
+    Args:
+        x: (rows, ..., features).
+        value: the number that stands for nothing.
+
+    Returns:
+        (rows, ...), without a gradient.
+    """
+    return emit("differs", x, value=value)[0]
+
+
+@gradient_of("differs")
+def _differs(node: Node, wanted: tuple[bool, ...], dm: Tensor) -> Gradients:
+    return (None,)
+
+
+def mask_where(ids: Tensor, value: float = 0) -> Tensor:
+    """Return a mask of ``ids``, 1 where they are not ``value``; it has their shape."""
+    return differs(reshape(ids, (*ids.shape, 1)), value)
+
+
+def mask_steps(x: Tensor, mask: Tensor) -> Tensor:
+    """Return ``x`` where ``mask`` is not 0, and zeros elsewhere.
+
+    Args:
+        x: (rows, ..., features).
+        mask: (rows, ...).
+    """
+    return emit("mask_steps", x, mask)[0]
+
+
+@gradient_of("mask_steps")
+def _mask_steps(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    mask = node.inputs[1]
+    return emit("mask_steps", dy, mask)[0] if wanted[0] else None, None
