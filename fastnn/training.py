@@ -289,7 +289,7 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     step = int(runtime.buffers["step"][0])
     with runtime.borrow("train", len(data)) as executable:
         executable.memory.buffers["totals"].fill(0)
-        set_rate(runtime)
+        runtime.set_rates(1)
         executable.lend(data.lent)
         run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
         try:
@@ -359,6 +359,7 @@ class Fit:
                 self._run_epoch(executable, run, epoch)
                 if self._model.stop_training:
                     break
+            self._runtime.finish()
         self._callbacks.call("on_train_end", self._logs)
         return self._history
 
@@ -392,15 +393,20 @@ class Fit:
         return means
 
     def _drive(self, executable: Executable, run: _core.Run) -> None:
-        set_rate(self._runtime)
-        try:
-            drive("fit", executable, run, self._on_slice, self._on_nonfinite)
-        finally:
-            self._runtime.trained()
+        total = run.total
+        while True:
+            steps = self._runtime.set_rates(-(-(total - run.first) // self._batch))
+            run.total = min(total, run.first + steps * self._batch)
+            try:
+                drive("fit", executable, run, self._on_slice, self._on_nonfinite)
+            finally:
+                self._runtime.trained()
+            if run.first >= total or self._model.stop_training:
+                return
 
     def _on_slice(self, rows: int) -> None:
         self._callbacks.call("on_rows", rows, len(self._data))
-        set_rate(self._runtime)
+        self._runtime.set_constant_rate()
 
     def _on_nonfinite(self, executable: Executable, run: _core.Run) -> None:
         """Warn of the first loss that is not finite; training goes on unless a callback minds."""
@@ -420,9 +426,3 @@ class Fit:
             NonFiniteWarning,
             stacklevel=10,  # the caller of fit
         )
-
-
-def set_rate(runtime: Runtime) -> None:
-    """Let an assignment to ``optimizer.learning_rate`` count from the next step."""
-    assert runtime.optimizer is not None
-    runtime.buffers["hyper"][0] = runtime.optimizer.learning_rate
