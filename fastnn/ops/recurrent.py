@@ -14,7 +14,7 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, emit
-from fastnn.ops.elementwise import free_stream
+from fastnn.ops.elementwise import random_key
 from fastnn.ops.products import dense
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
@@ -177,19 +177,20 @@ def _pick(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("pick_bwd", dy, axes=axes, **node.attrs)
 
 
-def dropout_steps(x: Tensor, rate: float) -> Tensor:
+def dropout_steps(x: Tensor, rate: float, seed: int | None = None) -> Tensor:
     """Return a sequence with features set to 0 with probability ``rate``, the others scaled up.
 
     Args:
         x: (rows, time, ...).
         rate: in [0, 1).
+        seed: what the mask is drawn from; ``None``: the seed of the process.
 
     Returns:
         What ``dropout`` returns of one step, with the same mask for all steps of a row (Gal and
         Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks",
         2016).
     """
-    return emit("dropout_steps", x, rate=rate, stream=free_stream(x.graph))[0]
+    return emit("dropout_steps", x, rate=rate, **random_key(x.graph, seed))[0]
 
 
 @gradient_of("dropout_steps")
