@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn import ops
 from fastnn.compiler.graph import Graph, Tensor
@@ -43,7 +43,7 @@ def counters(optimizer: Optimizer | None) -> int:
 def update(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> None:
     """Append all that changes weights; the step counts even if there are none to train, for other
     numbers of the model may have changed."""
-    from fastnn.optimizers import State
+    from fastnn.optimizers.base import State
 
     period = optimizer.gradient_accumulation_steps or 1
     steps = graph.place("step", (counters(optimizer),), "step", dtype="i64")
@@ -66,7 +66,8 @@ def update(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> None:
                 optimizer.lower(graph, each.w, each.g, each.slots, state)
         _average(graph, ranges, optimizer, made)
     _constrain(graph, parameters)
-    graph.emit("advance", steps, **({"period": period} if period > 1 else {}))
+    options: dict[str, Any] = {"period": period} if period > 1 else {}
+    graph.emit("advance", steps, **options)
 
 
 def _range(graph: Graph, run: Run, trained: int, optimizer: Optimizer) -> _Range:

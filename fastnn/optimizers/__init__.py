@@ -9,7 +9,7 @@ from fastnn import registry
 from fastnn.naming import lookup
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
-from fastnn.optimizers.base import Optimizer, State
+from fastnn.optimizers.base import Optimizer
 from fastnn.optimizers.descent import SGD, Lion
 from fastnn.optimizers.moments import Adam, Adamax, AdamW, Nadam
 
@@ -25,7 +25,6 @@ __all__ = [
     "Nadam",
     "Optimizer",
     "RMSprop",
-    "State",
     "get",
     "schedules",
 ]
