@@ -18,7 +18,7 @@ from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
-__all__ = ["Call", "Composed", "Network", "Symbol", "call_on_symbols", "cut", "rebuild", "replay"]
+__all__ = ["Call", "Composed", "Network", "Symbol", "call_on_symbols", "cut"]
 
 #: What stands for a symbol in a description: [index of the call, index of its output].
 _SYMBOL = "symbol"
@@ -314,20 +314,6 @@ def cut(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> tuple[list[Symbo
         again = call_on_symbols(call.layer, tuple(args), kwargs, call.training, noted=False)
         values.update(zip(call.outputs, nests.flatten(again), strict=True))
     return [values[symbol] for symbol in inputs], [values.get(each, each) for each in outputs]
-
-
-def replay(
-    network: Network, inputs: Sequence[Symbol], layers: Mapping[Layer, Layer]
-) -> list[Symbol]:
-    """Return the outputs of a network's calls, made of other layers on other inputs."""
-    values = dict(zip(network.inputs, inputs, strict=True))
-    for call in network.calls:
-        args, kwargs = nests.apply(
-            lambda leaf: _replaced(values, leaf), [list(call.args), dict(call.kwargs)]
-        )
-        again = call_on_symbols(layers[call.layer], tuple(args), kwargs, call.training)
-        values.update(zip(call.outputs, nests.flatten(again), strict=True))
-    return [values[symbol] for symbol in network.outputs]
 
 
 def rebuild(

@@ -26,13 +26,12 @@ from fastnn import (
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
-from fastnn.cloning import clone_model
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.data import arrays
 from fastnn.data.streams import Batch, Stream, is_stream
-from fastnn.errors import ModelFileError, NotBuiltError, NotCompiledError, ShapeError
+from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
 from fastnn.functional import Call, Composed, Network, Symbol, cut, rebuild
 from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
@@ -45,7 +44,7 @@ from fastnn.variables import Parameters
 if TYPE_CHECKING:
     from fastnn.diagnosis import Diagnosis
 
-__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json"]
+__all__ = ["Model", "Sequential", "load_model"]
 
 #: Returns means of loss and metrics; is given whom to tell.
 Measure = Callable[[CallbackList], dict[str, float]]
@@ -276,7 +275,7 @@ class Model(Layer):
             "name": self.name,
             "trainable": self._trainable,
             "dtype": self.dtype_policy,
-            "layers": serialization.serialize_all(self.layers),
+            "layers": [serialization.serialize(layer) for layer in self.layers],
             **self._network.describe(),
             "nests": [_positions(nest) for nest in (self._inputs_nest, self._outputs_nest)],
         }
@@ -293,7 +292,7 @@ class Model(Layer):
         """
         if cls is not Model:
             return registry.construct(cls, config)
-        layers = serialization.deserialize_all(config["layers"], custom_objects)
+        layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
         ends = rebuild(config, layers)
         inputs, outputs = map(nests.pack, config["nests"], ends)
         model = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
@@ -886,46 +885,15 @@ class Model(Layer):
 
     # ---- looking at it ---------------------------------------------------------------------------
 
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-    ) -> None:
-        """Print the layers with their output shapes, numbers of weights, FLOPs for one sample, and
-        what they are connected to where they are not a chain.
-
-        For layers that slide windows it shows the arithmetic of their size, N pixels, a window of F
-        (dilation counted), 2P pixels of padding, a stride of S; and the receptive field: how many
-        pixels of the input a place of the output depends on.
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers, their output shapes and numbers of weights.
 
         Args:
-            line_length: accepted as in Keras; columns are as wide as what is in them.
-            positions: likewise.
-            print_fn: called with the text; ``None`` prints it.
-            expand_nested: whether the layers inside of layers have lines of their own.
-            show_trainable: whether to say which layers learn.
+            print_fn: called with the text.
+        """
+        from fastnn.explain import summary
 
-        Example:
-            >>> import fastnn
-            >>> from fastnn.layers import Conv2D, MaxPooling2D
-            >>> layers = [Conv2D(4, 3, name="conv"), MaxPooling2D(name="pool")]
-            >>> fastnn.Sequential([fastnn.Input((28, 28, 1)), *layers], name="m").summary()
-            Model: "m"
-            Layer (type)         Output Shape       Param #   FLOPs  (N - F + 2P)/S + 1       Receptive field
-            -------------------------------------------------------------------------------------------------
-            conv (Conv2D)        (None, 26, 26, 4)       40  48,672  (28 - 3 + 0)/1 + 1 = 26  3 x 3
-            pool (MaxPooling2D)  (None, 13, 13, 4)        0   2,704  (26 - 2 + 0)/2 + 1 = 13  4 x 4
-            Total params: 40 (0.16 KB)
-            Trainable params: 40
-            Non-trainable params: 0
-            FLOPs: 51,376 a sample
-        """  # noqa: E501
-        from fastnn.summary import summary
-
-        (print_fn or print)(summary(self, expand_nested, show_trainable))
+        print_fn(summary(self))
 
     def explain(
         self,
@@ -1037,16 +1005,6 @@ class Model(Layer):
         with self._guard.reading("save"):
             saving.save_model(self, path, overwrite)
 
-    def to_json(self, **options: Any) -> str:
-        """Return the architecture, without weights, as a JSON text for ``model_from_json``.
-
-        Args:
-            options: those of ``json.dumps``.
-        """
-        import json
-
-        return json.dumps(registry.serialize(self), **options)
-
     def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights, with the optimizer's state, to a file; whole or not at all.
 
@@ -1093,7 +1051,15 @@ class Model(Layer):
         parts: list[Any] = self.descendants()
         if self._recipe is not None:
             parts += nests.flatten([self._recipe[key] for key in ("optimizer", "loss", "metrics")])
-        custom = registry.foreign_parts(part for part in parts if part is not None)
+        parts = [part for part in parts if part is not None]
+        custom: dict[str, Any] = {type(part).__name__: type(part) for part in parts}
+        for part in parts:
+            custom |= registry.named_parts(part)
+        custom = {
+            name: thing
+            for name, thing in custom.items()
+            if not str(thing.__module__).startswith("fastnn.")
+        }
         from fastnn import saving
 
         return saving.from_bytes, (saving.to_bytes(self), custom)
@@ -1260,7 +1226,7 @@ class Sequential(Model):
             "trainable": self._trainable,
             "dtype": self.dtype_policy,
             "input_shape": list(self.input_shape) if self.built else None,
-            "layers": serialization.serialize_all(self._layers),
+            "layers": [serialization.serialize(layer) for layer in self._layers],
         }
 
     @classmethod
@@ -1273,7 +1239,7 @@ class Sequential(Model):
             config: what ``get_config`` returned.
             custom_objects: classes that are not fastnn's, by name.
         """
-        layers = serialization.deserialize_all(config["layers"], custom_objects)
+        layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
         model = cls(layers, name=config["name"], dtype=config["dtype"])
         if config["input_shape"] is not None:
             model.build(config["input_shape"])
@@ -1330,35 +1296,6 @@ def _hold_out(data: training.Data, split: float) -> tuple[training.Data, trainin
             f"and {len(data) - cut} to measure on; both need at least 1"
         )
     return data.part(0, cut), data.part(cut, len(data))
-
-
-def model_from_json(
-    json_string: str, custom_objects: Mapping[str, type[Any]] | None = None
-) -> Model:
-    """Return the model whose architecture ``to_json`` wrote, with new weights, not compiled.
-
-    Args:
-        json_string: the text.
-        custom_objects: classes that are not fastnn's, by name.
-
-    Raises:
-        ModelFileError: if it is no such text.
-
-    Example:
-        >>> import fastnn
-        >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(2)])
-        >>> fastnn.models.model_from_json(model.to_json()).count_params()
-        10
-    """
-    import json
-
-    try:
-        model = serialization.deserialize(json.loads(json_string), custom_objects)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(f"model_from_json: not the text of a model: {error}"[:300]) from error
-    if not isinstance(model, Model):
-        raise ModelFileError(f"model_from_json: it describes {model!r}, which is no model"[:300])
-    return model
 
 
 def _callbacks(who: str, given: Any) -> list[Callback]:
