@@ -37,6 +37,7 @@ from fastnn.layers.pooling import (
     GlobalMaxPooling2D,
     MaxPooling2D,
 )
+from fastnn.layers.preprocessing import MinMaxScaling, Normalization, Rescaling
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.regularization import (
     ActivityRegularization,
@@ -80,8 +81,10 @@ __all__ = [
     "Masking",
     "MaxPooling2D",
     "Maximum",
+    "MinMaxScaling",
     "Minimum",
     "Multiply",
+    "Normalization",
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
@@ -91,6 +94,7 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
+    "Rescaling",
     "Reshape",
     "SimpleRNN",
     "Softmax",
