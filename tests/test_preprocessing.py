@@ -195,7 +195,7 @@ def test_one_hot_rows():
 
 @pytest.mark.parametrize("labels", [[-1], [3], [0.5]])
 def test_what_is_no_class_is_refused(labels):
-    with pytest.raises(LabelError, match="is no class"):
+    with pytest.raises(LabelError, match="is none of 3 classes"):
         utils.to_categorical(labels, 3)
 
 

@@ -98,14 +98,37 @@ def conv(
     window = Window.of(op, (r, h, w, c), (size, size), (stride, stride), padding)
     (m, n), (p, q) = window.size, window.out
     attrs = {**window.conv_attrs, "activation": activation}
-    axes = {"h": h, "w": w, "c": c, "m": m, "n": n, "o": o, "p": p, "q": q}
-    case = _case(op, r, attrs, r=None, **axes)
+    if "activation" not in table()[op].attributes:
+        del attrs["activation"]
+    axes = {"h": h, "w": w, "c": c, "m": m, "n": n, "i": c, "o": o, "p": p, "q": q}
+    known = {axis: axes[axis] for axis in table()[op].axes if axis != "r"}
+    case = _case(op, r, attrs, r=None, **known)
     return _without_derivative(case) if activation == "linear" else case
 
 
 def _conv(op: str) -> Iterator[Case]:
     yield from (conv(op, geometry) for geometry in _CONV)
     yield conv(op, _CONV[0], "relu")
+
+
+def _conv_transpose(op: str) -> Iterator[Case]:
+    for geometry in ((64, 32, 32, 16, 3, 32, 2, "same"), (64, 28, 28, 1, 3, 32, 2, "same")):
+        yield conv(op, geometry)
+
+
+#: r, h, w, c, kernel size, -, stride, padding
+_DEPTHWISE = (
+    *((64, 32, 32, 32, 3, 0, 1, "same"), (32, 56, 56, 64, 3, 0, 2, "same")),
+    *((32, 14, 14, 256, 3, 0, 1, "same"), (32, 28, 28, 96, 5, 0, 1, "same")),
+)
+
+
+def _depthwise(op: str) -> Iterator[Case]:
+    yield from (conv(op, geometry) for geometry in _DEPTHWISE)
+
+
+def _bias_bwd(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=(None, n), c=c) for r, n, c in ((64, 1024, 32), (64, 64, 256)))
 
 
 # ---- recurrent layers ----------------------------------------------------------------------------
@@ -261,6 +284,10 @@ def _pool(op: str) -> Iterator[Case]:
     yield from (pool(op, geometry) for geometry in _POOL)
 
 
+def _mean_pool(op: str) -> Iterator[Case]:
+    yield from (replace(case, attrs={**case.attrs, "sums": 0}) for case in _pool(op))
+
+
 def elements(op: str, n: int, **attrs: Any) -> Case:
     """Return an op on n elements."""
     return _case(op, 1, attrs, n=n)
@@ -341,15 +368,43 @@ def _rows(op: str) -> Iterator[Case]:
 
 
 def _accuracy_binary(op: str) -> Iterator[Case]:
-    yield from (replace(case, attrs={"threshold": 0.5}) for case in _rows(op))
+    yield from (replace(case, attrs={"threshold": 0.5, "all": 0}) for case in _rows(op))
+
+
+def _losses(op: str) -> Iterator[Case]:
+    for loss in ("mse", "huber", "binary_focal"):
+        attrs = {"loss": loss, "sum": 0, "first": 1.0, "second": 0.25, "third": 0.0}
+        yield from (replace(case, attrs=attrs) for case in _rows(op))
+
+
+def _top_k(op: str) -> Iterator[Case]:
+    absent = ("t",) if op == "in_top_k" else ()
+    for r, c in ((128, 10), (128, 1000)):
+        yield replace(rows_of(op, r, "c", c, k=5), absent=absent)
 
 
 def _mean(op: str) -> Iterator[Case]:
-    yield from (_case(op, r, r=None) for r in (256, 32, 100_000))
+    for r in (256, 32, 100_000):
+        yield replace(_case(op, r, {"sum": 0}, r=None), absent=("w", "d"))
 
 
 def _accumulate(op: str) -> Iterator[Case]:
-    yield from (_case(op, r, {"watched": 1}, r=None, k=2) for r in (256, 32, 100_000))
+    for r in (256, 32, 100_000):
+        yield replace(_case(op, r, {"watched": 1}, r=None, k=2), absent=("w", "d"))
+
+
+def _accumulate_columns(op: str) -> Iterator[Case]:
+    yield from (replace(_case(op, r, r=None, n=10, k=11), absent=("w",)) for r in (32, 10_000))
+
+
+def _histogram(op: str) -> Iterator[Case]:
+    for r in (32, 10_000):
+        yield replace(_case(op, r, r=None, n=1, k=200, m=402), absent=("i", "w"))
+
+
+def _confusion(op: str) -> Iterator[Case]:
+    for r in (32, 10_000):
+        yield replace(_case(op, r, {"threshold": 0.5}, r=None, c=10, k=100), absent=("t", "w"))
 
 
 def _gather(op: str) -> Iterator[Case]:
@@ -360,12 +415,12 @@ def _gather(op: str) -> Iterator[Case]:
 
 def _gather_labels(op: str) -> Iterator[Case]:
     for r in (128, 32):
-        case = _case(op, r, {"classes": 10}, r=None)
+        case = _case(op, r, {"classes": 10, "ignored": float("nan")}, r=None, n=())
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 
 def _accumulate_batch(op: str) -> Iterator[Case]:
-    yield _case(op, 128, k=2)
+    yield _case(op, 128, {"watched": 0}, k=2)
 
 
 def _over_rows(op: str) -> Iterator[Case]:
@@ -415,6 +470,11 @@ _MAKERS: Mapping[str, Any] = {
     "conv2d_fwd": _conv,
     "conv2d_bwd_x": _conv,
     "conv2d_bwd_w": _conv,
+    "conv2d_transpose_fwd": _conv_transpose,
+    "depthwise_fwd": _depthwise,
+    "depthwise_bwd_x": _depthwise,
+    "depthwise_bwd_w": _depthwise,
+    "bias_bwd": _bias_bwd,
     "rnn_fwd": _walk,
     "rnn_bwd": _walk,
     "lstm_fwd": _walk,
@@ -434,8 +494,8 @@ _MAKERS: Mapping[str, Any] = {
     "mask_steps": _masked,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
-    "avgpool2d_fwd": _pool,
-    "avgpool2d_bwd": _pool,
+    "avgpool2d_fwd": _mean_pool,
+    "avgpool2d_bwd": _mean_pool,
     "random_map": _random_map,
     "random_uniform": _random_uniform,
     "warp": _warp,
@@ -483,14 +543,23 @@ _MAKERS: Mapping[str, Any] = {
     "softmax_ce_dense_bwd": _scores,
     "sigmoid_bce": _rows,
     "sigmoid_bce_bwd": _rows,
-    "mse": _rows,
-    "mse_bwd": _rows,
+    "loss_fwd": _losses,
+    "loss_bwd": _losses,
+    "cosine": _rows,
+    "cosine_bwd": _rows,
+    "categorical_hinge": _rows,
+    "categorical_hinge_bwd": _rows,
     "mean": _mean,
     "mean_bwd": _mean,
     "accuracy_sparse": _scores,
     "accuracy_dense": _scores,
     "accuracy_binary": _accuracy_binary,
+    "in_top_k": _top_k,
+    "keep_top_k": _top_k,
     "accumulate": _accumulate,
+    "accumulate_columns": _accumulate_columns,
+    "histogram": _histogram,
+    "confusion": _confusion,
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,

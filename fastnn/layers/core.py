@@ -43,10 +43,16 @@ class InputLayer(Layer):
     def output(self) -> Symbol:
         """What other layers are called on."""
         dtype = self.whole or self.dtype or config.real_dtype(config.dtype_policy())
-        self.output_shape = (None, *self.shape)
+        self._output_shape = (None, *self.shape)
         call = Call(self)
-        call.outputs = (Symbol(self.output_shape, dtype, call),)
-        return call.outputs[0]
+        symbol = Symbol((None, *self.shape), dtype, call)
+        call.result = symbol
+        return symbol
+
+    @property
+    def input(self) -> Symbol:
+        """What other layers are called on."""
+        return self.output
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x``."""

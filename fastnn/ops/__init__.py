@@ -5,6 +5,7 @@ operation's gradient rule stands beside it.
 """
 
 from fastnn.ops.augmentation import random_map, random_uniform, tone, warp
+from fastnn.ops.convolution import conv, conv_transpose, depthwise_conv, separable_conv
 from fastnn.ops.curves import (
     celu,
     elu,
@@ -45,9 +46,13 @@ from fastnn.ops.elementwise import (
 )
 from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
 from fastnn.ops.losses import (
+    batch_mean,
     categorical_crossentropy,
-    mean,
+    categorical_hinge,
+    cosine_similarity,
     mean_squared_error,
+    pointwise_loss,
+    present,
     sigmoid_binary_crossentropy,
     sparse_categorical_crossentropy,
 )
@@ -64,6 +69,8 @@ from fastnn.ops.merging import (
 from fastnn.ops.metrics import (
     binary_accuracy,
     categorical_accuracy,
+    in_top_k,
+    keep_top_k,
     sparse_categorical_accuracy,
 )
 from fastnn.ops.normalization import (
@@ -76,7 +83,8 @@ from fastnn.ops.normalization import (
     rms_normalization,
     unit_normalization,
 )
-from fastnn.ops.products import average_pool2d, conv2d, dense, max_pool2d
+from fastnn.ops.pooling import average_pool, max_pool
+from fastnn.ops.products import dense
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 from fastnn.ops.weights import clip_norm, over_rows, penalty
@@ -85,16 +93,21 @@ __all__ = [
     "activation",
     "add",
     "alpha_dropout",
-    "average_pool2d",
+    "average_pool",
+    "batch_mean",
     "binary_accuracy",
     "categorical_accuracy",
     "categorical_crossentropy",
+    "categorical_hinge",
     "celu",
     "clip_norm",
     "concatenate",
-    "conv2d",
+    "conv",
+    "conv_transpose",
+    "cosine_similarity",
     "crop",
     "dense",
+    "depthwise_conv",
     "differs",
     "dropout",
     "dropout_steps",
@@ -110,6 +123,8 @@ __all__ = [
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
+    "in_top_k",
+    "keep_top_k",
     "layer_normalization",
     "leaky_relu",
     "log_sigmoid",
@@ -117,9 +132,8 @@ __all__ = [
     "lstm",
     "mask_steps",
     "mask_where",
-    "max_pool2d",
+    "max_pool",
     "maximum",
-    "mean",
     "mean_squared_error",
     "minimum",
     "mish",
@@ -130,6 +144,8 @@ __all__ = [
     "over_rows",
     "pad",
     "penalty",
+    "pointwise_loss",
+    "present",
     "random_map",
     "random_uniform",
     "relu",
@@ -139,6 +155,7 @@ __all__ = [
     "rms_normalization",
     "scale",
     "selu",
+    "separable_conv",
     "sigmoid",
     "sigmoid_binary_crossentropy",
     "silu",

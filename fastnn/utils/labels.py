@@ -1,4 +1,4 @@
-"""Labels as class numbers, one-hot rows, and back; rows of unit length."""
+"""Labels as class numbers, and back; rows of unit length."""
 
 from __future__ import annotations
 
@@ -7,49 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.data.arrays import as_array
 from fastnn.errors import LabelError, ShapeError
 
-__all__ = ["class_ids", "class_labels", "normalize", "to_categorical"]
-
-
-def to_categorical(x: ArrayLike, num_classes: int | None = None) -> Array:
-    """Return class numbers as one-hot rows.
-
-    Args:
-        x: whole numbers from 0 on, of any shape; a last axis of one is left out.
-        num_classes: how many classes there are; ``None``: one more than the largest number.
-
-    Returns:
-        float64 (..., num_classes), 1 at the class of each number, else 0.
-
-    Raises:
-        LabelError: if a number is no class.
-
-    Example:
-        >>> import fastnn
-        >>> fastnn.utils.to_categorical([0, 2, 1])
-        array([[1., 0., 0.],
-               [0., 0., 1.],
-               [0., 1., 0.]])
-    """
-    labels = as_array("to_categorical", "x", x)
-    if labels.ndim > 1 and labels.shape[-1] == 1:
-        labels = labels[..., 0]
-    largest = int(labels.max()) if labels.size else -1
-    known = largest + 1 if num_classes is None else num_classes
-    classes = count("to_categorical", "num_classes", known)
-    wrong = (labels < 0) | (labels >= classes) | (labels != np.floor(labels))
-    if wrong.any():
-        raise LabelError(
-            f"to_categorical: {labels[wrong].flat[0]} is no class: expected whole numbers from 0 "
-            f"to {classes - 1}; class_ids makes such of names or of other numbers"
-        )
-    rows: Array = np.zeros((labels.size, classes))
-    rows[np.arange(labels.size), labels.astype(np.int64).ravel()] = 1
-    return rows.reshape(*labels.shape, classes)
+__all__ = ["class_ids", "class_labels", "normalize"]
 
 
 def normalize(x: ArrayLike, axis: int = -1, order: float = 2) -> Array:
