@@ -202,8 +202,10 @@ class Runtime:
         self.call, self.input_shapes, self.parameters = call, list(input_shapes), parameters
         self.policy, self.dtype = policy, config.real_dtype(policy)
         self.objective, self.optimizer, self.eager = objective, optimizer, eager
-        self._store = parameters.store
-        self.buffers = self._allocate()
+        with MOVING:
+            self._store = parameters.store
+            self._store.followers.add(self)
+            self.buffers = self._allocate()
         self._shelves: dict[tuple[Any, ...], Shelf] = {}
         self._idle_rows: dict[tuple[bytes, int], list[Executable]] = {}
 
@@ -229,8 +231,6 @@ class Runtime:
 
     def copies(self, dtype: str) -> dict[str, Array]:
         """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
-        if self._store.moved:
-            self._follow()
         reals = ("params", "grads", "slots")
         copies = {
             home: buffer.astype(dtype if home in reals else buffer.dtype)
@@ -261,8 +261,6 @@ class Runtime:
     def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
         with MOVING:
-            if self._store.moved:
-                self._follow()
             return self._make(mode, rows, threads, direct)
 
     def _make(self, mode: str, rows: int, threads: int, direct: bool) -> Executable:
@@ -284,8 +282,6 @@ class Runtime:
             rows: the most rows of a batch; a program that predicts may be of fewer.
             direct: as in ``graph``.
         """
-        if self._store.moved:
-            self._follow()
         key = (mode, direct, rows == 1, _core.settings())  # quicker than what they amount to
         shelf = self._shelves.get(key) or self._shelf(key)
         if shelf.most is not None and rows > shelf.most:
@@ -307,12 +303,14 @@ class Runtime:
             most = step_rows(program, config.get_num_threads())
         return self._shelves.setdefault(key, Shelf(most))
 
-    def _follow(self) -> None:
-        """Go where the weights have gone, since another model has joined them with others."""
+    def follow(self) -> None:
+        """Go where the weights have gone, since another model has joined them with others: the
+        programs that knew where they were are made anew when they are next needed."""
         store = self.parameters.store
         self.buffers = {**self.buffers, "params": store.buffer}
         self._shelves, self._idle_rows = {}, {}
         self._store = store
+        store.followers.add(self)
 
     def _version(self) -> tuple[int, int]:
         """Return what is another after every change of the weights: by a step, by assignment, by
@@ -329,8 +327,6 @@ class Runtime:
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
         """
-        if self._store.moved:
-            self._follow()
         key = _core.settings()  # quicker to get than what they amount to
         try:
             idle = self._idle_rows[key]
