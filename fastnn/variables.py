@@ -268,6 +268,11 @@ class Parameters:
         """The runs of the variables that are trained."""
         return _runs(self.places)
 
+    def runs_of(self, chosen: Callable[[Variable], bool]) -> list[Run]:
+        """Return the runs of some of the variables that are trained; of their places only those in
+        the store count."""
+        return _runs(variable for variable in self.places if chosen(variable))
+
     @property
     def stale(self) -> bool:
         """Whether a variable has become trainable or frozen since this was made."""
