@@ -143,7 +143,7 @@ def _arrays(model: Model) -> Iterator[tuple[str, Array]]:
 
 def _npy(array: Array) -> bytes:
     file = io.BytesIO()
-    np.lib.format.write_array(file, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
+    np.lib.format.write_array(file, np.asarray(array, order="C"), (1, 0), allow_pickle=False)
     return file.getvalue()
 
 
