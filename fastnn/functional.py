@@ -18,7 +18,17 @@ from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
-__all__ = ["Call", "Composed", "Network", "Symbol", "call_on_symbols", "cut"]
+__all__ = [
+    "Call",
+    "Composed",
+    "Ends",
+    "Network",
+    "Symbol",
+    "call_on_symbols",
+    "cut",
+    "rebuild",
+    "replay",
+]
 
 #: What stands for a symbol in a description: [index of the call, index of its output].
 _SYMBOL = "symbol"
@@ -86,23 +96,78 @@ class Symbol:
         """The layer that was called."""
         return self.call.layer
 
-    def __add__(self, other: Symbol) -> Symbol:
-        return self._merged("Add", other)
+    def __add__(self, other: Any) -> Any:
+        return _operate("add", self, other)
 
-    def __sub__(self, other: Symbol) -> Symbol:
-        return self._merged("Subtract", other)
+    def __radd__(self, other: Any) -> Any:
+        return _operate("add", other, self)
 
-    def __mul__(self, other: Symbol) -> Symbol:
-        return self._merged("Multiply", other)
+    def __sub__(self, other: Any) -> Any:
+        return _operate("subtract", self, other)
 
-    def _merged(self, kind: str, other: Symbol) -> Symbol:
-        from fastnn.layers import merging
+    def __rsub__(self, other: Any) -> Any:
+        return _operate("subtract", other, self)
 
-        merged: Symbol = getattr(merging, kind)()([self, other])
-        return merged
+    def __mul__(self, other: Any) -> Any:
+        return _operate("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _operate("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _operate("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _operate("divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _operate("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _operate("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _operate("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _operate("mod", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return _operate("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _operate("power", other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return _operate("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return _operate("matmul", other, self)
+
+    def __lt__(self, other: Any) -> Any:
+        return _operate("less", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _operate("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _operate("greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _operate("greater_equal", self, other)
+
+    def __neg__(self) -> Any:
+        return _operate("negative", self)
 
     def __repr__(self) -> str:
         return f"<Symbol {self.layer.name}{format_shape(self.shape)}>"
+
+
+def _operate(function: str, *operands: Any) -> Any:
+    """Return the symbol of an operation of ``fastnn.ops``."""
+    from fastnn import ops
+
+    return getattr(ops, function)(*operands)
 
 
 def call_on_symbols(
@@ -245,7 +310,7 @@ class Network:
         }
 
         def described(nest: Any) -> Any:
-            return nests.apply(lambda leaf: _replaced(place, leaf), nest)
+            return nests.apply(lambda leaf: _replaced(place, leaf), nests.lists(nest))
 
         calls = [
             {
@@ -257,6 +322,45 @@ class Network:
             for call in every
         ]
         return {"calls": calls, "outputs": [place[symbol] for symbol in self.outputs]}
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Names and shapes of a model's inputs and outputs, ready for every call.
+
+    Attributes:
+        input_names: the names of the inputs.
+        input_labels: what messages call them.
+        input_shapes: their shapes.
+        output_names: the names of the outputs.
+        output_shapes: their shapes.
+        row_shapes: the shapes of the outputs of one sample.
+    """
+
+    input_names: Sequence[str]
+    input_labels: Sequence[str]
+    input_shapes: Sequence[Shape]
+    output_names: Sequence[str]
+    output_shapes: Sequence[Shape]
+    row_shapes: Sequence[tuple[int, ...]]
+
+    @classmethod
+    def of(cls, network: Network | Composed, outputs_nest: Any) -> Ends:
+        """Return those of a network; outputs in a dict have the names of its keys, others those of
+        their layers."""
+        inputs = [symbol.layer.name for symbol in network.inputs]
+        labels = ["x"] if len(inputs) == 1 else [f"x[{name!r}]" for name in inputs]
+        outputs = [symbol.layer.name for symbol in network.outputs]
+        unique = [
+            f"{name}_{outputs[:index].count(name)}" if name in outputs[:index] else name
+            for index, name in enumerate(outputs)
+        ]
+        if isinstance(outputs_nest, dict) and len(outputs_nest) == len(outputs):
+            unique = sorted(outputs_nest)
+        shapes = [symbol.shape for symbol in network.outputs]
+        rows = [tuple(n for n in shape if n is not None) for shape in shapes]
+        sources = [symbol.shape for symbol in network.inputs]
+        return cls(inputs, labels, sources, unique, shapes, rows)
 
 
 @dataclass
@@ -314,6 +418,20 @@ def cut(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> tuple[list[Symbo
         again = call_on_symbols(call.layer, tuple(args), kwargs, call.training, noted=False)
         values.update(zip(call.outputs, nests.flatten(again), strict=True))
     return [values[symbol] for symbol in inputs], [values.get(each, each) for each in outputs]
+
+
+def replay(
+    network: Network, inputs: Sequence[Symbol], layers: Mapping[Layer, Layer]
+) -> list[Symbol]:
+    """Return the outputs of a network's calls, made of other layers on other inputs."""
+    values = dict(zip(network.inputs, inputs, strict=True))
+    for call in network.calls:
+        args, kwargs = nests.apply(
+            lambda leaf: _replaced(values, leaf), [list(call.args), dict(call.kwargs)]
+        )
+        again = call_on_symbols(layers[call.layer], tuple(args), kwargs, call.training)
+        values.update(zip(call.outputs, nests.flatten(again), strict=True))
+    return [values[symbol] for symbol in network.outputs]
 
 
 def rebuild(

@@ -155,7 +155,7 @@ def wide_cases(op, n):
     if "p" in (axis for operand in table()[op].inputs for axis in operand.stars):
         return grouped(op, n)
     changes_weights = any(operand.name == "hyper" for operand in table()[op].inputs)
-    small = dict.fromkeys("hk", (1,)) if changes_weights else {}
+    small = dict.fromkeys("hkp", (1,)) if changes_weights else {}
     small |= TOTALS[op](n) if op in TOTALS else {}
     if op.endswith("_panels"):
         small = {axis: (size,) for axis, size in panels_of(n).items()}

@@ -78,6 +78,11 @@ class PyDataset:
         """Return the number of batches."""
         raise NotImplementedError(f"{type(self).__name__}: __len__ has to be overridden")
 
+    def __iter__(self) -> Iterator[Any]:
+        """Go through the batches once, in order, on this thread."""
+        indices = itertools.count() if self.num_batches is None else range(self.num_batches)
+        return map(self.__getitem__, indices)
+
     @property
     def num_batches(self) -> int | None:
         """The number of batches; override it to return ``None`` if they never end."""
@@ -92,9 +97,11 @@ class PyDataset:
 
 def is_stream(data: Any) -> bool:
     """Return whether data comes batch by batch, rather than as an array or as a nest of arrays."""
+    if isinstance(data, np.ndarray):  # the quickest answer, for the most frequent question
+        return False
     if isinstance(data, PyDataset) or hasattr(data, "__next__"):
         return True
-    arrays = isinstance(data, list | tuple | dict | str | bytes | range | np.ndarray)
+    arrays = isinstance(data, list | tuple | dict | str | bytes | range)
     return not arrays and not hasattr(data, "__array__") and hasattr(data, "__iter__")
 
 
