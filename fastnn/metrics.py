@@ -617,7 +617,8 @@ class _OfCrossEntropy(Metric):
             t = smooth.smooth(targets) if share is None else smooth.smoothed(targets, share)
             row = "ce" if share is None else "bce"
             return ops.pointwise_loss(prediction, t, row, total=share is None)
-        return self.loss(**options).lower(prediction, targets).values
+        values: Tensor = self.loss(**options).lower(prediction, targets).values
+        return values
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""

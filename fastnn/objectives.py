@@ -5,10 +5,9 @@ from __future__ import annotations
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf
 from typing import Any
-
-import numpy as np
 
 from fastnn import losses, metrics, nests
 from fastnn._typing import Array
@@ -65,18 +64,18 @@ class Objective:
         weights = _weights(names, loss_weights)
         return cls(tuple(names), tuple(every), plain, weighed, weights)
 
-    @property
+    @cached_property
     def unwatched(self) -> Objective:
         """The losses without the metrics."""
         nothing: tuple[tuple[Metric, ...], ...] = tuple(() for _ in self.names)
         return replace(self, metrics=nothing, weighted=nothing)
 
-    @property
+    @cached_property
     def compared(self) -> list[int]:
         """The indices of the outputs that have a loss."""
         return [index for index, loss in enumerate(self.losses) if loss is not None]
 
-    @property
+    @cached_property
     def watched(self) -> list[tuple[int, Metric, bool]]:
         """The metrics with the index of their output, and whether samples are weighted, in the
         order of the totals."""
@@ -87,7 +86,7 @@ class Objective:
             for each in few
         ]
 
-    @property
+    @cached_property
     def log_names(self) -> list[str]:
         """The names of what ``evaluate`` returns, as Keras's: loss, losses of outputs, metrics."""
         several = len(self.names) > 1
@@ -98,43 +97,51 @@ class Objective:
             names.append(f"weighted_{name}" if weighted and name in names else name)
         return names
 
-    def logs(self, totals: Sequence[Array]) -> dict[str, Any]:
-        """Return the logs from the totals: of each loss, of each metric, of the penalty if any."""
-        count = len(self.compared)
-        means = [float(total / weight) if weight else 0.0 for total, weight in totals[:count]]
+    def logs(self, totals: Array, sizes: Sequence[int]) -> dict[str, Any]:
+        """Return the logs from the totals: of each loss, of each metric, of the penalty if any.
+
+        Args:
+            totals: of a program.
+            sizes: how many each part has.
+        """
+        sums, at = totals.tolist(), 2 * len(self.compared)
+        means = [
+            total / (weight or 1.0) for total, weight in zip(sums[:at:2], sums[1:at:2], strict=True)
+        ]
         loss = sum(
-            mean * self.loss_weights[index]
-            for mean, index in zip(means, self.compared, strict=True)
+            mean * self.loss_weights[i] for mean, i in zip(means, self.compared, strict=True)
         )
-        parts = means if len(self.names) > 1 else []
-        trackers = [metric for _, metric, _ in self.watched]
-        rest = totals[count:]
-        values = []
-        for metric in trackers:
-            size = metric.parts
-            values.append(metric.read(np.concatenate(rest[:size])))
-            rest = rest[size:]
-        logs = dict(zip(self.log_names, [loss, *parts, *values], strict=True))
-        if not rest:
+        values: list[Any] = list(means) if len(self.names) > 1 else []
+        part = len(self.compared)
+        for _, metric, _ in self.watched:
+            end = at + sum(sizes[part : part + metric.parts])
+            values.append(metric.read(totals[at:end]))
+            at, part = end, part + metric.parts
+        logs = dict(zip(self.log_names, [loss, *values], strict=True))
+        if at == len(sums):
             return logs
-        penalty = float(rest[0][0] / (rest[0][1] or 1.0))
+        penalty = sums[at] / (sums[at + 1] or 1.0)
         return {**logs, "loss": loss + penalty, "data_loss": loss, "penalty": penalty}
 
     def check_range(self, who: str, index: int, y: Array, label: str) -> None:
         """Refuse targets that the last layer, or the loss, cannot mean."""
-        loss, head = self.losses[index], self.heads[index] if self.heads else None
-        if not y.size or y.dtype.kind == "b" or not isinstance(loss, Loss):
+        known = self._ranges[index]
+        if known is None or not y.size:
             return
-        low, high = float(np.min(y)), float(np.max(y))
-        for kinds, heads, (least, most), mend in _RANGES:
-            fits = isinstance(loss, kinds) and (heads is None or head in heads)
-            if fits and (low < least or high > most):
-                value = low if low < least else high
-                made = f"{loss.name}" if heads is None else f"a last layer with {head}"
-                raise ValueError(
-                    f"{who}: {label} holds {value:g}, but {made} goes with targets "
-                    f"{'of 0 or more' if most == inf else f'from {least:g} to {most:g}'}; {mend}"
-                )
+        least, most, made, mend = known
+        low, high = float(y.min()), float(y.max())
+        if low < least or high > most:
+            raise ValueError(
+                f"{who}: {label} holds {low if low < least else high:g}, but {made} goes with "
+                f"targets {'of 0 or more' if most == inf else f'from {least:g} to {most:g}'}; "
+                f"{mend}"
+            )
+
+    @cached_property
+    def _ranges(self) -> list[tuple[float, float, str, str] | None]:
+        """For each output the least and largest target that make sense, and what to say."""
+        heads = self.heads or (None,) * len(self.names)
+        return [_range_of(loss, head) for loss, head in zip(self.losses, heads, strict=True)]
 
 
 #: Losses, heads (``None`` is any), the range of targets that make sense, and what else to do.
@@ -165,6 +172,14 @@ _RANGES: tuple[tuple[Any, frozenset[str] | None, tuple[float, float], str], ...]
         "leave the activation of the last layer out for numbers of both signs",
     ),
 )
+
+
+def _range_of(loss: Loss | None, head: str | None) -> tuple[float, float, str, str] | None:
+    for kinds, heads, (least, most), mend in _RANGES:
+        if isinstance(loss, kinds) and (heads is None or head in heads):
+            made = loss.name if heads is None else f"a last layer with {head}"
+            return least, most, made, mend
+    return None
 
 
 def _weights(names: Sequence[str], given: Any) -> tuple[float, ...]:

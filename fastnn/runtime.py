@@ -204,8 +204,10 @@ class Runtime:
         self.call, self.input_shapes, self.parameters = call, list(input_shapes), parameters
         self.policy, self.dtype = policy, config.real_dtype(policy)
         self.objective, self.optimizer, self.eager = objective, optimizer, eager
-        self._store = parameters.store
-        self.buffers = self._allocate()
+        with MOVING:
+            self._store = parameters.store
+            self._store.followers.add(self)
+            self.buffers = self._allocate()
         self._shelves: dict[tuple[Any, ...], Shelf] = {}
         self._idle_rows: dict[tuple[bytes, int], list[Executable]] = {}
 
@@ -222,8 +224,6 @@ class Runtime:
 
     def copies(self, dtype: str) -> dict[str, Array]:
         """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
-        if self._store.moved:
-            self._follow()
         reals = ("params", "grads", "slots")
         return {
             home: buffer.astype(dtype if home in reals else buffer.dtype)
@@ -263,8 +263,6 @@ class Runtime:
     ) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
         with MOVING:
-            if self._store.moved:
-                self._follow()
             return self._make(mode, rows, threads, direct, weighing)
 
     def _make(
@@ -292,15 +290,7 @@ class Runtime:
             direct: as in ``graph``.
             weighing: as in ``graph``.
         """
-        if self._store.moved:
-            self._follow()
-        key = (
-            mode,
-            direct,
-            rows == 1,
-            weighing,
-            _core.settings(),
-        )  # quicker than what they amount to
+        key = (mode, direct, rows == 1, weighing, _core.settings())
         shelf = self._shelves.get(key) or self._shelf(key)
         if shelf.most is not None and rows > shelf.most:
             rows = shelf.most
@@ -321,12 +311,14 @@ class Runtime:
             most = step_rows(program, config.get_num_threads())
         return self._shelves.setdefault(key, Shelf(most))
 
-    def _follow(self) -> None:
-        """Go where the weights have gone, since another model has joined them with others."""
+    def follow(self) -> None:
+        """Go where the weights have gone, since another model has joined them with others: the
+        programs that knew where they were are made anew when they are next needed."""
         store = self.parameters.store
         self.buffers = {**self.buffers, "params": store.buffer}
         self._shelves, self._idle_rows = {}, {}
         self._store = store
+        store.followers.add(self)
 
     def _version(self) -> tuple[int, int]:
         """Return what is another after every change of the weights: by a step, by assignment, by
@@ -343,8 +335,6 @@ class Runtime:
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
         """
-        if self._store.moved:
-            self._follow()
         key = _core.settings()  # quicker to get than what they amount to
         try:
             idle = self._idle_rows[key]
@@ -370,5 +360,4 @@ class Runtime:
         """
         assert self.objective is not None
         sizes = [part.size for part in executable.program.totals]
-        parts = np.split(executable.memory.buffers["totals"], np.cumsum(sizes)[:-1])
-        return self.objective.logs(parts)
+        return self.objective.logs(executable.memory.buffers["totals"], sizes)

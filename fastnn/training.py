@@ -71,19 +71,28 @@ def named(prefix: str, every: Iterable[Array]) -> dict[str, Array]:
     return {f"{prefix}{index}": each for index, each in enumerate(every)}
 
 
+def _lent(xs: Sequence[Array], outs: Sequence[Array]) -> dict[str, Array]:
+    """Return the arrays of a prediction by the names of the program's sources and results."""
+    if len(xs) == len(outs) == 1:  # quicker, for the most frequent case
+        return {"x0": xs[0], "out0": outs[0]}
+    return {**named("x", xs), **named("out", outs)}
+
+
 def check_samples(who: str, model: Model, x: Any) -> list[Array]:
     """Return the caller's samples, an array for each input, as programs can gather from."""
-    shapes = model.runtime.input_shapes
-    if len(shapes) == 1:
-        x = _unwrapped(x, lambda only: only.ndim == len(shapes[0]))
-    given = split(who, "x", x, model.input_names, model.inputs_nest)
-    labels = argument_names("x", model.input_names)
+    ends = model.ends
+    if len(ends.input_shapes) == 1:
+        rank = len(ends.input_shapes[0])
+        x = _unwrapped(x, lambda only: only.ndim == rank)
+        if not isinstance(x, dict):
+            return [arrays.as_samples(who, x, ends.input_shapes[0], model.name, model.dtype)]
+    given = split(who, "x", x, ends.input_names, model.inputs_nest)
     xs = [
         arrays.as_samples(who, each, shape, model.name, model.dtype, label)
-        for each, shape, label in zip(given, shapes, labels, strict=True)
+        for each, shape, label in zip(given, ends.input_shapes, ends.input_labels, strict=True)
     ]
-    for each, label in zip(xs[1:], labels[1:], strict=True):
-        arrays.same_length(who, xs[0], each, labels[0], label)
+    for each, label in zip(xs[1:], ends.input_labels[1:], strict=True):
+        arrays.same_length(who, xs[0], each, ends.input_labels[0], label)
     return xs
 
 
@@ -105,10 +114,11 @@ def check_data(
     assert objective is not None
     if len(objective.names) == 1:
         y = _unwrapped(y, lambda only: only.ndim > 0 and len(only) == len(xs[0]) > 1)
-    given = split(who, "y", y, objective.names, model.outputs_nest, set(objective.compared))
+    given = split(who, "y", y, objective.names, model.outputs_nest, objective.compared)
     labels, ys = argument_names("y", objective.names), {}
     for index in objective.compared:
-        loss, shape, label = objective.losses[index], model.output_shapes[index], labels[index]
+        loss, shape = objective.losses[index], model.ends.output_shapes[index]
+        label = labels[index]
         assert loss is not None
         kind = loss.targets(shape)
         if kind.classes is None:
@@ -117,7 +127,7 @@ def check_data(
             )
         else:
             ys[index] = arrays.as_labels(who, given[index], kind.shape, kind.classes, label)
-        arrays.same_length(who, xs[0], ys[index], argument_names("x", model.input_names)[0], label)
+        arrays.same_length(who, xs[0], ys[index], model.ends.input_labels[0], label)
         objective.check_range(who, index, ys[index], label)
     ws = weighing.weights(who, model, objective, ys, sample_weight, class_weight, runtime.dtype)
     return Data(xs, ys, ws)
@@ -252,7 +262,7 @@ def predict(
     rows: int,
     who: str = "predict",
     callbacks: CallbackList | None = None,
-    nested: Callable[[list[Array]], Any] = list,
+    nested: Callable[[Sequence[Array]], Any] = list,
 ) -> list[Array]:
     """Return the model's outputs for each row of ``xs``; callbacks get them ``nested``."""
     count = len(xs[0])
@@ -260,8 +270,11 @@ def predict(
     rows = min(rows, max(count, 1))
     direct = all(x.dtype == runtime.dtype for x in xs)
     with runtime.borrow(mode, rows, direct) as executable:
-        executable.lend({**named("x", xs), **named("out", outs)})
+        executable.lend(_lent(xs, outs))
         run = _core.Run(count, min(rows, executable.program.rows), slice_seconds=SLICE_SECONDS)
+        if callbacks is None:
+            drive(who, executable, run)
+            return outs
         drive_stage(
             callbacks,
             "predict",

@@ -16,6 +16,7 @@
 #include "lines-inl.h"
 #include "windows-inl.h"
 #include "conv2d-inl.h"
+#include "depthwise-inl.h"
 #include "pool-inl.h"
 #include "normalization-inl.h"
 #include "row_norm-inl.h"

@@ -118,9 +118,10 @@ _TERMS = {
     "dense_panels": "i",
     "dense_bwd_x": "o",
     "dense_bwd_w": "r",
-    "conv2d_fwd": "mnc",
+    "conv2d_fwd": "mni",
     "conv2d_bwd_x": "mno",
     "conv2d_bwd_w": "rpq",
+    "conv2d_transpose_fwd": "mno",
 }
 
 
@@ -143,6 +144,11 @@ def _activated(o: Outcome, error: Array) -> dict[str, Array]:
         return {"y": np.where(np.abs(z) <= error, 1.0, 0.0)}
     own = _ulps(o.outputs["y"]) if name in ("sigmoid", "tanh") else 0
     return {"y": SLOPE[name] * error + own}
+
+
+def _plain_product(o: Outcome) -> dict[str, Array]:
+    (output,) = o.outputs
+    return {output: _sums(o, {operand: o[operand] for operand in o.inputs})}
 
 
 def _product_bwd(o: Outcome) -> dict[str, Array]:
@@ -925,6 +931,11 @@ _INEXACT: Mapping[str, Bound] = {
     "conv2d_fwd": _product_fwd,
     "conv2d_bwd_x": _product_bwd,
     "conv2d_bwd_w": _product_bwd,
+    "conv2d_transpose_fwd": _product_fwd,
+    "depthwise_fwd": _product_fwd,
+    "depthwise_bwd_x": _plain_product,
+    "depthwise_bwd_w": _plain_product,
+    "bias_bwd": _plain_product,
     "rnn_fwd": _rnn_fwd,
     "rnn_bwd": _rnn_bwd,
     "lstm_fwd": _lstm_fwd,
