@@ -110,8 +110,6 @@ def predict(
             callbacks.call("on_predict_batch_begin", number, {})
             parts.append(predict_batch(x))
             callbacks.call("on_predict_batch_end", number, {"outputs": nested(parts[-1])})
-    if not parts:
-        raise ValueError("predict: the data ran out before the first batch")
     return [np.concatenate(every) for every in zip(*parts, strict=True)]
 
 

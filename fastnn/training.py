@@ -320,7 +320,7 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     step = int(runtime.buffers["step"][0])
     with runtime.borrow("train", len(data), weighing=data.weighing) as executable:
         executable.memory.clear_totals()
-        set_rate(runtime)
+        runtime.set_rates(1)
         executable.lend(data.lent)
         run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
         try:
@@ -378,6 +378,7 @@ class Job:
                 if self._model.stop_training or not self._has_data(epoch):
                     break
                 self._run_epoch(learn, epoch)
+            self._runtime.finish()
         self._callbacks.call("on_train_end", self._logs)
         return self._history
 
@@ -410,17 +411,22 @@ class Job:
 
         def on_slice(rows: int) -> None:
             self._callbacks.call("on_rows", run.origin + rows, self._samples)
-            set_rate(self._runtime)
+            self._runtime.set_constant_rate()
 
         def on_nonfinite(executable: Executable, run: _core.Run) -> None:
             run.watch = self._watch = False
             self._mind(executable, run, data, batch + run.first // run.batch)
 
-        set_rate(self._runtime)
-        try:
-            drive("fit", executable, run, on_slice, on_nonfinite)
-        finally:
-            self._runtime.trained()
+        total = run.total
+        while True:
+            steps = self._runtime.set_rates(-(-(total - run.first) // run.batch))
+            run.total = min(total, run.first + steps * run.batch)
+            try:
+                drive("fit", executable, run, on_slice, on_nonfinite)
+            finally:
+                self._runtime.trained()
+            if run.first >= total or self._model.stop_training:
+                return
 
     def _mind(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
         """Warn of the first loss that is not finite; training goes on unless a callback minds."""
@@ -487,9 +493,3 @@ class Fit(Job):
             lambda: self._runtime.logs(executable),
         )
         return self._runtime.logs(executable)
-
-
-def set_rate(runtime: Runtime) -> None:
-    """Let an assignment to ``optimizer.learning_rate`` count from the next step."""
-    assert runtime.optimizer is not None
-    runtime.buffers["hyper"][0] = runtime.optimizer.learning_rate

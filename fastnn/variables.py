@@ -62,7 +62,8 @@ class Variable:
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.store: Store | None = None
         self.offset = -1
-        self._value = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+        first = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+        self._value = first.reshape(self.shape)  # which a number without axes would lose
 
     @property
     def layer(self) -> str:
@@ -266,6 +267,11 @@ class Parameters:
     def runs(self) -> list[Run]:
         """The runs of the variables that are trained."""
         return _runs(self.places)
+
+    def runs_of(self, chosen: Callable[[Variable], bool]) -> list[Run]:
+        """Return the runs of some of the variables that are trained; of their places only those in
+        the store count."""
+        return _runs(variable for variable in self.places if chosen(variable))
 
     @property
     def stale(self) -> bool:

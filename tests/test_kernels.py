@@ -133,7 +133,7 @@ def wide_cases(op, n):
     small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
     small |= TOTALS[op](n) if op in TOTALS else {}
     changes_weights = any(operand.name == "hyper" for operand in table()[op].inputs)
-    small = dict.fromkeys("hk", (1,)) if changes_weights else {}
+    small = dict.fromkeys("hkp", (1,)) if changes_weights else {}
     if op.startswith("accumulate"):
         small = {"k": (2,)}
     if op.endswith("_panels"):

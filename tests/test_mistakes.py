@@ -291,7 +291,7 @@ MISTAKES = [
         "did you mean 'he_uniform'",
     ),
     ("dropout of all", lambda m: Dropout(1.0), ValueError, "rate [0, 1) 1.0"),
-    ("dropout text", lambda m: Dropout("a"), ValueError, "rate [0, 1)"),
+    ("dropout text", lambda m: Dropout("a"), TypeError, "rate number str"),
     ("kernel_size 0", lambda m: Conv2D(1, 0), ValueError, "kernel_size positive 0"),
     (
         "kernel_size of three",

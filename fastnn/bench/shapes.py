@@ -444,9 +444,29 @@ def _sgd(op: str) -> Iterator[Case]:
         yield replace(plain, absent=("v",))
 
 
+def _range(op: str, attrs: Mapping[str, Any], **axes: int) -> Iterator[Case]:
+    yield from (_case(op, 1, attrs, n=n, **axes) for n in ELEMENTS)
+
+
 def _adam(op: str) -> Iterator[Case]:
     attrs = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-    yield from (_case(op, 1, attrs, n=n, h=1, k=1) for n in ELEMENTS)
+    yield from (replace(case, absent=("x",)) for case in _range(op, attrs, h=1, k=1))
+
+
+def _adamax(op: str) -> Iterator[Case]:
+    yield from _range(op, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}, h=1, k=1)
+
+
+def _nadam(op: str) -> Iterator[Case]:
+    yield from _range(op, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}, p=1, h=1, k=1)
+
+
+def _nadam_product(op: str) -> Iterator[Case]:
+    yield _case(op, 1, {"beta_1": 0.9}, p=1, k=1)
+
+
+def _lion(op: str) -> Iterator[Case]:
+    yield from _range(op, {"beta_1": 0.9, "beta_2": 0.99}, h=1)
 
 
 def _rmsprop(op: str) -> Iterator[Case]:
@@ -455,8 +475,37 @@ def _rmsprop(op: str) -> Iterator[Case]:
         yield replace(plain, absent=("a", "m"))
 
 
-def _advance(op: str) -> Iterator[Case]:
-    yield _case(op, k=1)
+def _adagrad(op: str) -> Iterator[Case]:
+    yield from _range(op, {"epsilon": 1e-7}, h=1)
+
+
+def _adadelta(op: str) -> Iterator[Case]:
+    yield from _range(op, {"rho": 0.95, "epsilon": 1e-7}, h=1)
+
+
+def _ftrl(op: str) -> Iterator[Case]:
+    attrs = {"power": 0.5, "l1": 0.1, "l2": 0.1, "shrinkage": 0.0, "beta": 0.0}
+    yield from _range(op, attrs, h=1)
+
+
+def _decay(op: str) -> Iterator[Case]:
+    yield from _range(op, {"rate": 4e-3}, h=1)
+
+
+def _average(op: str) -> Iterator[Case]:
+    yield from _range(op, {"momentum": 0.99}, k=1)
+
+
+def _clip_gradient(op: str) -> Iterator[Case]:
+    yield from _range(op, {"limit": 1.0})
+
+
+def _pick_rate(op: str) -> Iterator[Case]:
+    yield _case(op, h=1, c=1024, k=1)
+
+
+def _mark(op: str) -> Iterator[Case]:
+    yield _case(op, 1, {} if op == "resume" else {"period": 2}, k=1)
 
 
 _MAKERS: Mapping[str, Any] = {
@@ -568,8 +617,22 @@ _MAKERS: Mapping[str, Any] = {
     "assign": _elements,
     "sgd": _sgd,
     "adam": _adam,
+    "adamax": _adamax,
+    "nadam": _nadam,
+    "nadam_product": _nadam_product,
+    "lion": _lion,
     "rmsprop": _rmsprop,
-    "advance": _advance,
+    "adagrad": _adagrad,
+    "adadelta": _adadelta,
+    "ftrl": _ftrl,
+    "decay": _decay,
+    "average": _average,
+    "clip_gradient": _clip_gradient,
+    "clip_gradient_norm": _clip_gradient,
+    "pick_rate": _pick_rate,
+    "every": _mark,
+    "resume": _mark,
+    "advance": _mark,
 }
 
 #: op -> its cases.  reshape moves nothing; python_call is the user's own code.

@@ -920,13 +920,42 @@ def _sgd(op: str) -> Iterator[Case]:
         yield from (replace(case, absent=absent) for case in known)
 
 
+def _ranges(op: str, attrs: Mapping[str, Any], **axes: int) -> Iterator[Case]:
+    """Yield ranges of all lengths, and of all kinds of numbers."""
+    yield from (_case(op, n=n, attrs=attrs, **axes) for n in (0, *LENGTHS, 8209))
+    yield from _kinds([_case(op, n=67, attrs=attrs, **axes)])
+
+
 def _adam(op: str) -> Iterator[Case]:
     attrs = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-    yield from (_case(op, n=n, h=1, k=1, attrs=attrs) for n in (0, *LENGTHS, 8209))
-    yield from _kinds([_case(op, n=67, h=1, k=1, attrs=attrs)])
     other = {"beta_1": 0.0, "beta_2": 0.5, "epsilon": 0.1}
-    yield from _kinds([_case(op, n=37, h=1, k=1, attrs=other)])
-    yield replace(_case(op, n=17, h=1, k=1, attrs=attrs), steps=3)
+    for absent in (("x",), ()):
+        known = list(_ranges(op, attrs, h=1, k=1))
+        known += _kinds([_case(op, n=37, h=1, k=1, attrs=other)])
+        yield from (replace(case, absent=absent) for case in known)
+    once = _case(op, n=17, h=1, k=1, attrs=attrs)
+    yield replace(once, steps=3, absent=("x",))
+
+
+def _adamax(op: str) -> Iterator[Case]:
+    for beta_1, beta_2, epsilon in ((0.9, 0.999, 1e-7), (0.0, 0.5, 0.1)):
+        attrs = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        yield from _ranges(op, attrs, h=1, k=1)
+
+
+def _nadam(op: str) -> Iterator[Case]:
+    for beta_1, beta_2, epsilon in ((0.9, 0.999, 1e-7), (0.5, 0.5, 0.1)):
+        attrs = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        yield from _ranges(op, attrs, p=1, h=1, k=1)
+
+
+def _nadam_product(op: str) -> Iterator[Case]:
+    yield from (_case(op, p=1, k=1, attrs={"beta_1": beta}) for beta in (0.9, 0.5))
+
+
+def _lion(op: str) -> Iterator[Case]:
+    for beta_1, beta_2 in ((0.9, 0.99), (1.0, 0.0)):
+        yield from _ranges(op, {"beta_1": beta_1, "beta_2": beta_2}, h=1)
 
 
 def _rmsprop(op: str) -> Iterator[Case]:
@@ -937,9 +966,48 @@ def _rmsprop(op: str) -> Iterator[Case]:
         yield from (replace(case, absent=absent) for case in known)
 
 
-def _advance(op: str) -> Iterator[Case]:
-    yield _case(op, k=1)
-    yield replace(_case(op, 3, k=1), steps=3)
+def _adagrad(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {"epsilon": 1e-7}, h=1)
+
+
+def _adadelta(op: str) -> Iterator[Case]:
+    for rho, epsilon in ((0.95, 1e-7), (0.5, 1e-2)):
+        yield from _ranges(op, {"rho": rho, "epsilon": epsilon}, h=1)
+
+
+def _ftrl(op: str) -> Iterator[Case]:
+    for power in (0.5, 0.0, 0.3):
+        attrs = {"power": power, "l1": 0.3, "l2": 0.2, "shrinkage": 0.1, "beta": 0.5}
+        yield from _ranges(op, attrs, h=1)
+    plain = {"l1": 0.0, "l2": 0.0, "shrinkage": 0.0, "beta": 0.0}
+    yield from _kinds([_case(op, n=67, h=1, attrs={"power": 0.5, **plain})])
+
+
+def _decay(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {"rate": 0.3}, h=1)
+
+
+def _average(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {"momentum": 0.99}, k=1)
+
+
+def _clip_gradient(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {"limit": 0.5})
+
+
+def _clip_gradient_norm(op: str) -> Iterator[Case]:
+    for limit in (0.5, 100.0):
+        yield from _ranges(op, {"limit": limit})
+
+
+def _pick_rate(op: str) -> Iterator[Case]:
+    yield from (_case(op, h=1, c=c, k=1) for c in (1, 7, 1024))
+
+
+def _mark(op: str) -> Iterator[Case]:
+    attrs = {"period": 3} if op != "resume" else {}
+    yield _case(op, k=1, attrs=attrs)
+    yield replace(_case(op, 3, k=2, attrs=attrs), steps=3)
 
 
 #: op -> the function that yields its cases.  python_call, the user's own code, has none.
@@ -1053,8 +1121,22 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "assign": _elements,
     "sgd": _sgd,
     "adam": _adam,
+    "adamax": _adamax,
+    "nadam": _nadam,
+    "nadam_product": _nadam_product,
+    "lion": _lion,
     "rmsprop": _rmsprop,
-    "advance": _advance,
+    "adagrad": _adagrad,
+    "adadelta": _adadelta,
+    "ftrl": _ftrl,
+    "decay": _decay,
+    "average": _average,
+    "clip_gradient": _clip_gradient,
+    "clip_gradient_norm": _clip_gradient_norm,
+    "pick_rate": _pick_rate,
+    "every": _mark,
+    "resume": _mark,
+    "advance": _mark,
 }
 
 
