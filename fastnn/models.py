@@ -1282,6 +1282,8 @@ class Sequential(Model):
             self.build((None, *self._input.shape))
         elif isinstance(first, Model) and first.built:
             self.build(first.input_shape)
+        elif first is not None and first.given_shape is not None:
+            self.build(first.given_shape)
 
     def _rebuild(self) -> None:
         self._recipe = None
