@@ -153,7 +153,7 @@ from fastnn.ops.reductions import (
     var,
 )
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
-from fastnn.ops.weights import clip_norm, over_rows, penalty
+from fastnn.ops.weights import clip_norm, over_rows, penalty, products_of_rows, transpose
 
 __all__ = [
     "abs",
@@ -258,6 +258,7 @@ __all__ = [
     "power",
     "present",
     "prod",
+    "products_of_rows",
     "random_map",
     "random_uniform",
     "reciprocal",
@@ -297,6 +298,7 @@ __all__ = [
     "tanh_shrink",
     "threshold",
     "tone",
+    "transpose",
     "true_divide",
     "unit_normalization",
     "var",
