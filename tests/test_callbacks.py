@@ -232,6 +232,20 @@ def test_reduce_lr_on_plateau_cools_down_and_stops_at_the_least_rate(capsys):
         fit(model(), callbacks.ReduceLROnPlateau())
 
 
+@pytest.mark.parametrize(
+    "callback",
+    [callbacks.ReduceLROnPlateau("loss"), callbacks.LearningRateScheduler(lambda epoch: 0.1)],
+)
+def test_a_schedule_is_not_put_an_end_to(callback):
+    made = model()
+    schedule = fastnn.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    made.compile(fastnn.optimizers.SGD(schedule), "mse")
+    with pytest.raises(TypeError, match="is a schedule, which the callback would put an end to"):
+        fit(made, callback)
+    made.compile(fastnn.optimizers.SGD(0.1, decay=0.01), "mse")
+    fit(made, callback)
+
+
 def rate(made, value):
     made.optimizer.learning_rate = value
 

@@ -391,6 +391,11 @@ def test_a_dataset_may_never_end():
         made.fit(Endless(), verbose=0)
 
 
+def test_a_dataset_can_be_iterated():
+    assert [len(x) for x, _ in Dataset()] == [5, 5, 5, 5, 3]
+    assert len([*zip(range(12), Endless(), strict=False)]) == 12
+
+
 class Bare(PyDataset):
     def __init__(self):
         pass  # as people forget it
