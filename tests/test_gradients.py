@@ -33,7 +33,7 @@ DIFFERENTIABLE = sorted(rules() - {"python_call", "differs"})
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
 #: What has no gradient by design: targets, random numbers, and statistics, which count as constants
 #: or as x's own.
-CONSTANT = {"t", "mean", "var", "map", "factor", "ids", "mask"}
+CONSTANT = {"t", "mean", "var", "map", "factor", "ids", "mask", "keep"}
 WALKS = ("rnn_fwd", "lstm_fwd", "gru_fwd")
 
 
@@ -155,7 +155,9 @@ def of_interest(op):
         and (0,) not in case.sizes.values()
         and (not op.startswith(FUSING) or case.attrs["activation"] == "linear")
         and case.attrs.get("curve") != "step"  # passes what is not its gradient
-        and (op not in WALKS or set(case.absent) <= {"b"})  # a way back needs what is kept for it
+        and (
+            op not in WALKS or set(case.absent) <= {"b", "mask", "s0", "e0", "keep"}
+        )  # a way back needs what is kept for it
     ]
     batches = [
         case

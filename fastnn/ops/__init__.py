@@ -41,7 +41,7 @@ from fastnn.ops.elementwise import (
     step,
     tanh,
 )
-from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
+from fastnn.ops.embedding import differs, embed, last_step, mask_steps, mask_where
 from fastnn.ops.losses import (
     categorical_crossentropy,
     mean,
@@ -96,6 +96,7 @@ __all__ = [
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
+    "last_step",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",

@@ -313,33 +313,37 @@ def _rnn_bwd(o: Outcome) -> dict[str, Array]:
 
 
 def _lstm_fwd(o: Outcome) -> dict[str, Array]:
-    flows = (_given(o, name) for name in ("z", "u", "s0", "e0"))
-    *a, c, y = zip(*lstm_steps(*flows, *_both(o, _forward), _steps(o)), strict=True)
+    flows: list[Any] = [_given(o, name) for name in ("z", "u", "s0", "e0")]
+    flows += [*_both(o, _forward), _steps(o)]
+    *a, c, y = zip(*lstm_steps(*flows), strict=True)
     gates = Rounded.join([Rounded.stack(gate) for gate in a])
     return _walked(o, a=gates, c=Rounded.stack(c), y=Rounded.stack(y), s=y[-1], e=c[-1])
 
 
 def _lstm_bwd(o: Outcome) -> dict[str, Array]:
-    flows = (_given(o, name) for name in ("ut", "a", "c", "e0", "dy", "ds", "de"))
+    flows: list[Any] = [_given(o, name) for name in ("ut", "a", "c", "e0", "dy", "ds", "de")]
     slope, gate = _both(o, _backward)
     act = (_forward(o, _ACT), slope)
-    back = lstm_steps_back(*flows, act, gate, Rounded.join, _steps(o))
+    flows += [act, gate, Rounded.join, _steps(o)]
+    back = lstm_steps_back(*flows)
     dz, dh, dc = zip(*back, strict=True)
     return _walked(o, dz=Rounded.stack(dz[::-1]), ds0=dh[-1], de0=dc[-1])
 
 
 def _gru_fwd(o: Outcome) -> dict[str, Array]:
-    flows = (_given(o, name) for name in ("z", "u", "b", "s0"))
+    flows: list[Any] = [_given(o, name) for name in ("z", "u", "b", "s0")]
     after = bool(o.attr("reset_after"))
-    *a, q, y = zip(*gru_steps(*flows, *_both(o, _forward), after, _steps(o)), strict=True)
+    flows += [*_both(o, _forward), after, _steps(o)]
+    *a, q, y = zip(*gru_steps(*flows), strict=True)
     gates = Rounded.join([Rounded.stack(gate) for gate in a])
     return _walked(o, a=gates, q=Rounded.stack(q), y=Rounded.stack(y), s=y[-1])
 
 
 def _gru_bwd(o: Outcome) -> dict[str, Array]:
-    flows = (_given(o, name) for name in ("ut", "a", "q", "y", "s0", "dy", "ds"))
+    flows: list[Any] = [_given(o, name) for name in ("ut", "a", "q", "y", "s0", "dy", "ds")]
     after = bool(o.attr("reset_after"))
-    back = gru_steps_back(*flows, *_both(o, _backward), after, Rounded.join, _steps(o))
+    flows += [*_both(o, _backward), after, Rounded.join, _steps(o)]
+    back = gru_steps_back(*flows)
     dz, dm, dh = zip(*back, strict=True)
     return _walked(o, dz=Rounded.stack(dz[::-1]), dm=Rounded.stack(dm[::-1]), ds0=dh[-1])
 

@@ -225,8 +225,8 @@ def rnn_bwd(
     ((_, slope),) = _functions(attrs)
     dh, steps = _given(ds, len(y), y.shape[-1]), _steps(mask, keep)
     back = rnn_steps_back(wide(ut), wide(y), _given(dy, *y.shape), dh, slope, steps)
-    dz, dh = zip(*back, strict=True)
-    return _stack(dz[::-1]).astype(y.dtype), dh[-1].astype(y.dtype)
+    dz, before = zip(*back, strict=True)
+    return _stack(dz[::-1]).astype(y.dtype), before[-1].astype(y.dtype)
 
 
 def lstm_fwd(
@@ -266,8 +266,8 @@ def lstm_bwd(
     dh, dc, c0 = (_given(d, len(c), c.shape[-1]) for d in (ds, de, e0))
     flows = wide(ut), wide(a), wide(c), c0, _given(dy, *c.shape), dh, dc
     back = lstm_steps_back(*flows, act, gate, _join, _steps(mask, keep))
-    dz, dh, dc = zip(*back, strict=True)
-    return tuple(d.astype(c.dtype) for d in (_stack(dz[::-1]), dh[-1], dc[-1]))
+    dz, *before = zip(*back, strict=True)
+    return tuple(d.astype(c.dtype) for d in (_stack(dz[::-1]), *(d[-1] for d in before)))
 
 
 def gru_fwd(
@@ -307,8 +307,8 @@ def gru_bwd(
     (dh, h0), after = (_given(d, len(y), y.shape[-1]) for d in (ds, s0)), bool(attrs["reset_after"])
     flows = wide(ut), wide(a), wide(q), wide(y), h0, _given(dy, *y.shape), dh
     back = gru_steps_back(*flows, act, gate, after, _join, _steps(mask, keep))
-    dz, dm, dh = zip(*back, strict=True)
-    return tuple(d.astype(y.dtype) for d in (_stack(dz[::-1]), _stack(dm[::-1]), dh[-1]))
+    dz, dm, before = zip(*back, strict=True)
+    return tuple(d.astype(y.dtype) for d in (_stack(dz[::-1]), _stack(dm[::-1]), before[-1]))
 
 
 def gru_bwd_u(run: Run, attrs: Attrs, p: Real, q: Real, dz: Real) -> Real:
