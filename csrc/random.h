@@ -7,11 +7,13 @@
  *
  *     use           word 0          word 1             word 2         word 3
  *     dropout       unit / 4        stream of the op   sample low 32  epoch << 8 | sample bits 32..39
+ *     noise         unit / 4        stream of the op   sample low 32  epoch << 8 | sample bits 32..39
  *     augmentation  0               stream of the op   sample low 32  epoch << 8 | sample bits 32..39
  *     uniform       block low 32    FNN_UNIFORM        stream low 32  stream high 32
  *     permutation   block low 32    FNN_PERMUTATION    block high 32  epoch low 32
  *
  * dropout      word unit % 4 decides unit `unit` of row `sample` of the caller's data
+ * noise        words of 32 units decide them, as noise-inl.h says
  * augmentation  words 0 and 1 are two numbers in [0, 1), times 2^-32, of row `sample`
  * uniform      double 2 b + k is of block b: (word[2k + 1] 2^32 + word[2k]) >> 11, times 2^-53
  * permutation  blocks 0, 1, 2, ... give one sequence of words, four each, taken in order */

@@ -134,7 +134,8 @@ class _Step:
         """Return the mean loss, penalties included."""
         self.buffers["totals"].fill(0)
         training.drive("gradcheck", self._loss, self._pass())
-        return float(self.buffers["totals"][::2].sum()) / self._count
+        totals, counts = self.buffers["totals"].reshape(-1, 2).T
+        return float((totals / np.where(counts, counts, 1)).sum())
 
     def slope(self, place: int, epsilon: float) -> float:
         """Return the central difference at one number of the weights."""

@@ -15,6 +15,7 @@ from fastnn.errors import ModelFileError
 from fastnn.naming import lookup
 
 __all__ = [
+    "construct",
     "deserialize",
     "function",
     "named_parts",
@@ -115,6 +116,21 @@ def named_parts(thing: object) -> dict[str, Any]:
     parts = [part for part in vars(thing).values() if callable(part)]
     named = [type(part) if hasattr(part, "get_config") else part for part in parts]
     return {each.__name__: each for each in named if hasattr(each, "__name__")}
+
+
+def construct(cls: type[T], config: Mapping[str, Any]) -> T:
+    """Return what ``cls(**config)`` makes; what a constructor does not take that every layer has,
+    its name and whether it is trainable, is set afterwards."""
+    known = inspect.signature(cls).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
+        return cls(**config)
+    later = {name: config[name] for name in ("name", "trainable") if name in config}
+    later = {name: value for name, value in later.items() if name not in known}
+    rest = {k: v for k, v in config.items() if k not in later and (k in known or v is not None)}
+    thing = cls(**rest)
+    for name, value in later.items():
+        setattr(thing, name, value)
+    return thing
 
 
 def require_config(cls: type[Any], base: type[Any]) -> None:

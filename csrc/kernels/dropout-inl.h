@@ -52,6 +52,22 @@ static inline void dropout_philox(uint64_t seed, words counter[4], uint32_t word
     w_store(word + DROPOUT_UNITS / 2, w_zip_odd(ab, cd));
 }
 
+/* The counters of an op's stream for a row of the batch, but for their first words. */
+VERB void random_counters(const fnn_run *run, int64_t row, double stream, words counter[4])
+{
+    uint64_t sample = fnn_sample_number(run, row);
+    counter[0] = w_set1(0);
+    counter[1] = w_set1((uint64_t)stream);
+    counter[2] = w_set1(sample);
+    counter[3] = w_set1((uint32_t)run->epoch << 8 | (sample >> 32 & 0xFF));
+}
+
+/* The seed of an op: 0 stands for that of the run, s + 1 for its own seed s. */
+VERB uint64_t random_seed(const fnn_run *run, double own)
+{
+    return own > 0 ? (uint64_t)own - 1 : run->seed;
+}
+
 /* y = x factor for n units, DROPOUT_UNITS at the most; past the caches if `far`. */
 VERB void dropout_units(const real *x, real *y, const real *factor, int64_t n, int ahead, int far)
 {
@@ -70,14 +86,13 @@ static void dropout_row(const fnn_op *op, const fnn_run *run, int64_t row, int64
     int ahead = op->far ? AHEAD_BYTES : 0,
         far = op->far && x != y && n % LANES == 0 && !off_line(y);
     dropout_rule rule = dropout_rule_of(op->attr[0]);
-    uint64_t sample = (uint64_t)fnn_sample(run, row);
-    words counter[4] = {w_set1(0), w_set1((uint64_t)op->attr[1]), w_set1(sample),
-                        w_set1((uint32_t)run->epoch << 8 | (sample >> 32 & 0xFF))};
+    words counter[4];
+    random_counters(run, row, op->attr[1], counter);
     for (; g < end; g++) {
         uint32_t word[DROPOUT_UNITS];
         int64_t unit = g * DROPOUT_UNITS;
         counter[0] = w_add(w_set1((uint64_t)unit / 4), w_load(dropout_order));
-        dropout_philox(run->seed, counter, word);
+        dropout_philox(random_seed(run, op->attr[2]), counter, word);
         for (int u = 0; u < DROPOUT_UNITS; u++)
             factor[u] = word[u] >= rule.threshold ? rule.scale : 0;
         for (int64_t at = unit; at < steps * n; at += n)

@@ -135,7 +135,7 @@ def _sequence(op: str) -> Iterator[Case]:
 
 
 def _dropout_steps(op: str) -> Iterator[Case]:
-    yield from (replace(c, attrs={"rate": 0.5, "stream": 1}) for c in _sequence(op))
+    yield from (replace(c, attrs={"rate": 0.5, "stream": 1, "seed": 0}) for c in _sequence(op))
 
 
 def _transpose(op: str) -> Iterator[Case]:
@@ -190,6 +190,14 @@ def _normalize(op: str) -> Iterator[Case]:
         yield replace(_case(op, r, attrs, r=(None, n), c=c), absent=absent)
     r, n, c = _PLACES[0]  # the end of a residual block
     yield _case(op, r, {**attrs, "activation": "relu"}, r=(None, n), c=c)
+
+
+def _row_norm(op: str) -> Iterator[Case]:
+    """Yield rows of features: of a batch, of sequences; whole images; groups of channels."""
+    given = {"epsilon": 1e-3, "centred": 1, "summed": 0}
+    attrs = {name: given[name] for name in table()[op].attributes}
+    shapes = ((128, 1, 512, 1), (4096, 1, 128, 1), (2048, 1, 768, 1), (64, 256, 64, 8))
+    yield from (_case(op, r, attrs, r=None, p=p, c=c, g=g) for r, p, c, g in shapes)
 
 
 def _normalize_fold(op: str) -> Iterator[Case]:
@@ -312,7 +320,12 @@ def _fill(op: str) -> Iterator[Case]:
 
 def _dropout(op: str) -> Iterator[Case]:
     for r, n in ((128, 1600), (4096, 2304)):
-        yield rows_of(op, r, "n", n, rate=0.5, stream=1)
+        yield rows_of(op, r, "n", n, rate=0.5, stream=1, seed=0)
+
+
+def _gaussian_noise(op: str) -> Iterator[Case]:
+    for r, n in ((128, 1600), (4096, 2304)):
+        yield rows_of(op, r, "n", n, stddev=0.1, product=0, stream=1, seed=0)
 
 
 #: Rows and scores: of the workloads, of many classes, of a vocabulary.
@@ -328,15 +341,43 @@ def _rows(op: str) -> Iterator[Case]:
 
 
 def _accuracy_binary(op: str) -> Iterator[Case]:
-    yield from (replace(case, attrs={"threshold": 0.5}) for case in _rows(op))
+    yield from (replace(case, attrs={"threshold": 0.5, "all": 0}) for case in _rows(op))
+
+
+def _losses(op: str) -> Iterator[Case]:
+    for loss in ("mse", "huber", "binary_focal"):
+        attrs = {"loss": loss, "sum": 0, "first": 1.0, "second": 0.25, "third": 0.0}
+        yield from (replace(case, attrs=attrs) for case in _rows(op))
+
+
+def _top_k(op: str) -> Iterator[Case]:
+    absent = ("t",) if op == "in_top_k" else ()
+    for r, c in ((128, 10), (128, 1000)):
+        yield replace(rows_of(op, r, "c", c, k=5), absent=absent)
 
 
 def _mean(op: str) -> Iterator[Case]:
-    yield from (_case(op, r, r=None) for r in (256, 32, 100_000))
+    for r in (256, 32, 100_000):
+        yield replace(_case(op, r, {"sum": 0}, r=None), absent=("w", "d"))
 
 
 def _accumulate(op: str) -> Iterator[Case]:
-    yield from (_case(op, r, {"watched": 1}, r=None, k=2) for r in (256, 32, 100_000))
+    for r in (256, 32, 100_000):
+        yield replace(_case(op, r, {"watched": 1}, r=None, k=2), absent=("w", "d"))
+
+
+def _accumulate_columns(op: str) -> Iterator[Case]:
+    yield from (replace(_case(op, r, r=None, n=10, k=11), absent=("w",)) for r in (32, 10_000))
+
+
+def _histogram(op: str) -> Iterator[Case]:
+    for r in (32, 10_000):
+        yield replace(_case(op, r, r=None, n=1, k=200, m=402), absent=("i", "w"))
+
+
+def _confusion(op: str) -> Iterator[Case]:
+    for r in (32, 10_000):
+        yield replace(_case(op, r, {"threshold": 0.5}, r=None, c=10, k=100), absent=("t", "w"))
 
 
 def _gather(op: str) -> Iterator[Case]:
@@ -347,12 +388,12 @@ def _gather(op: str) -> Iterator[Case]:
 
 def _gather_labels(op: str) -> Iterator[Case]:
     for r in (128, 32):
-        case = _case(op, r, {"classes": 10}, r=None)
+        case = _case(op, r, {"classes": 10, "ignored": float("nan")}, r=None, n=())
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 
 def _accumulate_batch(op: str) -> Iterator[Case]:
-    yield _case(op, 128, k=2)
+    yield _case(op, 128, {"watched": 0}, k=2)
 
 
 def _over_rows(op: str) -> Iterator[Case]:
@@ -437,6 +478,9 @@ _MAKERS: Mapping[str, Any] = {
     "normalize_bwd_w": _samples,
     "normalize_bwd_x": _normalize,
     "normalize_fold": _normalize_fold,
+    "row_norm_fwd": _row_norm,
+    "row_norm_bwd_x": _row_norm,
+    "row_norm_bwd_w": _row_norm,
     "global_mean_fwd": _places,
     "global_mean_bwd": _places,
     "activation_fwd": _activation,
@@ -456,6 +500,7 @@ _MAKERS: Mapping[str, Any] = {
     "pad": _framed,
     "crop": _framed,
     "dropout": _dropout,
+    "gaussian_noise": _gaussian_noise,
     "softmax_fwd": _scores,
     "softmax_bwd": _scores,
     "log_softmax_fwd": _scores,
@@ -466,14 +511,23 @@ _MAKERS: Mapping[str, Any] = {
     "softmax_ce_dense_bwd": _scores,
     "sigmoid_bce": _rows,
     "sigmoid_bce_bwd": _rows,
-    "mse": _rows,
-    "mse_bwd": _rows,
+    "loss_fwd": _losses,
+    "loss_bwd": _losses,
+    "cosine": _rows,
+    "cosine_bwd": _rows,
+    "categorical_hinge": _rows,
+    "categorical_hinge_bwd": _rows,
     "mean": _mean,
     "mean_bwd": _mean,
     "accuracy_sparse": _scores,
     "accuracy_dense": _scores,
     "accuracy_binary": _accuracy_binary,
+    "in_top_k": _top_k,
+    "keep_top_k": _top_k,
     "accumulate": _accumulate,
+    "accumulate_columns": _accumulate_columns,
+    "histogram": _histogram,
+    "confusion": _confusion,
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,

@@ -12,8 +12,8 @@ from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.initializers import Initializer
-from fastnn.layers.base import Layer
 from fastnn.layers.core import fraction, positive
+from fastnn.layers.regularization import _Random
 from fastnn.ops.table import activation_names
 from fastnn.variables import Variable
 
@@ -31,7 +31,7 @@ _FLAGS = (
 )
 
 
-class _Recurrent(Layer):
+class _Recurrent(_Random):
     """What recurrent layers share: options, weights, which states of a walk they return."""
 
     #: The kernels have so many columns for each unit.
@@ -56,11 +56,11 @@ class _Recurrent(Layer):
         activation: Activation,
         use_bias: bool,
         weights: Sequence[Sequence[Any]],
-        dropout: tuple[float, float],
+        dropout: tuple[float, float, int | None],
         flags: Mapping[str, bool],
         **options: Any,
     ):
-        super().__init__(**options)
+        super().__init__(dropout[2], **options)
         self.units = positive(self.name, "units", units)
         self.activation = _activation(self.name, "activation", activation)
         self.use_bias = bool(use_bias)
@@ -72,8 +72,8 @@ class _Recurrent(Layer):
             setattr(self, flag, bool(flags[flag]))
         if self.stateful:
             raise ValueError(
-                f"{self.name}: stateful=True is not possible: what predict says of a row depends on "
-                "no other; take the states with return_state=True and pass them to the next call as "
+                f"{self.name}: stateful=True is not possible, as a row of a prediction depends "
+                "on no other; take the states with return_state=True and pass them on as "
                 "initial_state"
             )
 
@@ -117,13 +117,12 @@ class _Recurrent(Layer):
         """
         x = sequences
         if training and self.dropout:
-            x = ops.dropout_steps(x, self.dropout)
+            x = ops.dropout_steps(x, self.dropout, self.seed)
         if self.go_backwards:
             x, mask = ops.reverse(x), mask and ops.reverse(mask)
         rate = self.recurrent_dropout if training else 0.0
-        y, *states = self._walk(
-            x, mask=mask, initial_state=self._states(initial_state), recurrent_dropout=rate
-        )
+        options = {"mask": mask, "initial_state": self._states(initial_state)}
+        y, *states = self._walk(x, recurrent_dropout=rate, seed=self.seed, **options)
         y = self._shown(y, states[0], mask)
         return [y, *states] if self.return_state else y
 
@@ -198,13 +197,14 @@ class SimpleRNN(_Recurrent):
         bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
         recurrent_dropout: share of the state's units that it is trained without, in [0, 1).
+        seed: what both are drawn from; ``None``: the seed of the process.
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
         stateful: has to be false; see ``initial_state`` of the call.
         unroll: accepted, and of no effect: the walk is always compiled.
-        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or what
-            the step before returned.
+        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
+            what the step before returned.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -239,14 +239,15 @@ class SimpleRNN(_Recurrent):
         kernel_constraint: Any = None,
         recurrent_constraint: Any = None,
         bias_constraint: Any = None,
-        *,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
+        *,
         zero_output_for_mask: bool = False,
         name: str | None = None,
         trainable: bool = True,
@@ -265,7 +266,7 @@ class SimpleRNN(_Recurrent):
             "unroll": unroll,
             "zero_output_for_mask": zero_output_for_mask,
         }
-        rates = dropout, recurrent_dropout
+        rates = dropout, recurrent_dropout, seed
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
         options["activity_regularizer"] = activity_regularizer
         super().__init__(units, activation, use_bias, weights, rates, flags, **options)
@@ -310,13 +311,14 @@ class LSTM(_Gated):
         bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
         recurrent_dropout: share of the state's units that it is trained without, in [0, 1).
+        seed: what both are drawn from; ``None``: the seed of the process.
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
         stateful: has to be false; see ``initial_state`` of the call.
         unroll: accepted, and of no effect: the walk is always compiled.
-        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or what
-            the step before returned.
+        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
+            what the step before returned.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -362,14 +364,15 @@ class LSTM(_Gated):
         kernel_constraint: Any = None,
         recurrent_constraint: Any = None,
         bias_constraint: Any = None,
-        *,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
+        *,
         zero_output_for_mask: bool = False,
         name: str | None = None,
         trainable: bool = True,
@@ -388,7 +391,7 @@ class LSTM(_Gated):
             "unroll": unroll,
             "zero_output_for_mask": zero_output_for_mask,
         }
-        rates = dropout, recurrent_dropout
+        rates = dropout, recurrent_dropout, seed
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
         options["activity_regularizer"] = activity_regularizer
         common = units, activation, use_bias, weights, rates, flags
@@ -432,14 +435,15 @@ class GRU(_Gated):
         bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
         recurrent_dropout: share of the state's units that it is trained without, in [0, 1).
+        seed: what both are drawn from; ``None``: the seed of the process.
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
         stateful: has to be false; see ``initial_state`` of the call.
         unroll: accepted, and of no effect: the walk is always compiled.
         reset_after: whether the gate r acts after the recurrent product, or before it.
-        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or what
-            the step before returned.
+        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
+            what the step before returned.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -486,15 +490,16 @@ class GRU(_Gated):
         kernel_constraint: Any = None,
         recurrent_constraint: Any = None,
         bias_constraint: Any = None,
-        *,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         return_sequences: bool = False,
         return_state: bool = False,
         go_backwards: bool = False,
         stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
+        *,
         zero_output_for_mask: bool = False,
         name: str | None = None,
         trainable: bool = True,
@@ -513,7 +518,7 @@ class GRU(_Gated):
             "unroll": unroll,
             "zero_output_for_mask": zero_output_for_mask,
         }
-        rates = dropout, recurrent_dropout
+        rates = dropout, recurrent_dropout, seed
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
         options["activity_regularizer"] = activity_regularizer
         common = units, activation, use_bias, weights, rates, flags

@@ -47,4 +47,7 @@ def deserialize(
     Raises:
         ModelFileError: if its class is neither fastnn's nor among ``custom_objects``.
     """
-    return registry.deserialize("layer", description, classes(), custom_objects)
+    from fastnn import models
+
+    known = {**classes(), "Model": models.Model, "Sequential": models.Sequential}
+    return registry.deserialize("layer", description, known, custom_objects)

@@ -32,7 +32,9 @@ from fastnn.ops.curves import (
 from fastnn.ops.elementwise import (
     activation,
     add,
+    alpha_dropout,
     dropout,
+    gaussian_noise,
     log_softmax,
     relu,
     reshape,
@@ -43,9 +45,13 @@ from fastnn.ops.elementwise import (
 )
 from fastnn.ops.embedding import differs, embed, last_step, mask_steps, mask_where
 from fastnn.ops.losses import (
+    batch_mean,
     categorical_crossentropy,
-    mean,
+    categorical_hinge,
+    cosine_similarity,
     mean_squared_error,
+    pointwise_loss,
+    present,
     sigmoid_binary_crossentropy,
     sparse_categorical_crossentropy,
 )
@@ -62,9 +68,20 @@ from fastnn.ops.merging import (
 from fastnn.ops.metrics import (
     binary_accuracy,
     categorical_accuracy,
+    in_top_k,
+    keep_top_k,
     sparse_categorical_accuracy,
 )
-from fastnn.ops.normalization import global_mean, moments, moving_average, normalize
+from fastnn.ops.normalization import (
+    global_mean,
+    group_normalization,
+    layer_normalization,
+    moments,
+    moving_average,
+    normalize,
+    rms_normalization,
+    unit_normalization,
+)
 from fastnn.ops.products import average_pool2d, conv2d, dense, max_pool2d
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
@@ -73,14 +90,18 @@ from fastnn.ops.weights import clip_norm, over_rows, penalty
 __all__ = [
     "activation",
     "add",
+    "alpha_dropout",
     "average_pool2d",
+    "batch_mean",
     "binary_accuracy",
     "categorical_accuracy",
     "categorical_crossentropy",
+    "categorical_hinge",
     "celu",
     "clip_norm",
     "concatenate",
     "conv2d",
+    "cosine_similarity",
     "crop",
     "dense",
     "differs",
@@ -89,14 +110,19 @@ __all__ = [
     "elu",
     "embed",
     "exponential",
+    "gaussian_noise",
     "gelu",
     "global_mean",
+    "group_normalization",
     "gru",
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
+    "in_top_k",
+    "keep_top_k",
     "last_step",
+    "layer_normalization",
     "leaky_relu",
     "log_sigmoid",
     "log_softmax",
@@ -105,7 +131,6 @@ __all__ = [
     "mask_where",
     "max_pool2d",
     "maximum",
-    "mean",
     "mean_squared_error",
     "minimum",
     "mish",
@@ -116,12 +141,15 @@ __all__ = [
     "over_rows",
     "pad",
     "penalty",
+    "pointwise_loss",
+    "present",
     "random_map",
     "random_uniform",
     "relu",
     "relu6",
     "reshape",
     "reverse",
+    "rms_normalization",
     "scale",
     "selu",
     "sigmoid",
@@ -143,5 +171,6 @@ __all__ = [
     "tanh_shrink",
     "threshold",
     "tone",
+    "unit_normalization",
     "warp",
 ]

@@ -9,7 +9,16 @@ from fastnn.compiler.graph import Node, Tensor, size_of
 from fastnn.ops._emit import Operand, emit
 from fastnn.variables import Variable
 
-__all__ = ["global_mean", "moments", "moving_average", "normalize"]
+__all__ = [
+    "global_mean",
+    "group_normalization",
+    "layer_normalization",
+    "moments",
+    "moving_average",
+    "normalize",
+    "rms_normalization",
+    "unit_normalization",
+]
 
 Gradients = Sequence[Tensor | None]
 
@@ -84,6 +93,95 @@ def _normalize(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
         operands = known if batch else (None, None, variance, gamma, None, None)
         dx = emit("normalize_bwd_x", dy, None, *operands, epsilon=epsilon, activation="linear")[0]
     return dx, None, None, dgamma, dbeta, dy
+
+
+def layer_normalization(
+    x: Tensor,
+    gamma: Operand | None = None,
+    beta: Operand | None = None,
+    epsilon: float = 1e-3,
+) -> Tensor:
+    """Return each row shifted to mean 0 and scaled to variance 1, times gamma, plus beta.
+
+    Args:
+        x: (..., features).
+        gamma: (features,), or ``None``.
+        beta: (features,), or ``None``.
+        epsilon: added to the variance, positive.
+
+    (Ba, Kiros and Hinton, "Layer normalization", 2016.)
+    """
+    return _norm_of_rows(x, gamma, beta, epsilon, centred=1, summed=0)
+
+
+def rms_normalization(x: Tensor, scale: Operand | None = None, epsilon: float = 1e-6) -> Tensor:
+    """Return each row divided by the root of the mean of its squares, times ``scale``.
+
+    Args:
+        x: (..., features).
+        scale: (features,), or ``None``.
+        epsilon: added to the mean, positive.
+
+    (Zhang and Sennrich, "Root mean square layer normalization", 2019.)
+    """
+    return _norm_of_rows(x, scale, None, epsilon, centred=0, summed=0)
+
+
+def unit_normalization(x: Tensor, epsilon: float = 1e-24) -> Tensor:
+    """Return each row divided by its length, ``sqrt(sum x^2 + epsilon)``.
+
+    Args:
+        x: (..., features).
+        epsilon: keeps a row of zeros, positive.
+    """
+    return _norm_of_rows(x, None, None, epsilon, centred=0, summed=1)
+
+
+def _norm_of_rows(
+    x: Tensor, gamma: Operand | None, beta: Operand | None, epsilon: float, **kind: int
+) -> Tensor:
+    (rows,) = emit("reshape", x, shapes={"y": (*x.shape[:-1], 1, x.shape[-1])})
+    *_, y = emit("row_norm_fwd", rows, gamma, beta, axes={"g": 1}, epsilon=epsilon, **kind)
+    return emit("reshape", y, shapes={"y": x.shape})[0]
+
+
+def group_normalization(
+    x: Tensor,
+    groups: int,
+    gamma: Operand | None = None,
+    beta: Operand | None = None,
+    epsilon: float = 1e-3,
+) -> Tensor:
+    """Return groups of channels of each sample shifted to mean 0 and scaled to variance 1.
+
+    Args:
+        x: (rows, ..., channels).
+        groups: how many; a divisor of the channels.  A group is channels next to each other, at all
+            places of a sample.
+        gamma: (channels,), a factor, or ``None``.
+        beta: (channels,), added, or ``None``.
+        epsilon: added to the variance, positive.
+
+    (Wu and He, "Group normalization", 2018.)
+    """
+    shape = (x.shape[0], size_of(x.shape[1:-1]).base, x.shape[-1])
+    (places,) = emit("reshape", x, shapes={"y": shape})
+    kind = {"epsilon": epsilon, "centred": 1, "summed": 0}
+    *_, y = emit("row_norm_fwd", places, gamma, beta, axes={"g": groups}, **kind)
+    return emit("reshape", y, shapes={"y": x.shape})[0]
+
+
+@gradient_of("row_norm_fwd")
+def _row_norm(node: Node, wanted: tuple[bool, ...], dm: None, ds: None, dy: Tensor) -> Gradients:
+    x, gamma, _ = node.inputs
+    m, s, _ = node.outputs
+    dgamma = dbeta = dx = None
+    if wanted[1] or wanted[2]:
+        dgamma, dbeta = emit("row_norm_bwd_w", dy, x, m, s)
+    if wanted[0]:
+        kind = {name: node.attrs[name] for name in ("centred", "summed")}
+        (dx,) = emit("row_norm_bwd_x", dy, x, m, s, gamma, **kind)
+    return dx, dgamma, dbeta
 
 
 def global_mean(x: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, emit
-from fastnn.ops.elementwise import dropout, free_stream
+from fastnn.ops.elementwise import dropout, random_key
 from fastnn.ops.products import dense
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
@@ -40,6 +40,7 @@ def simple_rnn(
     mask: Tensor | None = None,
     initial_state: Tensor | None = None,
     recurrent_dropout: float = 0.0,
+    seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states ``h_t = g(x_t @ kernel + bias + h_{t-1} @ recurrent_kernel)``.
 
@@ -52,12 +53,13 @@ def simple_rnn(
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0, (rows, units); ``None`` is zeros.
         recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
         The states after every step (rows, time, units), and after the last one (rows, units).
     """
     _check("simple_rnn", 1, x, kernel, recurrent_kernel)
-    keep = _keep(x, recurrent_kernel, recurrent_dropout)
+    keep = _keep(x, recurrent_kernel, recurrent_dropout, seed)
     walk = dense(x, kernel, bias), recurrent_kernel, mask, initial_state, keep
     y, last = emit("rnn_fwd", *walk, activation=activation)
     return y, last
@@ -84,6 +86,7 @@ def lstm(
     mask: Tensor | None = None,
     initial_state: Sequence[Tensor] | None = None,
     recurrent_dropout: float = 0.0,
+    seed: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the states of a long short-term memory (Hochreiter and Schmidhuber, 1997).
 
@@ -97,6 +100,7 @@ def lstm(
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0 and c_0, (rows, units) each; ``None`` is zeros.
         recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
         The states after every step (rows, time, units), the last of them (rows, units), and the
@@ -106,7 +110,7 @@ def lstm(
     _check("lstm", 4, x, kernel, recurrent_kernel)
     names = {"activation": activation, "recurrent_activation": recurrent_activation}
     state, cell = initial_state or (None, None)
-    keep = _keep(x, recurrent_kernel, recurrent_dropout)
+    keep = _keep(x, recurrent_kernel, recurrent_dropout, seed)
     walk = dense(x, kernel, bias), recurrent_kernel, mask, state, cell, keep
     _, _, y, last, cell = emit("lstm_fwd", *walk, **names)
     return y, last, cell
@@ -142,6 +146,7 @@ def gru(
     mask: Tensor | None = None,
     initial_state: Tensor | None = None,
     recurrent_dropout: float = 0.0,
+    seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states of gated recurrent units (Cho et al., 2014).
 
@@ -157,6 +162,7 @@ def gru(
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0, (rows, units); ``None`` is zeros.
         recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
         The states after every step (rows, time, units), and after the last one (rows, units).
@@ -169,7 +175,7 @@ def gru(
     outer, inner = bias, None
     if reset_after and bias is not None:
         outer, inner = (x.graph.emit("pick", bias, index=i)[0] for i in (0, 1))
-    keep = _keep(x, recurrent_kernel, recurrent_dropout)
+    keep = _keep(x, recurrent_kernel, recurrent_dropout, seed)
     walk = dense(x, kernel, outer), recurrent_kernel, inner, mask, initial_state, keep
     _, _, y, last = emit("gru_fwd", *walk, reset_after=int(reset_after), **names)
     return y, last
@@ -201,12 +207,12 @@ def _gru(
     return dz, *emit("dense_bwd_w", before, dm, None, activation="linear"), *rest
 
 
-def _keep(x: Tensor, recurrent_kernel: Operand, rate: float) -> Tensor | None:
+def _keep(x: Tensor, recurrent_kernel: Operand, rate: float, seed: int | None) -> Tensor | None:
     """Return what multiplies the units of the state of each row, if any are dropped."""
     if not rate:
         return None
     shape = (None, recurrent_kernel.shape[0])
-    return dropout(x.graph.emit("fill", shapes={"y": shape}, value=1.0)[0], rate)
+    return dropout(x.graph.emit("fill", shapes={"y": shape}, value=1.0)[0], rate, seed=seed)
 
 
 def _or_none(given: Sequence[Tensor]) -> Sequence[Tensor | None]:
@@ -234,19 +240,20 @@ def _pick(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("pick_bwd", dy, axes=axes, **node.attrs)
 
 
-def dropout_steps(x: Tensor, rate: float) -> Tensor:
+def dropout_steps(x: Tensor, rate: float, seed: int | None = None) -> Tensor:
     """Return a sequence with features set to 0 with probability ``rate``, the others scaled up.
 
     Args:
         x: (rows, time, ...).
         rate: in [0, 1).
+        seed: what the mask is drawn from; ``None``: the seed of the process.
 
     Returns:
         What ``dropout`` returns of one step, with the same mask for all steps of a row (Gal and
         Ghahramani, "A theoretically grounded application of dropout in recurrent neural networks",
         2016).
     """
-    return emit("dropout_steps", x, rate=rate, stream=free_stream(x.graph))[0]
+    return emit("dropout_steps", x, rate=rate, **random_key(x.graph, seed))[0]
 
 
 @gradient_of("dropout_steps")

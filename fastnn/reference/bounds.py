@@ -25,6 +25,8 @@ from fastnn.reference.cases import CASES, Case
 from fastnn.reference.contract import bfloat16
 from fastnn.reference.curves import CURVES, gelu_gate, gelu_gate_slope, mish_share, parameters
 from fastnn.reference.elementwise import ACTIVATIONS, sigmoid
+from fastnn.reference.normalization import grouped
+from fastnn.reference.pointwise import LOSSES, Constants
 from fastnn.reference.recurrent import (
     Steps,
     gru_steps,
@@ -262,6 +264,74 @@ def _global_mean_bwd(o: Outcome) -> dict[str, Array]:
     return {"dx": 2 * o.u * o.out("dx")}
 
 
+def _group_mean(x: Array) -> Array:
+    mean: Array = x.mean((-3, -1), keepdims=True)
+    return mean
+
+
+def _group_depth(x: Array) -> int:
+    """Roundings on a term's way through the sum of a group, of vectors of each piece."""
+    return int(x.shape[-3] * -(-x.shape[-1] // 8) + 8)
+
+
+def _group_moments(o: Outcome, groups: int) -> tuple[Array, Array, Array]:
+    """The errors of m and, relatively, of s; and |x - m|.
+
+    Deviations are from a mean with an error of its own, which is taken off again.
+    """
+    x = grouped(o["x"], groups)
+    depth = _group_depth(x)
+    if not o.attr("centred"):
+        zero = np.zeros_like(_group_mean(x))
+        return zero, zero + o.u * (depth + 8), np.abs(x)
+    m = _group_mean(x)
+    gap, first = np.abs(x - m), o.u * depth * _group_mean(np.abs(x))
+    near, v = _group_mean(gap), _group_mean(gap**2)
+    again = o.u * (depth + 4) * (near + first)
+    spread = o.u * (depth + 8) * v + 2 * first * again + o.u * first**2
+    return 2 * o.u * np.abs(m) + again, spread / (v + o.attr("epsilon")) + 4 * o.u, gap
+
+
+def _row_norm_fwd(o: Outcome) -> dict[str, Array]:
+    groups = o.outputs["m"].shape[-1]
+    mean, scale, gap = _group_moments(o, groups)
+    gamma, beta = (
+        np.abs(grouped(o[name], groups)) if name in o.inputs else np.ones(())
+        for name in ("gamma", "beta")
+    )
+    s = o.out("s")[..., None, :, None]
+    own = s * gamma * (mean + gap * (scale + 5 * o.u)) + 2 * o.u * beta
+    y = own.reshape(o["x"].shape) + 3 * o.u * o.out("y")
+    of_m, of_s = mean[..., 0, :, 0], scale[..., 0, :, 0]
+    return {"m": of_m + o.u * o.out("m"), "s": (of_s + 2 * o.u) * o.out("s"), "y": y}
+
+
+def _group_xhat(o: Outcome) -> tuple[Array, Array]:
+    """|xhat| and s, as groups."""
+    m, s = (o[name][..., None, :, None] for name in "ms")
+    return np.abs(grouped(o["x"], o["m"].shape[-1]) - m) * np.abs(s), np.abs(s)
+
+
+def _row_norm_bwd_x(o: Outcome) -> dict[str, Array]:
+    """s (h - mean h - xhat mean(h xhat))"""
+    groups, (xhat, s) = o["m"].shape[-1], _group_xhat(o)
+    gamma = np.abs(grouped(o["gamma"], groups)) if "gamma" in o.inputs else np.ones(())
+    h, depth = np.abs(grouped(o["dy"], groups)) * gamma, _group_depth(xhat)
+    count = xhat.shape[-3] * xhat.shape[-1] if o.attr("summed") else 1
+    turn, pull = count * _group_mean(h * xhat), _group_mean(h) * o.attr("centred")
+    error = 6 * h + (depth + 8) * pull + (depth + 16) * xhat * turn
+    return {"dx": (o.u * s * error).reshape(o["x"].shape)}
+
+
+def _row_norm_bwd_w(o: Outcome) -> dict[str, Array]:
+    """Sums over chunks of two chains of 128 rows."""
+    xhat, axes = _group_xhat(o)[0].reshape(o["x"].shape), tuple(range(o["x"].ndim - 1))
+    dy, rows = np.abs(o["dy"]), math.prod(o["x"].shape[:-1])
+    steps = min(rows, 128) + rows // 256 + 4
+    dgamma = (dy * xhat).sum(axes)
+    return {"dgamma": o.u * (steps + 4) * dgamma, "dbeta": o.u * steps * dy.sum(axes)}
+
+
 # ---- recurrent layers ----------------------------------------------------------------------------
 
 
@@ -472,6 +542,16 @@ def _scale(o: Outcome) -> dict[str, Array]:
     return {"y": 3 * o.u * o.out("y")}
 
 
+#: sqrt(-2 log 2^-33), the largest of the normal random numbers.
+_FARTHEST = 6.77
+
+
+def _gaussian_noise(o: Outcome) -> dict[str, Array]:
+    """A radius good to 6 u, a sine or cosine to 6 u of 1, two roundings, x and the twin's."""
+    noise = o.attr("stddev") * _FARTHEST * (np.abs(o["x"]) if o.attr("product") else 1.0)
+    return {"y": o.u * (16 * noise + 2 * o.out("y"))}
+
+
 def _maxpool_bwd(o: Outcome) -> dict[str, Array]:
     """A place lies under at most `count` windows, whose gradients are added in some order."""
     attr, inputs = o.attr, {**o.inputs, "dy": np.abs(o["dy"])}
@@ -590,9 +670,10 @@ def _log_softmax_bwd(o: Outcome) -> dict[str, Array]:
 def _softmax_ce_sparse(o: Outcome) -> dict[str, Array]:
     """l = log total + (max - z_t)"""
     rows = _Rows.of(o["z"])
-    gap = np.take_along_axis(rows.gap, o.inputs["t"][:, None].astype(np.int64), 1)
+    at = np.maximum(o.inputs["t"], 0)[..., None].astype(np.int64)
+    gap = np.take_along_axis(rows.gap, at, -1)
     loss = rows.log_error + gap + 2 * (rows.log_total + gap)
-    return {"p": o.u * o.out("p") * rows.probability, "l": o.u * loss[:, 0]}
+    return {"p": o.u * o.out("p") * rows.probability, "l": o.u * loss[..., 0]}
 
 
 def _softmax_ce_dense(o: Outcome) -> dict[str, Array]:
@@ -609,20 +690,21 @@ def _softmax_ce_sparse_bwd(o: Outcome) -> dict[str, Array]:
     return {"dz": 3 * o.u * o.out("dz")}
 
 
+def _slope_of_rows(o: Outcome, places: tuple[int, ...]) -> Array:
+    """|dl|, or 1 / r where it is absent, shaped to multiply rows."""
+    dl = np.abs(o["dl"]) if "dl" in o.inputs else np.full(places, 1 / max(math.prod(places), 1))
+    return np.asarray(dl[..., None])
+
+
 def _softmax_ce_dense_bwd(o: Outcome) -> dict[str, Array]:
     """dz = (p sum t - t) dl"""
     p, t = np.abs(o["p"]), np.abs(o["t"])
-    dl = np.abs(o["dl"]) if "dl" in o.inputs else np.full(len(p), 1 / max(len(p), 1))
     weight = t.sum(-1, keepdims=True)
-    return {"dz": o.u * dl[:, None] * ((_depth(t.shape[-1]) + 4) * p * weight + 3 * t)}
+    terms = (_depth(t.shape[-1]) + 4) * p * weight + 3 * t
+    return {"dz": o.u * _slope_of_rows(o, p.shape[:-1]) * terms}
 
 
 # ---- losses by columns ---------------------------------------------------------------------------
-
-
-def _row_mean(a: Array) -> Array:
-    mean: Array = a.sum(tuple(range(1, a.ndim))) / math.prod(a.shape[1:])
-    return mean
 
 
 def _sigmoid_bce(o: Outcome) -> dict[str, Array]:
@@ -632,33 +714,136 @@ def _sigmoid_bce(o: Outcome) -> dict[str, Array]:
     """
     z, t = np.abs(o["z"]), np.abs(o["t"])
     linear, log = z + z * t, np.log1p(np.exp(-z))
-    terms = (5 + _depth(math.prod(z.shape[1:]))) * (linear + log) + 2 * _EXP * log
-    return {"p": _ulps(o.outputs["p"]), "l": o.u * _row_mean(terms)}
+    terms = (5 + _depth(z.shape[-1])) * (linear + log) + 2 * _EXP * log
+    return {"p": _ulps(o.outputs["p"]), "l": o.u * terms.mean(-1)}
 
 
-def _mse(o: Outcome) -> dict[str, Array]:
-    """Terms (a - t)^2 are relatively precise to 3 u, and positive; a sum, a division, the twin."""
-    return {"l": (5 + _depth(math.prod(o["a"].shape[1:]))) * o.u * o.out("l")}
-
-
-def _mean_gradient(o: Outcome) -> dict[str, Array]:
+def _sigmoid_bce_bwd(o: Outcome) -> dict[str, Array]:
     """A subtraction, a division, two products, the twin's rounding."""
-    (name,) = o.outputs
-    return {name: 5 * o.u * o.out(name)}
+    return {"dz": 5 * o.u * o.out("dz")}
+
+
+def _with_errors(o: Outcome, which: int) -> Rounded:
+    """The term, or its derivative, as the kernel may have rounded it."""
+    formula, dtype = LOSSES[o.case.attrs["loss"]][which], o.outputs[next(iter(o.outputs))].dtype
+    constants = Constants.of(o.case.attrs, dtype)
+    result: Rounded = formula(Rounded(o["a"], o.u), Rounded(o["t"], o.u), constants)
+    return result
+
+
+def _loss_fwd(o: Outcome) -> dict[str, Array]:
+    """The terms' own errors, those of their sum, a division, the twin's rounding."""
+    terms, n = _with_errors(o, 0), o["a"].shape[-1]
+    own = (terms.error + (_depth(n) + 2) * o.u * terms.size).sum(-1)
+    return {"l": own / (1 if o.attr("sum") else n)}
+
+
+def _loss_bwd(o: Outcome) -> dict[str, Array]:
+    """The derivative's own error; the slope of the row, a division, two products, the twin."""
+    slope, n = _with_errors(o, 1), 1 if o.attr("sum") else o["a"].shape[-1]
+    by = _slope_of_rows(o, o["a"].shape[:-1]) / n
+    return {"da": by * (slope.error + 5 * o.u * slope.size)}
+
+
+def _lengths(o: Outcome) -> tuple[Array, Array, Array, Array]:
+    """|a| and |t| element by element, and over their lengths."""
+    a, t = np.abs(o["a"]), np.abs(o["t"])
+    over_a, over_t = (
+        1 / np.sqrt(np.maximum((x * x).sum(-1, keepdims=True), 1e-12)) for x in (a, t)
+    )
+    return a, t, over_a, over_t
+
+
+def _cosine(o: Outcome) -> dict[str, Array]:
+    """A sum of products, two lengths from such sums, a root, a division, two products."""
+    a, t, over_a, over_t = _lengths(o)
+    size = (a * over_a * (t * over_t)).sum(-1)
+    return {"l": (2 * _depth(a.shape[-1]) + 10) * o.u * size}
+
+
+def _cosine_bwd(o: Outcome) -> dict[str, Array]:
+    """Three lengths and a cosine, none of them beyond the sums of its own terms."""
+    a, t, over_a, over_t = _lengths(o)
+    toward, along = t * over_t, a * over_a
+    size = toward + along * (toward * along).sum(-1, keepdims=True)
+    each = (3 * _depth(a.shape[-1]) + 20) * o.u * size * over_a
+    return {"da": each * _slope_of_rows(o, a.shape[:-1])}
+
+
+def _hinge_error(o: Outcome) -> Array:
+    """1 + an element - a sum of products"""
+    a, t = np.abs(o["a"]), np.abs(o["t"])
+    most = ((1 + t) * a).max(-1, initial=0)
+    size: Array = (t * a).sum(-1) + most + 1
+    return (_depth(a.shape[-1]) + 5) * o.u * size
+
+
+def _categorical_hinge(o: Outcome) -> dict[str, Array]:
+    return {"l": _hinge_error(o)}
+
+
+def _categorical_hinge_bwd(o: Outcome) -> dict[str, Array]:
+    """Within the error of the bend either slope; two products and the twin's rounding."""
+    size = (1 + 2 * np.abs(o["t"])) * _slope_of_rows(o, o["a"].shape[:-1])
+    others, t, a = (1 - o["t"]) * o["a"], o["t"], o["a"]
+    margin = np.abs(others.max(-1, initial=-np.inf) + 1 - (t * a).sum(-1))
+    best, *lower = np.moveaxis(np.sort(others, -1)[..., ::-1], -1, 0)
+    gap = best - lower[0] if lower else np.full(best.shape, np.inf)
+    unsure = _hinge_error(o)  # what is 0 exactly is so because nothing was rounded
+    either = ((margin > 0) & (margin <= unsure)) | ((gap > 0) & (gap <= unsure))
+    either &= np.isfinite(unsure)
+    return {"da": np.where(either[..., None], size, 4 * o.u * size)}
 
 
 def _chain(values: Array) -> float:
     """The error of a float64 sum of `values` in order, and of another order: Higham's gamma."""
-    return float(2 * len(values) * np.finfo(np.float64).eps * np.abs(values).sum())
+    return float(2 * values.size * np.finfo(np.float64).eps * np.abs(values).sum())
+
+
+def _weighted(o: Outcome, name: str) -> Array:
+    return np.asarray(o[name] * o["w"] if "w" in o.inputs else o[name])
+
+
+def _divisor(o: Outcome, count: int) -> tuple[float, float]:
+    """What a mean divides by, and its relative error."""
+    if o.attr("sum") or "d" not in o.inputs:
+        return 1.0 if o.attr("sum") else float(count), 0.0
+    return float(o["d"].sum()), count * np.finfo(np.float64).eps
 
 
 def _mean(o: Outcome) -> dict[str, Array]:
-    return {"m": 2 * o.u * o.out("m") + _chain(o["l"]) / len(o["l"])}
+    by, error = _divisor(o, o["l"].size)
+    chain = _chain(_weighted(o, "l")) / max(by, 1e-300)
+    return {"m": (2 * o.u + 2 * error) * o.out("m") + chain}
+
+
+def _mean_bwd(o: Outcome) -> dict[str, Array]:
+    """The divisor's rounding and its own error, a division, a product, the twin's rounding."""
+    _, error = _divisor(o, o.outputs["dl"].size)
+    return {"dl": (5 * o.u + 2 * error) * o.out("dl")}
 
 
 def _accumulate(o: Outcome) -> dict[str, Array]:
-    error = o.case.steps * _chain(np.append(np.tile(o["v"], o.case.steps), o["total"][0]))
-    return {"total": np.array([error, 0.0])}
+    """Chains of float64 additions."""
+    steps = o.case.steps
+    v = np.append(np.tile(_weighted(o, "v").ravel(), steps), o["total"][0])
+    d = np.append(np.tile(o["d"].ravel(), steps), o["total"][1]) if "d" in o.inputs else np.zeros(1)
+    return {"total": np.array([steps * _chain(v), _chain(d)])}
+
+
+def _accumulate_columns(o: Outcome) -> dict[str, Array]:
+    steps, v = o.case.steps, o["v"]
+    w = np.abs(o["w"]) if "w" in o.inputs else np.ones(v.shape[:-1])
+    sums = steps * (np.abs(v) * w[..., None]).reshape(-1, v.shape[-1]).sum(0)
+    sizes = np.append(sums, steps * w.sum()) + np.abs(o["total"])
+    return {"total": 3 * steps * v.size * np.finfo(np.float64).eps * sizes}
+
+
+def _counts(o: Outcome) -> dict[str, Array]:
+    """Float64 sums of weights."""
+    w = np.abs(o["w"]).sum() if "w" in o.inputs else o["p"].size
+    size = o.case.steps * w + np.abs(o["total"])
+    return {"total": 2 * o.case.steps * o["p"].size * np.finfo(np.float64).eps * size}
 
 
 # ---- weights -------------------------------------------------------------------------------------
@@ -777,10 +962,14 @@ _INEXACT: Mapping[str, Bound] = {
     "normalize_bwd_w": _normalize_bwd_w,
     "normalize_bwd_x": _normalize_bwd_x,
     "normalize_fold": _normalize_fold,
+    "row_norm_fwd": _row_norm_fwd,
+    "row_norm_bwd_x": _row_norm_bwd_x,
+    "row_norm_bwd_w": _row_norm_bwd_w,
     "global_mean_fwd": _global_mean_fwd,
     "global_mean_bwd": _global_mean_bwd,
     "activation_fwd": _activation_fwd,
     "activation_bwd": _activation_bwd,
+    "gaussian_noise": _gaussian_noise,
     "curve_fwd": _curve_fwd,
     "curve_bwd": _curve_bwd,
     "softmax_fwd": _softmax_fwd,
@@ -792,11 +981,19 @@ _INEXACT: Mapping[str, Bound] = {
     "softmax_ce_dense": _softmax_ce_dense,
     "softmax_ce_dense_bwd": _softmax_ce_dense_bwd,
     "sigmoid_bce": _sigmoid_bce,
-    "sigmoid_bce_bwd": _mean_gradient,
-    "mse": _mse,
-    "mse_bwd": _mean_gradient,
+    "sigmoid_bce_bwd": _sigmoid_bce_bwd,
+    "loss_fwd": _loss_fwd,
+    "loss_bwd": _loss_bwd,
+    "cosine": _cosine,
+    "cosine_bwd": _cosine_bwd,
+    "categorical_hinge": _categorical_hinge,
+    "categorical_hinge_bwd": _categorical_hinge_bwd,
     "mean": _mean,
+    "mean_bwd": _mean_bwd,
     "accumulate": _accumulate,
+    "accumulate_columns": _accumulate_columns,
+    "histogram": _counts,
+    "confusion": _counts,
     "penalty": _penalty,
     "penalty_bwd": _penalty_bwd,
     "clip_norm": _clip_norm,

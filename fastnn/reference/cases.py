@@ -18,7 +18,7 @@ import numpy as np
 from fastnn.compiler.geometry import Window
 from fastnn.compiler.graph import Shape
 from fastnn.compiler.packing import panels_of
-from fastnn.ops.table import Operand, activation_names, curve_names, table
+from fastnn.ops.table import Operand, activation_names, curve_names, loss_names, table
 
 __all__ = ["CASES", "KINDS", "LENGTHS", "Case", "cases"]
 
@@ -499,6 +499,26 @@ def _normalize_fold(op: str) -> Iterator[Case]:
         yield replace(small, absent=absent)
 
 
+#: r, p, c, g: one column, tails, all chains of a group's sum, groups that are no whole vectors, one
+#: of many places, sums of 1 to 3 chunks of rows
+_NORMED = (
+    *((1, 1, 1, 1), (3, 1, 5, 1), (2, 1, 16, 1), (5, 1, 17, 1), (3, 1, 33, 1), (2, 1, 67, 1)),
+    *((2, 1, 131, 1), (1, 1, 1031, 1), (2, 3, 6, 2), (3, 5, 4, 4), (2, 7, 67, 1), (2, 2, 96, 3)),
+    *((1, 260, 9, 3), (255, 1, 3, 1), (257, 1, 5, 5), (521, 1, 2, 1)),
+)
+
+
+def _row_norm(op: str) -> Iterator[Case]:
+    names = table()[op].attributes
+    for centred, summed in ((1, 0), (0, 0), (0, 1)):
+        given = {"epsilon": 1e-3, "centred": centred, "summed": summed}
+        attrs = {name: given[name] for name in names}
+        yield from (_case(op, r, r=None, p=p, c=c, g=g, attrs=attrs) for r, p, c, g in _NORMED)
+        small = _case(op, 3, r=(None, 2), p=2, c=21, g=3, attrs=attrs)
+        yield from (*_kinds([small]), _case(op, r=0, p=1, c=5, g=1, attrs=attrs))
+        yield from (replace(small, absent=absent) for absent in _absent(op) if absent)
+
+
 # ---- element by element --------------------------------------------------------------------------
 
 
@@ -595,16 +615,25 @@ def _reshape(op: str) -> Iterator[Case]:
 
 def _dropout(op: str) -> Iterator[Case]:
     for rate, n in itertools.product((0.0, 0.25, 0.5, 0.999), (1, 3, 4, 5, 67)):
-        known = _case(op, 7, r=None, n=n, attrs={"rate": rate, "stream": 3})
+        known = _case(op, 7, r=None, n=n, attrs={"rate": rate, "stream": 3, "seed": n % 3})
         yield replace(known, steps=2, shuffled=n % 2 == 0)
-    yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
+    yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs={"rate": 0.1, "stream": 0, "seed": 0})])
 
 
 def _dropout_steps(op: str) -> Iterator[Case]:
     for rate, t, n in ((0.0, 2, 3), (0.25, 3, 4), (0.5, 1, 67), (0.5, 4, 261), (0.999, 2, 5)):
-        known = _case(op, 7, r=None, t=t, n=n, attrs={"rate": rate, "stream": 3})
+        known = _case(op, 7, r=None, t=t, n=n, attrs={"rate": rate, "stream": 3, "seed": n % 3})
         yield replace(known, steps=2, shuffled=n % 2 == 0)
-    yield from _kinds([_case(op, 5, r=None, t=3, n=(3, 7), attrs={"rate": 0.1, "stream": 0})])
+    yield from _kinds(
+        [_case(op, 5, r=None, t=3, n=(3, 7), attrs={"rate": 0.1, "stream": 0, "seed": 0})]
+    )
+
+
+def _gaussian_noise(op: str) -> Iterator[Case]:
+    for stddev, product, n in ((0.5, 0, 1), (1.0, 0, 33), (2.0, 1, 67), (0.1, 1, 261), (0.0, 0, 5)):
+        attrs = {"stddev": stddev, "product": product, "stream": 3, "seed": n % 3}
+        yield replace(_case(op, 7, r=None, n=n, attrs=attrs), steps=2, shuffled=n % 2 == 0)
+    yield from _kinds([_case(op, 5, r=None, n=(3, 7), attrs=attrs)])
 
 
 # ---- between the caller's arrays and the batch ---------------------------------------------------
@@ -622,8 +651,8 @@ _SOURCES = ("float32", "float64", "uint8", "int32", "int64")
 
 def _gather_labels(op: str) -> Iterator[Case]:
     for source, shuffled in itertools.product(_SOURCES, (False, True)):
-        for r in (1, 5, 33):
-            known = _case(op, r, r=None, attrs={"classes": 7})
+        for r, n, ignored in ((1, (), np.nan), (5, (), 3.0), (33, (), -1.0), (5, (2, 3), 0.0)):
+            known = _case(op, r, r=None, n=n, attrs={"classes": 7, "ignored": ignored})
             yield replace(known, source=source, steps=3, shuffled=shuffled)
 
 
@@ -633,23 +662,54 @@ def _gather_labels(op: str) -> Iterator[Case]:
 def _scores(op: str) -> Iterator[Case]:
     yield from (_case(op, r, r=None, c=c) for r, c in zip(_ROWS, LENGTHS, strict=True))
     yield from _kinds([_case(op, 17, r=None, c=10), _case(op, 3, r=None, c=37)])
+    yield _case(op, 3, r=(None, 5), c=7)
     yield _case(op, r=0, c=5)
 
 
-def _softmax(op: str) -> Iterator[Case]:
-    yield from _scores(op)
-    yield _case(op, 3, r=(None, 5), c=7)
-
-
 _ROWS = (1, 2, 17, 5, 3, 1, 33, 2, 7, 16, 3, 5)
+
+
+def _marked_scores(op: str) -> Iterator[Case]:
+    for case in _scores(op):
+        yield from (case, replace(case, absent=("m",)))
 
 
 def _rows(op: str) -> Iterator[Case]:
     """Yield rows of n columns; single columns are worked on as vectors of rows."""
     yield from (_case(op, r, r=None, n=n) for r, n in zip(_ROWS, LENGTHS, strict=True))
     yield from (_case(op, r, r=None, n=1) for r in LENGTHS)
-    yield from _kinds(_case(op, r, r=None, n=n) for r, n in ((5, (3, 7)), (19, 1), (3, 37)))
+    yield from _kinds(
+        _case(op, r, r=rows, n=n)
+        for r, rows, n in ((5, (None, 3), 7), (19, None, 1), (3, None, 37))
+    )
     yield _case(op, r=0, n=5)
+
+
+#: The constants of the rows of csrc/losses.def that read some.
+_CONSTANTS: Mapping[str, Sequence[tuple[float, ...]]] = {
+    "huber": ((1.0,), (0.3,)),
+    "binary_focal": ((2.0, 0.25, 0.0), (1.5, 0.7, 1.0), (0.0, 0.5, 0.0)),
+    "categorical_focal": ((2.0, 0.25), (3.0, 1.0)),
+}
+#: Those that are meant for probabilities, or for numbers above 0.
+_POSITIVE = {"msle", "poisson", "kl", "bce", "ce", "binary_focal", "categorical_focal"}
+
+
+def _losses(op: str) -> Iterator[Case]:
+    for name in loss_names():
+        kind = "uniform" if name in _POSITIVE else "normal"
+        for constants, total in itertools.product(_CONSTANTS.get(name, ((),)), (0, 1)):
+            first, second, third = (*constants, 0.0, 0.0, 0.0)[:3]
+            attrs = {"loss": name, "sum": total, "first": first, "second": second, "third": third}
+            for r, rows, n in ((5, (None, 3), 7), (19, None, 1), (3, None, 37), (2, None, 16)):
+                yield replace(_case(op, r, r=rows, n=n, attrs=attrs), data=kind)
+            yield from _kinds([_case(op, 11, r=None, n=1, attrs=attrs)], KINDS[1:])
+            yield from _kinds([_case(op, 7, r=None, n=5, attrs=attrs)], ("special", "wide"))
+    yield _case(op, r=0, n=5, attrs=attrs)
+
+
+def _loss_gradients(op: str) -> Iterator[Case]:
+    yield from _slopes(_losses(op))
 
 
 def _score_gradients(op: str) -> Iterator[Case]:
@@ -667,29 +727,83 @@ def _slopes(known: Iterable[Case]) -> Iterator[Case]:
 
 
 def _accuracy_binary(op: str) -> Iterator[Case]:
-    for threshold in (0.5, 0.0, 0.1):
-        yield from (replace(case, attrs={"threshold": threshold}) for case in _rows(op))
+    for threshold, every in ((0.5, 0), (0.0, 0), (0.1, 1)):
+        attrs = {"threshold": threshold, "all": every}
+        yield from (replace(case, attrs=attrs) for case in _rows(op))
+
+
+def _by_label_or_target(known: Iterable[Case]) -> Iterator[Case]:
+    """Yield each case with labels, and with targets; with weights and without, if there are any."""
+    for case in known:
+        weights = [o.name for o in table()[case.op].inputs if o.name == "w"]
+        for name in ("i", "t"):
+            yield replace(case, absent=(name,))
+            if weights:
+                yield replace(case, absent=(name, "w"))
+
+
+def _in_top_k(op: str) -> Iterator[Case]:
+    for k in (1, 3, 50):
+        yield from _by_label_or_target(replace(case, attrs={"k": k}) for case in _scores(op))
+
+
+def _keep_top_k(op: str) -> Iterator[Case]:
+    for k in (1, 3, 50):
+        yield from (replace(case, attrs={"k": k}) for case in _scores(op))
 
 
 def _mean(op: str) -> Iterator[Case]:
-    yield from (_case(op, r, r=None) for r in (*LENGTHS, 521))
-    yield from _kinds([_case(op, 37, r=None)])
+    for absent, total in itertools.product(_WEIGHTED, (0, 1)):
+        known = [_case(op, r, r=None, attrs={"sum": total}) for r in (*LENGTHS, 521)]
+        known += _kinds([_case(op, 37, r=None, attrs={"sum": total})])
+        known += [_case(op, 7, r=(None, 5), attrs={"sum": total})]
+        yield from (replace(case, absent=absent) for case in known)
+
+
+#: Which of weights and divisor are not there.
+_WEIGHTED = ((), ("d",), ("w", "d"))
 
 
 def _accumulate(op: str) -> Iterator[Case]:
-    for watched in (0, 1):
-        yield from (replace(case, attrs={"watched": watched}) for case in _totals(op))
+    for absent, watched in itertools.product(_WEIGHTED, (0, 1)):
+        attrs = {"watched": watched}
+        yield from (replace(case, attrs=attrs, absent=absent) for case in _totals(op))
 
 
 def _totals(op: str) -> Iterator[Case]:
     yield from (_case(op, r, r=None, k=2) for r in (*LENGTHS, 521))
     yield from _kinds([_case(op, 37, r=None, k=2)])
     yield replace(_case(op, 5, r=None, k=2), steps=3)
+    yield _case(op, 5, r=(None, 7), k=2)
+
+
+def _accumulate_columns(op: str) -> Iterator[Case]:
+    for absent in ((), ("w",)):
+        known = [_case(op, r, r=None, n=n, k=n + 1) for r, n in ((1, 1), (7, 3), (521, 2))]
+        known += _kinds([_case(op, 37, r=(None, 2), n=5, k=6)])
+        yield from (replace(case, absent=absent, steps=2) for case in known)
+
+
+def _histogram(op: str) -> Iterator[Case]:
+    sizes = ((1, 1, 1), (7, 3, 4), (33, 2, 200), (521, 1, 17))
+    known = [_case(op, r, r=None, n=n, k=k, m=2 * n * (k + 1)) for r, n, k in sizes]
+    known += _kinds([_case(op, 37, r=(None, 2), n=5, k=9, m=100)])
+    yield from (replace(case, steps=2) for case in _by_label_or_target(known))
+
+
+def _confusion(op: str) -> Iterator[Case]:
+    sizes = ((1, 1), (7, 3), (33, 2), (521, 17), (19, 1))
+    for threshold in (0.5, 0.0):
+        attrs = {"threshold": threshold}
+        known = [_case(op, r, r=None, c=c, k=max(c, 2) ** 2, attrs=attrs) for r, c in sizes]
+        known += _kinds([_case(op, 37, r=(None, 2), c=5, k=25, attrs=attrs)])
+        yield from (replace(case, steps=2) for case in _by_label_or_target(known))
 
 
 def _accumulate_batch(op: str) -> Iterator[Case]:
-    yield from _kinds(_case(op, rows, k=2) for rows in (1, 37))
-    yield replace(_case(op, 5, k=2), steps=3)
+    attrs = {"watched": 0}
+    yield from _kinds(_case(op, rows, k=2, attrs=attrs) for rows in (1, 37))
+    yield replace(_case(op, 5, k=2, attrs={"watched": 1}), steps=3)
 
 
 # ---- weights -------------------------------------------------------------------------------------
@@ -799,6 +913,9 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "normalize_bwd_w": _normalize_bwd_w,
     "normalize_bwd_x": _normalize,
     "normalize_fold": _normalize_fold,
+    "row_norm_fwd": _row_norm,
+    "row_norm_bwd_x": _row_norm,
+    "row_norm_bwd_w": _row_norm,
     "global_mean_fwd": _places,
     "global_mean_bwd": _places,
     "activation_fwd": _activation,
@@ -819,24 +936,34 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "fill": _fill,
     "reshape": _reshape,
     "dropout": _dropout,
-    "softmax_fwd": _softmax,
-    "softmax_bwd": _softmax,
-    "log_softmax_fwd": _softmax,
-    "log_softmax_bwd": _softmax,
-    "softmax_ce_sparse": _scores,
+    "gaussian_noise": _gaussian_noise,
+    "softmax_fwd": _scores,
+    "softmax_bwd": _scores,
+    "softmax_ce_sparse": _marked_scores,
+    "log_softmax_fwd": _scores,
+    "log_softmax_bwd": _scores,
     "softmax_ce_sparse_bwd": _score_gradients,
     "softmax_ce_dense": _scores,
     "softmax_ce_dense_bwd": _score_gradients,
     "sigmoid_bce": _rows,
     "sigmoid_bce_bwd": _row_gradients,
-    "mse": _rows,
-    "mse_bwd": _row_gradients,
+    "loss_fwd": _losses,
+    "loss_bwd": _loss_gradients,
+    "cosine": _rows,
+    "cosine_bwd": _row_gradients,
+    "categorical_hinge": _rows,
+    "categorical_hinge_bwd": _row_gradients,
     "mean": _mean,
     "mean_bwd": _mean,
     "accuracy_sparse": _scores,
     "accuracy_dense": _scores,
     "accuracy_binary": _accuracy_binary,
+    "in_top_k": _in_top_k,
+    "keep_top_k": _keep_top_k,
     "accumulate": _accumulate,
+    "accumulate_columns": _accumulate_columns,
+    "histogram": _histogram,
+    "confusion": _confusion,
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,

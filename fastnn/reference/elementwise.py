@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Real, Run, columns, samples, wide
-from fastnn.reference.random import dropout_keep
+from fastnn.reference.contract import Attrs, Real, Run, columns, sample_numbers, wide
+from fastnn.reference.random import dropout_keep, normals
 
 
 def _linear(x: Real) -> Real:
@@ -86,13 +86,19 @@ def fill(run: Run, attrs: Attrs) -> Real:
     return np.full(attrs["shape"], attrs["value"], attrs["dtype"])
 
 
+def _seed(run: Run, attrs: Attrs) -> int:
+    """The run's seed for 0, the op's own seed s for s + 1"""
+    own = int(attrs.get("seed", 0))
+    return own - 1 if own else run.seed
+
+
 def dropout(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = x mask / (1 - rate), where the mask depends on (seed, epoch, sample, stream, unit) alone.
 
     A dropped unit is x times 0, so that NaN passes.
     """
     rate, stream = attrs["rate"], int(attrs["stream"])
-    keep = dropout_keep(run.seed, run.epoch, samples(run), stream, columns(x), rate)
+    keep = dropout_keep(_seed(run, attrs), run.epoch, sample_numbers(run), stream, columns(x), rate)
     return x * np.where(keep, np.divide(1, 1 - rate), 0).astype(x.dtype).reshape(x.shape)
 
 
@@ -101,3 +107,10 @@ def dropout_steps(run: Run, attrs: Attrs, x: Real) -> Real:
     step = x[:, 0]
     mask = dropout(run, attrs, np.ones_like(step))
     return np.asarray(x * mask[:, None])
+
+
+def gaussian_noise(run: Run, attrs: Attrs, x: Real) -> Real:
+    """y = x + stddev z, or x (1 + stddev z) if product, z normal random numbers"""
+    keys = _seed(run, attrs), run.epoch, sample_numbers(run), int(attrs["stream"])
+    noise = attrs["stddev"] * normals(*keys, columns(x), x.dtype).reshape(x.shape)
+    return np.asarray(wide(x) + noise * (wide(x) if attrs["product"] else 1)).astype(x.dtype)

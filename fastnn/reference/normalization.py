@@ -146,3 +146,64 @@ def global_mean_bwd(run: Run, attrs: Attrs, dy: Real) -> Real:
     inner = (1,) * (len(shape) - 2)
     places = share.reshape(shape[0], *inner, shape[-1])
     return np.broadcast_to(places, shape).astype(dy.dtype)
+
+
+def grouped(x: Real, groups: int) -> Real:
+    """x[..., n, c] as [..., n, g, k], in float64: a group is axes -3 and -1"""
+    return wide(x).reshape(*x.shape[:-1], groups, x.shape[-1] // groups)
+
+
+def _group_sum(x: Real) -> Real:
+    total: Real = x.sum((-3, -1), keepdims=True)
+    return total
+
+
+def _of_groups(m: Real) -> Real:
+    """m[..., g], beside a grouped x"""
+    return wide(m)[..., None, :, None]
+
+
+def _affine(a: Real | None, groups: int, absent: float) -> Real:
+    return np.full((), absent) if a is None else grouped(a, groups)
+
+
+def row_norm_fwd(
+    run: Run, attrs: Attrs, x: Real, gamma: Real | None, beta: Real | None
+) -> tuple[Real, Real, Real]:
+    """m, s = a group's mean and 1 / sqrt(v + epsilon), y = (x - m) s gamma + beta
+
+    m is 0 if not centred; v is the mean, or the sum, of (x - m)^2.
+    """
+    groups = attrs["g"]
+    each, count = grouped(x, groups), x.shape[-2] * x.shape[-1] // groups
+    mean = _group_sum(each) / count if attrs["centred"] else np.zeros_like(_group_sum(each))
+    squares = _group_sum((each - mean) ** 2) / (1 if attrs["summed"] else count)
+    scale = 1 / np.sqrt(squares + attrs["epsilon"])
+    y = (each - mean) * scale * _affine(gamma, groups, 1) + _affine(beta, groups, 0)
+    m, s = (a[..., 0, :, 0].astype(x.dtype) for a in (mean, scale))
+    return m, s, y.reshape(x.shape).astype(x.dtype)
+
+
+def row_norm_bwd_x(
+    run: Run, attrs: Attrs, dy: Real, x: Real, m: Real, s: Real, gamma: Real | None
+) -> Real:
+    """dx = s (h - mean h - xhat mean(h xhat)), h = dy gamma, xhat = (x - m) s
+
+    The second term is there if centred; the other mean is a sum if summed.
+    """
+    groups = m.shape[-1]
+    h, count = grouped(dy, groups) * _affine(gamma, groups, 1), x.shape[-2] * x.shape[-1] // groups
+    xhat = (grouped(x, groups) - _of_groups(m)) * _of_groups(s)
+    turn = _group_sum(h * xhat) / (1 if attrs["summed"] else count)
+    pull = _group_sum(h) / count if attrs["centred"] else np.zeros(())
+    return ((h - pull - xhat * turn) * _of_groups(s)).reshape(x.shape).astype(x.dtype)
+
+
+def row_norm_bwd_w(
+    run: Run, attrs: Attrs, dy: Real, x: Real, m: Real, s: Real
+) -> tuple[Real, Real]:
+    """dgamma = sum dy xhat, dbeta = sum dy, over all rows and places"""
+    xhat = (grouped(x, m.shape[-1]) - _of_groups(m)) * _of_groups(s)
+    axes = _rows(x)
+    dgamma = (wide(dy) * xhat.reshape(x.shape)).sum(axes)
+    return dgamma.astype(x.dtype), wide(dy).sum(axes).astype(x.dtype)

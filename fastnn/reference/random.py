@@ -50,6 +50,23 @@ def dropout_keep(
     return words[:, :n] >= math.ceil(rate * 2**32)
 
 
+def normals(
+    seed: int, epoch: int, samples: NDArray[np.int64], stream: int, n: int, dtype: np.dtype
+) -> NDArray[np.float64]:
+    """z[r,n]: normal random numbers of n units of row samples[r] (Box and Muller, 1958).
+
+    Of the 32 words that decide 32 units, the first 16 give radii, the others angles, both rounded
+    to ``dtype`` first; a pair of them gives a unit of the first half and one of the second.
+    """
+    words = sample_words(seed, epoch, samples, stream, 8 * -(-n // 32))
+    radius, turn = words.reshape(len(samples), -1, 2, 16).transpose(2, 0, 1, 3)
+    share = ((radius + 0.5) * 2.0**-32).astype(dtype).astype(np.float64)
+    rest = (turn & np.uint64(0x3FFFFFFF)).astype(np.float64) - 2.0**29
+    angle = (rest * (math.pi / 2**31)).astype(dtype) + (turn >> np.uint64(30)) * (math.pi / 2)
+    pairs = np.sqrt(-2 * np.log(share)) * np.stack([np.cos(angle), np.sin(angle)])
+    return np.asarray(pairs.transpose(1, 2, 0, 3).reshape(len(samples), -1)[:, :n])
+
+
 def sample_words(
     seed: int, epoch: int, samples: NDArray[np.int64], stream: int, blocks: int
 ) -> Words:
