@@ -26,13 +26,14 @@ from fastnn import (
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.cloning import clone_model
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.data import arrays
 from fastnn.data.streams import Batch, Stream, is_stream
-from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
-from fastnn.functional import Call, Composed, Network, Symbol, cut, rebuild
+from fastnn.errors import ModelFileError, NotBuiltError, NotCompiledError, ShapeError
+from fastnn.functional import Call, Composed, Ends, Network, Symbol, cut, rebuild
 from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
@@ -44,7 +45,7 @@ from fastnn.variables import Parameters
 if TYPE_CHECKING:
     from fastnn.diagnosis import Diagnosis
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json"]
 
 #: Returns means of loss and metrics; is given whom to tell.
 Measure = Callable[[CallbackList], dict[str, float]]
@@ -106,7 +107,7 @@ class Model(Layer):
         self._guard = Guard(self.name)
         self._inputs_nest: Any = None
         self._outputs_nest: Any = None
-        self._row_shape: tuple[int, ...] | None = None  # of the output, if there is one
+        self._ends: Ends | None = None
         self._parameters: Parameters | None = None
         self._runtime: Runtime | None = None
         self._recipe: dict[str, Any] | None = None
@@ -136,9 +137,7 @@ class Model(Layer):
     def _settle(self, network: Network | Composed) -> None:
         self._network, self._parameters, self._runtime = network, None, None
         self.built = True
-        only = network.outputs[0].shape if len(network.outputs) == 1 else (None, None)
-        sizes = tuple(n for n in only if n is not None)
-        self._row_shape = sizes if len(sizes) == len(only) - 1 else None
+        self._ends = Ends.of(network, self._outputs_nest)
         for path, variable in self.named_weights().items():
             variable.path = path
 
@@ -200,21 +199,23 @@ class Model(Layer):
         return list(self.network.outputs)
 
     @property
+    def ends(self) -> Ends:
+        """Names and shapes of the inputs and outputs."""
+        if self._ends is None:
+            self._require_built()
+        assert self._ends is not None
+        return self._ends
+
+    @property
     def input_names(self) -> list[str]:
         """The names of the inputs, by which ``fit`` and ``predict`` take a dict."""
-        return [symbol.layer.name for symbol in self.network.inputs]
+        return list(self.ends.input_names)
 
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs, by which ``compile`` and ``fit`` take a dict: the keys of a
         dict of outputs, else the names of their layers."""
-        if isinstance(self._outputs_nest, dict):
-            return sorted(self._outputs_nest)
-        names = [symbol.layer.name for symbol in self.network.outputs]
-        return [
-            f"{name}_{names[:index].count(name)}" if name in names[:index] else name
-            for index, name in enumerate(names)
-        ]
+        return list(self.ends.output_names)
 
     @property
     def inputs_nest(self) -> Any:
@@ -275,7 +276,7 @@ class Model(Layer):
             "name": self.name,
             "trainable": self._trainable,
             "dtype": self.dtype_policy,
-            "layers": [serialization.serialize(layer) for layer in self.layers],
+            "layers": serialization.serialize_all(self.layers),
             **self._network.describe(),
             "nests": [_positions(nest) for nest in (self._inputs_nest, self._outputs_nest)],
         }
@@ -292,7 +293,7 @@ class Model(Layer):
         """
         if cls is not Model:
             return registry.construct(cls, config)
-        layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
+        layers = serialization.deserialize_all(config["layers"], custom_objects)
         ends = rebuild(config, layers)
         inputs, outputs = map(nests.pack, config["nests"], ends)
         model = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
@@ -314,12 +315,12 @@ class Model(Layer):
     @property
     def input_shapes(self) -> list[Shape]:
         """The shapes of the inputs."""
-        return [symbol.shape for symbol in self.network.inputs]
+        return list(self.ends.input_shapes)
 
     @property
     def output_shapes(self) -> list[Shape]:
         """The shapes of the outputs."""
-        return [symbol.shape for symbol in self.network.outputs]
+        return list(self.ends.output_shapes)
 
     def built_for(self) -> Any:
         """Return the shapes that a sub-classed model was built for, as JSON can hold them; ``None``
@@ -391,8 +392,8 @@ class Model(Layer):
     @property
     def runtime(self) -> Runtime:
         """The programs and buffers of a built model."""
-        self._require_built()
         if self._runtime is None:
+            self._require_built()
             with _STARTING:
                 if self._runtime is None:
                     self._runtime = Runtime(
@@ -748,7 +749,7 @@ class Model(Layer):
 
         def batch(x: Any) -> list[Array]:
             xs = training.check_samples("predict", self, x)
-            return training.predict(self.runtime, "predict", xs, self._rows_shapes, len(xs[0]))
+            return training.predict(self.runtime, "predict", xs, self.ends.row_shapes, len(xs[0]))
 
         told.call("on_predict_begin")
         with self._guard.reading("predict"):
@@ -776,20 +777,23 @@ class Model(Layer):
             told.call("on_predict_begin")
         with self._guard.reading("predict"):
             outs = training.predict(
-                self.runtime, mode, xs, self._rows_shapes, rows, callbacks=told, nested=self._nested
+                self.runtime,
+                mode,
+                xs,
+                self.ends.row_shapes,
+                rows,
+                callbacks=told,
+                nested=self._nested,
             )
         if told is not None:
             told.call("on_predict_end")
         return self._nested(outs)
 
-    def _nested(self, outs: Iterable[Array]) -> Any:
+    def _nested(self, outs: Sequence[Array]) -> Any:
         """Return the outputs in the nest that the model was given."""
+        if self._outputs_nest is None or isinstance(self._outputs_nest, Symbol):
+            return outs[0]
         return nests.pack(self._outputs_nest, outs)
-
-    @property
-    def _rows_shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of the outputs of one sample."""
-        return [tuple(d for d in shape if d is not None) for shape in self.output_shapes]
 
     def predict_one(self, x: Any, out: Any = None) -> Any:
         """Return the model's output for one sample, as soon as can be.
@@ -837,13 +841,11 @@ class Model(Layer):
 
     def _room(self) -> Any:
         """Return room for the output of one sample."""
-        if self._row_shape is not None:
-            return np.empty(self._row_shape, self.dtype)
-        return self._nested(np.empty(shape, self.dtype) for shape in self._rows_shapes)
+        return self._nested([np.empty(shape, self.dtype) for shape in self.ends.row_shapes])
 
     def _predict_any_row(self, x: Any, out: Any) -> None:
         """Predict a row that has to be converted first, or refuse it."""
-        who, shapes = "predict_one", self._rows_shapes
+        who, shapes = "predict_one", self.ends.row_shapes
         outs = [out] if len(shapes) == 1 else nests.flatten(out)
         for each, shape in zip(outs, shapes, strict=True):
             arrays.require_out(who, each, shape, self.dtype)
@@ -885,15 +887,46 @@ class Model(Layer):
 
     # ---- looking at it ---------------------------------------------------------------------------
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers, their output shapes and numbers of weights.
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
+        """Print the layers with their output shapes, numbers of weights, FLOPs for one sample, and
+        what they are connected to where they are not a chain.
+
+        For layers that slide windows it shows the arithmetic of their size, N pixels, a window of F
+        (dilation counted), 2P pixels of padding, a stride of S; and the receptive field: how many
+        pixels of the input a place of the output depends on.
 
         Args:
-            print_fn: called with the text.
-        """
-        from fastnn.explain import summary
+            line_length: accepted as in Keras; columns are as wide as what is in them.
+            positions: likewise.
+            print_fn: called with the text; ``None`` prints it.
+            expand_nested: whether the layers inside of layers have lines of their own.
+            show_trainable: whether to say which layers learn.
 
-        print_fn(summary(self))
+        Example:
+            >>> import fastnn
+            >>> from fastnn.layers import Conv2D, MaxPooling2D
+            >>> layers = [Conv2D(4, 3, name="conv"), MaxPooling2D(name="pool")]
+            >>> fastnn.Sequential([fastnn.Input((28, 28, 1)), *layers], name="m").summary()
+            Model: "m"
+            Layer (type)         Output Shape       Param #   FLOPs  (N - F + 2P)/S + 1       Receptive field
+            -------------------------------------------------------------------------------------------------
+            conv (Conv2D)        (None, 26, 26, 4)       40  48,672  (28 - 3 + 0)/1 + 1 = 26  3 x 3
+            pool (MaxPooling2D)  (None, 13, 13, 4)        0   2,704  (26 - 2 + 0)/2 + 1 = 13  4 x 4
+            Total params: 40 (0.16 KB)
+            Trainable params: 40
+            Non-trainable params: 0
+            FLOPs: 51,376 a sample
+        """  # noqa: E501
+        from fastnn.summary import summary
+
+        (print_fn or print)(summary(self, expand_nested, show_trainable))
 
     def explain(
         self,
@@ -1005,6 +1038,16 @@ class Model(Layer):
         with self._guard.reading("save"):
             saving.save_model(self, path, overwrite)
 
+    def to_json(self, **options: Any) -> str:
+        """Return the architecture, without weights, as a JSON text for ``model_from_json``.
+
+        Args:
+            options: those of ``json.dumps``.
+        """
+        import json
+
+        return json.dumps(registry.serialize(self), **options)
+
     def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights, with the optimizer's state, to a file; whole or not at all.
 
@@ -1051,15 +1094,7 @@ class Model(Layer):
         parts: list[Any] = self.descendants()
         if self._recipe is not None:
             parts += nests.flatten([self._recipe[key] for key in ("optimizer", "loss", "metrics")])
-        parts = [part for part in parts if part is not None]
-        custom: dict[str, Any] = {type(part).__name__: type(part) for part in parts}
-        for part in parts:
-            custom |= registry.named_parts(part)
-        custom = {
-            name: thing
-            for name, thing in custom.items()
-            if not str(thing.__module__).startswith("fastnn.")
-        }
+        custom = registry.foreign_parts(part for part in parts if part is not None)
         from fastnn import saving
 
         return saving.from_bytes, (saving.to_bytes(self), custom)
@@ -1226,7 +1261,7 @@ class Sequential(Model):
             "trainable": self._trainable,
             "dtype": self.dtype_policy,
             "input_shape": list(self.input_shape) if self.built else None,
-            "layers": [serialization.serialize(layer) for layer in self._layers],
+            "layers": serialization.serialize_all(self._layers),
         }
 
     @classmethod
@@ -1239,7 +1274,7 @@ class Sequential(Model):
             config: what ``get_config`` returned.
             custom_objects: classes that are not fastnn's, by name.
         """
-        layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
+        layers = serialization.deserialize_all(config["layers"], custom_objects)
         model = cls(layers, name=config["name"], dtype=config["dtype"])
         if config["input_shape"] is not None:
             model.build(config["input_shape"])
@@ -1296,6 +1331,35 @@ def _hold_out(data: training.Data, split: float) -> tuple[training.Data, trainin
             f"and {len(data) - cut} to measure on; both need at least 1"
         )
     return data.part(0, cut), data.part(cut, len(data))
+
+
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, type[Any]] | None = None
+) -> Model:
+    """Return the model whose architecture ``to_json`` wrote, with new weights, not compiled.
+
+    Args:
+        json_string: the text.
+        custom_objects: classes that are not fastnn's, by name.
+
+    Raises:
+        ModelFileError: if it is no such text.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(2)])
+        >>> fastnn.models.model_from_json(model.to_json()).count_params()
+        10
+    """
+    import json
+
+    try:
+        model = serialization.deserialize(json.loads(json_string), custom_objects)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"model_from_json: not the text of a model: {error}"[:300]) from error
+    if not isinstance(model, Model):
+        raise ModelFileError(f"model_from_json: it describes {model!r}, which is no model"[:300])
+    return model
 
 
 def _callbacks(who: str, given: Any) -> list[Callback]:

@@ -40,7 +40,7 @@ __all__ = [
 _FORMAT = 1
 _CONFIG = "config.npy"
 _LIMIT = 1 << 20  # bytes of the JSON text
-_STATE = ("slots", "step")  # of the optimizer
+_STATE = ("slots", "step", "scalars")  # of the optimizer
 _SEAL = 64  # hexadecimal digits of a SHA-256
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -305,7 +305,9 @@ def _restore(
 
 def _restore_state(model: Model, arrays: Mapping[str, Array]) -> None:
     for home in _STATE:
-        _fill(model.runtime.buffers[home], arrays[f"state/{home}.npy"])
+        name, buffer = f"state/{home}.npy", model.runtime.buffers[home]
+        if buffer.size or name in arrays:
+            _fill(buffer, arrays[name])
 
 
 def _state_fits(model: Model, arrays: Mapping[str, Array]) -> bool:

@@ -234,7 +234,7 @@ MISTAKES = [
         "image smaller than the window",
         lambda m: Sequential([Input((4, 4, 1)), Conv2D(1, 5)]),
         ShapeError,
-        "4x4 5x5 (4 - 5) // 1 + 1 = 0 padding",
+        "4x4 5x5 floor((4 - 5 + 2*0)/1) + 1 = 0 padding",
     ),
     (
         "grey image without channel",

@@ -181,6 +181,23 @@ def test_what_is_made_frozen_is_frozen_inside(make):
     assert len(again.trainable_weights) == 2
 
 
+def test_layers_inside_know_whether_the_model_trains():
+    class Inner(Layer):
+        def __init__(self):
+            super().__init__()
+            self.norm = BatchNormalization(momentum=0.0)
+
+        def call(self, x):  # which says nothing of training
+            return self.norm(x)
+
+    inner = Inner()
+    model = Sequential([Input((5,), dtype="float64"), inner])
+    model.compile(fastnn.optimizers.SGD(0.0), "mse")
+    z = (X - X.mean(0)) / np.sqrt(X.var(0) + 1e-3)
+    assert np.isclose(model.train_on_batch(X, X), ((z - X) ** 2).mean())
+    assert np.allclose(inner.norm.moving_mean.numpy(), X.mean(0))
+
+
 # ---- parts of networks ---------------------------------------------------------------------------
 
 
@@ -361,3 +378,76 @@ def test_mistakes(tmp_path):
 
     with pytest.raises(NotImplementedError, match="units"):
         Lossy(3).get_config()
+
+
+# ---- whole models from descriptions --------------------------------------------------------------
+
+
+def test_a_layer_in_several_models_of_one_whole_is_one_again(tmp_path):
+    x = Input((5,), name="x")
+    shared = Dense(5, "tanh", name="shared")
+    inner = Sequential([Input((5,)), shared, Dense(3, name="last")], name="inner")
+    part = Model(inner.input, shared.output, name="part")
+    model = Model(x, [inner(shared(x)), part(x), inner(x)], name="outer")
+    assert len(model.weights) == 4
+    text = model.to_json()
+    assert text.count('"Dense"') == 2
+    again = fastnn.models.model_from_json(text)
+    assert again.get_layer("inner").layers[0] is again.get_layer("shared")
+    again.set_weights(model.get_weights())
+    for ours, theirs in zip(again.predict(X), model.predict(X), strict=True):
+        assert np.array_equal(ours, theirs)
+    assert again.get_config() == model.get_config()
+    model.save(tmp_path / "model")
+    assert len(load_model(tmp_path / "model").weights) == 4
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_clone_has_weights_of_its_own(make):
+    model = make()
+    model.predict(X)
+    if isinstance(model, Net):
+        clone = fastnn.models.clone_model(model)
+        clone.build((None, 5))
+    else:
+        clone = fastnn.models.clone_model(model)
+    assert [w.shape for w in clone.get_weights()] == [w.shape for w in model.get_weights()]
+    assert not np.array_equal(clone.predict(X), model.predict(X))
+    clone.set_weights(model.get_weights())
+    assert np.array_equal(clone.predict(X), model.predict(X))
+    assert clone.get_config() == model.get_config()
+    assert not set(clone.weights) & set(model.weights)
+    if isinstance(model, Net):
+        with pytest.raises(ValueError, match="sub-classed"):
+            fastnn.models.clone_model(model, clone_function=lambda layer: layer)
+
+
+def test_a_clone_of_other_layers_and_inputs():
+    def wider(layer):
+        if isinstance(layer, Dense):
+            return Dense.from_config({**layer.get_config(), "units": 2 * layer.units})
+        return type(layer).from_config(layer.get_config())
+
+    x = Input((5,), name="x")
+    for model in (
+        Model(x, Dense(2, name="b")(Dense(3, name="a")(x))),
+        Sequential([Input((5,)), Dense(3, name="a"), Dense(2, name="b")]),
+    ):
+        wide = fastnn.models.clone_model(model, clone_function=wider)
+        assert [layer.units for layer in wide.layers[-2:]] == [6, 4]
+        other = fastnn.models.clone_model(model, Input((9,)))
+        assert other.input_shape == (None, 9)
+        kept = fastnn.models.clone_model(model, Input((5,)), lambda layer: layer)
+        assert set(kept.weights) == set(model.weights)
+        assert np.array_equal(kept.predict(X), model.predict(X))
+    model = Model([x, y := Input((5,))], Add()([x, y]))
+    with pytest.raises(ValueError, match="has 2 inputs, input_tensors has 1"):
+        fastnn.models.clone_model(model, Input((5,)))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"class_name": "Dense", "config": {"units": 3}}']
+)
+def test_what_is_no_model_is_refused(text):
+    with pytest.raises(ModelFileError, match="model_from_json"):
+        fastnn.models.model_from_json(text)
