@@ -96,23 +96,78 @@ class Symbol:
         """The layer that was called."""
         return self.call.layer
 
-    def __add__(self, other: Symbol) -> Symbol:
-        return self._merged("Add", other)
+    def __add__(self, other: Any) -> Any:
+        return _operate("add", self, other)
 
-    def __sub__(self, other: Symbol) -> Symbol:
-        return self._merged("Subtract", other)
+    def __radd__(self, other: Any) -> Any:
+        return _operate("add", other, self)
 
-    def __mul__(self, other: Symbol) -> Symbol:
-        return self._merged("Multiply", other)
+    def __sub__(self, other: Any) -> Any:
+        return _operate("subtract", self, other)
 
-    def _merged(self, kind: str, other: Symbol) -> Symbol:
-        from fastnn.layers import merging
+    def __rsub__(self, other: Any) -> Any:
+        return _operate("subtract", other, self)
 
-        merged: Symbol = getattr(merging, kind)()([self, other])
-        return merged
+    def __mul__(self, other: Any) -> Any:
+        return _operate("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _operate("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _operate("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _operate("divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _operate("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _operate("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _operate("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _operate("mod", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return _operate("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _operate("power", other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return _operate("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return _operate("matmul", other, self)
+
+    def __lt__(self, other: Any) -> Any:
+        return _operate("less", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _operate("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _operate("greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _operate("greater_equal", self, other)
+
+    def __neg__(self) -> Any:
+        return _operate("negative", self)
 
     def __repr__(self) -> str:
         return f"<Symbol {self.layer.name}{format_shape(self.shape)}>"
+
+
+def _operate(function: str, *operands: Any) -> Any:
+    """Return the symbol of an operation of ``fastnn.ops``."""
+    from fastnn import ops
+
+    return getattr(ops, function)(*operands)
 
 
 def call_on_symbols(
@@ -255,7 +310,7 @@ class Network:
         }
 
         def described(nest: Any) -> Any:
-            return nests.apply(lambda leaf: _replaced(place, leaf), nest)
+            return nests.apply(lambda leaf: _replaced(place, leaf), nests.lists(nest))
 
         calls = [
             {

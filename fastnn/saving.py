@@ -143,7 +143,7 @@ def _arrays(model: Model) -> Iterator[tuple[str, Array]]:
 
 def _npy(array: Array) -> bytes:
     file = io.BytesIO()
-    np.lib.format.write_array(file, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
+    np.lib.format.write_array(file, np.asarray(array, order="C"), (1, 0), allow_pickle=False)
     return file.getvalue()
 
 
@@ -323,7 +323,11 @@ def _recipe(
     return {
         "optimizer": optimizers.deserialize(config["optimizer"], custom_objects),
         "loss": _every(config["loss"], losses.deserialize, custom_objects),
+        "loss_weights": config.get("loss_weights"),
         "metrics": _every(config["metrics"], metrics.deserialize, custom_objects),
+        "weighted_metrics": _every(
+            config.get("weighted_metrics"), metrics.deserialize, custom_objects
+        ),
     }
 
 

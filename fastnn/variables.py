@@ -62,7 +62,8 @@ class Variable:
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.store: Store | None = None
         self.offset = -1
-        self._value = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+        first = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+        self._value = first.reshape(self.shape)  # which a number without axes would lose
 
     @property
     def layer(self) -> str:

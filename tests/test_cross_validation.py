@@ -144,6 +144,25 @@ def test_preprocessing_sees_the_training_folds_alone():
     assert not hasattr(untouched.models[0].layers[0], "seen")
 
 
+@pytest.mark.parametrize("start", [[], [fastnn.Input((2,))]])
+@pytest.mark.parametrize("kind", ["Normalization", "MinMaxScaling"])
+def test_scaling_is_that_of_the_training_folds(kind, start):
+    def make():
+        scaling = getattr(fastnn.layers, kind)()
+        model = fastnn.Sequential([*start, scaling, Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    found = fastnn.cross_validate(make, 100 * X, R, 3, epochs=1)
+    for model, (train, test) in zip(found.models, found.folds, strict=True):
+        alone = getattr(fastnn.layers, kind)()
+        alone.adapt(100 * X[train])
+        twin = fastnn.Sequential([fastnn.Input((2,)), alone])
+        scaled = fastnn.Model(model.inputs, model.layers[0].output).predict(X[test])
+        assert np.allclose(scaled, twin.predict(X[test]), rtol=1e-5)
+    assert len({model.get_weights()[0].tobytes() for model in found.models}) > 1
+
+
 def test_preprocessing_in_branches_gets_its_own_input():
     def make():
         a, b = fastnn.Input((2,), name="a"), fastnn.Input((1,), name="b")

@@ -276,6 +276,11 @@ def test_data_that_runs_out_ends_the_training_with_a_warning():
     assert made.runtime.buffers["step"][0] == 10
 
 
+def test_validation_data_that_runs_out_is_said():
+    with pytest.raises(ValueError, match="validation_data: the data ran out before the first"):
+        model().fit(X, Y, epochs=2, validation_data=batches(), verbose=0)
+
+
 def broken(after):
     for number, batch in enumerate(endless()):
         if number == after:
@@ -384,6 +389,11 @@ def test_a_dataset_may_never_end():
     assert bits(made) == bits(twin)
     with pytest.raises(ValueError, match="the dataset never ends; give steps_per_epoch"):
         made.fit(Endless(), verbose=0)
+
+
+def test_a_dataset_can_be_iterated():
+    assert [len(x) for x, _ in Dataset()] == [5, 5, 5, 5, 3]
+    assert len([*zip(range(12), Endless(), strict=False)]) == 12
 
 
 class Bare(PyDataset):

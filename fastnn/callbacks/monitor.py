@@ -76,7 +76,7 @@ class MonitorCallback(Callback):
         if name == "loss" or name.endswith("_loss"):
             return "min"
         objective = self.model.runtime.objective
-        for _, metric in objective.watched if objective else ():
+        for _, metric, _ in objective.watched if objective else ():
             if metric.direction and (name == metric.name or name.endswith(f"_{metric.name}")):
                 return {"up": "max", "down": "min"}[metric.direction]
         raise ValueError(

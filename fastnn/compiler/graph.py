@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastnn._typing import Array
 from fastnn.errors import ShapeError
 from fastnn.ops.table import Op, Operand, table
 
@@ -136,6 +137,7 @@ class Graph:
     training: bool = False
     dtype: str | None = None
     penalties: list[Tensor] = field(default_factory=list)
+    totals: list[Array] = field(default_factory=list)
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
     _postponed: list[Callable[[], object]] = field(default_factory=list)
 
@@ -230,6 +232,13 @@ class Graph:
     def _emit_in(self, layer: str, name: str, *inputs: Any, **attrs: Any) -> None:
         with self.scope(layer):
             self.emit(name, *inputs, **attrs)
+
+    def total(self, start: Array) -> Tensor:
+        """Return room in ``totals``, float64, that a run finds as ``start``."""
+        offset = sum(each.size for each in self.totals)
+        self.totals.append(start)
+        name = f"total{len(self.totals) - 1}"
+        return self.place(name, start.shape, "totals", offset, dtype="f64")
 
     def add_penalty(self, penalty: Tensor) -> None:
         """Note a tensor without axes that is added to the loss.

@@ -65,14 +65,13 @@ def read_pickle(content: bytes) -> Any:
     machine = _Machine()
     try:
         for op, argument, _ in pickletools.genops(content):
-            if op.name == "STOP":
-                return _Finish()(machine.result())
-            machine.do(op.name, argument)
+            if op.name != "STOP":
+                machine.do(op.name, argument)
+        return _Finish()(machine.result())
     except DataFileError:
         raise
     except Exception as error:  # whatever a made-up file leads to
         raise DataFileError(f"not a pickle of plain data: {error!r}"[:300]) from None
-    raise DataFileError("not a pickle: it does not end")
 
 
 class _Machine:

@@ -47,6 +47,7 @@ from fastnn.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from fastnn.layers.preprocessing import MinMaxScaling, Normalization, Rescaling
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.regularization import (
     ActivityRegularization,
@@ -101,8 +102,10 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
+    "MinMaxScaling",
     "Minimum",
     "Multiply",
+    "Normalization",
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
@@ -112,6 +115,7 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
+    "Rescaling",
     "Reshape",
     "SeparableConv1D",
     "SeparableConv2D",

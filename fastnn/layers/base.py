@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
+from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import MaskWarning, ShapeError
 from fastnn.functional import Call, Symbol, call_on_symbols
@@ -24,7 +25,40 @@ from fastnn.variables import Variable
 __all__ = ["Layer"]
 
 
-class Layer:
+class _Kind(type):
+    """Lets any layer take the shape of a model's input, as old scripts for Keras give it."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        own = cls.__signature__.parameters
+        taken = [name for name in _SHAPES if name in options and name not in own]
+        shapes = {name: options.pop(name) for name in taken}
+        layer = super().__call__(*args, **options)
+        for name, value in shapes.items():
+            layer.given_shape = _given_shape(layer.name, name, value)
+        return layer
+
+
+_SHAPES = ("input_shape", "batch_input_shape", "input_dim")
+
+
+def _given_shape(who: str, name: str, value: Any) -> Shape:
+    """Return the shape of samples that an option of a layer gives, with ``None`` for the rows."""
+    sizes = tuple(value) if isinstance(value, list | tuple) else (value,)
+    sizes = sizes[1:] if name == "batch_input_shape" else sizes
+    if not sizes or not all(map(is_size, sizes)):
+        raise ShapeError(
+            f"{who}: {name} must hold positive integers, got {str(value)[:60]}; the shape of a "
+            "sample has no axis of the batch: input_shape=(4,)"
+        )
+    return (None, *map(int, sizes))
+
+
+class Layer(metaclass=_Kind):
     """A step of a model.
 
     Args:
@@ -57,6 +91,9 @@ class Layer:
     ``compute_mask`` passes on what that returns; any other ends it, and warns unless
     its ``call(x, mask=None)`` is given the mask of ``x``.
 
+    As the first one of a ``Sequential`` a layer may be given ``input_shape=(4,)``, which stands for
+    an ``Input`` before it.
+
     Example:
         >>> import fastnn
         >>> class Scale(fastnn.layers.Layer):
@@ -72,6 +109,8 @@ class Layer:
 
     #: Whether the mask of the input goes on to the output.
     supports_masking: bool = False
+
+    given_shape: Shape | None = None  # of the input, where the constructor was given it
 
     def __init__(
         self,
@@ -159,6 +198,7 @@ class Layer:
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
+        dtype: str | None = None,
     ) -> Variable:
         """Make a weight; to be called in ``build``.
 
@@ -169,6 +209,7 @@ class Layer:
             trainable: whether ``fit`` changes it.
             regularizer: a name or a function of a tensor: what its size costs in training.
             constraint: a name or a function of a tensor: what it becomes after each update.
+            dtype: its precision until a model takes it in; ``None`` is the layer's.
 
         Returns:
             The variable, which operations take as an operand.
@@ -180,7 +221,7 @@ class Layer:
             )
         sizes = [int(n) for n in shape if n is not None]
         made = initializers.get(initializer)
-        dtype = self.dtype or config.floatx()
+        dtype = dtype or self.dtype or config.floatx()
         held = regularizers.get(regularizer), constraints.get(constraint)
         variable = Variable(sizes, made, name, trainable and self._trainable, dtype, *held)
         variable.path = f"{self.name}/{name}"
@@ -418,7 +459,7 @@ class Layer:
             kwargs: more of what ``call`` takes, by name.
         """
         args, training = self._without_training(args, training)
-        args = tuple(list(each) if isinstance(each, tuple) else each for each in args)
+        args = tuple(map(_as_list, args))
         given = nests.flatten([args, kwargs])
         if any(isinstance(each, Symbol) for each in given):
             return call_on_symbols(self, args, kwargs, training)
@@ -549,6 +590,12 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+def _as_list(given: Any) -> Any:
+    """Return a tuple of tensors or symbols as a list."""
+    several = isinstance(given, tuple) and any(isinstance(x, Tensor | Symbol) for x in given)
+    return list(given) if several else given
 
 
 def _noting(build: Callable[..., None]) -> Callable[..., None]:

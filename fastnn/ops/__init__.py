@@ -1,9 +1,11 @@
 """Operations that layers, losses and metrics compose: each call adds a node to the graph.
 
 The arguments are tensors of the graph that is being built, or variables of a layer.  Each
-operation's gradient rule stands beside it.
+operation's gradient rule stands beside it.  On what ``Input`` or a layer returned, a call is a
+layer of the model that is being made.
 """
 
+from fastnn.ops._symbols import accept_symbols
 from fastnn.ops.augmentation import random_map, random_uniform, tone, warp
 from fastnn.ops.convolution import conv, conv_transpose, depthwise_conv, separable_conv
 from fastnn.ops.curves import (
@@ -179,3 +181,5 @@ __all__ = [
     "unit_normalization",
     "warp",
 ]
+
+accept_symbols(globals(), __all__)

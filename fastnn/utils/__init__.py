@@ -5,6 +5,7 @@ from fastnn.data.folders import image_dataset_from_directory
 from fastnn.data.streams import PyDataset
 from fastnn.data.windows import timeseries_dataset_from_array
 from fastnn.utils.arrays import pad_sequences, to_categorical
+from fastnn.utils.labels import class_ids, class_labels, normalize
 
 Sequence = PyDataset
 set_random_seed = set_seed
@@ -12,7 +13,10 @@ set_random_seed = set_seed
 __all__ = [
     "PyDataset",
     "Sequence",
+    "class_ids",
+    "class_labels",
     "image_dataset_from_directory",
+    "normalize",
     "pad_sequences",
     "set_random_seed",
     "timeseries_dataset_from_array",

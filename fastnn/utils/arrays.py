@@ -35,7 +35,8 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
     labels = np.asarray(x)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
-    classes = int(labels.max(initial=-1)) + 1 if num_classes is None else num_classes
+    largest = int(labels.max()) if labels.size else -1  # an initial -1 is none of uint8's
+    classes = largest + 1 if num_classes is None else num_classes
     count("to_categorical", "num_classes", classes)
     wrong = (labels != np.floor(labels)) | (labels < 0) | (labels >= classes)
     if wrong.any():
