@@ -12,6 +12,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastnn import config, nests
 from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 
@@ -190,6 +192,8 @@ def call_on_symbols(
         ShapeError: if the layer cannot take such inputs.
         ValueError: if they differ in precision, from each other or from the layer.
     """
+    if any(isinstance(leaf, np.ndarray) for leaf in nests.flatten([args, dict(kwargs)])):
+        raise TypeError(f"{layer.name}: it is called on symbols and arrays; give either")
     call, fresh = Call(layer, args, kwargs, training), _unbuilt(layer)
     dtype = _common_dtype(call)
     layer.adopt_dtype(dtype)

@@ -33,6 +33,7 @@ from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.data import arrays
 from fastnn.data.streams import Batch, Stream, is_stream
+from fastnn.eager import call_on_arrays
 from fastnn.errors import ModelFileError, NotBuiltError, NotCompiledError, ShapeError
 from fastnn.functional import Call, Composed, Ends, Network, Symbol, cut, rebuild
 from fastnn.layers import serialization
@@ -252,14 +253,12 @@ class Model(Layer):
         return nests.pack(self._outputs_nest, self._network(xs, mode))
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Return what ``predict`` returns, for arrays; for symbols, as any layer, symbols."""
+        """Return what ``predict`` returns, for arrays, or with ``training=True`` what comes out in
+        training; for symbols, as any layer, symbols."""
         if any(isinstance(each, Symbol | Tensor) for each in nests.flatten([args, kwargs])):
             return super().__call__(*args, training=training, **kwargs)
         if training:
-            raise ValueError(
-                f"{self.name}: called on arrays, a model predicts; training=True is for symbols, "
-                "and fit or train_on_batch trains"
-            )
+            return call_on_arrays(self, args, kwargs, training)
         return self.predict(*args, **kwargs)
 
     def _pass_mask(self, x: Any, results: Sequence[Tensor], previous: Any) -> None:

@@ -423,6 +423,10 @@ def _accumulate_batch(op: str) -> Iterator[Case]:
     yield _case(op, 128, {"watched": 0}, k=2)
 
 
+def _hollow(op: str) -> Iterator[Case]:
+    yield from (_case(op, i=n, j=n) for n in (256, 32, 2048))
+
+
 def _over_rows(op: str) -> Iterator[Case]:
     yield _case(op, 128)
 
@@ -612,6 +616,7 @@ _MAKERS: Mapping[str, Any] = {
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,
+    "hollow": _hollow,
     "over_rows": _over_rows,
     "clip_norm": _clip_norm,
     "assign": _elements,

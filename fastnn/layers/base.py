@@ -7,6 +7,7 @@ import inspect
 import itertools
 import re
 import warnings
+from abc import ABCMeta
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ from fastnn.variables import Variable
 __all__ = ["Layer"]
 
 
-class _Kind(type):
+class _Kind(ABCMeta):
     """Lets any layer take the shape of a model's input, as old scripts for Keras give it."""
 
     @property
@@ -454,7 +455,7 @@ class Layer(metaclass=_Kind):
         Args:
             args: what ``call`` takes: what ``Input`` or another layer returned, or a list of those
                 for layers such as ``Add``; inside of another layer's ``call``, tensors of the
-                graph.
+                graph; or arrays, to look at what the layer makes of them.
             training: whether the layer computes as in training; ``None`` leaves it to the model.
             kwargs: more of what ``call`` takes, by name.
         """
@@ -463,11 +464,15 @@ class Layer(metaclass=_Kind):
         given = nests.flatten([args, kwargs])
         if any(isinstance(each, Symbol) for each in given):
             return call_on_symbols(self, args, kwargs, training)
+        if any(isinstance(each, np.ndarray) for each in given):
+            from fastnn.eager import call_on_arrays
+
+            return call_on_arrays(self, args, kwargs, training)
         if not any(isinstance(each, Tensor) for each in given):
             kinds = ", ".join(type(each).__name__ for each in given) or "nothing"
             raise TypeError(
-                f"{self.name}: a layer is called on what Input or a layer returned, got {kinds}; "
-                "to compute with arrays, put it in a Sequential and call predict"[:390]
+                f"{self.name}: a layer is called on what Input or a layer returned, or on arrays, "
+                f"got {kinds}; make an array of numbers: numpy.asarray(values)"[:390]
             )
         return self._lower(args, kwargs, training)
 

@@ -89,7 +89,7 @@ from fastnn.ops.pooling import average_pool, max_pool
 from fastnn.ops.products import dense
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
-from fastnn.ops.weights import clip_norm, over_rows, penalty
+from fastnn.ops.weights import clip_norm, over_rows, penalty, products_of_rows, transpose
 
 __all__ = [
     "activation",
@@ -149,6 +149,7 @@ __all__ = [
     "penalty",
     "pointwise_loss",
     "present",
+    "products_of_rows",
     "random_map",
     "random_uniform",
     "relu",
@@ -178,6 +179,7 @@ __all__ = [
     "tanh_shrink",
     "threshold",
     "tone",
+    "transpose",
     "unit_normalization",
     "warp",
 ]

@@ -369,6 +369,7 @@ def _shift(op: str) -> Iterator[Case]:
 
 def _transpose(op: str) -> Iterator[Case]:
     yield from _kinds(_case(op, i=i, o=o) for i, o in ((1, 1), (3, 7), (16, 33), (67, 5), (31, 64)))
+    yield _case(op, 5, i=7, o=None)
 
 
 def _pick(op: str) -> Iterator[Case]:
@@ -907,6 +908,12 @@ def _penalty(op: str) -> Iterator[Case]:
         yield _case(op, 5, n=(None, 7), attrs=attrs)
 
 
+def _hollow(op: str) -> Iterator[Case]:
+    yield from (_case(op, i=n, j=n) for n in (*LENGTHS, 131))
+    yield from _kinds(_case(op, i=i, j=j) for i, j in ((19, 19), (3, 7), (7, 3)))
+    yield _case(op, 5, i=None, j=7)
+
+
 def _over_rows(op: str) -> Iterator[Case]:
     yield from _kinds(_case(op, rows) for rows in (1, 37))
 
@@ -1129,6 +1136,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,
+    "hollow": _hollow,
     "over_rows": _over_rows,
     "clip_norm": _clip_norm,
     "assign": _elements,

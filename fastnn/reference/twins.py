@@ -129,6 +129,7 @@ _TWINS: tuple[Twin, ...] = (
     metrics.accumulate_batch,
     weights.penalty,
     weights.penalty_bwd,
+    weights.hollow,
     weights.over_rows,
     weights.clip_norm,
     weights.assign,
