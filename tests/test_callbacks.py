@@ -352,6 +352,17 @@ def test_csv_logger_leaves_a_whole_file_after_each_epoch(tmp_path):
     assert [float(row["val_loss"]) for row in rows] == history.history["val_loss"]
 
 
+def test_metrics_of_several_numbers(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Events))
+    path, several = tmp_path / "log.csv", Scripted([np.array([0.5, 1.0])], "f1")
+    fit(model(), several, callbacks.CSVLogger(path), callbacks.TensorBoard(tmp_path), verbose=2)
+    assert '"""[0.5, 1.0]"""' in path.read_text()
+    assert "f1 [0.5000 1.0000]" in capsys.readouterr().out
+    assert "epoch_f1" not in dict(EVENTS["train"].scalars)
+    with pytest.raises(ValueError, match=r"'f1' has several numbers, shape \(2,\)"):
+        fit(model(), several, callbacks.EarlyStopping("f1", mode="max"))
+
+
 def test_callbacks_assign_weights_between_batches():
     zeros = [np.zeros_like(w) for w in model().get_weights()]
     made = model()

@@ -94,6 +94,14 @@ def test_mean_and_deviation_and_a_table():
     assert len({len(line) for line in lines}) == 1
 
 
+def test_metrics_of_several_numbers_have_their_own_means():
+    scores = {"loss": np.array([1.0, 2.0]), "f1": np.array([[0.5, 1.0], [0.25, 0.0]])}
+    found = fastnn.CrossValidation(scores, [], [], [])
+    assert found.mean["loss"] == 1.5
+    assert found.mean["f1"].tolist() == [0.375, 0.5]
+    assert "[0.5000 1.0000]" in str(found)
+
+
 def shares(found, labels):
     return [
         np.bincount(labels[test], minlength=labels.max() + 1).tolist() for _, test in found.folds
@@ -236,6 +244,7 @@ ONE = make_model()
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
+        (lambda: fastnn.cross_validate(make_model, iter([X]), Y), TypeError, "need arrays, got"),
         (lambda: run(k=1), ValueError, "k must be 2 or more"),
         (lambda: run(k=99), ValueError, "n_splits=99"),
         (lambda: run(n_jobs=0), ValueError, "n_jobs must be 1 or more"),
