@@ -162,17 +162,11 @@ def of_interest(op):
         if case.data in ("normal", "uniform")
         and (0,) not in case.sizes.values()
         and (not op.startswith(FUSING) or case.attrs["activation"] == "linear")
-<<<<<<< HEAD
-        and case.attrs.get("curve") != "step"  # passes what is not its gradient
-        and (
-            op not in WALKS or set(case.absent) <= {"b", "mask", "s0", "e0", "keep"}
-        )  # a way back needs what is kept for it
-=======
         and case.attrs.get("curve") not in NOT_HERE
         and case.attrs.get("binary", "add") in BINARY
         and not (case.attrs.get("reduction") in ("max", "min") and None in case.sizes["q"])
-        and (op not in WALKS or set(case.absent) <= {"b"})  # a way back needs what is kept for it
->>>>>>> main
+        # a way back needs what is kept for it
+        and (op not in WALKS or set(case.absent) <= {"b", "mask", "s0", "e0", "keep"})
     ]
     batches = [
         case
