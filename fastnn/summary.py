@@ -159,12 +159,21 @@ def _arithmetic(layer: Layer) -> str:
     if windows is None:
         return ""
     before, after = layer.input_shape[1:-1], layer.output_shape[1:-1]
-    sides = [_side(*each) for each in zip(before, after, windows, strict=True)]
-    return " x ".join(dict.fromkeys(sides))
+    sides = zip(before, after, windows, _padded(layer, len(windows)), strict=True)
+    return " x ".join(dict.fromkeys(_side(*each) for each in sides))
 
 
-def _side(before: int, after: int, window: _Window) -> str:
-    padded = max((after - 1) * window.stride + window.span - before, 0)
+def _padded(layer: Layer, sides: int) -> Sequence[int | None]:
+    """Return the places that are added along each side, ``None`` where they follow from sizes."""
+    padding = getattr(layer, "padding", "valid")
+    if padding == "valid":
+        return [0] * sides
+    return [None] * sides if isinstance(padding, str) else [2 * n for n in _each(padding, sides)]
+
+
+def _side(before: int, after: int, window: _Window, padded: int | None) -> str:
+    if padded is None:
+        padded = max((after - 1) * window.stride + window.span - before, 0)
     exact = (before - window.span + padded) % window.stride == 0
     inner = f"({before} - {window.span} + {padded})/{window.stride}"
     return f"{inner if exact else f'floor({inner})'} + 1 = {after}"

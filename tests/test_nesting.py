@@ -335,6 +335,27 @@ def test_a_build_of_ones_own_runs_once(call_super, first):
     assert [v.shape for v in model.weights] == [(3,), (5, 3), (3,)]
 
 
+class Fixed(Model):
+    """Made of symbols, with a method of its own."""
+
+    def __init__(self):
+        x = Input((5,), name="x")
+        super().__init__(x, Dense(2, name="y")(x), name="fixed")
+
+    def best(self, x):
+        return self.predict(x).argmax(1)
+
+
+def test_a_class_of_models_made_of_symbols(tmp_path):
+    model = Fixed()
+    assert model.best(X).shape == (23,)
+    model.save(tmp_path / "model")
+    again = load_model(tmp_path / "model", {"Fixed": Fixed})
+    assert np.array_equal(again.best(X), model.best(X))
+    assert isinstance(copy.deepcopy(model), Fixed)
+    assert isinstance(fastnn.models.clone_model(model), Fixed)
+
+
 def test_a_call_that_fails_leaves_the_layers_unbuilt():
     class Wrong(Model):
         def __init__(self):
