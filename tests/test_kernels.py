@@ -244,6 +244,27 @@ def test_a_watched_total_stops_the_run(isa, dtype):
     assert compiled.value.args[0] == _core.NONFINITE
 
 
+@every_isa
+@every_dtype
+def test_a_penalty_without_squares_makes_no_nan_of_an_infinity(isa, dtype):
+    x, attrs = np.array([np.inf, 0, -1], dtype), {"l1": 0.5, "l2": 0.0}
+    value = Trial(Case("penalty", {"n": (3,)}, 1, attrs), dtype, inputs={"x": x})
+    assert value.compiled(isa)["p"] == value.expected["p"] == np.inf
+    inputs = {"x": x, "dp": np.ones((), dtype)}
+    slope = Trial(Case("penalty_bwd", {"n": (3,)}, 1, attrs), dtype, inputs=inputs)
+    for arrays in (slope.compiled(isa), slope.expected):
+        assert arrays["dx"].tolist() == [0.5, 0, -0.5]
+
+
+@every_isa
+@every_dtype
+def test_a_penalty_without_sizes_makes_no_nan_of_an_infinity(isa, dtype):
+    x = np.array([np.inf, 0, -1], dtype)
+    case = Case("penalty", {"n": (3,)}, 1, {"l1": 0.0, "l2": 0.5})
+    value = Trial(case, dtype, inputs={"x": x})
+    assert value.compiled(isa)["p"] == value.expected["p"] == np.inf
+
+
 # ---- data that is refused ------------------------------------------------------------------------
 
 LABELS, NUMBERS = {"classes": 3, "ignored": np.nan}, {}
