@@ -27,6 +27,7 @@ from fastnn import (
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.callbacks.display import as_text
 from fastnn.cloning import clone_model
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
@@ -745,7 +746,7 @@ class Model(Layer):
             means = measure(told)
             told.call("on_test_end", means)
         if verbose:
-            print("  ".join(f"{name} {_shown(value)}" for name, value in means.items()))
+            print("  ".join(f"{name} {as_text(value)}" for name, value in means.items()))
         return means if return_dict else _as_keras(means)
 
     def _tell(self, who: str, callbacks: Any, steps: int | None) -> CallbackList:
@@ -1382,11 +1383,6 @@ def _validation_parts(given: Any) -> tuple[Any, Any, Any]:
         )
     x, y, w = (*given, None)[:3]
     return x, y, w
-
-
-def _shown(value: Any) -> str:
-    """Return a value of the logs as text; some metrics have several numbers."""
-    return f"{value:.4f}" if np.ndim(value) == 0 else np.array2string(value, precision=4)
 
 
 def _hold_out(data: training.Data, split: float) -> tuple[training.Data, training.Data | None]:

@@ -212,6 +212,17 @@ def test_callbacks_are_made_for_each_model_and_validation_comes_from_the_trainin
     assert all("val_loss" in history.history for history in found.histories)
 
 
+def test_weights_go_with_their_samples():
+    weights = np.random.default_rng(0).uniform(0.5, 2, 61)
+    found = run(sample_weight=weights, n_jobs=1)
+    assert bits(found) != bits(run(n_jobs=1))
+    for at, (model, (_, test)) in enumerate(zip(found.models, found.folds, strict=True)):
+        want = model.evaluate(
+            X[test], Y[test], batch_size=8, sample_weight=weights[test], verbose=0
+        )
+        assert found.scores["loss"][at] == want[0]
+
+
 def test_lists_are_arrays():
     found = fastnn.cross_validate(make_regression, X.tolist(), R.tolist(), 2)
     assert found.scores["loss"].shape == (2,)
