@@ -67,7 +67,7 @@ from fastnn.ops.elementwise import (
     stop_gradient,
     tanh,
 )
-from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
+from fastnn.ops.embedding import differs, embed, last_step, mask_steps, mask_where
 from fastnn.ops.functions import (
     abs,
     absolute,
@@ -245,6 +245,7 @@ __all__ = [
     "isfinite",
     "isnan",
     "keep_top_k",
+    "last_step",
     "layer_normalization",
     "leaky_relu",
     "less",
