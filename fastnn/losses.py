@@ -301,8 +301,12 @@ class _Pointwise(Loss):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the loss of each place."""
-        self.require_head(y_pred)
         return ops.pointwise_loss(y_pred, y_true, self.row, self.constants, self.total)
+
+    def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
+        """Compose the loss of each place, unless the output layer cannot give what it needs."""
+        self.require_head(prediction)
+        return super().lower(prediction, targets)
 
     #: Heads that the loss makes no sense of, why, and what to use instead.
     refused: tuple[frozenset[str], str, str] = (frozenset(), "", "")
