@@ -35,7 +35,8 @@ from fastnn.ops.curves import (
     tanh_shrink,
     threshold,
 )
-from fastnn.ops.elementwise import log_softmax, sigmoid, softmax, step, tanh
+from fastnn.ops.elementwise import sigmoid, step, tanh
+from fastnn.ops.shaping import log_softmax, softmax
 
 __all__ = [
     "celu",
