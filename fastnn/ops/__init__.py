@@ -65,6 +65,7 @@ from fastnn.ops.merging import (
     minimum,
     multiply,
     pad,
+    part,
     scale,
     subtract,
 )
@@ -146,6 +147,7 @@ __all__ = [
     "normalize",
     "over_rows",
     "pad",
+    "part",
     "penalty",
     "pointwise_loss",
     "present",
