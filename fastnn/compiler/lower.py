@@ -64,7 +64,8 @@ def outputs(call: Call, input_shapes: Sequence[Shape]) -> tuple[Graph, list[Tens
 def gathered(graph: Graph) -> list[Tensor]:
     """Return what the samples ``x0``, ``x1``, ... become in the graph, in that order."""
     sources = {node.inputs[0].name: node.outputs[0] for node in graph.nodes if _is_sample(node)}  # type: ignore[union-attr]
-    return [t for _, t in sorted(sources.items(), key=lambda pair: int(pair[0][1:])) if t]
+    ordered = sorted(sources.items(), key=lambda pair: int(pair[0][1:]))
+    return [tensor for _, tensor in ordered if tensor is not None]
 
 
 def _is_sample(node: Node) -> bool:

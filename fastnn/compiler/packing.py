@@ -52,7 +52,7 @@ def _is_constant(node: Node) -> bool:
     inputs = [t for t in node.inputs if t is not None]
     if not inputs or node.op.variadic or any(operand.alias for operand in node.op.outputs):
         return False
-    return all(t.root.home in ("params", HOME) for t in inputs)
+    return all(t.root.home in ("params", "constant", HOME) for t in inputs)
 
 
 def _settle(node: Node, offset: int) -> int:

@@ -157,6 +157,7 @@ class Memory:
             packed = _core.aligned_zeros(program.packed, program.dtype)
             self.buffers = {**self.buffers, HOME: packed}
         self._lent: dict[str, Array] = {}
+        self._constants: dict[Tensor, Array] = {}
 
     def clear_totals(self) -> None:
         """Begin sums and counts anew."""
@@ -172,7 +173,16 @@ class Memory:
         root, dtype = tensor.root, self.dtype(tensor)
         if root.home == "arena":
             return self.arena[root.offset * dtype.itemsize :].view(np.uint8)
+        if root.values is not None:
+            return self._constant(root, root.values)
         return self.buffers[root.home][root.offset :]
+
+    def _constant(self, tensor: Tensor, values: Array) -> Array:
+        if tensor not in self._constants:
+            flat = _core.aligned_zeros(values.size, self.program.dtype)
+            flat[...] = values.reshape(-1)
+            self._constants[tensor] = flat
+        return self._constants[tensor]
 
     def lend(self, arrays: Mapping[str, Array]) -> None:
         """Take the arrays of one run, by the names of their tensors."""

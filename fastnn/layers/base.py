@@ -571,7 +571,7 @@ class Layer(metaclass=_Kind):
 
     def _options(self) -> Mapping[str, inspect.Parameter]:
         """Return the parameters of ``call``."""
-        return inspect.signature(self.call).parameters
+        return _parameters(type(self).call)
 
     def _call_python(self, x: Any) -> Tensor:
         """Add ``forward``, with ``backward`` as its gradient, as a call of user code."""
@@ -595,6 +595,12 @@ class Layer(metaclass=_Kind):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+@functools.lru_cache(maxsize=1024)
+def _parameters(method: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a method but ``self``; they are asked for at every call."""
+    return dict(list(inspect.signature(method).parameters.items())[1:])
 
 
 def _as_list(given: Any) -> Any:
