@@ -83,11 +83,12 @@ class Bidirectional(Layer):
                 f"{merge_mode!r:.40}"
             )
         self.merge_mode = merge_mode
-        self.forward_layer: Any = _like(layer, "forward_")
-        self.backward_layer: Any = backward_layer or _like(layer, "backward_", go_backwards=True)
+        back: Any = backward_layer
+        self.forward_layer = _like(layer, "forward_")
+        self.backward_layer = back or _like(layer, "backward_", go_backwards=True)
         self._check()
-        for each in (self.forward_layer, self.backward_layer):
-            each.zero_output_for_mask = self.return_sequences
+        self.forward_layer.zero_output_for_mask = self.return_sequences
+        self.backward_layer.zero_output_for_mask = self.return_sequences
         self._given = None if weights is None else list(weights)
 
     def _check(self) -> None:
