@@ -110,6 +110,7 @@ from fastnn.ops.merging import (
     concatenate,
     crop,
     pad,
+    part,
     scale,
 )
 from fastnn.ops.metrics import (
@@ -254,6 +255,7 @@ __all__ = [
     "not_equal",
     "over_rows",
     "pad",
+    "part",
     "penalty",
     "pointwise_loss",
     "power",
