@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential, losses, optimizers
+from fastnn import Input, Sequential, layers, losses, optimizers
 from fastnn.errors import (
     DTypeError,
     LabelError,
@@ -344,6 +344,68 @@ MISTAKES = [
         lambda m: Sequential([Input((4, 4, 1)), Conv2D(1, 5)]),
         ShapeError,
         "4x4 5x5 floor((4 - 5 + 2*0)/1) + 1 = 0 padding",
+    ),
+    (
+        "sequence shorter than the window",
+        lambda m: Sequential([Input((4, 1)), layers.Conv1D(1, 3, dilation_rate=2)]),
+        ShapeError,
+        "4 steps 5 window floor((4 - 5 + 2*0)/1) + 1 = 0 dilation_rate",
+    ),
+    (
+        "groups that do not part the filters",
+        lambda m: Conv2D(4, 3, groups=3),
+        ValueError,
+        "filters groups 4 / 3 is not whole",
+    ),
+    (
+        "groups that do not part the channels",
+        lambda m: Sequential([Input((8, 8, 4)), Conv2D(3, 3, groups=3)]),
+        ShapeError,
+        "groups 4 channels 3 groups",
+    ),
+    (
+        "strides and dilation",
+        lambda m: Conv2D(4, 3, strides=2, dilation_rate=2),
+        ValueError,
+        "strides=(2, 2) dilation_rate=(2, 2) use one",
+    ),
+    ("padding below 0", lambda m: Conv2D(4, 3, padding=-1), ValueError, 'padding "same" count -1'),
+    ("padding of images causal", lambda m: Conv2D(4, 3, padding="causal"), ValueError, "valid"),
+    (
+        "padding of a transposed convolution",
+        lambda m: layers.Conv2DTranspose(4, 3, padding=1),
+        ValueError,
+        "padding output_padding",
+    ),
+    (
+        "output_padding too large",
+        lambda m: layers.Conv1DTranspose(4, 3, strides=2, output_padding=2),
+        ValueError,
+        "output_padding less than strides (2,)",
+    ),
+    (
+        "a pool of padding alone",
+        lambda m: MaxPooling2D(2, padding=2),
+        ValueError,
+        "padding less than pool_size",
+    ),
+    (
+        "channels first",
+        lambda m: Conv2D(4, 3, data_format="channels_first"),
+        ValueError,
+        "data_format channels_last moveaxis",
+    ),
+    (
+        "crop of all steps",
+        lambda m: Sequential([Input((4, 1)), layers.Cropping1D(2)]),
+        ShapeError,
+        "nothing is left of 4 steps",
+    ),
+    (
+        "interpolation unknown",
+        lambda m: layers.UpSampling2D(interpolation="bicubic"),
+        ValueError,
+        "nearest, bilinear 'bicubic'",
     ),
     (
         "grey image without channel",

@@ -109,6 +109,7 @@ from fastnn.ops.merging import (
     concatenate,
     crop,
     pad,
+    part,
     scale,
 )
 from fastnn.ops.metrics import (
@@ -286,6 +287,7 @@ __all__ = [
     "ones_like",
     "over_rows",
     "pad",
+    "part",
     "penalty",
     "pointwise_loss",
     "power",
