@@ -133,7 +133,7 @@ LAYERS = {
         "shared_axes": [None, [1], list(range(1, len(shape) + 1))][seed % 3]
     },
     "ELU": lambda seed, shape: {"alpha": drawn(seed)[0]},
-    "Softmax": lambda seed, shape: {},
+    "Softmax": lambda seed, shape: {"axis": -1 - seed % len(shape)},
     "LayerNormalization": normalization,
     "RMSNormalization": lambda seed, shape: {"axis": normalization(seed, shape)["axis"]},
     "UnitNormalization": lambda seed, shape: {"axis": normalization(seed, shape)["axis"]},
