@@ -69,7 +69,7 @@ from fastnn.ops.elementwise import (
     stop_gradient,
     tanh,
 )
-from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
+from fastnn.ops.embedding import differs, embed, last_step, mask_steps, mask_where
 from fastnn.ops.functions import (
     abs,
     absolute,
@@ -110,6 +110,7 @@ from fastnn.ops.merging import (
     concatenate,
     crop,
     pad,
+    part,
     scale,
 )
 from fastnn.ops.metrics import (
@@ -217,6 +218,7 @@ __all__ = [
     "isfinite",
     "isnan",
     "keep_top_k",
+    "last_step",
     "layer_normalization",
     "leaky_relu",
     "less",
@@ -253,6 +255,7 @@ __all__ = [
     "not_equal",
     "over_rows",
     "pad",
+    "part",
     "penalty",
     "pointwise_loss",
     "power",

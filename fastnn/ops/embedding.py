@@ -8,8 +8,9 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Operand, emit
 from fastnn.ops.elementwise import reshape
+from fastnn.ops.merging import part
 
-__all__ = ["differs", "embed", "mask_steps", "mask_where"]
+__all__ = ["differs", "embed", "last_step", "mask_steps", "mask_where"]
 
 Gradients = Sequence[Tensor | None]
 
@@ -55,6 +56,12 @@ def _differs(node: Node, wanted: tuple[bool, ...], dm: Tensor) -> Gradients:
 def mask_where(ids: Tensor, value: float = 0) -> Tensor:
     """Return a mask of ``ids``, 1 where they are not ``value``; it has their shape."""
     return differs(reshape(ids, (*ids.shape, 1)), value)
+
+
+def last_step(mask: Tensor) -> Tensor:
+    """Return what a mask (rows, time) says of the last step, (rows,)."""
+    time = mask.shape[-1] or 0
+    return reshape(part(mask, time - 1, 1), mask.shape[:-1])
 
 
 def mask_steps(x: Tensor, mask: Tensor) -> Tensor:
