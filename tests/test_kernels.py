@@ -105,7 +105,7 @@ LONG = {"take": "q", "take_along": "q", "sort": "q", "arg_reduce": "q", "swap": 
 def matrices(op, n):
     """A matrix of n columns, or of n rows if it is turned; the rows of the batch are the others."""
     turned = op == "matmul_tn"
-    axes = {"b": (), "k": (None,) if turned else (n,), "m": (n,) if turned else (None,), "n": (3,)}
+    axes = {"b": (), "k": (None,) if turned else (n,), "m": (n,) if turned else (None,), "o": (3,)}
     return sized(op, n, **axes)
 
 

@@ -63,18 +63,18 @@ static void multiply_each(const fnn_op *op, const fnn_task *task, matrices x)
 
 static void op_matmul(const fnn_op *op, const fnn_task *task)
 {
-    const int64_t *d = op->dim; /* b m k n */
+    const int64_t *d = op->dim; /* b m k o */
     multiply_each(op, task, (matrices){.m = d[1], .k = d[2], .n = d[3], .turned = AS_THEY_ARE});
 }
 
 static void op_matmul_nt(const fnn_op *op, const fnn_task *task)
 {
-    const int64_t *d = op->dim; /* b m k n */
+    const int64_t *d = op->dim; /* b m k o */
     multiply_each(op, task, (matrices){.m = d[1], .k = d[2], .n = d[3], .turned = B_TURNED});
 }
 
 static void op_matmul_tn(const fnn_op *op, const fnn_task *task)
 {
-    const int64_t *d = op->dim; /* b k m n */
+    const int64_t *d = op->dim; /* b k m o */
     multiply_each(op, task, (matrices){.m = d[2], .k = d[1], .n = d[3], .turned = A_TURNED});
 }

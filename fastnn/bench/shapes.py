@@ -401,8 +401,8 @@ def _sort(op: str) -> Iterator[Case]:
 
 
 def _matmul(op: str) -> Iterator[Case]:
-    for r, m, k, n in ((32, 64, 32, 64), (128, 8, 16, 8), (16, 256, 64, 256)):
-        yield _in_order(op, r, {}, b=None, m=m, k=k, n=n)
+    for r, m, k, o in ((32, 64, 32, 64), (128, 8, 16, 8), (16, 256, 64, 256)):
+        yield _in_order(op, r, {}, b=None, m=m, k=k, o=o)
 
 
 def _fill(op: str) -> Iterator[Case]:

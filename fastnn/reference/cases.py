@@ -809,7 +809,7 @@ def _sort(op: str) -> Iterator[Case]:
         yield from _kinds([_case(op, 2, p=(None, 3), q=67, attrs=attrs)])
 
 
-#: rows, b, m, k, n: single matrices, a batch, small and large ones, rows of the batch as m
+#: rows, b, m, k, o: single matrices, a batch, small and large ones, rows of the batch as m
 _MATRICES = (
     *((1, (), 1, 1, 1), (1, (), 3, 5, 7), (5, None, 3, 2, 17), (2, (None, 3), 4, 257, 5)),
     *((3, None, 67, 31, 33), (1, 2, 5, 521, 1), (1, 3, 1, 7, 67), (2, None, 131, 67, 19)),
@@ -818,11 +818,11 @@ _MATRICES = (
 
 
 def _matmul(op: str) -> Iterator[Case]:
-    for rows, b, m, k, n in _MATRICES:
-        yield _in_order(op, rows, b=b, m=m, k=k, n=n)
-    sizes = {"m": 5, "k": 7, "n": 3, "k" if op == "matmul_tn" else "m": None}
+    for rows, b, m, k, o in _MATRICES:
+        yield _in_order(op, rows, b=b, m=m, k=k, o=o)
+    sizes = {"m": 5, "k": 7, "o": 3, "k" if op == "matmul_tn" else "m": None}
     yield _in_order(op, 9, b=(), **sizes)
-    yield from _kinds([_in_order(op, 3, b=None, m=5, k=19, n=17)])
+    yield from _kinds([_in_order(op, 3, b=None, m=5, k=19, o=17)])
 
 
 def _select(op: str) -> Iterator[Case]:
