@@ -115,7 +115,8 @@ struct fnn_run {
     const int64_t *order; /* order[i] is the row of the data that comes i-th; NULL: i itself */
     int64_t total;        /* rows to process                                              */
     int64_t batch;        /* rows of a step; the last may be shorter                      */
-    int64_t epoch;        /* keys the random generator, with seed and the row of the data */
+    int64_t epoch;        /* keys the random generator, with seed and the sample's number */
+    int64_t origin;       /* the number of the sample in row 0 of the data                */
     uint64_t seed;
     int64_t slice_ns; /* come back at the next op boundary after this long; 0: never   */
     int watch;        /* whether a non-finite watched mean stops the run               */
@@ -143,6 +144,12 @@ static inline int64_t fnn_sample(const fnn_run *run, int64_t r)
 {
     int64_t i = run->first + r;
     return run->order ? run->order[i] : i;
+}
+
+/* The number of the sample in row r of the running batch: what its random numbers are keyed by. */
+static inline uint64_t fnn_sample_number(const fnn_run *run, int64_t r)
+{
+    return (uint64_t)(run->origin + fnn_sample(run, r));
 }
 
 /* Thread's share [*begin, *end) of `count` units, cut at multiples of `grain` units. */

@@ -25,11 +25,13 @@ from fastnn import (
     ops,
     optimizers,
     regularizers,
+    utils,
 )
 from fastnn._core import isa_names
 from fastnn._version import __version__
 from fastnn.callbacks import History
 from fastnn.config import get_num_threads, isa, set_num_threads, set_seed
+from fastnn.cross_validation import CrossValidation, cross_validate
 from fastnn.differentiation import Gradients, grad
 from fastnn.gradcheck import gradcheck
 from fastnn.layers import Input
@@ -37,6 +39,7 @@ from fastnn.model_selection import KFold, StratifiedKFold, train_test_split
 from fastnn.models import Model, Sequential
 
 __all__ = [
+    "CrossValidation",
     "Gradients",
     "History",
     "Input",
@@ -49,6 +52,7 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
+    "cross_validate",
     "datasets",
     "errors",
     "get_num_threads",
@@ -69,4 +73,5 @@ __all__ = [
     "set_num_threads",
     "set_seed",
     "train_test_split",
+    "utils",
 ]

@@ -63,6 +63,7 @@ cdef extern from "fnn.h" nogil:
         int64_t total
         int64_t batch
         int64_t epoch
+        int64_t origin
         uint64_t seed
         int64_t slice_ns
         int watch
@@ -144,12 +145,18 @@ cdef extern from *:
     #include "activations.def"
     #undef ACTIVATION
     };
+    static const char *const fnn_loss_rows[] = {
+    #define LOSS(name, term, slope) #name,
+    #include "losses.def"
+    #undef LOSS
+    };
     static const char *const fnn_curve_rows[] = {
     #define CURVE(name, forward, backward) #name,
     #include "curves.def"
     #undef CURVE
     };
-    enum { FNN_OP_ROWS = sizeof fnn_op_rows / sizeof *fnn_op_rows,
+    enum { FNN_LOSS_ROWS = sizeof fnn_loss_rows / sizeof *fnn_loss_rows,
+           FNN_OP_ROWS = sizeof fnn_op_rows / sizeof *fnn_op_rows,
            FNN_PROBE_ROWS = sizeof fnn_probe_rows / sizeof *fnn_probe_rows,
            FNN_ACTIVATION_ROWS = sizeof fnn_activation_rows / sizeof *fnn_activation_rows,
            FNN_CURVE_ROWS = sizeof fnn_curve_rows / sizeof *fnn_curve_rows };
@@ -161,6 +168,8 @@ cdef extern from *:
     fnn_probe_row fnn_probe_rows[]
     const char *fnn_op_rows[][5]
     const char *fnn_activation_rows[]
+    const char *fnn_loss_rows[]
+    enum: FNN_LOSS_ROWS
     const char *fnn_curve_rows[]
     enum: FNN_OP_ROWS
     enum: FNN_PROBE_ROWS
@@ -198,6 +207,11 @@ def probe_table():
 def activation_names():
     """Return the names in csrc/activations.def, in code order."""
     return tuple(fnn_activation_rows[i].decode() for i in range(FNN_ACTIVATION_ROWS))
+
+
+def loss_names():
+    """Return the names in csrc/losses.def, in code order."""
+    return tuple(fnn_loss_rows[i].decode() for i in range(FNN_LOSS_ROWS))
 
 
 def curve_names():
@@ -370,6 +384,15 @@ cdef class Run:
     def seed(self):
         """The seed in the random generator's key."""
         return self.c.seed
+
+    @property
+    def origin(self):
+        """The number of the sample in row 0 of the data, in the random generator's key."""
+        return self.c.origin
+
+    @origin.setter
+    def origin(self, value):
+        self.c.origin = value
 
     @property
     def first(self):

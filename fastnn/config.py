@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from fastnn import _core
@@ -153,6 +155,18 @@ def set_seed(seed: int) -> None:
     if not 0 <= int(seed) <= _MASK:
         raise ValueError(f"set_seed: seed must be in [0, 2**64), got {int(seed)}")
     _seed, _drawn = int(seed), 0
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from another seed meanwhile, and go on with the process's own afterwards."""
+    global _seed, _drawn
+    before = _seed, _drawn
+    set_seed(seed)
+    try:
+        yield
+    finally:
+        _seed, _drawn = before
 
 
 def next_seed() -> int:

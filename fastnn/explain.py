@@ -1,9 +1,9 @@
-"""Texts about models: the summary of their layers, the listing of their programs."""
+"""The listing of a model's program."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,48 +16,10 @@ from fastnn.compiler.program import Memory, Program
 if TYPE_CHECKING:
     from fastnn.models import Model
 
-__all__ = ["aligned", "explain", "summary"]
+__all__ = ["aligned", "explain"]
 
 #: Profiling runs a program for about this long.
 _PROFILE_STEPS = 20
-
-
-def summary(model: Model) -> str:
-    """Return a table of the layers, their output shapes and numbers of weights."""
-    titles = ["Layer (type)", "Output Shape", "Param #"]
-    rows = [
-        [
-            f"{layer.name} ({type(layer).__name__})",
-            "?" if layer.output_shape is None else _keras_shapes(layer.output_shape),
-            f"{layer.count_params():,}",
-        ]
-        for layer in model.layers
-    ]
-    if model.built and not model.network.is_chain:
-        titles.append("Connected to")
-        for row, layer in zip(rows, model.layers, strict=True):
-            row.append(", ".join(model.network.sources(layer)))
-    learns = sum(v.size for v in model.trainable_weights)
-    frozen = sum(v.size for v in model.non_trainable_weights)
-    size = (learns + frozen) * np.dtype(model.dtype).itemsize
-    return "\n".join(
-        [
-            f'Model: "{model.name}"',
-            *aligned([titles, *rows], right={2}),
-            f"Total params: {learns + frozen:,} ({size / 1024:,.2f} KB)",
-            f"Trainable params: {learns:,}",
-            f"Non-trainable params: {frozen:,}",
-        ]
-    )
-
-
-def _keras_shapes(shapes: Any) -> str:
-    """Return a shape, or several in a nest, as Keras writes them."""
-    if isinstance(shapes, dict):
-        shapes = [shapes[key] for key in sorted(shapes)]
-    if isinstance(shapes, list) or any(isinstance(each, tuple) for each in shapes):
-        return ", ".join(map(_keras_shapes, shapes))
-    return "(" + ", ".join(map(str, shapes)) + ")"
 
 
 def explain(model: Model, profile: bool, rows: int) -> str:

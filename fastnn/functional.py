@@ -8,7 +8,7 @@ and an output knows its whole network.  ``Sequential`` makes its symbols itself.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
-__all__ = ["Call", "Network", "Symbol", "call_on_symbols"]
+__all__ = ["Call", "Composed", "Network", "Symbol", "call_on_symbols", "cut", "rebuild", "replay"]
 
 #: What stands for a symbol in a description: [index of the call, index of its output].
 _SYMBOL = "symbol"
@@ -33,14 +33,19 @@ class Call:
         args: what it was called on: symbols, nests of them, and constants.
         kwargs: the same by name.
         training: what the call said; ``None`` is what the model does at the time.
-        outputs: the symbols of what it returned, flat.
+        result: the symbols of what it returned, one or a nest of them.
     """
 
     layer: Layer
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     training: bool | None = None
-    outputs: tuple[Symbol, ...] = ()
+    result: Any = ()
+
+    @property
+    def outputs(self) -> list[Symbol]:
+        """The symbols of what it returned, flat."""
+        return nests.flatten(self.result)
 
     @property
     def inputs(self) -> list[Symbol]:
@@ -51,7 +56,7 @@ class Call:
     def __call__(self, values: dict[Symbol, Any], training: bool) -> None:
         """Call the layer on the values of its inputs; add those of its outputs."""
         args, kwargs = nests.apply(
-            lambda leaf: values[leaf] if isinstance(leaf, Symbol) else leaf,
+            lambda leaf: _replaced(values, leaf),
             [list(self.args), dict(self.kwargs)],
         )
         mode = training if self.training is None else self.training
@@ -101,31 +106,52 @@ class Symbol:
 
 
 def call_on_symbols(
-    layer: Layer, args: tuple[Any, ...], kwargs: Mapping[str, Any], training: bool | None
+    layer: Layer,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    training: bool | None,
+    noted: bool = True,
 ) -> Any:
     """Return the symbols for a call of ``layer``, which is built if it was not.
+
+    Args:
+        layer: the layer.
+        args: what it is called on.
+        kwargs: the same by name.
+        training: what the call says.
+        noted: whether it is the layer's ``input`` and ``output``.
 
     Raises:
         ShapeError: if the layer cannot take such inputs.
         ValueError: if they differ in precision, from each other or from the layer.
     """
-    call, built = Call(layer, args, kwargs, training), layer.built
+    call, fresh = Call(layer, args, kwargs, training), _unbuilt(layer)
     dtype = _common_dtype(call)
-    layer.dtype = dtype
-    graph = Graph()
+    layer.adopt_dtype(dtype)
+    graph = Graph(dtype=dtype)
     values = {symbol: _stand_in(graph, symbol) for symbol in call.inputs}
-    given = nests.apply(lambda leaf: values.get(leaf, leaf), [list(args), dict(kwargs)])
+    given = nests.apply(lambda leaf: _replaced(values, leaf), [list(args), dict(kwargs)])
     try:
         result = layer(*given[0], **given[1])
     except BaseException:
-        if not built:
-            layer.unbuild()
+        for each in fresh:
+            each.unbuild()
         raise
-    call.outputs = tuple(
-        Symbol(y.shape, dtype, call, None if y.mask is None else y.mask.shape)
-        for y in nests.flatten(result)
+    call.result = nests.apply(
+        lambda y: Symbol(y.shape, dtype, call, None if y.mask is None else y.mask.shape), result
     )
-    return nests.pack(result, call.outputs)
+    if noted:
+        layer.note_call(call)
+    return call.result
+
+
+def _replaced(values: Mapping[Symbol, Any], leaf: Any) -> Any:
+    return values[leaf] if isinstance(leaf, Symbol) else leaf
+
+
+def _unbuilt(layer: Layer) -> list[Layer]:
+    """Return the layers that a call of ``layer`` may build."""
+    return [each for each in layer.descendants() if not each.built]
 
 
 def _stand_in(graph: Graph, symbol: Symbol) -> Tensor:
@@ -138,7 +164,7 @@ def _stand_in(graph: Graph, symbol: Symbol) -> Tensor:
 
 def _common_dtype(call: Call) -> str:
     """Return the one precision of a call's layer and inputs, of which whole numbers have none."""
-    own = {call.layer.dtype} if call.layer.dtype else set()
+    own = {call.layer.own_dtype} if call.layer.own_dtype else set()
     dtypes = {s.dtype for s in call.inputs if config.is_real(s.dtype)} | own
     if len(dtypes) > 1:
         raise ValueError(
@@ -202,8 +228,7 @@ class Network:
             return False
         before = [self.inputs[0].call, *self.calls]
         return len(self.layers) == len(before) and all(
-            call.inputs == list(last.outputs)
-            for call, last in zip(self.calls, before, strict=False)
+            call.inputs == last.outputs for call, last in zip(self.calls, before, strict=False)
         )
 
     def sources(self, layer: Layer) -> list[str]:
@@ -220,7 +245,7 @@ class Network:
         }
 
         def described(nest: Any) -> Any:
-            return nests.apply(lambda leaf: place.get(leaf, leaf), nest)
+            return nests.apply(lambda leaf: _replaced(place, leaf), nest)
 
         calls = [
             {
@@ -234,6 +259,77 @@ class Network:
         return {"calls": calls, "outputs": [place[symbol] for symbol in self.outputs]}
 
 
+@dataclass
+class Composed:
+    """What a sub-classed model computes: inputs and outputs, and a function from some to others.
+
+    Args:
+        call: the function of nests.
+        nest: that of the inputs.
+        inputs: the symbols of the inputs.
+        outputs: those of the outputs, without the calls between.
+        layers: the layers that the model holds.
+    """
+
+    call: Callable[[Any, bool], Any]
+    nest: Any
+    inputs: Sequence[Symbol]
+    outputs: Sequence[Symbol]
+    layers: Sequence[Layer]
+
+    is_chain = True  # as far as one can know
+
+    def __call__(self, xs: Sequence[Tensor], training: bool) -> list[Tensor]:
+        """Return the outputs for the inputs ``xs``, composed in the graph that those belong to."""
+        with xs[0].graph.mode(training):
+            return nests.flatten(self.call(nests.pack(self.nest, xs), training))
+
+    def sources(self, layer: Layer) -> list[str]:
+        """Return nothing: what calls what is in the model's code."""
+        return []
+
+
+def cut(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> tuple[list[Symbol], list[Symbol]]:
+    """Return inputs and outputs of a network that may begin in the middle of another one.
+
+    Where an input is not what ``Input`` returned, there is an ``Input`` in its place, and the
+    layers after it are called once more.
+    """
+    from fastnn.layers.core import InputLayer
+
+    values: dict[Symbol, Symbol] = {}
+    for symbol in inputs:
+        known = symbol
+        if symbol.call.inputs:
+            known = InputLayer([n for n in symbol.shape if n], dtype=symbol.dtype).output
+        values[symbol] = known
+    if all(values[symbol] is symbol for symbol in inputs):
+        return list(inputs), list(outputs)
+    for call in _depth_first(outputs, values):
+        if all(values.setdefault(symbol, symbol) is symbol for symbol in call.inputs):
+            continue
+        args, kwargs = nests.apply(
+            lambda leaf: _replaced(values, leaf), [list(call.args), dict(call.kwargs)]
+        )
+        again = call_on_symbols(call.layer, tuple(args), kwargs, call.training, noted=False)
+        values.update(zip(call.outputs, nests.flatten(again), strict=True))
+    return [values[symbol] for symbol in inputs], [values.get(each, each) for each in outputs]
+
+
+def replay(
+    network: Network, inputs: Sequence[Symbol], layers: Mapping[Layer, Layer]
+) -> list[Symbol]:
+    """Return the outputs of a network's calls, made of other layers on other inputs."""
+    values = dict(zip(network.inputs, inputs, strict=True))
+    for call in network.calls:
+        args, kwargs = nests.apply(
+            lambda leaf: _replaced(values, leaf), [list(call.args), dict(call.kwargs)]
+        )
+        again = call_on_symbols(layers[call.layer], tuple(args), kwargs, call.training)
+        values.update(zip(call.outputs, nests.flatten(again), strict=True))
+    return [values[symbol] for symbol in network.outputs]
+
+
 def rebuild(
     description: Mapping[str, Any], layers: Iterable[Layer]
 ) -> tuple[list[Symbol], list[Symbol]]:
@@ -244,7 +340,7 @@ def rebuild(
         layers: layers of those names.
     """
     known = {layer.name: layer for layer in layers}
-    results: list[tuple[Symbol, ...]] = []
+    results: list[Sequence[Symbol]] = []
     inputs = []
     for call in description["calls"]:
         layer: Any = known[call["layer"]]
@@ -255,7 +351,7 @@ def rebuild(
             continue
         training = None if call["training"] is None else bool(call["training"])
         made = call_on_symbols(layer, tuple(args), kwargs, training)
-        results.append(tuple(nests.flatten(made)))
+        results.append(nests.flatten(made))
     return inputs, _resolved("outputs", description["outputs"], results)
 
 
@@ -281,16 +377,21 @@ def _list(symbols: Sequence[Symbol]) -> str:
 # ---- orders --------------------------------------------------------------------------------------
 
 
-def _depth_first(outputs: Iterable[Symbol]) -> Iterator[Call]:
-    """Yield all calls that ``outputs`` depend on, inputs before what is made of them."""
+def _depth_first(outputs: Iterable[Symbol], known: Container[Symbol] = ()) -> Iterator[Call]:
+    """Yield all calls that ``outputs`` depend on, inputs before what is made of them; ``known``
+    symbols depend on nothing."""
     done: set[Call] = set()
+
+    def before(call: Call) -> Iterator[Call]:
+        return iter([each.call for each in call.inputs if each not in known])
+
     for output in outputs:
-        path = [(output.call, iter(output.call.inputs))]
+        path = [(output.call, before(output.call))] if output not in known else []
         while path:
             call, rest = path[-1]
-            following = next((each.call for each in rest if each.call not in done), None)
+            following = next((each for each in rest if each not in done), None)
             if following is not None:
-                path.append((following, iter(following.inputs)))
+                path.append((following, before(following)))
                 continue
             path.pop()
             if call not in done:

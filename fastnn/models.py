@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numbers
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,35 +16,46 @@ from fastnn import (
     config,
     losses,
     metrics,
-    naming,
     nests,
     objectives,
     optimizers,
     registry,
+    streaming,
     training,
 )
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.cloning import clone_model
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
-from fastnn.compiler.graph import Shape
+from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.data import arrays
-from fastnn.errors import NotBuiltError, NotCompiledError, ShapeError
-from fastnn.functional import Network, Symbol, rebuild
+from fastnn.data.streams import Batch, Stream, is_stream
+from fastnn.errors import ModelFileError, NotBuiltError, NotCompiledError, ShapeError
+from fastnn.functional import Call, Composed, Network, Symbol, cut, rebuild
 from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
 from fastnn.runtime import Guard, Runtime
-from fastnn.variables import Parameters, Variable
+from fastnn.streaming import StreamFit
+from fastnn.training import split
+from fastnn.variables import Parameters
 
 if TYPE_CHECKING:
     from fastnn.diagnosis import Diagnosis
 
-__all__ = ["Model", "Sequential", "load_model"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json"]
+
+#: Returns means of loss and metrics; is given whom to tell.
+Measure = Callable[[CallbackList], dict[str, float]]
 
 
-class Model:
+#: Held while a model makes its first programs.
+_STARTING = threading.Lock()
+
+
+class Model(Layer):
     """A model of the layers between inputs and outputs, which may branch, meet and be shared.
 
     Args:
@@ -50,10 +63,16 @@ class Model:
         outputs: what the last layer returned, or a list or dict of such symbols.
         name: the model's name; ``None`` makes one.
         dtype: ``"mixed_bfloat16"``, or the precision of ``Input``, which ``None`` stands for.
+        trainable: whether ``fit`` changes its weights.
 
     ``fit``, ``evaluate`` and ``predict`` take one array, or as many as there are inputs in a list
     or in a dict by the names of the inputs, and ``predict`` returns arrays in the nest of
     ``outputs``.
+
+    A model is a layer: it can be called on symbols, be part of other models, and share layers with
+    them.  A class of your own holds layers as attributes and writes ``call(self, x)``, or
+    ``call(self, x, training=None)``, which calls them; its weights are made when it first sees
+    data, or by ``build``.
 
     Example:
         >>> import fastnn
@@ -72,15 +91,19 @@ class Model:
         outputs: Any = None,
         name: str | None = None,
         dtype: str | None = None,
+        trainable: bool = True,
     ):
         network = self._connect(inputs, outputs, name or "Model")
         real = None if network is None else _precision(network)
-        self.name = name or naming.unique_name(naming.snake_case(type(self).__name__))
+        super().__init__(name=name and "model", trainable=trainable)
+        self.name = name or self.name  # which may be anything
         self.dtype_policy = config.policy_of(self.name, dtype, real)
+        self.dtype: str = config.real_dtype(self.dtype_policy)
         self.seed = config.next_seed()
         self.history: History | None = None
         self.stop_training = False
         self.epochs_trained = 0
+        self._dtype_is_given = dtype is not None
         self._guard = Guard(self.name)
         self._inputs_nest: Any = None
         self._outputs_nest: Any = None
@@ -88,9 +111,10 @@ class Model:
         self._parameters: Parameters | None = None
         self._runtime: Runtime | None = None
         self._recipe: dict[str, Any] | None = None
-        self._network: Network | None = None
+        self._network: Network | Composed | None = None
         if network is not None:
-            self._inputs_nest, self._outputs_nest = inputs, outputs
+            ends = zip((inputs, outputs), (network.inputs, network.outputs), strict=True)
+            self._inputs_nest, self._outputs_nest = (nests.pack(*end) for end in ends)
             self._take(network)
 
     @classmethod
@@ -98,7 +122,8 @@ class Model:
         """Return the network between symbols, if there are any."""
         if cls is not Model and inputs is None and outputs is None:
             return None
-        return Network(who, _symbols(who, "inputs", inputs), _symbols(who, "outputs", outputs))
+        ends = _symbols(who, "inputs", inputs), _symbols(who, "outputs", outputs)
+        return Network(who, *cut(*ends))
 
     def _take(self, network: Network) -> None:
         """Become the model of a network, whose layers are built."""
@@ -106,23 +131,32 @@ class Model:
             if config.is_real(symbol.dtype):
                 symbol.layer.dtype = symbol.dtype
         self._settle(network)
+        if not self.trainable:
+            self.trainable = False  # all that is in it
 
-    def _settle(self, network: Network) -> None:
-        self._network = network
+    def _settle(self, network: Network | Composed) -> None:
+        self._network, self._parameters, self._runtime = network, None, None
+        self.built = True
         only = network.outputs[0].shape if len(network.outputs) == 1 else (None, None)
         sizes = tuple(n for n in only if n is not None)
         self._row_shape = sizes if len(sizes) == len(only) - 1 else None
-        self._pack()
+        for path, variable in self.named_weights().items():
+            variable.path = path
 
     @property
-    def dtype(self) -> str:
-        """The type of weights, activations and results: ``"float32"`` or ``"float64"``."""
-        return config.real_dtype(self.dtype_policy)
+    def own_dtype(self) -> str | None:
+        """The precision that the model insists on: if it was given one, or has weights already."""
+        return self.dtype if self.built or self._dtype_is_given else None
+
+    def adopt_dtype(self, dtype: str) -> None:
+        """Take the precision of what the model is called on."""
+        if self.own_dtype is None:
+            self.dtype_policy = self.dtype = dtype
 
     # ---- the network -----------------------------------------------------------------------------
 
     @property
-    def network(self) -> Network:
+    def network(self) -> Network | Composed:
         """The calls of layers that lead from the inputs to the outputs."""
         if self._network is None:
             raise NotBuiltError(
@@ -133,8 +167,28 @@ class Model:
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers, the farthest from the outputs first: the order of the weights."""
-        return list(self.network.layers)
+        """The layers: the farthest from the outputs first, or as a sub-classed model holds them."""
+        return list(self.sublayers().values())
+
+    def sublayers(self) -> dict[str, Layer]:
+        """Return the layers by their names, or by where a sub-classed model holds them."""
+        if isinstance(self._network, Network):
+            return {layer.name: layer for layer in self._network.layers}
+        return super().sublayers()
+
+    @property
+    def input(self) -> Any:
+        """The symbols of the inputs, as the model was given them: one, a list or a dict."""
+        if isinstance(self._network, Composed):
+            return super().input
+        return nests.pack(self._inputs_nest, self.network.inputs)
+
+    @property
+    def output(self) -> Any:
+        """The symbols of the outputs, as the model was given them: one, a list or a dict."""
+        if isinstance(self._network, Composed):
+            return super().output
+        return nests.pack(self._outputs_nest, self.network.outputs)
 
     @property
     def inputs(self) -> list[Symbol]:
@@ -173,13 +227,57 @@ class Model:
         """The outputs as the model was given them: one symbol, a list or a dict."""
         return self._outputs_nest
 
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Return the outputs, composed in the graph that ``inputs`` belong to.
+
+        A sub-classed model writes this.
+
+        Args:
+            inputs: tensors, in the nest of the model's inputs.
+            training: whether to compute as in training; ``None`` leaves it to who calls.
+        """
+        if self._network is None or isinstance(self._network, Composed):
+            raise NotImplementedError(
+                f"{type(self).__name__}: write call(self, x), which calls the model's layers"
+            )
+        xs = split(self.name, "x", inputs, self.input_names, self._inputs_nest)
+        xs = nests.flatten(xs)
+        shapes = [x.shape for x in xs]
+        if shapes != self.input_shapes:
+            raise ShapeError(
+                f"{self.name}: it is built for {_only(self.input_shapes)}, got {_only(shapes)}"
+            )
+        mode = xs[0].graph.training if training is None else training
+        return nests.pack(self._outputs_nest, self._network(xs, mode))
+
+    def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
+        """Return what ``predict`` returns, for arrays; for symbols, as any layer, symbols."""
+        if any(isinstance(each, Symbol | Tensor) for each in nests.flatten([args, kwargs])):
+            return super().__call__(*args, training=training, **kwargs)
+        if training:
+            raise ValueError(
+                f"{self.name}: called on arrays, a model predicts; training=True is for symbols, "
+                "and fit or train_on_batch trains"
+            )
+        return self.predict(*args, **kwargs)
+
+    def _pass_mask(self, x: Any, results: Sequence[Tensor], previous: Any) -> None:
+        """Leave masks as the layers inside have passed them on."""
+
     def get_config(self) -> dict[str, Any]:
-        """Return what makes an equal model, with other weights."""
+        """Return what makes an equal model, with other weights; a sub-classed model that takes
+        arguments of its own writes this."""
+        if type(self) is not Model:
+            registry.require_config(type(self), Model)
+            policy = self.dtype_policy if self._dtype_is_given else None
+            return {"name": self.name, "trainable": self._trainable, "dtype": policy}
+        assert isinstance(self._network, Network)
         return {
             "name": self.name,
+            "trainable": self._trainable,
             "dtype": self.dtype_policy,
-            "layers": [serialization.serialize(layer) for layer in self.layers],
-            **self.network.describe(),
+            "layers": serialization.serialize_all(self.layers),
+            **self._network.describe(),
             "nests": [_positions(nest) for nest in (self._inputs_nest, self._outputs_nest)],
         }
 
@@ -193,17 +291,16 @@ class Model:
             config: what ``get_config`` returned.
             custom_objects: classes that are not fastnn's, by name.
         """
-        layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
+        if cls is not Model:
+            return registry.construct(cls, config)
+        layers = serialization.deserialize_all(config["layers"], custom_objects)
         ends = rebuild(config, layers)
         inputs, outputs = map(nests.pack, config["nests"], ends)
-        return cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        model = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        model._trainable = bool(config["trainable"])
+        return model
 
     # ---- building --------------------------------------------------------------------------------
-
-    @property
-    def built(self) -> bool:
-        """Whether the shapes of all weights are known."""
-        return self._parameters is not None
 
     @property
     def input_shape(self) -> Any:
@@ -225,77 +322,97 @@ class Model:
         """The shapes of the outputs."""
         return [symbol.shape for symbol in self.network.outputs]
 
+    def built_for(self) -> Any:
+        """Return the shapes that a sub-classed model was built for, as JSON can hold them; ``None``
+        for models whose config has them."""
+        if not isinstance(self._network, Composed):
+            return None
+        return nests.apply(lambda symbol: list(symbol.shape), self._inputs_nest)
+
     def _require_built(self) -> None:
         assert self.network is not None
 
-    def build(self, input_shape: Sequence[int | None]) -> None:
+    def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of ``input_shape``, whose first axis is ``None``.
 
         Args:
-            input_shape: the shape of the input; a model of several inputs is built already.
+            input_shape: the shape of the input; a sub-classed model of several inputs takes a list
+                or a dict of them.
 
         Raises:
             ShapeError: if a layer cannot take what the one before it gives.
         """
-        shape = tuple(input_shape) if isinstance(input_shape, Sequence) else (input_shape,)
-        if len(shape) < 2 or shape[0] is not None or not all(map(is_size, shape[1:])):
-            raise ShapeError(
-                f"{self.name}: build expects (None, ...), the shape of a batch of samples with at "
-                f"least one axis, got {str(shape)[:60]}"
-            )
-        self._build((None, *(int(n) for n in shape[1:] if n is not None)))
+        self._build(_shapes(self.name, input_shape))
         if self._recipe is not None:
             recipe, self._recipe = self._recipe, None  # not compiled, if it does not fit
             self._start(self.dtype_policy, **recipe)
             self._recipe = recipe
 
-    def _build(self, shape: Shape) -> None:
-        if shape != self.input_shape:
-            raise ShapeError(f"{self.name}: it is built for {self.input_shape}, got {shape}")
+    def _build(self, shapes: Any) -> None:
+        if isinstance(self._network, Network):
+            if _flat(shapes) != self.input_shapes:
+                raise ShapeError(f"{self.name}: it is built for {self.input_shape}, got {shapes}")
+        elif self._network is None or _flat(shapes) != self.input_shapes:
+            self._compose(shapes)
 
-    def _pack(self) -> None:
-        """Gather the weights in one buffer, and start a runtime on it."""
-        self._parameters = Parameters(self.weights, self.dtype, self._guard)
-        self._runtime = Runtime(
-            self.network, self.input_shapes, self._parameters, self.dtype_policy
-        )
+    def _compose(self, shapes: Any) -> None:
+        """Find out what a sub-classed model's ``call`` makes of inputs, and build its layers."""
+        inputs = _inputs_of(shapes, self.dtype)
+        graph = Graph(dtype=self.dtype)
+        fresh = [layer for layer in self.descendants() if not layer.built and layer is not self]
+        tensors = nests.apply(lambda x: graph.place(x.layer.name, x.shape, "arena"), inputs)
+        try:
+            result = self._call_nested(tensors, False)
+        except BaseException:
+            for layer in fresh:
+                layer.unbuild()
+            raise
+        call = Call(self, (inputs,))
+        call.result = nests.apply(lambda y: Symbol(y.shape, self.dtype, call), result)
+        self._inputs_nest, self._outputs_nest = inputs, call.result
+        flat = nests.flatten(inputs), call.outputs
+        self._settle(Composed(self._call_nested, inputs, *flat, self.layers))
+        if not self.trainable:
+            self.trainable = False  # all that has been built
+
+    def _call_nested(self, inputs: Any, training: bool) -> Any:
+        call: Callable[..., Any] = self.call
+        options = {"training": training} if "training" in self._options() else {}
+        return call(inputs, **options)
 
     def _build_for(self, who: str, x: Any) -> None:
-        if not self.built:
-            self.build((None, *arrays.as_array(who, "x", x).shape[1:]))
+        """Build for the shapes of samples, if there is nothing to run yet."""
+        if self._network is None:
+            shapes = _shapes_of(who, x, several=not isinstance(self, Sequential))
+            if not self.built:
+                self.build(shapes)
+            if self._network is None:  # a build of the model's own makes weights alone
+                Model.build(self, shapes)
 
     @property
     def runtime(self) -> Runtime:
         """The programs and buffers of a built model."""
-        assert self.network is not None
-        assert self._runtime is not None
+        self._require_built()
+        if self._runtime is None:
+            with _STARTING:
+                if self._runtime is None:
+                    self._runtime = Runtime(
+                        self.network, self.input_shapes, self._packed(), self.dtype_policy
+                    )
         return self._runtime
 
+    def _packed(self) -> Parameters:
+        """Return the weights in their store, and the layout of their gradients."""
+        if self._parameters is None or self._parameters.stale:
+            self._parameters = Parameters(self.weights, self.dtype, self._guard)
+        return self._parameters
+
     # ---- weights ---------------------------------------------------------------------------------
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All variables, layer by layer."""
-        return [variable for layer in self.layers for variable in layer.weights]
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The variables that ``fit`` changes."""
-        return [variable for variable in self.weights if variable.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The variables that ``fit`` leaves alone."""
-        return [variable for variable in self.weights if not variable.trainable]
 
     def count_params(self) -> int:
         """Return the number of weights, as numbers."""
         self._require_built()
-        return sum(variable.size for variable in self.weights)
-
-    def get_weights(self) -> list[Array]:
-        """Return copies of the weights, layer by layer: kernel, bias, kernel, bias, ..."""
-        return [variable.numpy() for variable in self.weights]
+        return super().count_params()
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replace the weights.
@@ -385,10 +502,9 @@ class Model:
 
     def _start(self, policy: str, optimizer: Any, loss: Any, metrics: Any, eager: bool) -> None:
         """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
-        assert self._parameters is not None
         objective = objectives.Objective.of(self.output_names, loss, metrics)
         parameters = self._parameters
-        if parameters.stale:
+        if parameters is None or parameters.stale:
             parameters = Parameters(self.weights, self.dtype, self._guard)
         lower.training(self.network, self.input_shapes, objective, parameters, None)
         self._parameters = parameters
@@ -440,9 +556,11 @@ class Model:
         verbose: int | str = "auto",
         callbacks: Sequence[Callback] | Callback | None = None,
         validation_split: float = 0.0,
-        validation_data: tuple[Any, Any] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
     ) -> History:
@@ -450,7 +568,8 @@ class Model:
 
         Args:
             x: samples, (rows, ...); float32, float64 and uint8 are read where they are; for several
-                inputs a list of arrays, or a dict by ``input_names``.
+                inputs a list of arrays, or a dict by ``input_names``.  Or batches (x, y): a
+                ``fastnn.utils.PyDataset``, a generator, anything else that is iterated.
             y: targets: labels (rows,), or numbers of the output's shape; for several outputs a list
                 of arrays, or a dict by ``output_names``.
             batch_size: rows of a batch; ``None`` is 32.
@@ -459,9 +578,11 @@ class Model:
                 elsewhere, 2 a line for each epoch.
             callbacks: called on the way.
             validation_split: share of the samples, taken from the end, to measure on; in [0, 1).
-            validation_data: (x, y) to measure on after each epoch.
-            shuffle: whether each epoch has an order of its own.
+            validation_data: (x, y) to measure on after each epoch, or batches of them.
+            shuffle: whether each epoch has an order of its own; that of a generator is its own.
             initial_epoch: the number of the first epoch, counted from 0, to go on with a training.
+            steps_per_epoch: batches of an epoch; ``None`` is all there are.
+            validation_steps: batches to measure on; ``None`` is all there are.
             validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
             validation_freq: measure each so many epochs.
 
@@ -475,50 +596,71 @@ class Model:
                 batch.
         """
         _check_verbose("fit", verbose)
-        batch = 32 if batch_size is None else positive("fit", "batch_size", batch_size)
-        runtime = self._compiled("fit", x)
-        data = training.check_data("fit", self, runtime, x, y)
-        data, held_out = self._hold_out(runtime, data, validation_split, validation_data)
-        job = training.Fit(
-            self,
-            data,
-            held_out,
-            batch=batch,
-            epochs=count("fit", "epochs", epochs),
-            initial=count("fit", "initial_epoch", initial_epoch),
-            shuffle=bool(shuffle),
-            callbacks=_callbacks("fit", callbacks),
-            verbose=verbose,
-            validation_batch=validation_batch_size
-            and positive("fit", "validation_batch_size", validation_batch_size),
-            validation_freq=positive("fit", "validation_freq", validation_freq),
-        )
+        rows = _rows("fit", "batch_size", batch_size, 32)
+        measured = _rows("fit", "validation_batch_size", validation_batch_size, rows)
+        options: dict[str, Any] = {
+            "epochs": count("fit", "epochs", epochs),
+            "initial": count("fit", "initial_epoch", initial_epoch),
+            "callbacks": _callbacks("fit", callbacks),
+            "verbose": verbose,
+            "validation_freq": positive("fit", "validation_freq", validation_freq),
+        }
+        held_out: training.Data | None = None
+        make: Callable[..., training.Job]
+        if is_stream(x):
+            stream = self._stream("fit", x, y, batch_size, steps_per_epoch, "steps_per_epoch")
+            if validation_split:
+                raise ValueError("fit: validation_split needs arrays; give validation_data")
+            make = partial(StreamFit, self, stream, partial(self._checked, "fit"), bool(shuffle))
+        else:
+            data = training.check_data("fit", self, self._compiled("fit", x), x, y)
+            if validation_data is None:
+                data, held_out = _hold_out(data, validation_split)
+            steps = steps_per_epoch and positive("fit", "steps_per_epoch", steps_per_epoch)
+            make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
+        validate: Measure | None = None
+        if validation_data is not None:
+            x, y = _validation_pair(validation_data)
+            who = "fit: validation_data"
+            validate, _ = self._measure(
+                who, x, y, None, measured, validation_steps, "validation_steps"
+            )
+        elif held_out is not None:
+            validate = partial(training.evaluate, self.runtime, held_out, measured, "fit")
+        job = make(validate=validate, **options)
         with self._guard.training("fit"):
             return job()
 
-    def _hold_out(
-        self,
-        runtime: Runtime,
-        data: training.Data,
-        split: float,
-        given: tuple[Any, Any] | None,
-    ) -> tuple[training.Data, training.Data | None]:
-        """Return what to train on and what to measure on."""
-        if given is not None:
-            if not isinstance(given, tuple | list) or len(given) != 2:
-                raise ValueError(f"fit: validation_data must be (x, y), got {type(given).__name__}")
-            return data, training.check_data("fit: validation_data", self, runtime, *given)
-        if not isinstance(split, numbers.Real) or not 0 <= split < 1:
-            raise ValueError(f"fit: validation_split must be in [0, 1), got {str(split)[:40]!r}")
-        if not split:
-            return data, None
-        cut = int(len(data) * (1 - split))
-        if not 0 < cut < len(data):
+    def _stream(
+        self, who: str, x: Any, y: Any, batch_size: Any, steps: int | None, argument: str
+    ) -> Stream:
+        """Return the stream of the caller's batches, after making the model for such."""
+        if y is not None or batch_size is not None:
+            name = "batch_size" if y is None else "y"
             raise ValueError(
-                f"fit: validation_split={split} of {len(data)} samples leaves {cut} to train on "
-                f"and {len(data) - cut} to measure on; both need at least 1"
+                f"{who}: x gives batches, so {name} must not be given; a batch is (x, y)"
             )
-        return data.part(0, cut), data.part(cut, len(data))
+        stream = Stream(who, x, steps, argument)
+        self._compiled(who, stream.peek()[0])
+        return stream
+
+    def _checked(self, who: str, batch: Batch) -> training.Data:
+        """Return a batch that was given as x, y, weights."""
+        x, y, *_ = (*batch, None)
+        return training.check_data(who, self, self.runtime, x, y)
+
+    def _measure(
+        self, who: str, x: Any, y: Any, batch_size: Any, rows: int, steps: int | None, argument: str
+    ) -> tuple[Measure, int | None]:
+        """Return what measures the model on arrays or on batches, and the number of batches."""
+        if is_stream(x):
+            stream = self._stream(who, x, y, batch_size, steps, argument)
+            check = partial(self._checked, who)
+            return partial(streaming.evaluate, self.runtime, stream, check, who), stream.steps
+        data = training.check_data(who, self, self._compiled(who, x), x, y)
+        if steps is not None:
+            data = data.part(0, rows * positive(who, argument, steps))
+        return partial(training.evaluate, self.runtime, data, rows, who), -(-len(data) // rows)
 
     def evaluate(
         self,
@@ -526,17 +668,19 @@ class Model:
         y: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        steps: int | None = None,
         callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Return the mean loss, and metrics, over all samples.
 
         Args:
-            x: samples.
+            x: samples; or batches (x, y), as in ``fit``.
             y: targets.
             batch_size: rows of a batch; ``None`` is 32; the result does not depend on it but for
                 rounding.
             verbose: 0 shows nothing; anything else prints the result.
+            steps: batches to measure on; ``None`` is all there are.
             callbacks: called on the way.
             return_dict: whether to return a dict by name.
 
@@ -544,37 +688,37 @@ class Model:
             The loss, or a list of loss and metrics, or a dict.
         """
         _check_verbose("evaluate", verbose)
-        rows = 32 if batch_size is None else positive("evaluate", "batch_size", batch_size)
-        runtime = self._compiled("evaluate", x)
-        data = training.check_data("evaluate", self, runtime, x, y)
-        told = self._tell("evaluate", callbacks, len(data), rows)
+        rows = _rows("evaluate", "batch_size", batch_size, 32)
+        measure, steps = self._measure("evaluate", x, y, batch_size, rows, steps, "steps")
+        told = self._tell("evaluate", callbacks, steps)
         with self._guard.reading("evaluate"):
             told.call("on_test_begin")
-            means = training.evaluate(runtime, data, rows, callbacks=told)
+            means = measure(told)
             told.call("on_test_end", means)
         if verbose:
             print("  ".join(f"{name} {value:.4f}" for name, value in means.items()))
         return means if return_dict else _as_keras(means)
 
-    def _tell(self, who: str, callbacks: Any, samples: int, rows: int) -> CallbackList:
+    def _tell(self, who: str, callbacks: Any, steps: int | None) -> CallbackList:
         """Return the callbacks, told of the work."""
-        params = {"samples": samples, "steps": -(-samples // rows)}
-        return CallbackList(_callbacks(who, callbacks), self, params)
+        return CallbackList(_callbacks(who, callbacks), self, {"steps": steps})
 
     def predict(
         self,
         x: Any,
         batch_size: int | None = None,
         verbose: int | str = 0,
+        steps: int | None = None,
         callbacks: Sequence[Callback] | Callback | None = None,
     ) -> Any:
         """Return the model's output for each sample.
 
         Args:
-            x: samples.
+            x: samples; or batches of them, (x,) or (x, y).
             batch_size: the most rows computed at once; the result does not depend on it, not by a
                 bit.
             verbose: accepted as in Keras; nothing is shown.
+            steps: batches to predict; ``None`` is all there are.
             callbacks: called on the way.
 
         Returns:
@@ -587,7 +731,31 @@ class Model:
             >>> model.predict([[1.0, 2.0]]).shape
             (1, 3)
         """
+        if is_stream(x):
+            return self._predict_stream(x, batch_size, steps, callbacks)
+        if steps is not None:
+            rows = positive("predict", "steps", steps) * _rows(
+                "predict", "batch_size", batch_size, 32
+            )
+            x = nests.apply(lambda each: each[:rows], x)
         return self._predict("predict", x, batch_size, callbacks)
+
+    def _predict_stream(self, x: Any, batch_size: Any, steps: int | None, callbacks: Any) -> Any:
+        if batch_size is not None:
+            raise ValueError("predict: x gives batches, so batch_size must not be given")
+        stream = Stream("predict", x, steps, "steps")
+        self._build_for("predict", stream.peek()[0])
+        told = self._tell("predict", callbacks, stream.steps)
+
+        def batch(x: Any) -> list[Array]:
+            xs = training.check_samples("predict", self, x)
+            return training.predict(self.runtime, "predict", xs, self._rows_shapes, len(xs[0]))
+
+        told.call("on_predict_begin")
+        with self._guard.reading("predict"):
+            outs = streaming.predict(batch, self._nested, stream, told)
+        told.call("on_predict_end")
+        return self._nested(outs)
 
     def predict_proba(self, x: Any, batch_size: int | None = None) -> Any:
         """Return probabilities: the output, after softmax or sigmoid if the loss has from_logits.
@@ -600,14 +768,12 @@ class Model:
         return self._predict("proba", x, batch_size)
 
     def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
-        rows = training.PREDICT_ROWS
-        if batch_size is not None:
-            rows = positive("predict", "batch_size", batch_size)
+        rows = _rows("predict", "batch_size", batch_size, training.PREDICT_ROWS)
         self._build_for("predict", x)
         xs = training.check_samples("predict", self, x)
         told = None
         if callbacks is not None:
-            told = self._tell("predict", callbacks, len(xs[0]), rows)
+            told = self._tell("predict", callbacks, -(-len(xs[0]) // rows))
             told.call("on_predict_begin")
         with self._guard.reading("predict"):
             outs = training.predict(
@@ -625,8 +791,6 @@ class Model:
     def _rows_shapes(self) -> list[tuple[int, ...]]:
         """The shapes of the outputs of one sample."""
         return [tuple(d for d in shape if d is not None) for shape in self.output_shapes]
-
-    __call__ = predict
 
     def predict_one(self, x: Any, out: Any = None) -> Any:
         """Return the model's output for one sample, as soon as can be.
@@ -659,7 +823,9 @@ class Model:
         """
         runtime = self._runtime
         if runtime is None:
-            self._build_for("predict_one", arrays.as_array("predict_one", "x", x)[None])
+            if self._network is None:
+                several = isinstance(x, dict)
+                self._build_for("predict_one", x if several else arrays.as_array("", "x", x)[None])
             runtime = self.runtime
         into = self._room() if out is None else out
         self._guard.begin_reading("predict_one")  # without `with`, which costs a tenth of a row
@@ -720,15 +886,46 @@ class Model:
 
     # ---- looking at it ---------------------------------------------------------------------------
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
-        """Print the layers, their output shapes and numbers of weights.
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+    ) -> None:
+        """Print the layers with their output shapes, numbers of weights, FLOPs for one sample, and
+        what they are connected to where they are not a chain.
+
+        For layers that slide windows it shows the arithmetic of their size, N pixels, a window of F
+        (dilation counted), 2P pixels of padding, a stride of S; and the receptive field: how many
+        pixels of the input a place of the output depends on.
 
         Args:
-            print_fn: called with the text.
-        """
-        from fastnn.explain import summary
+            line_length: accepted as in Keras; columns are as wide as what is in them.
+            positions: likewise.
+            print_fn: called with the text; ``None`` prints it.
+            expand_nested: whether the layers inside of layers have lines of their own.
+            show_trainable: whether to say which layers learn.
 
-        print_fn(summary(self))
+        Example:
+            >>> import fastnn
+            >>> from fastnn.layers import Conv2D, MaxPooling2D
+            >>> layers = [Conv2D(4, 3, name="conv"), MaxPooling2D(name="pool")]
+            >>> fastnn.Sequential([fastnn.Input((28, 28, 1)), *layers], name="m").summary()
+            Model: "m"
+            Layer (type)         Output Shape       Param #   FLOPs  (N - F + 2P)/S + 1       Receptive field
+            -------------------------------------------------------------------------------------------------
+            conv (Conv2D)        (None, 26, 26, 4)       40  48,672  (28 - 3 + 0)/1 + 1 = 26  3 x 3
+            pool (MaxPooling2D)  (None, 13, 13, 4)        0   2,704  (26 - 2 + 0)/2 + 1 = 13  4 x 4
+            Total params: 40 (0.16 KB)
+            Trainable params: 40
+            Non-trainable params: 0
+            FLOPs: 51,376 a sample
+        """  # noqa: E501
+        from fastnn.summary import summary
+
+        (print_fn or print)(summary(self, expand_nested, show_trainable))
 
     def explain(
         self,
@@ -840,6 +1037,16 @@ class Model:
         with self._guard.reading("save"):
             saving.save_model(self, path, overwrite)
 
+    def to_json(self, **options: Any) -> str:
+        """Return the architecture, without weights, as a JSON text for ``model_from_json``.
+
+        Args:
+            options: those of ``json.dumps``.
+        """
+        import json
+
+        return json.dumps(registry.serialize(self), **options)
+
     def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights, with the optimizer's state, to a file; whole or not at all.
 
@@ -883,18 +1090,10 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""
-        parts: list[Any] = [*self.layers]
+        parts: list[Any] = self.descendants()
         if self._recipe is not None:
             parts += nests.flatten([self._recipe[key] for key in ("optimizer", "loss", "metrics")])
-        parts = [part for part in parts if part is not None]
-        custom: dict[str, Any] = {type(part).__name__: type(part) for part in parts}
-        for part in parts:
-            custom |= registry.named_parts(part)
-        custom = {
-            name: thing
-            for name, thing in custom.items()
-            if not str(thing.__module__).startswith("fastnn.")
-        }
+        custom = registry.foreign_parts(part for part in parts if part is not None)
         from fastnn import saving
 
         return saving.from_bytes, (saving.to_bytes(self), custom)
@@ -919,6 +1118,9 @@ class Sequential(Model):
         name: the model's name; ``None`` makes one.
         dtype: ``"float32"``, ``"float64"`` or ``"mixed_bfloat16"``; ``None`` is that of ``Input``,
             or ``fastnn.config.dtype_policy()``.
+        trainable: whether ``fit`` changes its weights.
+
+    A model can be a layer of it.
 
     Example:
         >>> import fastnn
@@ -934,6 +1136,7 @@ class Sequential(Model):
         *more: Layer,
         name: str | None = None,
         dtype: str | None = None,
+        trainable: bool = True,
     ):
         if layers is None:
             given: list[Any] = []
@@ -944,9 +1147,9 @@ class Sequential(Model):
         else:
             given = list(layers) if isinstance(layers, Iterable) else [layers]
         first = _layer(given[0]) if given else None
-        if dtype is None and isinstance(first, InputLayer):
-            dtype = first.dtype
-        super().__init__(name=name, dtype=dtype)
+        if dtype is None and isinstance(first, InputLayer | Model):
+            dtype = first.own_dtype
+        super().__init__(name=name, dtype=dtype, trainable=trainable)
         self._layers: list[Layer] = []
         self._input: InputLayer | None = None
         for layer in given:
@@ -957,6 +1160,10 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         """The layers, in order, without the input."""
         return list(self._layers)
+
+    def sublayers(self) -> dict[str, Layer]:
+        """Return the layers by their names."""
+        return {layer.name: layer for layer in self._layers}
 
     def add(self, layer: Layer | Symbol) -> None:
         """Append a layer; a model that was compiled has to be compiled again.
@@ -988,9 +1195,9 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             hint = "; write Dense(10), not Dense" if isinstance(layer, type) else ""
             raise TypeError(f"{self.name}: expected a layer, got {_describe(layer)}{hint}")
-        if layer.dtype not in (None, self.dtype):
+        if layer.own_dtype not in (None, self.dtype):
             raise ValueError(
-                f"{layer.name}: its dtype is {layer.dtype}, the model's is {self.dtype}; "
+                f"{layer.name}: its dtype is {layer.own_dtype}, the model's is {self.dtype}; "
                 "give the dtype to the model alone"
             )
         if isinstance(layer, InputLayer):
@@ -1003,12 +1210,14 @@ class Sequential(Model):
                 f"{self.name}: two layers are named {layer.name!r}; each needs a name of its own, "
                 "and a layer can be in a Sequential once"
             )
-        layer.dtype = self.dtype
         self._layers.append(layer)
 
     def _build_from_input(self) -> None:
+        first = self._layers[0] if self._layers else None
         if self._input is not None:
             self.build((None, *self._input.shape))
+        elif isinstance(first, Model) and first.built:
+            self.build(first.input_shape)
 
     def _rebuild(self) -> None:
         self._recipe = None
@@ -1017,20 +1226,30 @@ class Sequential(Model):
         else:
             self._build_from_input()
 
-    def _build(self, shape: Shape) -> None:
-        fresh = [layer for layer in self._layers if not layer.built]
+    def _build(self, shapes: Any) -> None:
+        if not isinstance(shapes, tuple):
+            raise ShapeError(f"{self.name}: a Sequential has one input, got {str(shapes)[:80]}")
+        fresh = [each for each in self.descendants() if not each.built and each is not self]
+        before = self._network
         try:
-            self._settle(Network(self.name, *([end] for end in self._chain(shape))))
+            network = Network(self.name, *([end] for end in self._chain(shapes)))
+            self._settle(network)
         except BaseException:
             for layer in fresh:
                 layer.unbuild()
             raise
+        if isinstance(before, Network):
+            for layer in self._layers:
+                layer.forget_calls(before.calls)
 
     def _chain(self, shape: Shape) -> tuple[Symbol, Symbol]:
         """Return input and output of the layers called one after the other."""
-        source = InputLayer([n for n in shape if n is not None], "input", self.dtype)
+        name, whole = (self._input.name, self._input.whole) if self._input else (None, None)
+        source = InputLayer([n for n in shape if n is not None], name, whole or self.dtype)
         output = source.output
         for layer in self._layers:
+            if not self._trainable and not layer.built:
+                layer.trainable = False
             output = layer(output)
         return source.output, output
 
@@ -1038,9 +1257,10 @@ class Sequential(Model):
         """Return what makes an equal model, with other weights."""
         return {
             "name": self.name,
+            "trainable": self._trainable,
             "dtype": self.dtype_policy,
             "input_shape": list(self.input_shape) if self.built else None,
-            "layers": [serialization.serialize(layer) for layer in self._layers],
+            "layers": serialization.serialize_all(self._layers),
         }
 
     @classmethod
@@ -1053,10 +1273,11 @@ class Sequential(Model):
             config: what ``get_config`` returned.
             custom_objects: classes that are not fastnn's, by name.
         """
-        layers = [serialization.deserialize(each, custom_objects) for each in config["layers"]]
+        layers = serialization.deserialize_all(config["layers"], custom_objects)
         model = cls(layers, name=config["name"], dtype=config["dtype"])
         if config["input_shape"] is not None:
             model.build(config["input_shape"])
+        model._trainable = bool(config["trainable"])
         return model
 
 
@@ -1078,6 +1299,66 @@ def load_model(
     from fastnn import saving
 
     return saving.load_model(path, custom_objects, compile)
+
+
+def _rows(who: str, name: str, given: int | None, default: int) -> int:
+    """Return the rows of a batch that were asked for."""
+    return default if given is None else positive(who, name, given)
+
+
+def _validation_pair(given: Any) -> tuple[Any, Any]:
+    """Return x and y of what there is to measure on; batches have no y of their own."""
+    if is_stream(given):
+        return given, None
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise ValueError(
+            f"fit: validation_data must be (x, y) or give batches, got {type(given).__name__}"
+        )
+    return given[0], given[1]
+
+
+def _hold_out(data: training.Data, split: float) -> tuple[training.Data, training.Data | None]:
+    """Return what to train on and what to measure on, the last of the samples."""
+    if not isinstance(split, numbers.Real) or not 0 <= split < 1:
+        raise ValueError(f"fit: validation_split must be in [0, 1), got {str(split)[:40]!r}")
+    if not split:
+        return data, None
+    cut = int(len(data) * (1 - split))
+    if not 0 < cut < len(data):
+        raise ValueError(
+            f"fit: validation_split={split} of {len(data)} samples leaves {cut} to train on "
+            f"and {len(data) - cut} to measure on; both need at least 1"
+        )
+    return data.part(0, cut), data.part(cut, len(data))
+
+
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, type[Any]] | None = None
+) -> Model:
+    """Return the model whose architecture ``to_json`` wrote, with new weights, not compiled.
+
+    Args:
+        json_string: the text.
+        custom_objects: classes that are not fastnn's, by name.
+
+    Raises:
+        ModelFileError: if it is no such text.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(2)])
+        >>> fastnn.models.model_from_json(model.to_json()).count_params()
+        10
+    """
+    import json
+
+    try:
+        model = serialization.deserialize(json.loads(json_string), custom_objects)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"model_from_json: not the text of a model: {error}"[:300]) from error
+    if not isinstance(model, Model):
+        raise ModelFileError(f"model_from_json: it describes {model!r}, which is no model"[:300])
+    return model
 
 
 def _callbacks(who: str, given: Any) -> list[Callback]:
@@ -1119,6 +1400,57 @@ def _symbols(who: str, name: str, given: Any) -> list[Symbol]:
                 f"{who}: {name} has to be what Input, or a layer called on it, returned, got {kind}"
             )
     return flat
+
+
+def _is_shape(given: Any) -> bool:
+    return isinstance(given, list | tuple) and all(n is None or is_size(n) for n in given)
+
+
+def _shapes(who: str, given: Any) -> Any:
+    """Return a shape, or a nest of them, as tuples with ``None`` for the rows."""
+    if isinstance(given, dict):
+        return {name: _shapes(who, each) for name, each in given.items()}
+    if isinstance(given, list | tuple) and given and all(map(_is_shape, given)):
+        return [_shapes(who, each) for each in given]
+    shape = tuple(given) if isinstance(given, Sequence) else (given,)
+    if len(shape) < 2 or shape[0] is not None or not all(map(is_size, shape[1:])):
+        raise ShapeError(
+            f"{who}: build expects (None, ...), the shape of a batch of samples with at "
+            f"least one axis, got {str(shape)[:60]}"
+        )
+    return (None, *map(int, shape[1:]))
+
+
+def _flat(shapes: Any) -> list[Shape]:
+    """Return the shapes of a nest that ``_shapes`` returned."""
+    if isinstance(shapes, tuple):
+        return [shapes]
+    every = [shapes[name] for name in sorted(shapes)] if isinstance(shapes, dict) else shapes
+    return [shape for each in every for shape in _flat(each)]
+
+
+def _inputs_of(shapes: Any, dtype: str) -> Any:
+    """Return symbols for a nest of shapes; those of a dict have its names."""
+    flat = _flat(shapes)
+    names = sorted(shapes) if isinstance(shapes, dict) else [None] * len(flat)
+    layers = [
+        InputLayer([n for n in shape if n is not None], name, dtype)
+        for shape, name in zip(flat, names, strict=True)
+    ]
+    symbols = [layer.output for layer in layers]
+    if isinstance(shapes, dict):
+        return {name: symbols[names.index(name)] for name in shapes}
+    return symbols if isinstance(shapes, list) else symbols[0]
+
+
+def _shapes_of(who: str, x: Any, several: bool) -> Any:
+    """Return the shapes of samples, one array or, if it may be several, a list or dict of them."""
+    if isinstance(x, dict) and several:
+        return {name: _shapes_of(who, each, several=False) for name, each in x.items()}
+    inputs = isinstance(x, list | tuple) and x and all(isinstance(e, np.ndarray) for e in x)
+    if several and inputs and all(each.ndim > 1 for each in x):
+        return [_shapes_of(who, each, several=False) for each in x]
+    return (None, *arrays.as_array(who, "x", x).shape[1:])
 
 
 def _precision(network: Network) -> str | None:

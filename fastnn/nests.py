@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["apply", "flatten", "pack"]
+__all__ = ["apply", "flatten", "pack", "paths"]
 
 
 def flatten(nest: Any) -> list[Any]:
@@ -47,3 +47,19 @@ def apply(function: Callable[[Any], Any], nest: Any) -> Any:
         made = {key: apply(function, nest[key]) for key in sorted(nest)}
         return {key: made[key] for key in nest}
     return function(nest)
+
+
+def paths(nest: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield what is in a nest with its place, in the order of the nest itself.
+
+    Example:
+        >>> from fastnn import nests
+        >>> list(nests.paths({"b": 1, "a": [2]}, "x"))
+        [('x/b', 1), ('x/a/0', 2)]
+    """
+    if isinstance(nest, list | tuple | dict):
+        items = nest.items() if isinstance(nest, dict) else enumerate(nest)
+        for key, each in items:
+            yield from paths(each, f"{path}/{key}")
+    else:
+        yield path, nest

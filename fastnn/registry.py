@@ -7,7 +7,8 @@ cannot name code.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
@@ -15,8 +16,11 @@ from fastnn.errors import ModelFileError
 from fastnn.naming import lookup
 
 __all__ = [
+    "construct",
     "deserialize",
+    "foreign_parts",
     "function",
+    "knowing",
     "named_parts",
     "require_config",
     "serialize",
@@ -63,12 +67,27 @@ def deserialize(
         mend = f"if it is yours, pass it: custom_objects={{{name[:60]!r}: ...}}"
         without = "" if kind == "layer" else ", or load with compile=False"
         raise ModelFileError(f"no {kind} class {name[:60]!r}; {mend}{without}")
-    outer = _handed_over.set(custom)
-    try:
+    with knowing(custom):
         thing: T = cls.from_config(description["config"])
+    return thing
+
+
+@contextmanager
+def knowing(custom_objects: Mapping[str, Any]) -> Iterator[None]:
+    """Let what is made inside find these classes and functions by their names, too."""
+    outer = _handed_over.set({**_handed_over.get({}), **custom_objects})
+    try:
+        yield
     finally:
         _handed_over.reset(outer)
-    return thing
+
+
+def foreign_parts(things: Iterable[Any]) -> dict[str, Any]:
+    """Return what descriptions of ``things`` name that is not fastnn's own, by those names."""
+    found: dict[str, Any] = {}
+    for thing in things:
+        found |= {type(thing).__name__: type(thing), **named_parts(thing)}
+    return {n: part for n, part in found.items() if not str(part.__module__).startswith("fastnn.")}
 
 
 def function(
@@ -115,6 +134,21 @@ def named_parts(thing: object) -> dict[str, Any]:
     parts = [part for part in vars(thing).values() if callable(part)]
     named = [type(part) if hasattr(part, "get_config") else part for part in parts]
     return {each.__name__: each for each in named if hasattr(each, "__name__")}
+
+
+def construct(cls: type[T], config: Mapping[str, Any]) -> T:
+    """Return what ``cls(**config)`` makes; what a constructor does not take that every layer has,
+    its name and whether it is trainable, is set afterwards."""
+    known = inspect.signature(cls).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
+        return cls(**config)
+    later = {name: config[name] for name in ("name", "trainable") if name in config}
+    later = {name: value for name, value in later.items() if name not in known}
+    rest = {k: v for k, v in config.items() if k not in later and (k in known or v is not None)}
+    thing = cls(**rest)
+    for name, value in later.items():
+        setattr(thing, name, value)
+    return thing
 
 
 def require_config(cls: type[Any], base: type[Any]) -> None:

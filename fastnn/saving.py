@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import losses, metrics, optimizers
+from fastnn import losses, metrics, optimizers, registry
 from fastnn._typing import Array
 from fastnn.errors import ModelFileError
 
@@ -100,6 +100,7 @@ def to_bytes(model: Model) -> bytes:
     architecture = {
         "class_name": type(model).__name__,
         "model": model.get_config(),
+        "built_for": model.built_for(),
         "compile": model.compile_config(),
     }
     return _pack(model, architecture)
@@ -111,7 +112,7 @@ def _pack(model: Model, architecture: Mapping[str, Any]) -> bytes:
     config = {
         "format": _FORMAT,
         **architecture,
-        "weights": [variable.path for variable in model.weights],
+        "weights": list(model.named_weights()),
         "seed": model.seed,
         "epochs_trained": model.epochs_trained,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in entries.items()},
@@ -133,8 +134,8 @@ def seal(content: bytes) -> bytes:
 
 
 def _arrays(model: Model) -> Iterator[tuple[str, Array]]:
-    for variable in model.weights:
-        yield f"weights/{variable.path}", variable.value
+    for path, variable in model.named_weights().items():
+        yield f"weights/{path}", variable.value
     if model.built and not model.runtime.parameters.stale:
         for home in _STATE:
             yield f"state/{home}", model.runtime.buffers[home]
@@ -274,15 +275,27 @@ def _restore(
 ) -> Model:
     from fastnn import models
 
-    known: dict[str, type[Model]] = {"Model": models.Model, "Sequential": models.Sequential}
+    known: dict[str, Any] = {"Model": models.Model, "Sequential": models.Sequential}
+    known |= {
+        name: each
+        for name, each in (custom_objects or {}).items()
+        if isinstance(each, type) and issubclass(each, models.Model)
+    }
     if "class_name" not in config:
         raise ModelFileError("the file holds weights alone; use model.load_weights")
     if config["class_name"] not in known:
-        raise ModelFileError(f"no model class {str(config['class_name'])[:60]!r}")
-    model = known[config["class_name"]].from_config(config["model"], custom_objects)
+        name = str(config["class_name"])[:60]
+        raise ModelFileError(
+            f"no model class {name!r}; if it is yours, pass it: custom_objects={{{name!r}: ...}}"
+        )
+    model: Model = registry.deserialize(
+        "model", {**config, "config": config["model"]}, known, custom_objects
+    )
+    if config["built_for"] is not None and not model.built:
+        model.build(config["built_for"])
     model.seed, model.epochs_trained = map(_natural, (config["seed"], config["epochs_trained"]))
     if model.built:
-        model.set_weights([arrays[f"weights/{v.path}.npy"] for v in model.weights])
+        model.set_weights([arrays[f"weights/{path}.npy"] for path in config["weights"]])
     if compile and config["compile"] is not None:
         model.compile(**_recipe(config["compile"], custom_objects))
         if model.built and "state/step.npy" in arrays:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import warnings
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from fastnn import _core
 from fastnn._typing import Array
+from fastnn._warnings import warn_caller
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import make_progress
 from fastnn.compiler.graph import Node
@@ -22,7 +23,7 @@ from fastnn.runtime import Executable, Runtime
 if TYPE_CHECKING:
     from fastnn.models import Model
 
-__all__ = ["Fit", "evaluate", "predict", "train_batch"]
+__all__ = ["Fit", "Job", "evaluate", "predict", "train_batch"]
 
 #: Seconds that a run stays in C before it comes back to look at signals and draw the progress.
 SLICE_SECONDS = 0.02
@@ -299,52 +300,42 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
         return runtime.logs(executable)
 
 
-class Fit:
-    """One call of ``fit``.
+class Job:
+    """One call of ``fit``, wherever its data comes from.
 
     Args:
         model: the model, compiled.
-        data: what it learns from.
-        validation: what it is measured on after each epoch, if anything.
-        batch: rows of a batch.
+        validate: returns the means on other data, if there is any; is given whom to tell.
         epochs: the number of the last epoch.
         initial: the number of the first, counted from 0.
-        shuffle: whether each epoch has an order of its own.
         callbacks: called on the way.
         verbose: the progress to show.
+        validation_freq: measure each so many epochs.
+        steps: batches of an epoch, if that is known.
+        samples: samples of an epoch, if that is known.
     """
 
     def __init__(
         self,
         model: Model,
-        data: Data,
-        validation: Data | None,
+        validate: Callable[[CallbackList], dict[str, float]] | None = None,
         *,
-        batch: int,
         epochs: int,
         initial: int = 0,
-        shuffle: bool = True,
         callbacks: Sequence[Callback] = (),
         verbose: int | str = 0,
-        validation_batch: int | None = None,
         validation_freq: int = 1,
+        steps: int | None = None,
+        samples: int | None = None,
     ):
-        self._model, self._runtime = model, model.runtime
-        self._data, self._validation = data, validation
-        self._batch = min(batch, len(data))
-        self._order = np.empty(len(data), np.int64) if shuffle else None
-        self._validation_batch = validation_batch or batch
-        self._validation_freq = validation_freq
+        self._model, self._runtime, self._samples = model, model.runtime, samples
+        self._validate, self._validation_freq = validate, validation_freq
         self._epochs = range(initial, epochs)
         self._epoch = initial
         self._logs: dict[str, Any] = {}
+        self._watch = True
         self._history = History()
-        params = {
-            "epochs": epochs,
-            "steps": -(-len(data) // batch),
-            "samples": len(data),
-            "verbose": verbose,
-        }
+        params = {"epochs": epochs, "steps": steps, "samples": samples, "verbose": verbose}
         every = [*callbacks, self._history, *make_progress(verbose, callbacks)]
         self._callbacks = CallbackList(every, model, params)
 
@@ -352,74 +343,119 @@ class Fit:
         """Train; return what happened."""
         self._model.history, self._model.stop_training = self._history, False
         self._callbacks.call("on_train_begin")
-        with self._runtime.borrow("train", self._batch) as executable:
-            executable.lend(self._data.lent)
-            run = _core.Run(len(self._data), self._batch, slice_seconds=SLICE_SECONDS)
+        with self._learning() as learn:
             for epoch in self._epochs:
-                self._run_epoch(executable, run, epoch)
-                if self._model.stop_training:
+                if self._model.stop_training or not self._has_data(epoch):
                     break
+                self._run_epoch(learn, epoch)
         self._callbacks.call("on_train_end", self._logs)
         return self._history
 
-    def _run_epoch(self, executable: Executable, run: _core.Run, epoch: int) -> None:
+    def _learning(self) -> AbstractContextManager[Callable[[int], dict[str, Any]]]:
+        """Hand out what makes an epoch of steps and returns its means.
+
+        Order and dropout are keyed by the number it is given, that of the epochs which the model
+        has trained, so that fit(epochs=2) and twice fit(epochs=1) do the same.
+        """
+        raise NotImplementedError
+
+    def _has_data(self, epoch: int) -> bool:
+        return True
+
+    def _run_epoch(self, learn: Callable[[int], dict[str, Any]], epoch: int) -> None:
         self._epoch = epoch
         self._callbacks.call("on_epoch_begin", epoch, {})
-        # Order and dropout are keyed by the epochs the model has trained, so that fit(epochs=2)
-        # and twice fit(epochs=1) do the same.
-        run.begin(max(epoch, self._model.epochs_trained), self._model.seed, self._order)
+        number = max(epoch, self._model.epochs_trained)
+        self._logs = learn(number)
+        self._model.epochs_trained = number + 1
+        if self._validate is not None and (epoch + 1) % self._validation_freq == 0:
+            self._callbacks.call("on_test_begin")
+            means = self._validate(self._callbacks)
+            self._callbacks.call("on_test_end", means)
+            self._logs |= {f"val_{name}": value for name, value in means.items()}
+        self._callbacks.call("on_epoch_end", epoch, self._logs)
+
+    def _drive(self, executable: Executable, run: _core.Run, data: Data, batch: int = 0) -> None:
+        """Make steps from data whose first row begins batch ``batch`` of the epoch."""
+
+        def on_slice(rows: int) -> None:
+            self._callbacks.call("on_rows", run.origin + rows, self._samples)
+            set_rate(self._runtime)
+
+        def on_nonfinite(executable: Executable, run: _core.Run) -> None:
+            run.watch = self._watch = False
+            self._mind(executable, run, data, batch + run.first // run.batch)
+
+        set_rate(self._runtime)
+        try:
+            drive("fit", executable, run, on_slice, on_nonfinite)
+        finally:
+            self._runtime.trained()
+
+    def _mind(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
+        """Warn of the first loss that is not finite; training goes on unless a callback minds."""
+        from fastnn.debug import first_nonfinite
+
+        where = first_nonfinite(executable, data.lent, run)
+        warn_caller(
+            f"fit: the loss of epoch {run.epoch + 1}, batch {batch + 1} is not finite; {where}. "
+            "Scale the inputs or lower the learning rate",
+            NonFiniteWarning,
+        )
+        self._callbacks.call("on_nonfinite", self._epoch, batch)
+        if self._model.stop_training:
+            run.total = run.first + run.rows
+
+
+class Fit(Job):
+    """One call of ``fit`` on arrays.
+
+    Args:
+        model: the model, compiled.
+        data: what it learns from.
+        batch: rows of a batch.
+        shuffle: whether each epoch has an order of its own.
+        steps: the most batches of an epoch; ``None`` is all.
+        **options: as in ``Job``.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        data: Data,
+        *,
+        batch: int,
+        shuffle: bool = True,
+        steps: int | None = None,
+        **options: Any,
+    ):
+        rows = len(data) if steps is None else min(len(data), batch * steps)
+        super().__init__(model, steps=-(-rows // batch), samples=rows, **options)
+        self._data, self._rows = data, rows
+        self._batch = min(batch, len(data))
+        self._order = np.empty(len(data), np.int64) if shuffle else None
+
+    @contextmanager
+    def _learning(self) -> Iterator[Callable[[int], dict[str, Any]]]:
+        with self._runtime.borrow("train", self._batch) as executable:
+            executable.lend(self._data.lent)
+            run = _core.Run(len(self._data), self._batch, slice_seconds=SLICE_SECONDS)
+            yield lambda number: self._learn(executable, run, number)
+
+    def _learn(self, executable: Executable, run: _core.Run, number: int) -> dict[str, Any]:
+        run.total = len(self._data)
+        run.begin(number, self._model.seed, self._order)
+        run.total = self._rows
         executable.memory.buffers["totals"].fill(0)
         drive_stage(
             self._callbacks,
             "train",
             run,
             self._batch,
-            lambda: self._drive(executable, run),
+            lambda: self._drive(executable, run, self._data),
             lambda: self._runtime.logs(executable),
         )
-        self._model.epochs_trained = run.epoch + 1
-        self._logs = self._runtime.logs(executable)
-        if self._validation is not None and (epoch + 1) % self._validation_freq == 0:
-            means = self._validate(self._validation)
-            self._logs |= {f"val_{name}": value for name, value in means.items()}
-        self._callbacks.call("on_epoch_end", epoch, self._logs)
-
-    def _validate(self, data: Data) -> dict[str, float]:
-        self._callbacks.call("on_test_begin")
-        rows = self._validation_batch
-        means = evaluate(self._runtime, data, rows, "fit", self._callbacks)
-        self._callbacks.call("on_test_end", means)
-        return means
-
-    def _drive(self, executable: Executable, run: _core.Run) -> None:
-        set_rate(self._runtime)
-        try:
-            drive("fit", executable, run, self._on_slice, self._on_nonfinite)
-        finally:
-            self._runtime.trained()
-
-    def _on_slice(self, rows: int) -> None:
-        self._callbacks.call("on_rows", rows, len(self._data))
-        set_rate(self._runtime)
-
-    def _on_nonfinite(self, executable: Executable, run: _core.Run) -> None:
-        """Warn of the first loss that is not finite; training goes on unless a callback minds."""
-        run.watch = False
-        self._warn(executable, run)
-        self._callbacks.call("on_nonfinite", self._epoch, run.first // self._batch)
-        if self._model.stop_training:
-            run.total = run.first + run.rows
-
-    def _warn(self, executable: Executable, run: _core.Run) -> None:
-        from fastnn.debug import first_nonfinite
-
-        where = first_nonfinite(executable, self._data.lent, run)
-        warnings.warn(
-            f"fit: the loss of epoch {run.epoch + 1}, batch {run.first // self._batch + 1} is not "
-            f"finite; {where}. Scale the inputs or lower the learning rate",
-            NonFiniteWarning,
-            stacklevel=10,  # the caller of fit
-        )
+        return self._runtime.logs(executable)
 
 
 def set_rate(runtime: Runtime) -> None:

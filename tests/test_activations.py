@@ -94,7 +94,7 @@ def value_and_slope(function, points, dtype="float64"):
     graph = Graph()
     tensor = graph.place("x", (None,), "x")
     y = function(tensor)
-    gradient = differentiate(graph, ops.mean(y), [tensor])[tensor]
+    gradient = differentiate(graph, ops.batch_mean(y), [tensor])[tensor]
     buffers = {"x": np.array(points, dtype), "y": np.zeros(n, dtype), "dx": np.zeros(n, dtype)}
     for result, home in ((y, "y"), (gradient, "dx")):
         ops.activation(result, "linear").home = home

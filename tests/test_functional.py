@@ -262,7 +262,7 @@ def test_mistakes():
     refused(lambda: Model([x, other], y), ValueError, "does not depend", "other")
     refused(lambda: Model([x, x], y), ValueError, "x(rows, 3)", "twice")
     refused(lambda: Model([], y), TypeError, "empty list")
-    refused(lambda: Model(y, Dense(2)(y)), ValueError, "Input")
+    refused(lambda: Model(y, Dense(2)(x)), ValueError, "does not depend")
     refused(lambda: Model(x, np.ones(3)), TypeError, "outputs", "ndarray")
     refused(lambda: Model(x), TypeError, "outputs", "NoneType")
     refused(lambda: Model(), TypeError, "inputs")

@@ -15,7 +15,7 @@ from fastnn.compiler.bind import Compiled
 from fastnn.compiler.gradients import differentiate, rules
 from fastnn.compiler.graph import Graph
 from fastnn.compiler.program import Memory, Program
-from fastnn.ops.table import activation_names, table
+from fastnn.ops.table import activation_names, loss_names, table
 from fastnn.reference.cases import Case, cases
 from fastnn.reference.harness import Trial
 from fastnn.reference.inputs import draw
@@ -47,7 +47,8 @@ class Function:
         self.case, self.op = case, table()[case.op]
         self.build = build or self.emit
         self.buffers = draw(case, FLOAT64)
-        named = {o.name for o in self.op.inputs if o.dtype == "real"} - CONSTANT
+        constant = CONSTANT | ({"w", "d"} if self.op.name == "mean" else set())
+        named = {o.name for o in self.op.inputs if o.dtype == "real"} - constant
         self.real = [name for name in self.buffers if name in named]
 
     def emit(self, graph, tensors):
@@ -73,17 +74,18 @@ class Function:
         }
         outputs = self.build(graph, [tensors.get(operand.name) for operand in self.op.inputs])
         if self.op.name not in WALKS:
-            return graph, tensors, self.mean(graph, outputs[-1])
+            loss = next((y for y in outputs if y.name == "l"), outputs[-1])
+            return graph, tensors, self.mean(graph, loss)
         # the states of all steps, and after the last; the others are for the way back
-        first, *others = (self.error(graph, y) for y in outputs if y.name in ("y", "s", "e"))
-        return graph, tensors, ops.mean(functools.reduce(ops.add, others, first))
+        seen = [self.error(graph, y) for y in outputs if y.name in ("y", "s", "e")]
+        return graph, tensors, functools.reduce(ops.add, map(ops.batch_mean, seen))
 
     def mean(self, graph, y):
         if y.shape == ():
             return y
-        if self.op.name.startswith("softmax_ce") or self.op.name in ("sigmoid_bce", "mse"):
-            return ops.mean(y)
-        return ops.mean(self.error(graph, y))
+        if y.name == "l":
+            return ops.batch_mean(y)
+        return ops.batch_mean(self.error(graph, y))
 
     def error(self, graph, y):
         shape, name = tuple(self.case.rows if n is None else n for n in y.shape), f"target {y.name}"
@@ -261,33 +263,111 @@ z = sympy.symbols("z:4", real=True)
 t = sympy.symbols("t:4", real=True)
 P = [exp(each) / sum(map(exp, z)) for each in z]
 
+SIDES = [sympy.Piecewise((-1, sympy.Eq(b, 0)), (b, True)) for b in t]
+ONE, LOW = sympy.Integer(1), sympy.Float("1e-7", 30)
+
+
+def row_of(term):
+    """Return a term's sum over the columns, as a function of each prediction and target."""
+    return sum(term(a, b) for a, b in zip(z, t, strict=True))
+
+
+def binary(a, b):
+    return -b * log(a) - (1 - b) * log(1 - a)
+
+
+def focal(a, b):
+    weight = b * sympy.Rational(1, 4) + (1 - b) * sympy.Rational(3, 4)
+    return weight * (b * (1 - a) + (1 - b) * a) ** 2 * binary(a, b)
+
+
+def huber(a, b):
+    size = sympy.Abs(a - b)
+    return sympy.Piecewise((size**2 / 2, size <= ONE / 2), (size / 2 - ONE / 8, True))
+
+
+#: The rows of csrc/losses.def as the sum over a row of 4, and their constants.
+ROWS = {
+    "mse": (row_of(lambda a, b: (a - b) ** 2), ()),
+    "half_mse": (row_of(lambda a, b: (a - b) ** 2 / 2), ()),
+    "mae": (row_of(lambda a, b: sympy.Abs(a - b)), ()),
+    "mape": (row_of(lambda a, b: 100 * sympy.Abs((a - b) / b)), ()),
+    "msle": (row_of(lambda a, b: (log(1 + a) - log(1 + b)) ** 2), ()),
+    "huber": (row_of(huber), (0.5,)),
+    "log_cosh": (row_of(lambda a, b: log(sympy.cosh(a - b))), ()),
+    "poisson": (row_of(lambda a, b: a - b * log(a + LOW)), ()),
+    "kl": (row_of(lambda a, b: b * log(b / a)), ()),
+    "hinge": (sum(Max(0, 1 - s * a) for s, a in zip(SIDES, z, strict=True)), ()),
+    "squared_hinge": (sum(Max(0, 1 - s * a) ** 2 for s, a in zip(SIDES, z, strict=True)), ()),
+    "bce": (row_of(binary), ()),
+    "ce": (row_of(lambda a, b: -b * log(a)), ()),
+    "binary_focal": (row_of(focal), (2.0, 0.25, 1.0)),
+    "categorical_focal": (row_of(lambda a, b: -b * log(a) * (1 - a) ** 2 / 4), (2.0, 0.25)),
+}
+
 #: The loss of a row of 4, and the input its gradient is taken of and starts from.
 LOSSES = {
-    "mse": (sum((a - b) ** 2 for a, b in zip(z, t, strict=True)) / 4, "a", None),
     "sigmoid_bce": (sum(log(1 + exp(a)) - a * b for a, b in zip(z, t, strict=True)) / 4, "z", "p"),
     "softmax_ce_dense": (-sum(b * log(p) for b, p in zip(t, P, strict=True)), "z", "p"),
     "softmax_ce_sparse": (-log(P[2]), "z", "p"),
+    "cosine": (
+        -row_of(lambda a, b: a * b)
+        / sympy.sqrt(row_of(lambda a, b: a * a) * row_of(lambda a, b: b * b)),
+        "a",
+        None,
+    ),
+    "categorical_hinge": (
+        Max(
+            0,
+            1 + Max(*((1 - b) * a for a, b in zip(z, t, strict=True))) - row_of(lambda a, b: a * b),
+        ),
+        "a",
+        None,
+    ),
 }
+
+
+def agrees(op, formula, inputs, attrs, start=None):
+    """Compare a loss and its gradient with a formula and its derivatives, at every row.
+
+    ``start`` names the inputs of the way back that are outputs of the loss.
+    """
+    score = next(iter(inputs))
+    axis = "c" if op.startswith("softmax") else "n"
+    sizes = {"r": (None,), axis: (4,)}
+    arrays = Trial(Case(op, sizes, 5, attrs), "float64", inputs=inputs).compiled(config.isa())
+    back = {start or score: arrays[start or score], "t": inputs["t"], "dl": np.ones(5)}
+    name = op.replace("_fwd", "") + "_bwd"
+    backward = Trial(Case(name, sizes, 5, attrs), "float64", inputs=back)
+    gradient = backward.compiled(config.isa())[backward.results[0]]
+    slopes = [sympy.diff(formula, each) for each in z]
+    for row in range(5):
+        at = dict(zip(z, map(sympy.Float, inputs[score][row]), strict=True))
+        if inputs["t"].ndim == 2:
+            at |= dict(zip(t, map(sympy.Float, inputs["t"][row]), strict=True))
+        value, *expected = (float(f.subs(at).evalf(30)) for f in (formula, *slopes))
+        np.testing.assert_allclose(arrays["l"][row], value, rtol=1e-14, atol=1e-15)
+        np.testing.assert_allclose(gradient[row], expected, rtol=2e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize("op", LOSSES)
 def test_a_loss_and_its_gradient_are_their_formula(op):
     formula, score, output = LOSSES[op]
     rng = np.random.default_rng(6)
-    axis = "c" if op.startswith("softmax") else "n"
-    sizes = {"r": (None,), axis: (4,)}
     labels = np.full(5, 2, np.int32) if op == "softmax_ce_sparse" else rng.random((5, 4))
-    inputs = {score: rng.normal(0, 2, (5, 4)), "t": labels}
-    arrays = Trial(Case(op, sizes, 5), "float64", inputs=inputs).compiled(config.isa())
-    start = arrays[output] if output else inputs[score]
-    inputs_bwd = {output or score: start, "t": labels, "dl": np.ones(5)}
-    backward = Trial(Case(f"{op}_bwd", sizes, 5), "float64", inputs=inputs_bwd)
-    gradient = backward.compiled(config.isa())[backward.results[0]]
-    for row in range(5):
-        at = dict(zip(z, map(sympy.Float, inputs[score][row]), strict=True))
-        if labels.ndim == 2:
-            at |= dict(zip(t, map(sympy.Float, labels[row]), strict=True))
-        value = float(formula.subs(at).evalf(30))
-        slopes = [float(sympy.diff(formula, each).subs(at).evalf(30)) for each in z]
-        np.testing.assert_allclose(arrays["l"][row], value, rtol=1e-14, atol=1e-15)
-        np.testing.assert_allclose(gradient[row], slopes, rtol=1e-13, atol=1e-15)
+    agrees(op, formula, {score: rng.normal(0, 2, (5, 4)), "t": labels}, {}, output)
+
+
+@pytest.mark.parametrize("total", [0, 1])
+@pytest.mark.parametrize("loss", loss_names())
+def test_a_row_of_losses_and_its_derivative_are_their_formula(loss, total):
+    """On numbers in [0, 1), which all of them take; the half of labels is 0."""
+    formula, constants = ROWS[loss]
+    first, second, third = (*constants, 0.0, 0.0, 0.0)[:3]
+    attrs = {"loss": loss, "sum": total, "first": first, "second": second, "third": third}
+    rng = np.random.default_rng(7)
+    targets = rng.random((5, 4))
+    if "hinge" in loss:
+        targets = targets.round()
+    inputs = {"a": rng.random((5, 4)), "t": targets}
+    agrees("loss_fwd", formula / (1 if total else 4), inputs, attrs)

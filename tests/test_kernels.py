@@ -4,6 +4,7 @@ Outputs start as NaN, and buffers end at pages that nobody may touch, so a kerne
 place out, or reads or writes one too many, is caught.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from fastnn import _core, config
 from fastnn.compiler.packing import panels_of
-from fastnn.ops.table import activation_names, table
+from fastnn.ops.table import activation_names, loss_names, table
 from fastnn.reference.cases import Case, cases
 from fastnn.reference.harness import POLICIES, Stopped, Trial, checked_ops
 from fastnn.reference.inputs import SPECIALS, draw
@@ -107,6 +108,15 @@ def walk(op, n):
         yield case
 
 
+#: Axes whose sizes follow from those of others.
+TOTALS = {
+    "accumulate": lambda n: {"k": (2,)},
+    "accumulate_columns": lambda n: {"k": (n + 1,)},
+    "histogram": lambda n: {"m": (2 * n * (n + 1),)},
+    "confusion": lambda n: {"k": (max(n, 2) ** 2,)},
+}
+
+
 def wide_cases(op, n):
     if op.split("_")[0] in GATES:
         return list(walk(op, n)) if n < 36 else []
@@ -118,6 +128,8 @@ def wide_cases(op, n):
         return [convolution(op, n)] if n < 36 else []
     if "pool2d" in op:
         return [pooling(op, n)]
+    small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
+    small |= TOTALS[op](n) if op in TOTALS else {}
     changes_weights = any(operand.name == "hyper" for operand in table()[op].inputs)
     small = dict.fromkeys("hk", (1,)) if changes_weights else {}
     if op.startswith("accumulate"):
@@ -127,6 +139,10 @@ def wide_cases(op, n):
     if op.startswith("row_norm"):
         small = {"p": (2,), "g": (1,)}
     case = sized(op, n, **small)
+    if op in ("in_top_k", "histogram", "confusion"):
+        return [replace(case, absent=(name,)) for name in "it"]
+    if "loss" in case.attrs:
+        return [replace(case, attrs={**case.attrs, "loss": name}) for name in loss_names()]
     if "curve" in case.attrs:
         known = {str(each.attrs): each.attrs for each in cases(op)}.values()
         return [Case(op, case.sizes, case.rows, attrs) for attrs in list(known)[n % 4 :: 4]]
@@ -195,6 +211,7 @@ def test_nan_and_infinity_are_never_lost(op, policy, seed):
 @every_dtype
 def test_a_watched_total_stops_the_run(isa, dtype):
     case = Case("accumulate", {"r": (None,), "k": (2,)}, 5, {"watched": 1}, data="special")
+    case = replace(case, absent=("w", "d"))
     trial = Trial(case, dtype, watch=True)
     with pytest.raises(Stopped) as compiled:
         trial.compiled(isa)
@@ -206,7 +223,7 @@ def test_a_watched_total_stops_the_run(isa, dtype):
 
 # ---- data that is refused ------------------------------------------------------------------------
 
-LABELS, NUMBERS = {"classes": 3}, {}
+LABELS, NUMBERS = {"classes": 3, "ignored": np.nan}, {}
 REFUSED = [
     ("gather_labels", LABELS, np.array([0, 1, 2, 3, 9], np.uint8), (1, 3, 3)),
     ("gather_labels", LABELS, np.array([0, 1, 2, -1, 1], np.int32), (1, 3, -1)),

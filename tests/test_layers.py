@@ -29,7 +29,11 @@ CASES = {
         ({"activation": name}, (3, 5), (3, 5)) for name in ("linear", "relu", "sigmoid", "tanh")
     ]
     + [({"activation": "softmax"}, (5,), (5,))],
-    Dropout: [({"rate": 0.3}, (7, 3), (7, 3)), ({"rate": 0}, (7,), (7,))],
+    Dropout: [
+        ({"rate": 0.3}, (7, 3), (7, 3)),
+        ({"rate": 0}, (7,), (7,)),
+        ({"rate": 0.5, "noise_shape": [None, 1, None], "seed": 7}, (7, 3), (7, 3)),
+    ],
     Flatten: [({}, (2, 3, 5), (30,)), ({}, (7,), (7,))],
     Reshape: [
         ({"target_shape": (5, -1)}, (2, 3, 5), (5, 6)),
@@ -139,6 +143,52 @@ CASES |= {
         ({"units": 2, "activation": "sigmoid", "recurrent_activation": "tanh"}, (3, 2), (2,)),
         ({"units": 17, "use_bias": False, "go_backwards": True}, (2, 3), (17,)),
         ({"units": 3, "use_bias": False, "reset_after": False}, (3, 5), (3,)),
+    ],
+}
+CASES |= {
+    layers.ReLU: [
+        ({}, (7,), (7,)),
+        ({"max_value": 0.3, "negative_slope": 0.1, "threshold": 0.1}, (3, 5), (3, 5)),
+    ],
+    layers.LeakyReLU: [({}, (7,), (7,)), ({"negative_slope": 0.5}, (3, 5), (3, 5))],
+    layers.ELU: [({}, (7,), (7,)), ({"alpha": 0.5}, (3, 5), (3, 5))],
+    layers.Softmax: [({}, (7,), (7,)), ({"axis": 2}, (3, 5), (3, 5))],
+}
+CASES |= {
+    layers.GaussianNoise: [({"stddev": 0.1}, (7, 3), (7, 3)), ({"stddev": 0}, (7,), (7,))],
+    layers.GaussianDropout: [({"rate": 0.3, "seed": 3}, (7, 3), (7, 3)), ({"rate": 0}, (7,), (7,))],
+    layers.AlphaDropout: [
+        ({"rate": 0.3}, (7, 3), (7, 3)),
+        ({"rate": 0.5, "noise_shape": [None, 1, 3], "seed": 0}, (7, 3), (7, 3)),
+        ({"rate": 0}, (7,), (7,)),
+    ],
+    layers.SpatialDropout1D: [
+        ({"rate": 0.3}, (7, 3), (7, 3)),
+        ({"rate": 0.5, "seed": 5}, (2, 9), (2, 9)),
+    ],
+    layers.SpatialDropout2D: [
+        ({"rate": 0.3}, (3, 4, 5), (3, 4, 5)),
+        ({"rate": 0.5, "seed": 5}, (2, 1, 9), (2, 1, 9)),
+    ],
+    layers.ActivityRegularization: [({}, (7,), (7,)), ({"l1": 0.1, "l2": 0.2}, (3, 5), (3, 5))],
+}
+CASES |= {
+    layers.LayerNormalization: [
+        ({}, (7,), (7,)),
+        ({"axis": [1, 2], "epsilon": 0.1, "center": False}, (3, 5), (3, 5)),
+        ({"axis": [-3, -2, -1], "beta_initializer": "he_normal"}, (2, 3, 4), (2, 3, 4)),
+        ({"scale": False}, (3, 17), (3, 17)),
+    ],
+    layers.RMSNormalization: [
+        ({}, (7,), (7,)),
+        ({"axis": [-2, -1], "epsilon": 0.1}, (3, 5), (3, 5)),
+    ],
+    layers.UnitNormalization: [({}, (7,), (7,)), ({"axis": [-2, -1]}, (3, 5), (3, 5))],
+    layers.GroupNormalization: [
+        ({"groups": 2}, (6,), (6,)),
+        ({"groups": -1, "epsilon": 0.1, "scale": False}, (3, 5), (3, 5)),
+        ({"groups": 3, "center": False, "axis": 3}, (2, 3, 9), (2, 3, 9)),
+        ({"groups": 1}, (4, 5), (4, 5)),
     ],
 }
 EVERY = [(cls, *case) for cls, cases in CASES.items() for case in cases]

@@ -211,8 +211,8 @@ def residual(dtype="float64"):
 def test_the_sum_and_activation_of_a_residual_block_are_part_of_its_normalisation():
     names = operations(residual(), "train")
     assert names.count("normalize_fwd") == 3
-    assert "activation_fwd" not in names[: names.index("mse")]
-    forward = names[: names.index("mse")]
+    assert "activation_fwd" not in names[: names.index("loss_fwd")]
+    forward = names[: names.index("loss_fwd")]
     assert "add" not in forward
 
 

@@ -112,6 +112,7 @@ def test_weights_that_do_not_lie_in_a_row_are_trained_in_runs():
         if frozen:  # another model holds the middle too, so that nothing is put in order
             x = Input((4,))
             other = Model(x, Dense(1)(layers[1](x)))
+            model.predict(X)
             other.predict(RNG.normal(size=(2, 4)))
         layers[2].trainable = False
         model.compile("adam", "mse")

@@ -9,7 +9,7 @@ static void augment_words(const fnn_run *run, double stream, int64_t row, int64_
                           uint32_t word[4][FNN_PHILOX])
 {
     for (int64_t i = 0; i < FNN_PHILOX; i++) {
-        uint64_t sample = (uint64_t)fnn_sample(run, row + (i < rows ? i : 0));
+        uint64_t sample = fnn_sample_number(run, row + (i < rows ? i : 0));
         word[0][i] = 0;
         word[1][i] = (uint32_t)stream;
         word[2][i] = (uint32_t)sample;

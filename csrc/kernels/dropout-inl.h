@@ -55,7 +55,7 @@ static inline void dropout_philox(uint64_t seed, words counter[4], uint32_t word
 /* The counters of an op's stream for a row of the batch, but for their first words. */
 VERB void random_counters(const fnn_run *run, int64_t row, double stream, words counter[4])
 {
-    uint64_t sample = (uint64_t)fnn_sample(run, row);
+    uint64_t sample = fnn_sample_number(run, row);
     counter[0] = w_set1(0);
     counter[1] = w_set1((uint64_t)stream);
     counter[2] = w_set1(sample);

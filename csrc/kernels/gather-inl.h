@@ -164,20 +164,26 @@ static double label_of(const void *data, int dtype, int64_t row)
 }
 
 /* A NaN is no whole number; an infinity is one out of range. */
+static inline fnn_fault_kind label_fault(double label, double classes)
+{
+    if (!(label == floor(label))) return FNN_FAULT_LABEL_FRACTION;
+    return label < 0 || label >= classes ? FNN_FAULT_LABEL_RANGE : FNN_FAULT_NONE;
+}
+
 static void op_gather_labels(const fnn_op *op, const fnn_task *task)
 {
-    int32_t *t = op->arg[1];
     int dtype = (int)op->attr[0];
-    double classes = op->attr[1];
-    int64_t r, end;
+    double classes = op->attr[1], ignored = op->attr[2];
+    int64_t r, end, n = op->dim[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
     for (; r < end; r++) {
+        int32_t *t = (int32_t *)op->arg[1] + r * n;
         int64_t row = fnn_sample(task->run, r);
-        double label = label_of(op->arg[0], dtype, row);
-        fnn_fault_kind fault = !(label == floor(label))        ? FNN_FAULT_LABEL_FRACTION
-                               : label < 0 || label >= classes ? FNN_FAULT_LABEL_RANGE
-                                                               : FNN_FAULT_NONE;
-        t[r] = fault ? 0 : (int32_t)label;
-        if (fault) fnn_refuse(task->run, op, fault, row, label);
+        for (int64_t i = 0; i < n; i++) {
+            double label = label_of(op->arg[0], dtype, row * n + i);
+            fnn_fault_kind fault = label == ignored ? FNN_FAULT_NONE : label_fault(label, classes);
+            t[i] = label == ignored ? -1 : fault ? 0 : (int32_t)label;
+            if (fault) fnn_refuse(task->run, op, fault, row, label);
+        }
     }
 }

@@ -341,15 +341,43 @@ def _rows(op: str) -> Iterator[Case]:
 
 
 def _accuracy_binary(op: str) -> Iterator[Case]:
-    yield from (replace(case, attrs={"threshold": 0.5}) for case in _rows(op))
+    yield from (replace(case, attrs={"threshold": 0.5, "all": 0}) for case in _rows(op))
+
+
+def _losses(op: str) -> Iterator[Case]:
+    for loss in ("mse", "huber", "binary_focal"):
+        attrs = {"loss": loss, "sum": 0, "first": 1.0, "second": 0.25, "third": 0.0}
+        yield from (replace(case, attrs=attrs) for case in _rows(op))
+
+
+def _top_k(op: str) -> Iterator[Case]:
+    absent = ("t",) if op == "in_top_k" else ()
+    for r, c in ((128, 10), (128, 1000)):
+        yield replace(rows_of(op, r, "c", c, k=5), absent=absent)
 
 
 def _mean(op: str) -> Iterator[Case]:
-    yield from (_case(op, r, r=None) for r in (256, 32, 100_000))
+    for r in (256, 32, 100_000):
+        yield replace(_case(op, r, {"sum": 0}, r=None), absent=("w", "d"))
 
 
 def _accumulate(op: str) -> Iterator[Case]:
-    yield from (_case(op, r, {"watched": 1}, r=None, k=2) for r in (256, 32, 100_000))
+    for r in (256, 32, 100_000):
+        yield replace(_case(op, r, {"watched": 1}, r=None, k=2), absent=("w", "d"))
+
+
+def _accumulate_columns(op: str) -> Iterator[Case]:
+    yield from (replace(_case(op, r, r=None, n=10, k=11), absent=("w",)) for r in (32, 10_000))
+
+
+def _histogram(op: str) -> Iterator[Case]:
+    for r in (32, 10_000):
+        yield replace(_case(op, r, r=None, n=1, k=200, m=402), absent=("i", "w"))
+
+
+def _confusion(op: str) -> Iterator[Case]:
+    for r in (32, 10_000):
+        yield replace(_case(op, r, {"threshold": 0.5}, r=None, c=10, k=100), absent=("t", "w"))
 
 
 def _gather(op: str) -> Iterator[Case]:
@@ -360,12 +388,12 @@ def _gather(op: str) -> Iterator[Case]:
 
 def _gather_labels(op: str) -> Iterator[Case]:
     for r in (128, 32):
-        case = _case(op, r, {"classes": 10}, r=None)
+        case = _case(op, r, {"classes": 10, "ignored": float("nan")}, r=None, n=())
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 
 def _accumulate_batch(op: str) -> Iterator[Case]:
-    yield _case(op, 128, k=2)
+    yield _case(op, 128, {"watched": 0}, k=2)
 
 
 def _over_rows(op: str) -> Iterator[Case]:
@@ -483,14 +511,23 @@ _MAKERS: Mapping[str, Any] = {
     "softmax_ce_dense_bwd": _scores,
     "sigmoid_bce": _rows,
     "sigmoid_bce_bwd": _rows,
-    "mse": _rows,
-    "mse_bwd": _rows,
+    "loss_fwd": _losses,
+    "loss_bwd": _losses,
+    "cosine": _rows,
+    "cosine_bwd": _rows,
+    "categorical_hinge": _rows,
+    "categorical_hinge_bwd": _rows,
     "mean": _mean,
     "mean_bwd": _mean,
     "accuracy_sparse": _scores,
     "accuracy_dense": _scores,
     "accuracy_binary": _accuracy_binary,
+    "in_top_k": _top_k,
+    "keep_top_k": _top_k,
     "accumulate": _accumulate,
+    "accumulate_columns": _accumulate_columns,
+    "histogram": _histogram,
+    "confusion": _confusion,
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,

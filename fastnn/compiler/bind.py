@@ -14,7 +14,7 @@ from fastnn.compiler.graph import LENT, Node, Size, Tensor
 from fastnn.compiler.memory import item_bytes
 from fastnn.compiler.program import Memory, Program
 from fastnn.errors import ShapeError
-from fastnn.ops.table import activation_names, curve_names
+from fastnn.ops.table import codes
 
 __all__ = ["Compiled"]
 
@@ -180,12 +180,11 @@ def _row(program: Program) -> tuple[tuple[int, ...], tuple[int, ...], bool] | No
     return x, out, program.lent["x0"].dtype == "real"
 
 
-def _number(name: str, value: object) -> float:
+def _number(attribute: str, value: object) -> float:
     if callable(value):
         return 0.0  # user code is kept beside the core's list, by the index of its node
     if isinstance(value, str):
-        known = curve_names() if name == "curve" else activation_names()
-        return float(known.index(value))
+        return float(codes(attribute).index(value))
     return float(value)  # type: ignore[arg-type]
 
 

@@ -121,12 +121,14 @@ def format_shape(shape: Shape) -> str:
 class Graph:
     """The nodes of one program and the tensors that live outside of it.
 
-    ``layer`` is the one whose call is being composed, ``training`` whether as in training.
+    ``layer`` is the one whose call is being composed, ``training`` whether as in training, and
+    ``dtype`` the precision of layers that are built on the way, ``None`` if all are.
     """
 
     nodes: list[Node] = field(default_factory=list)
     layer: str = ""
     training: bool = False
+    dtype: str | None = None
     penalties: list[Tensor] = field(default_factory=list)
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
     _postponed: list[Callable[[], object]] = field(default_factory=list)

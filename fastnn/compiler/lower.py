@@ -93,7 +93,12 @@ def evaluation(
     if penalty is None:
         return graph, mean
     with graph.scope("penalties"):
-        graph.emit("accumulate_batch", penalty, _total(graph, len(terms) + len(objective.watched)))
+        graph.emit(
+            "accumulate_batch",
+            penalty,
+            _total(graph, len(terms) + len(objective.watched)),
+            watched=0,
+        )
         return graph, mean + penalty
 
 
@@ -112,7 +117,7 @@ def _loss(graph: Graph, index: int, y: Tensor, objective: Objective) -> _Term:
     with graph.scope("loss"):
         targets, kind = _targets(graph, index, loss.targets(y.shape))
         lowered = loss.lower(y, targets)
-        return _Term(targets, kind, lowered, ops.mean(lowered.values))
+        return _Term(targets, kind, lowered, ops.batch_mean(lowered.values))
 
 
 def training(
@@ -157,11 +162,11 @@ def _targets(graph: Graph, index: int, kind: Targets) -> tuple[Tensor, Targets]:
     source = graph.place(f"y{index}", kind.shape, "source", dtype="any")
     if kind.classes is None:
         return graph.emit("gather", source)[0], kind
-    return graph.emit("gather_labels", source, classes=kind.classes)[0], kind
+    return graph.emit("gather_labels", source, classes=kind.classes, ignored=float("nan"))[0], kind
 
 
 def _accumulate(graph: Graph, index: int, values: Tensor, watched: bool = False) -> None:
-    graph.emit("accumulate", values, _total(graph, index), watched=int(watched))
+    graph.emit("accumulate", values, None, None, _total(graph, index), watched=int(watched))
 
 
 def _total(graph: Graph, index: int) -> Tensor:

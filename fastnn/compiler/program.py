@@ -115,7 +115,7 @@ class Program:
 
 
 def _title(node: Node) -> str:
-    shown = {k: v for k, v in node.attrs.items() if not callable(v) and v != "linear"}
+    shown = {k: v for k, v in node.attrs.items() if not callable(v) and v != "linear" and v == v}
     text = ", ".join(f"{k}={v}" for k, v in shown.items())
     return f"{node.op.name}({text})" if text else node.op.name
 

@@ -1,5 +1,6 @@
 """The layers, by their Keras names."""
 
+from fastnn.layers.activation import ELU, LeakyReLU, ReLU, Softmax
 from fastnn.layers.augmentation import (
     RandomBrightness,
     RandomContrast,
@@ -11,7 +12,7 @@ from fastnn.layers.augmentation import (
 )
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv2D
-from fastnn.layers.core import Activation, Dense, Dropout, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Reshape
 from fastnn.layers.embedding import Embedding, Masking
 from fastnn.layers.merging import (
     Add,
@@ -22,7 +23,13 @@ from fastnn.layers.merging import (
     Multiply,
     Subtract,
 )
-from fastnn.layers.normalization import BatchNormalization
+from fastnn.layers.normalization import (
+    BatchNormalization,
+    GroupNormalization,
+    LayerNormalization,
+    RMSNormalization,
+    UnitNormalization,
+)
 from fastnn.layers.padding import Cropping2D, ZeroPadding2D
 from fastnn.layers.pooling import (
     AveragePooling2D,
@@ -31,13 +38,25 @@ from fastnn.layers.pooling import (
     MaxPooling2D,
 )
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
+from fastnn.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+)
 from fastnn.layers.serialization import deserialize, serialize
 
 __all__ = [
+    "ELU",
     "GRU",
     "LSTM",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Average",
     "AveragePooling2D",
     "BatchNormalization",
@@ -48,16 +67,22 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling2D",
     "GlobalMaxPooling2D",
+    "GroupNormalization",
     "Input",
     "InputLayer",
     "Layer",
+    "LayerNormalization",
+    "LeakyReLU",
     "Masking",
     "MaxPooling2D",
     "Maximum",
     "Minimum",
     "Multiply",
+    "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
     "RandomCrop",
@@ -65,9 +90,14 @@ __all__ = [
     "RandomRotation",
     "RandomTranslation",
     "RandomZoom",
+    "ReLU",
     "Reshape",
     "SimpleRNN",
+    "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
     "Subtract",
+    "UnitNormalization",
     "ZeroPadding2D",
     "deserialize",
     "serialize",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import itertools
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from fastnn import config, constraints, initializers, nests, ops, registry, regu
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import MaskWarning, ShapeError
-from fastnn.functional import Symbol, call_on_symbols
+from fastnn.functional import Call, Symbol, call_on_symbols
 from fastnn.naming import snake_case, unique_name
 from fastnn.variables import Variable
 
@@ -43,6 +45,9 @@ class Layer:
     tuple of those with respect to ``x`` and each weight.  It takes part in ``fit`` as an ordinary
     operation, at the speed of NumPy.  ``compute_output_shape`` tells the shape of the result if it
     is not that of ``x``.
+
+    A layer may be made of others: those that it holds as attributes, also in lists and dicts, are
+    built when it calls them, and ``weights`` has theirs.
 
     A layer that is called on a list of tensors gets the list in ``call``, and the arrays one by one
     in ``forward`` and ``backward``.
@@ -84,11 +89,18 @@ class Layer:
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
-        self.input_shape: Any = None  # of several inputs, a list of their shapes
-        self.output_shape: Any = None  # of several outputs, likewise
+        self._input_shape: Any = None
+        self._output_shape: Any = None
+        self._calls: list[Call] = []
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
         self._described: list[str] = []
+
+    def __init_subclass__(cls, **options: Any):
+        """Let ``build`` note that it has been called, whoever calls it."""
+        super().__init_subclass__(**options)
+        if "build" in vars(cls):
+            cls.build = _noting(vars(cls)["build"])  # type: ignore[method-assign]
 
     # ---- what a kind of layer defines ------------------------------------------------------------
 
@@ -134,7 +146,7 @@ class Layer:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Layer:
         """Return the layer that ``get_config`` described."""
-        return cls(**config)
+        return registry.construct(cls, config)
 
     # ---- weights ---------------------------------------------------------------------------------
 
@@ -226,39 +238,95 @@ class Layer:
             )
         loss.graph.add_penalty(loss)
 
+    def sublayers(self) -> dict[str, Layer]:
+        """Return the layers that this one is made of, by where it holds them: ``"blocks/0"``."""
+        found: dict[str, Layer] = {}
+        for attribute, value in vars(self).items():
+            for path, leaf in nests.paths(value, attribute.lstrip("_")):
+                if isinstance(leaf, Layer) and leaf not in found.values():
+                    found[path] = leaf
+        return found
+
+    def descendants(self) -> list[Layer]:
+        """Return this layer and all that it is made of, also those inside of others, each once."""
+        found: dict[Layer, None] = {}
+        waiting: list[Layer] = [self]
+        while waiting:
+            layer = waiting.pop()
+            if layer not in found:
+                found[layer] = None
+                waiting.extend(reversed(layer.sublayers().values()))
+        return list(found)
+
+    def named_weights(self) -> dict[str, Variable]:
+        """Return all variables by paths such as ``"encoder/dense/kernel"``, each once: the layer's
+        own in the order in which they were made, then those of the layers that it is made of."""
+        found: dict[Variable, str] = {}
+        self._name_weights("", found, set())
+        names: dict[str, Variable] = {}
+        for variable, path in found.items():
+            names[_free(path, names)] = variable
+        return names
+
+    def _name_weights(self, prefix: str, found: dict[Variable, str], seen: set[Layer]) -> None:
+        seen.add(self)
+        for variable in self._variables:
+            found.setdefault(variable, prefix + variable.name)
+        for path, layer in self.sublayers().items():
+            if layer not in seen:
+                layer._name_weights(f"{prefix}{path}/", found, seen)
+
     @property
     def weights(self) -> list[Variable]:
-        """All variables, in the order in which they were made."""
-        return list(self._variables)
+        """All variables: its own, in the order in which they were made, then those of the layers
+        that it is made of."""
+        return list(self.named_weights().values())
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The weights, by Keras's other name."""
+        return self.weights
 
     @property
     def trainable_weights(self) -> list[Variable]:
         """The variables that ``fit`` changes."""
-        return [variable for variable in self._variables if variable.trainable]
+        return [variable for variable in self.weights if variable.trainable]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         """The variables that ``fit`` leaves alone."""
-        return [variable for variable in self._variables if not variable.trainable]
+        return [variable for variable in self.weights if not variable.trainable]
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """The trainable weights, by Keras's other name."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """The non-trainable weights, by Keras's other name."""
+        return self.non_trainable_weights
 
     @property
     def trainable(self) -> bool:
-        """Whether ``fit`` changes the weights; a change counts from the next ``compile``."""
+        """Whether ``fit`` changes the weights, also those of layers inside; a change counts from
+        the next ``compile``."""
         return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        self._trainable = bool(value)
-        for variable in self._variables:
-            variable.trainable = self._trainable and variable.own_trainable
+        for layer in self.descendants():
+            layer._trainable = bool(value)
+            for variable in layer._variables:
+                variable.trainable = layer._trainable and variable.own_trainable
 
     def count_params(self) -> int:
         """Return the number of weights, as numbers."""
-        return sum(variable.size for variable in self._variables)
+        return sum(variable.size for variable in self.weights)
 
     def get_weights(self) -> list[Array]:
         """Return copies of the weights."""
-        return [variable.numpy() for variable in self._variables]
+        return [variable.numpy() for variable in self.weights]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Replace the weights.
@@ -269,7 +337,73 @@ class Layer:
         Raises:
             ShapeError: if there are not as many, or one has another shape; nothing is changed then.
         """
-        assign_all(self.name, self._variables, weights)
+        assign_all(self.name, self.weights, weights)
+
+    # ---- its place in a network ------------------------------------------------------------------
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input of the last call, ``None`` before; of several, a nest of them."""
+        return self._input_shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output of the last call, ``None`` before; of several, a nest of them."""
+        return self._output_shape
+
+    @property
+    def input(self) -> Any:
+        """What the layer was called on, a symbol or a nest of them: what a ``Model`` is made of.
+
+        Raises:
+            AttributeError: if it was called on no symbols, or several times.
+        """
+        call = self._only_call("input")
+        return call.args[0] if call.args else next(iter(call.kwargs.values()))
+
+    @property
+    def output(self) -> Any:
+        """What the layer returned, a symbol or a nest of them: what a ``Model`` is made of.
+
+        Raises:
+            AttributeError: if it was called on no symbols, or several times.
+
+        Example:
+            >>> import fastnn
+            >>> from fastnn.layers import Dense
+            >>> model = fastnn.Sequential([fastnn.Input((4,)), Dense(3, name="middle"), Dense(1)])
+            >>> features = fastnn.Model(model.input, model.get_layer("middle").output)
+            >>> features.output_shape
+            (None, 3)
+        """
+        return self._only_call("output").result
+
+    def _only_call(self, what: str) -> Call:
+        if len(self._calls) != 1:
+            times = f"{len(self._calls)} times" if self._calls else "on no symbol yet"
+            raise AttributeError(
+                f"{self.name}: it was called {times}, so that {what!r} is not one thing; keep what "
+                "the call returned"
+            )
+        return self._calls[0]
+
+    def note_call(self, call: Call) -> None:
+        """Take note of a call on symbols."""
+        self._calls.append(call)
+
+    def forget_calls(self, calls: Iterable[Call]) -> None:
+        """Forget calls on symbols of a network that is no more."""
+        gone = list(calls)
+        self._calls = [call for call in self._calls if call not in gone]
+
+    @property
+    def own_dtype(self) -> str | None:
+        """The precision that the layer insists on."""
+        return self.dtype
+
+    def adopt_dtype(self, dtype: str) -> None:
+        """Take the precision of what the layer is called on."""
+        self.dtype = dtype
 
     # ---- lowering --------------------------------------------------------------------------------
 
@@ -310,17 +444,22 @@ class Layer:
         """Add the layer to the graph that the tensors among its arguments belong to."""
         tensors = [x for x in nests.flatten([args, kwargs]) if isinstance(x, Tensor)]
         graph = tensors[0].graph
+        if self.own_dtype is None and graph.dtype is not None:
+            self.adopt_dtype(graph.dtype)
         first = args[0] if args else next(iter(kwargs.values()))
         shapes = nests.apply(lambda x: x.shape if isinstance(x, Tensor) else x, first)
-        self._build_once(shapes)
         mode = graph.training if training is None else bool(training)
         masks = self._given_mask(args, kwargs)
         if masks is None:
             masks = nests.apply(lambda x: x.mask if isinstance(x, Tensor) else None, first)
             kwargs = {**kwargs, **self._accepted(mask=masks)}
-        with graph.scope(self.name), graph.mode(mode):
+        path = f"{graph.layer}/{self.name}" if graph.layer else self.name
+        with graph.scope(path), graph.mode(mode):
+            fresh = self._build_once(shapes)
             call: Callable[..., Any] = self.call
             y = call(*args, **kwargs, **self._accepted(training=mode))
+        if fresh and not self._trainable:
+            self.trainable = False  # also of the layers inside, which are built by now
         results = nests.flatten(y)
         if not results or not all(isinstance(each, Tensor) for each in results):
             kinds = ", ".join(type(each).__name__ for each in results)
@@ -328,25 +467,31 @@ class Layer:
                 f"{self.name}: call(x) must return a tensor of the graph, or a list, tuple or dict "
                 f"of them, got {kinds}"[:390]
             )
-        with graph.scope(self.name):
+        with graph.scope(path):
             self._pass_mask(first, results, masks)
-        self.input_shape = shapes
-        self.output_shape = nests.apply(lambda each: each.shape, y)
+        self._input_shape = shapes
+        self._output_shape = nests.apply(lambda each: each.shape, y)
         if self.activity_regularizer is not None:
-            with graph.scope(self.name):
+            with graph.scope(path):
                 for each in results:
                     self.add_loss(ops.over_rows(self.activity_regularizer(each)))
         return y
 
-    def _build_once(self, shape: Any) -> None:
-        if not self.built:
-            self.build(shape)
-            self.built = True
+    def _build_once(self, shape: Any) -> bool:
+        """Build the layer if it is not; return whether it was not."""
+        if self.built:
+            return False
+        for layer in self.descendants():
+            if layer.own_dtype is None and self.dtype is not None:
+                layer.adopt_dtype(self.dtype)
+        self.build(shape)
+        self.built = True
+        return True
 
     def unbuild(self) -> None:
         """Forget the weights: the model they were made for could not be built."""
         self.built, self._variables = False, []
-        self.input_shape = self.output_shape = None
+        self._input_shape = self._output_shape = None
 
     def _given_mask(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Return the mask that the layer was called with, if it was."""
@@ -404,6 +549,24 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+def _noting(build: Callable[..., None]) -> Callable[..., None]:
+    """Return ``build`` of a class, such that a layer that was built knows it."""
+
+    @functools.wraps(build)
+    def noting(self: Layer, *args: Any, **kwargs: Any) -> None:
+        build(self, *args, **kwargs)
+        self.built = True
+
+    return noting
+
+
+def _free(path: str, taken: Container[str]) -> str:
+    """Return ``path``, or with a number after it if it is taken."""
+    return next(
+        each for i in itertools.count() if (each := f"{path}_{i}" if i else path) not in taken
+    )
 
 
 def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLike]) -> None:

@@ -1,4 +1,4 @@
-"""Layers without images: Input, Dense, Activation, Dropout, Flatten, Reshape."""
+"""Layers without images: Input, Dense, Activation, Flatten, Reshape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastnn.errors import ShapeError
 from fastnn.functional import Call, Symbol
 from fastnn.layers.base import Layer
 
-__all__ = ["Activation", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Reshape"]
+__all__ = ["Activation", "Dense", "Flatten", "Input", "InputLayer", "Reshape"]
 
 
 class InputLayer(Layer):
@@ -43,10 +43,16 @@ class InputLayer(Layer):
     def output(self) -> Symbol:
         """What other layers are called on."""
         dtype = self.whole or self.dtype or config.real_dtype(config.dtype_policy())
-        self.output_shape = (None, *self.shape)
+        self._output_shape = (None, *self.shape)
         call = Call(self)
-        call.outputs = (Symbol(self.output_shape, dtype, call),)
-        return call.outputs[0]
+        symbol = Symbol((None, *self.shape), dtype, call)
+        call.result = symbol
+        return symbol
+
+    @property
+    def input(self) -> Symbol:
+        """What other layers are called on."""
+        return self.output
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x``."""
@@ -197,46 +203,6 @@ class Activation(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {"activation": activations.serialize(self.activation), **super().get_config()}
-
-
-class Dropout(Layer):
-    """Sets units to 0 at random in training, scaling the others up; nothing at inference.
-
-    Args:
-        rate: the probability that a unit is dropped, 0 <= rate < 1.
-        name: the layer's name.
-
-    ``y = x mask / (1 - rate)`` (Srivastava et al., "Dropout", 2014).  The mask is a function of the
-    seed, the epoch, the sample and the unit: it does not depend on threads or batches.  There is no
-    mode to forget: the list of operations for inference holds no dropout.
-
-    Example:
-        >>> import fastnn
-        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dropout(0.5)])
-        >>> model.predict([[1.0, 2.0]])
-        array([[1., 2.]], dtype=float32)
-    """
-
-    supports_masking = True
-
-    def __init__(
-        self,
-        rate: float,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.rate = fraction(self.name, "rate", rate)
-
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Return ``x``, with units dropped in training."""
-        return ops.dropout(x, self.rate) if training and self.rate else x
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        return {"rate": self.rate, **super().get_config()}
 
 
 class Flatten(Layer):

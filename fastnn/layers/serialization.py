@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from fastnn import layers, registry
 from fastnn.layers.base import Layer
 
-__all__ = ["classes", "deserialize", "serialize"]
+__all__ = ["classes", "deserialize", "deserialize_all", "serialize", "serialize_all"]
+
+#: What describes a layer that has been described before, and, in that description, its number.
+_SHARED = "shared"
+
+#: The descriptions of layers by the ``serialize_all`` that is under way, also for models inside.
+_described: ContextVar[dict[Layer, dict[str, Any]]] = ContextVar("described")
+#: The layers that a ``deserialize_all`` that is under way may meet again, by their numbers.
+_made: ContextVar[dict[Any, Layer]] = ContextVar("made")
 
 
 def classes() -> dict[str, type[Layer]]:
@@ -47,4 +57,54 @@ def deserialize(
     Raises:
         ModelFileError: if its class is neither fastnn's nor among ``custom_objects``.
     """
-    return registry.deserialize("layer", description, classes(), custom_objects)
+    from fastnn import models
+
+    known = {**classes(), "Model": models.Model, "Sequential": models.Sequential}
+    return registry.deserialize("layer", description, known, custom_objects)
+
+
+def serialize_all(layers: Iterable[Layer]) -> list[dict[str, Any]]:
+    """Return the descriptions of a model's layers; one that several models of the same whole hold
+    is described where it is met first, and named by a number elsewhere."""
+    with _common(_described) as known:
+        return [_described_once(layer, known) for layer in layers]
+
+
+def _described_once(layer: Layer, known: dict[Layer, dict[str, Any]]) -> dict[str, Any]:
+    if layer in known:
+        number = known[layer].setdefault(_SHARED, list(known).index(layer))
+        return {_SHARED: number}
+    known[layer] = {}
+    known[layer].update(serialize(layer))
+    return known[layer]
+
+
+def deserialize_all(
+    descriptions: Iterable[Mapping[str, Any]],
+    custom_objects: Mapping[str, type[Any]] | None = None,
+) -> list[Layer]:
+    """Return the layers that ``serialize_all`` described."""
+    layers = []
+    with _common(_made) as made:
+        for each in descriptions:
+            layer = made[each[_SHARED]] if set(each) == {_SHARED} else None
+            layer = layer or deserialize(each, custom_objects)
+            if _SHARED in each:
+                made[each[_SHARED]] = layer
+            layers.append(layer)
+    return layers
+
+
+@contextmanager
+def _common(variable: ContextVar[dict[Any, Any]]) -> Iterator[dict[Any, Any]]:
+    """Hand out the dict of whoever is under way already, or a new one."""
+    known = variable.get(None)
+    if known is not None:
+        yield known
+        return
+    made: dict[Any, Any] = {}
+    token = variable.set(made)
+    try:
+        yield made
+    finally:
+        variable.reset(token)

@@ -32,6 +32,7 @@ from fastnn.ops.curves import (
 from fastnn.ops.elementwise import (
     activation,
     add,
+    alpha_dropout,
     dropout,
     gaussian_noise,
     log_softmax,
@@ -44,9 +45,13 @@ from fastnn.ops.elementwise import (
 )
 from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
 from fastnn.ops.losses import (
+    batch_mean,
     categorical_crossentropy,
-    mean,
+    categorical_hinge,
+    cosine_similarity,
     mean_squared_error,
+    pointwise_loss,
+    present,
     sigmoid_binary_crossentropy,
     sparse_categorical_crossentropy,
 )
@@ -63,6 +68,8 @@ from fastnn.ops.merging import (
 from fastnn.ops.metrics import (
     binary_accuracy,
     categorical_accuracy,
+    in_top_k,
+    keep_top_k,
     sparse_categorical_accuracy,
 )
 from fastnn.ops.normalization import (
@@ -83,14 +90,18 @@ from fastnn.ops.weights import clip_norm, over_rows, penalty
 __all__ = [
     "activation",
     "add",
+    "alpha_dropout",
     "average_pool2d",
+    "batch_mean",
     "binary_accuracy",
     "categorical_accuracy",
     "categorical_crossentropy",
+    "categorical_hinge",
     "celu",
     "clip_norm",
     "concatenate",
     "conv2d",
+    "cosine_similarity",
     "crop",
     "dense",
     "differs",
@@ -108,6 +119,8 @@ __all__ = [
     "hard_sigmoid",
     "hard_silu",
     "hard_tanh",
+    "in_top_k",
+    "keep_top_k",
     "layer_normalization",
     "leaky_relu",
     "log_sigmoid",
@@ -117,7 +130,6 @@ __all__ = [
     "mask_where",
     "max_pool2d",
     "maximum",
-    "mean",
     "mean_squared_error",
     "minimum",
     "mish",
@@ -128,6 +140,8 @@ __all__ = [
     "over_rows",
     "pad",
     "penalty",
+    "pointwise_loss",
+    "present",
     "random_map",
     "random_uniform",
     "relu",

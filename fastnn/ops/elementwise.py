@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fastnn._checks import number
 from fastnn.compiler.gradients import gradient_of
-from fastnn.compiler.graph import Graph, Node, Shape, Tensor
+from fastnn.compiler.graph import Graph, Node, Shape, Tensor, size_of
 from fastnn.ops._emit import emit
-from fastnn.ops.curves import passing_step, warn_of_step
+from fastnn.ops.curves import SELU_ALPHA, SELU_SCALE, line, passing_step, warn_of_step
 
 __all__ = [
     "activation",
     "add",
+    "alpha_dropout",
     "dropout",
     "gaussian_noise",
     "log_softmax",
@@ -118,12 +119,13 @@ def _reshape(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("reshape", dy, shapes={"y": x.shape if x is not None else ()})
 
 
-def dropout(x: Tensor, rate: float, seed: int | None = None) -> Tensor:
+def dropout(x: Tensor, rate: float, shared: int = 0, seed: int | None = None) -> Tensor:
     """Return ``x`` with each unit set to 0 with probability ``rate``, the others scaled up.
 
     Args:
         x: (rows, ...).
         rate: in [0, 1).
+        shared: axes of a sample, from its first on, along which units have one mask.
         seed: what the mask is drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -131,7 +133,36 @@ def dropout(x: Tensor, rate: float, seed: int | None = None) -> Tensor:
         the unit (Philox 4x32-10: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
         2011), so it depends neither on threads nor on the batch a sample is in.
     """
-    return emit("dropout", x, rate=rate, **random_key(x.graph, seed))[0]
+    return _masked(x, rate, shared, random_key(x.graph, seed))
+
+
+def _masked(x: Tensor, rate: float, shared: int, key: Mapping[str, int]) -> Tensor:
+    if not shared:
+        return emit("dropout", x, rate=rate, **key)[0]
+    steps = (None, size_of(x.shape[1 : 1 + shared]).base, *x.shape[1 + shared :])
+    return reshape(emit("dropout_steps", reshape(x, steps), rate=rate, **key)[0], x.shape)
+
+
+def alpha_dropout(x: Tensor, rate: float, shared: int = 0, seed: int | None = None) -> Tensor:
+    """Return ``x`` with units set to what SELU falls to, at the mean and variance of before.
+
+    Args:
+        x: (rows, ...), of mean 0 and variance 1.
+        rate: the probability of each unit, in [0, 1).
+        shared: axes of a sample, from its first on, along which units have one mask.
+        seed: what the mask is drawn from; ``None``: the seed of the process.
+
+    Returns:
+        ``a (x mask + low (1 - mask)) + b``, ``low = -scale alpha`` those of ``selu``, with
+        ``a = ((1 - rate) (1 + rate low^2))^(-1/2)`` and ``b = -a low rate`` (Klambauer et al.,
+        "Self-normalizing neural networks", 2017).
+    """
+    low, key = -SELU_SCALE * SELU_ALPHA, random_key(x.graph, seed)
+    a = ((1 - rate) * (1 + rate * low**2)) ** -0.5
+    (ones,) = x.graph.emit("fill", shapes={"y": x.shape}, value=1.0)
+    kept, mask = (_masked(each, rate, shared, key) for each in (x, ones))
+    known = line(mask, -a * low * (1 - rate), a * low * (1 - rate))
+    return add(line(kept, a * (1 - rate), 0.0), known)
 
 
 #: The first stream of an operation with a seed of its own.

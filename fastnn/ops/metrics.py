@@ -1,19 +1,25 @@
-"""Metrics: one value for each row.  They have no gradient."""
+"""Metrics: one value for each place, and running totals.  They have no gradient."""
 
 from __future__ import annotations
 
 from fastnn.compiler.graph import Tensor
 from fastnn.ops._emit import emit
 
-__all__ = ["binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"]
+__all__ = [
+    "binary_accuracy",
+    "categorical_accuracy",
+    "in_top_k",
+    "keep_top_k",
+    "sparse_categorical_accuracy",
+]
 
 
 def sparse_categorical_accuracy(scores: Tensor, labels: Tensor) -> Tensor:
     """Return 1 where the first largest score is the label's, else 0.
 
     Args:
-        scores: (rows, classes).
-        labels: (rows,), integers.
+        scores: (rows, ..., classes).
+        labels: (rows, ...), integers.
     """
     return emit("accuracy_sparse", scores, labels)[0]
 
@@ -22,18 +28,44 @@ def categorical_accuracy(scores: Tensor, targets: Tensor) -> Tensor:
     """Return 1 where the first largest score and the first largest target agree, else 0.
 
     Args:
-        scores: (rows, classes).
-        targets: (rows, classes).
+        scores: (rows, ..., classes).
+        targets: the same shape.
     """
     return emit("accuracy_dense", scores, targets)[0]
 
 
-def binary_accuracy(scores: Tensor, targets: Tensor, threshold: float) -> Tensor:
-    """Return the share of a row's units where ``score > threshold`` agrees with the target.
+def binary_accuracy(
+    scores: Tensor, targets: Tensor, threshold: float, subset: bool = False
+) -> Tensor:
+    """Return the share of units where ``score > threshold`` agrees with the target.
 
     Args:
-        scores: (rows, ...).
+        scores: (rows, ..., n).
         targets: the same shape, 0 or 1.
         threshold: 0.5 for probabilities, 0 for logits.
+        subset: whether to return 1 where all units agree, else 0.
     """
-    return emit("accuracy_binary", scores, targets, threshold=threshold)[0]
+    return emit("accuracy_binary", scores, targets, threshold=threshold, all=int(subset))[0]
+
+
+def in_top_k(scores: Tensor, targets: Tensor, k: int) -> Tensor:
+    """Return 1 where fewer than ``k`` scores are above that of the class, else 0.
+
+    Args:
+        scores: (rows, ..., classes).
+        targets: integers (rows, ...), or the scores' shape, whose first largest is the class.
+        k: at least 1.
+    """
+    sparse = targets.dtype == "i32"
+    label, dense = (targets, None) if sparse else (None, targets)
+    return emit("in_top_k", scores, label, dense, k=k)[0]
+
+
+def keep_top_k(scores: Tensor, k: int) -> Tensor:
+    """Return the ``k`` largest scores of each row where they are, -inf elsewhere.
+
+    Args:
+        scores: (rows, ..., classes).
+        k: at least 1; of ties the first stay.
+    """
+    return emit("keep_top_k", scores, k=k)[0]

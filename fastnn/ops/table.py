@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from fastnn import _core
 
-__all__ = ["Op", "Operand", "activation_names", "curve_names", "table"]
+__all__ = ["Op", "Operand", "activation_names", "codes", "curve_names", "loss_names", "table"]
 
 _OPERAND = re.compile(
     r"(?P<name>\w+)(:(?P<dtype>\w+))?\[(?P<axes>[\w*,]*)\](?P<flags>[?~]*)(=(?P<alias>\w+))?"
@@ -130,3 +130,15 @@ def activation_names() -> tuple[str, ...]:
 def curve_names() -> tuple[str, ...]:
     """Return the names of the activations that are operations of their own, in code order."""
     return _core.curve_names()
+
+
+@cache
+def loss_names() -> tuple[str, ...]:
+    """Return the names of ``csrc/losses.def``, in code order."""
+    return _core.loss_names()
+
+
+def codes(attribute: str) -> tuple[str, ...]:
+    """Return the names that an attribute may have as its value, in code order."""
+    known = {"loss": loss_names, "curve": curve_names}
+    return known.get(attribute, activation_names)()

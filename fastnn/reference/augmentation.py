@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastnn.ops.augmentation import FILL_MODES, TRANSFORMS
-from fastnn.reference.contract import Attrs, Real, Run, samples, wide
+from fastnn.reference.contract import Attrs, Real, Run, sample_numbers, wide
 from fastnn.reference.random import sample_words
 
 Places = NDArray[np.int64]
@@ -19,7 +19,7 @@ Wide = NDArray[np.float64]
 
 def _draws(run: Run, attrs: Attrs) -> Wide:
     """draws[r,4] in [0, 1), of which a row of the data has its own."""
-    words = sample_words(run.seed, run.epoch, samples(run), int(attrs["stream"]), 1)
+    words = sample_words(run.seed, run.epoch, sample_numbers(run), int(attrs["stream"]), 1)
     return words.astype(np.float64) * 2.0**-32
 
 

@@ -26,6 +26,7 @@ from fastnn.reference.contract import bfloat16
 from fastnn.reference.curves import CURVES, gelu_gate, gelu_gate_slope, mish_share, parameters
 from fastnn.reference.elementwise import ACTIVATIONS, sigmoid
 from fastnn.reference.normalization import grouped
+from fastnn.reference.pointwise import LOSSES, Constants
 from fastnn.reference.recurrent import (
     gru_steps,
     gru_steps_back,
@@ -657,9 +658,10 @@ def _log_softmax_bwd(o: Outcome) -> dict[str, Array]:
 def _softmax_ce_sparse(o: Outcome) -> dict[str, Array]:
     """l = log total + (max - z_t)"""
     rows = _Rows.of(o["z"])
-    gap = np.take_along_axis(rows.gap, o.inputs["t"][:, None].astype(np.int64), 1)
+    at = np.maximum(o.inputs["t"], 0)[..., None].astype(np.int64)
+    gap = np.take_along_axis(rows.gap, at, -1)
     loss = rows.log_error + gap + 2 * (rows.log_total + gap)
-    return {"p": o.u * o.out("p") * rows.probability, "l": o.u * loss[:, 0]}
+    return {"p": o.u * o.out("p") * rows.probability, "l": o.u * loss[..., 0]}
 
 
 def _softmax_ce_dense(o: Outcome) -> dict[str, Array]:
@@ -676,20 +678,21 @@ def _softmax_ce_sparse_bwd(o: Outcome) -> dict[str, Array]:
     return {"dz": 3 * o.u * o.out("dz")}
 
 
+def _slope_of_rows(o: Outcome, places: tuple[int, ...]) -> Array:
+    """|dl|, or 1 / r where it is absent, shaped to multiply rows."""
+    dl = np.abs(o["dl"]) if "dl" in o.inputs else np.full(places, 1 / max(math.prod(places), 1))
+    return np.asarray(dl[..., None])
+
+
 def _softmax_ce_dense_bwd(o: Outcome) -> dict[str, Array]:
     """dz = (p sum t - t) dl"""
     p, t = np.abs(o["p"]), np.abs(o["t"])
-    dl = np.abs(o["dl"]) if "dl" in o.inputs else np.full(len(p), 1 / max(len(p), 1))
     weight = t.sum(-1, keepdims=True)
-    return {"dz": o.u * dl[:, None] * ((_depth(t.shape[-1]) + 4) * p * weight + 3 * t)}
+    terms = (_depth(t.shape[-1]) + 4) * p * weight + 3 * t
+    return {"dz": o.u * _slope_of_rows(o, p.shape[:-1]) * terms}
 
 
 # ---- losses by columns ---------------------------------------------------------------------------
-
-
-def _row_mean(a: Array) -> Array:
-    mean: Array = a.sum(tuple(range(1, a.ndim))) / math.prod(a.shape[1:])
-    return mean
 
 
 def _sigmoid_bce(o: Outcome) -> dict[str, Array]:
@@ -699,33 +702,136 @@ def _sigmoid_bce(o: Outcome) -> dict[str, Array]:
     """
     z, t = np.abs(o["z"]), np.abs(o["t"])
     linear, log = z + z * t, np.log1p(np.exp(-z))
-    terms = (5 + _depth(math.prod(z.shape[1:]))) * (linear + log) + 2 * _EXP * log
-    return {"p": _ulps(o.outputs["p"]), "l": o.u * _row_mean(terms)}
+    terms = (5 + _depth(z.shape[-1])) * (linear + log) + 2 * _EXP * log
+    return {"p": _ulps(o.outputs["p"]), "l": o.u * terms.mean(-1)}
 
 
-def _mse(o: Outcome) -> dict[str, Array]:
-    """Terms (a - t)^2 are relatively precise to 3 u, and positive; a sum, a division, the twin."""
-    return {"l": (5 + _depth(math.prod(o["a"].shape[1:]))) * o.u * o.out("l")}
-
-
-def _mean_gradient(o: Outcome) -> dict[str, Array]:
+def _sigmoid_bce_bwd(o: Outcome) -> dict[str, Array]:
     """A subtraction, a division, two products, the twin's rounding."""
-    (name,) = o.outputs
-    return {name: 5 * o.u * o.out(name)}
+    return {"dz": 5 * o.u * o.out("dz")}
+
+
+def _with_errors(o: Outcome, which: int) -> Rounded:
+    """The term, or its derivative, as the kernel may have rounded it."""
+    formula, dtype = LOSSES[o.case.attrs["loss"]][which], o.outputs[next(iter(o.outputs))].dtype
+    constants = Constants.of(o.case.attrs, dtype)
+    result: Rounded = formula(Rounded(o["a"], o.u), Rounded(o["t"], o.u), constants)
+    return result
+
+
+def _loss_fwd(o: Outcome) -> dict[str, Array]:
+    """The terms' own errors, those of their sum, a division, the twin's rounding."""
+    terms, n = _with_errors(o, 0), o["a"].shape[-1]
+    own = (terms.error + (_depth(n) + 2) * o.u * terms.size).sum(-1)
+    return {"l": own / (1 if o.attr("sum") else n)}
+
+
+def _loss_bwd(o: Outcome) -> dict[str, Array]:
+    """The derivative's own error; the slope of the row, a division, two products, the twin."""
+    slope, n = _with_errors(o, 1), 1 if o.attr("sum") else o["a"].shape[-1]
+    by = _slope_of_rows(o, o["a"].shape[:-1]) / n
+    return {"da": by * (slope.error + 5 * o.u * slope.size)}
+
+
+def _lengths(o: Outcome) -> tuple[Array, Array, Array, Array]:
+    """|a| and |t| element by element, and over their lengths."""
+    a, t = np.abs(o["a"]), np.abs(o["t"])
+    over_a, over_t = (
+        1 / np.sqrt(np.maximum((x * x).sum(-1, keepdims=True), 1e-12)) for x in (a, t)
+    )
+    return a, t, over_a, over_t
+
+
+def _cosine(o: Outcome) -> dict[str, Array]:
+    """A sum of products, two lengths from such sums, a root, a division, two products."""
+    a, t, over_a, over_t = _lengths(o)
+    size = (a * over_a * (t * over_t)).sum(-1)
+    return {"l": (2 * _depth(a.shape[-1]) + 10) * o.u * size}
+
+
+def _cosine_bwd(o: Outcome) -> dict[str, Array]:
+    """Three lengths and a cosine, none of them beyond the sums of its own terms."""
+    a, t, over_a, over_t = _lengths(o)
+    toward, along = t * over_t, a * over_a
+    size = toward + along * (toward * along).sum(-1, keepdims=True)
+    each = (3 * _depth(a.shape[-1]) + 20) * o.u * size * over_a
+    return {"da": each * _slope_of_rows(o, a.shape[:-1])}
+
+
+def _hinge_error(o: Outcome) -> Array:
+    """1 + an element - a sum of products"""
+    a, t = np.abs(o["a"]), np.abs(o["t"])
+    most = ((1 + t) * a).max(-1, initial=0)
+    size: Array = (t * a).sum(-1) + most + 1
+    return (_depth(a.shape[-1]) + 5) * o.u * size
+
+
+def _categorical_hinge(o: Outcome) -> dict[str, Array]:
+    return {"l": _hinge_error(o)}
+
+
+def _categorical_hinge_bwd(o: Outcome) -> dict[str, Array]:
+    """Within the error of the bend either slope; two products and the twin's rounding."""
+    size = (1 + 2 * np.abs(o["t"])) * _slope_of_rows(o, o["a"].shape[:-1])
+    others, t, a = (1 - o["t"]) * o["a"], o["t"], o["a"]
+    margin = np.abs(others.max(-1, initial=-np.inf) + 1 - (t * a).sum(-1))
+    best, *lower = np.moveaxis(np.sort(others, -1)[..., ::-1], -1, 0)
+    gap = best - lower[0] if lower else np.full(best.shape, np.inf)
+    unsure = _hinge_error(o)  # what is 0 exactly is so because nothing was rounded
+    either = ((margin > 0) & (margin <= unsure)) | ((gap > 0) & (gap <= unsure))
+    either &= np.isfinite(unsure)
+    return {"da": np.where(either[..., None], size, 4 * o.u * size)}
 
 
 def _chain(values: Array) -> float:
     """The error of a float64 sum of `values` in order, and of another order: Higham's gamma."""
-    return float(2 * len(values) * np.finfo(np.float64).eps * np.abs(values).sum())
+    return float(2 * values.size * np.finfo(np.float64).eps * np.abs(values).sum())
+
+
+def _weighted(o: Outcome, name: str) -> Array:
+    return np.asarray(o[name] * o["w"] if "w" in o.inputs else o[name])
+
+
+def _divisor(o: Outcome, count: int) -> tuple[float, float]:
+    """What a mean divides by, and its relative error."""
+    if o.attr("sum") or "d" not in o.inputs:
+        return 1.0 if o.attr("sum") else float(count), 0.0
+    return float(o["d"].sum()), count * np.finfo(np.float64).eps
 
 
 def _mean(o: Outcome) -> dict[str, Array]:
-    return {"m": 2 * o.u * o.out("m") + _chain(o["l"]) / len(o["l"])}
+    by, error = _divisor(o, o["l"].size)
+    chain = _chain(_weighted(o, "l")) / max(by, 1e-300)
+    return {"m": (2 * o.u + 2 * error) * o.out("m") + chain}
+
+
+def _mean_bwd(o: Outcome) -> dict[str, Array]:
+    """The divisor's rounding and its own error, a division, a product, the twin's rounding."""
+    _, error = _divisor(o, o.outputs["dl"].size)
+    return {"dl": (5 * o.u + 2 * error) * o.out("dl")}
 
 
 def _accumulate(o: Outcome) -> dict[str, Array]:
-    error = o.case.steps * _chain(np.append(np.tile(o["v"], o.case.steps), o["total"][0]))
-    return {"total": np.array([error, 0.0])}
+    """Chains of float64 additions."""
+    steps = o.case.steps
+    v = np.append(np.tile(_weighted(o, "v").ravel(), steps), o["total"][0])
+    d = np.append(np.tile(o["d"].ravel(), steps), o["total"][1]) if "d" in o.inputs else np.zeros(1)
+    return {"total": np.array([steps * _chain(v), _chain(d)])}
+
+
+def _accumulate_columns(o: Outcome) -> dict[str, Array]:
+    steps, v = o.case.steps, o["v"]
+    w = np.abs(o["w"]) if "w" in o.inputs else np.ones(v.shape[:-1])
+    sums = steps * (np.abs(v) * w[..., None]).reshape(-1, v.shape[-1]).sum(0)
+    sizes = np.append(sums, steps * w.sum()) + np.abs(o["total"])
+    return {"total": 3 * steps * v.size * np.finfo(np.float64).eps * sizes}
+
+
+def _counts(o: Outcome) -> dict[str, Array]:
+    """Float64 sums of weights."""
+    w = np.abs(o["w"]).sum() if "w" in o.inputs else o["p"].size
+    size = o.case.steps * w + np.abs(o["total"])
+    return {"total": 2 * o.case.steps * o["p"].size * np.finfo(np.float64).eps * size}
 
 
 # ---- weights -------------------------------------------------------------------------------------
@@ -862,11 +968,19 @@ _INEXACT: Mapping[str, Bound] = {
     "softmax_ce_dense": _softmax_ce_dense,
     "softmax_ce_dense_bwd": _softmax_ce_dense_bwd,
     "sigmoid_bce": _sigmoid_bce,
-    "sigmoid_bce_bwd": _mean_gradient,
-    "mse": _mse,
-    "mse_bwd": _mean_gradient,
+    "sigmoid_bce_bwd": _sigmoid_bce_bwd,
+    "loss_fwd": _loss_fwd,
+    "loss_bwd": _loss_bwd,
+    "cosine": _cosine,
+    "cosine_bwd": _cosine_bwd,
+    "categorical_hinge": _categorical_hinge,
+    "categorical_hinge_bwd": _categorical_hinge_bwd,
     "mean": _mean,
+    "mean_bwd": _mean_bwd,
     "accumulate": _accumulate,
+    "accumulate_columns": _accumulate_columns,
+    "histogram": _counts,
+    "confusion": _counts,
     "penalty": _penalty,
     "penalty_bwd": _penalty_bwd,
     "clip_norm": _clip_norm,

@@ -18,7 +18,7 @@ import numpy as np
 from fastnn.compiler.geometry import Window
 from fastnn.compiler.graph import Shape
 from fastnn.compiler.packing import panels_of
-from fastnn.ops.table import Operand, activation_names, curve_names, table
+from fastnn.ops.table import Operand, activation_names, curve_names, loss_names, table
 
 __all__ = ["CASES", "KINDS", "LENGTHS", "Case", "cases"]
 
@@ -638,8 +638,8 @@ _SOURCES = ("float32", "float64", "uint8", "int32", "int64")
 
 def _gather_labels(op: str) -> Iterator[Case]:
     for source, shuffled in itertools.product(_SOURCES, (False, True)):
-        for r in (1, 5, 33):
-            known = _case(op, r, r=None, attrs={"classes": 7})
+        for r, n, ignored in ((1, (), np.nan), (5, (), 3.0), (33, (), -1.0), (5, (2, 3), 0.0)):
+            known = _case(op, r, r=None, n=n, attrs={"classes": 7, "ignored": ignored})
             yield replace(known, source=source, steps=3, shuffled=shuffled)
 
 
@@ -649,23 +649,54 @@ def _gather_labels(op: str) -> Iterator[Case]:
 def _scores(op: str) -> Iterator[Case]:
     yield from (_case(op, r, r=None, c=c) for r, c in zip(_ROWS, LENGTHS, strict=True))
     yield from _kinds([_case(op, 17, r=None, c=10), _case(op, 3, r=None, c=37)])
+    yield _case(op, 3, r=(None, 5), c=7)
     yield _case(op, r=0, c=5)
 
 
-def _softmax(op: str) -> Iterator[Case]:
-    yield from _scores(op)
-    yield _case(op, 3, r=(None, 5), c=7)
-
-
 _ROWS = (1, 2, 17, 5, 3, 1, 33, 2, 7, 16, 3, 5)
+
+
+def _marked_scores(op: str) -> Iterator[Case]:
+    for case in _scores(op):
+        yield from (case, replace(case, absent=("m",)))
 
 
 def _rows(op: str) -> Iterator[Case]:
     """Yield rows of n columns; single columns are worked on as vectors of rows."""
     yield from (_case(op, r, r=None, n=n) for r, n in zip(_ROWS, LENGTHS, strict=True))
     yield from (_case(op, r, r=None, n=1) for r in LENGTHS)
-    yield from _kinds(_case(op, r, r=None, n=n) for r, n in ((5, (3, 7)), (19, 1), (3, 37)))
+    yield from _kinds(
+        _case(op, r, r=rows, n=n)
+        for r, rows, n in ((5, (None, 3), 7), (19, None, 1), (3, None, 37))
+    )
     yield _case(op, r=0, n=5)
+
+
+#: The constants of the rows of csrc/losses.def that read some.
+_CONSTANTS: Mapping[str, Sequence[tuple[float, ...]]] = {
+    "huber": ((1.0,), (0.3,)),
+    "binary_focal": ((2.0, 0.25, 0.0), (1.5, 0.7, 1.0), (0.0, 0.5, 0.0)),
+    "categorical_focal": ((2.0, 0.25), (3.0, 1.0)),
+}
+#: Those that are meant for probabilities, or for numbers above 0.
+_POSITIVE = {"msle", "poisson", "kl", "bce", "ce", "binary_focal", "categorical_focal"}
+
+
+def _losses(op: str) -> Iterator[Case]:
+    for name in loss_names():
+        kind = "uniform" if name in _POSITIVE else "normal"
+        for constants, total in itertools.product(_CONSTANTS.get(name, ((),)), (0, 1)):
+            first, second, third = (*constants, 0.0, 0.0, 0.0)[:3]
+            attrs = {"loss": name, "sum": total, "first": first, "second": second, "third": third}
+            for r, rows, n in ((5, (None, 3), 7), (19, None, 1), (3, None, 37), (2, None, 16)):
+                yield replace(_case(op, r, r=rows, n=n, attrs=attrs), data=kind)
+            yield from _kinds([_case(op, 11, r=None, n=1, attrs=attrs)], KINDS[1:])
+            yield from _kinds([_case(op, 7, r=None, n=5, attrs=attrs)], ("special", "wide"))
+    yield _case(op, r=0, n=5, attrs=attrs)
+
+
+def _loss_gradients(op: str) -> Iterator[Case]:
+    yield from _slopes(_losses(op))
 
 
 def _score_gradients(op: str) -> Iterator[Case]:
@@ -683,29 +714,83 @@ def _slopes(known: Iterable[Case]) -> Iterator[Case]:
 
 
 def _accuracy_binary(op: str) -> Iterator[Case]:
-    for threshold in (0.5, 0.0, 0.1):
-        yield from (replace(case, attrs={"threshold": threshold}) for case in _rows(op))
+    for threshold, every in ((0.5, 0), (0.0, 0), (0.1, 1)):
+        attrs = {"threshold": threshold, "all": every}
+        yield from (replace(case, attrs=attrs) for case in _rows(op))
+
+
+def _by_label_or_target(known: Iterable[Case]) -> Iterator[Case]:
+    """Yield each case with labels, and with targets; with weights and without, if there are any."""
+    for case in known:
+        weights = [o.name for o in table()[case.op].inputs if o.name == "w"]
+        for name in ("i", "t"):
+            yield replace(case, absent=(name,))
+            if weights:
+                yield replace(case, absent=(name, "w"))
+
+
+def _in_top_k(op: str) -> Iterator[Case]:
+    for k in (1, 3, 50):
+        yield from _by_label_or_target(replace(case, attrs={"k": k}) for case in _scores(op))
+
+
+def _keep_top_k(op: str) -> Iterator[Case]:
+    for k in (1, 3, 50):
+        yield from (replace(case, attrs={"k": k}) for case in _scores(op))
 
 
 def _mean(op: str) -> Iterator[Case]:
-    yield from (_case(op, r, r=None) for r in (*LENGTHS, 521))
-    yield from _kinds([_case(op, 37, r=None)])
+    for absent, total in itertools.product(_WEIGHTED, (0, 1)):
+        known = [_case(op, r, r=None, attrs={"sum": total}) for r in (*LENGTHS, 521)]
+        known += _kinds([_case(op, 37, r=None, attrs={"sum": total})])
+        known += [_case(op, 7, r=(None, 5), attrs={"sum": total})]
+        yield from (replace(case, absent=absent) for case in known)
+
+
+#: Which of weights and divisor are not there.
+_WEIGHTED = ((), ("d",), ("w", "d"))
 
 
 def _accumulate(op: str) -> Iterator[Case]:
-    for watched in (0, 1):
-        yield from (replace(case, attrs={"watched": watched}) for case in _totals(op))
+    for absent, watched in itertools.product(_WEIGHTED, (0, 1)):
+        attrs = {"watched": watched}
+        yield from (replace(case, attrs=attrs, absent=absent) for case in _totals(op))
 
 
 def _totals(op: str) -> Iterator[Case]:
     yield from (_case(op, r, r=None, k=2) for r in (*LENGTHS, 521))
     yield from _kinds([_case(op, 37, r=None, k=2)])
     yield replace(_case(op, 5, r=None, k=2), steps=3)
+    yield _case(op, 5, r=(None, 7), k=2)
+
+
+def _accumulate_columns(op: str) -> Iterator[Case]:
+    for absent in ((), ("w",)):
+        known = [_case(op, r, r=None, n=n, k=n + 1) for r, n in ((1, 1), (7, 3), (521, 2))]
+        known += _kinds([_case(op, 37, r=(None, 2), n=5, k=6)])
+        yield from (replace(case, absent=absent, steps=2) for case in known)
+
+
+def _histogram(op: str) -> Iterator[Case]:
+    sizes = ((1, 1, 1), (7, 3, 4), (33, 2, 200), (521, 1, 17))
+    known = [_case(op, r, r=None, n=n, k=k, m=2 * n * (k + 1)) for r, n, k in sizes]
+    known += _kinds([_case(op, 37, r=(None, 2), n=5, k=9, m=100)])
+    yield from (replace(case, steps=2) for case in _by_label_or_target(known))
+
+
+def _confusion(op: str) -> Iterator[Case]:
+    sizes = ((1, 1), (7, 3), (33, 2), (521, 17), (19, 1))
+    for threshold in (0.5, 0.0):
+        attrs = {"threshold": threshold}
+        known = [_case(op, r, r=None, c=c, k=max(c, 2) ** 2, attrs=attrs) for r, c in sizes]
+        known += _kinds([_case(op, 37, r=(None, 2), c=5, k=25, attrs=attrs)])
+        yield from (replace(case, steps=2) for case in _by_label_or_target(known))
 
 
 def _accumulate_batch(op: str) -> Iterator[Case]:
-    yield from _kinds(_case(op, rows, k=2) for rows in (1, 37))
-    yield replace(_case(op, 5, k=2), steps=3)
+    attrs = {"watched": 0}
+    yield from _kinds(_case(op, rows, k=2, attrs=attrs) for rows in (1, 37))
+    yield replace(_case(op, 5, k=2, attrs={"watched": 1}), steps=3)
 
 
 # ---- weights -------------------------------------------------------------------------------------
@@ -839,24 +924,33 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "reshape": _reshape,
     "dropout": _dropout,
     "gaussian_noise": _gaussian_noise,
-    "softmax_fwd": _softmax,
-    "softmax_bwd": _softmax,
-    "log_softmax_fwd": _softmax,
-    "log_softmax_bwd": _softmax,
-    "softmax_ce_sparse": _scores,
+    "softmax_fwd": _scores,
+    "softmax_bwd": _scores,
+    "softmax_ce_sparse": _marked_scores,
+    "log_softmax_fwd": _scores,
+    "log_softmax_bwd": _scores,
     "softmax_ce_sparse_bwd": _score_gradients,
     "softmax_ce_dense": _scores,
     "softmax_ce_dense_bwd": _score_gradients,
     "sigmoid_bce": _rows,
     "sigmoid_bce_bwd": _row_gradients,
-    "mse": _rows,
-    "mse_bwd": _row_gradients,
+    "loss_fwd": _losses,
+    "loss_bwd": _loss_gradients,
+    "cosine": _rows,
+    "cosine_bwd": _row_gradients,
+    "categorical_hinge": _rows,
+    "categorical_hinge_bwd": _row_gradients,
     "mean": _mean,
     "mean_bwd": _mean,
     "accuracy_sparse": _scores,
     "accuracy_dense": _scores,
     "accuracy_binary": _accuracy_binary,
+    "in_top_k": _in_top_k,
+    "keep_top_k": _keep_top_k,
     "accumulate": _accumulate,
+    "accumulate_columns": _accumulate_columns,
+    "histogram": _histogram,
+    "confusion": _confusion,
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,

@@ -36,6 +36,8 @@ class Run(Protocol):
     @property
     def rows(self) -> int: ...
     @property
+    def origin(self) -> int: ...
+    @property
     def epoch(self) -> int: ...
     @property
     def seed(self) -> int: ...
@@ -46,6 +48,11 @@ def samples(run: Run) -> NDArray[np.int64]:
     if run.order is None:
         return np.arange(run.first, run.first + run.rows, dtype=np.int64)
     return run.order[run.first : run.first + run.rows]
+
+
+def sample_numbers(run: Run) -> NDArray[np.int64]:
+    """The numbers of the batch's samples: what random numbers are keyed by."""
+    return run.origin + samples(run)
 
 
 def columns(a: Data) -> int:

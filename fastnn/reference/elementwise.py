@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Real, Run, columns, samples, wide
+from fastnn.reference.contract import Attrs, Real, Run, columns, sample_numbers, wide
 from fastnn.reference.random import dropout_keep, normals
 
 
@@ -98,7 +98,7 @@ def dropout(run: Run, attrs: Attrs, x: Real) -> Real:
     A dropped unit is x times 0, so that NaN passes.
     """
     rate, stream = attrs["rate"], int(attrs["stream"])
-    keep = dropout_keep(_seed(run, attrs), run.epoch, samples(run), stream, columns(x), rate)
+    keep = dropout_keep(_seed(run, attrs), run.epoch, sample_numbers(run), stream, columns(x), rate)
     return x * np.where(keep, np.divide(1, 1 - rate), 0).astype(x.dtype).reshape(x.shape)
 
 
@@ -111,6 +111,6 @@ def dropout_steps(run: Run, attrs: Attrs, x: Real) -> Real:
 
 def gaussian_noise(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = x + stddev z, or x (1 + stddev z) if product, z normal random numbers"""
-    keys = _seed(run, attrs), run.epoch, samples(run), int(attrs["stream"])
+    keys = _seed(run, attrs), run.epoch, sample_numbers(run), int(attrs["stream"])
     noise = attrs["stddev"] * normals(*keys, columns(x), x.dtype).reshape(x.shape)
     return np.asarray(wide(x) + noise * (wide(x) if attrs["product"] else 1)).astype(x.dtype)

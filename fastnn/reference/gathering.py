@@ -32,11 +32,14 @@ def gather(run: Run, attrs: Attrs, data: Data) -> Real:
 
 
 def gather_labels(run: Run, attrs: Attrs, data: Data) -> Labels:
-    """t = data[order], whole numbers with 0 <= t < classes"""
+    """t = data[order], whole numbers with 0 <= t < classes, or -1 where it is the ignored label"""
     for row in np.sort(samples(run)):
-        value = float(data[row])
-        if not value == np.floor(value):  # nor is NaN a whole number
-            raise Refusal("label_fraction", int(row), value)
-        if not 0 <= value < attrs["classes"]:
-            raise Refusal("label_range", int(row), value)
-    return data[samples(run)].astype(np.int32)
+        for value in map(float, data[row].reshape(-1)):
+            if value == attrs["ignored"]:
+                continue
+            if not value == np.floor(value):  # nor is NaN a whole number
+                raise Refusal("label_fraction", int(row), value)
+            if not 0 <= value < attrs["classes"]:
+                raise Refusal("label_range", int(row), value)
+    labels = data[samples(run)].astype(np.float64)
+    return np.where(labels == attrs["ignored"], -1, labels).astype(np.int32)

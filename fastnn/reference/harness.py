@@ -34,7 +34,7 @@ Place = Callable[[Array], Array]
 Bound = TypeVar("Bound", Compiled, Interpreter)
 
 #: What the run of a case is keyed by, where the op draws random numbers.
-_SEED, _EPOCH = 0x9E3779B97F4A7C15, 5
+_SEED, _EPOCH, _ORIGIN = 0x9E3779B97F4A7C15, 5, 977
 
 _POISON = -77
 
@@ -209,7 +209,9 @@ class Trial:
         rows = self.case.rows * self.case.steps
         order = _core.permutation(_SEED, _EPOCH, rows) if self.case.shuffled else None
         keys = {"epoch": _EPOCH, "seed": _SEED}
-        return _core.Run(rows, self.case.rows, order=order, watch=self.watch, **keys)
+        run = _core.Run(rows, self.case.rows, order=order, watch=self.watch, **keys)
+        run.origin = _ORIGIN
+        return run
 
     # ---- judging ---------------------------------------------------------------------------------
 

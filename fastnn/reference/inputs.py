@@ -40,6 +40,11 @@ def _fractions(rng: Rng, shape: Sequence[int], kind: str) -> Array:
     return values.round() if kind == "integers" else values
 
 
+def _predictions(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    """Return probabilities that are not so near 0 or 1 that differences know no derivative."""
+    return 0.03 + 0.94 * rng.random(shape) if kind == "uniform" else _numbers(rng, shape, kind)
+
+
 def _flags(rng: Rng, shape: Sequence[int], kind: str) -> Array:
     return rng.integers(0, 2, shape)
 
@@ -63,7 +68,12 @@ def _updates(rng: Rng, shape: Sequence[int], kind: str) -> Array:
 
 
 def _running(rng: Rng, shape: Sequence[int], kind: str) -> Array:
-    return rng.integers(1, 1000, shape) * [1 / 7, 1]
+    return rng.integers(1, 1000, shape) / 7
+
+
+def _edges(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    """Return ascending numbers, some of which occur among the scores."""
+    return np.sort(np.concatenate([[0.0], _numbers(rng, (shape[0] - 1,), kind)]))
 
 
 def _maps(rng: Rng, shape: Sequence[int], kind: str) -> Array:
@@ -95,6 +105,17 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "sigmoid_bce t": _fractions,
     "sigmoid_bce_bwd t": _fractions,
     "accuracy_binary t": _flags,
+    "in_top_k t": _targets,
+    "loss_fwd a": _predictions,
+    "loss_bwd a": _predictions,
+    "categorical_hinge t": _targets,
+    "categorical_hinge_bwd t": _targets,
+    "confusion t": _flags,
+    "histogram t": _flags,
+    "mean d": _fractions,
+    "mean_bwd d": _fractions,
+    "accumulate d": _fractions,
+    "edges": _edges,
     "adam v": _squares,
     "rmsprop v": _squares,
     "var": _squares,
@@ -137,7 +158,9 @@ def _draw(case: Case, operand: Operand, dtype: np.dtype, rng: Rng) -> Array:
         return _source(case, case.filled(operand, case.rows * case.steps), rng)
     shape = case.filled(operand, case.rows)
     if operand.dtype == "i32":
-        return rng.integers(0, case.sizes["c"][0], shape, dtype=np.int32)
+        lowest = 0 if case.op.startswith("accuracy") else -1  # -1: a place that is left out
+        classes = case.sizes.get("c", case.sizes.get("n", (1,)))[0]
+        return rng.integers(lowest, classes, shape, dtype=np.int32)
     if operand.name == "ids":
         return rng.integers(0, case.sizes["v"][0] or 1, shape).astype(dtype)
     by_name = _MEANINGS.get(operand.name, _numbers)

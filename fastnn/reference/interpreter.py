@@ -118,8 +118,8 @@ class Interpreter:
         """Whether ``node`` is a watched total and the batch's mean is not finite."""
         if not node.attrs.get("watched"):
             return False
-        (values, _) = node.inputs
-        assert values is not None
+        v, w = (None if t is None else self.memory.view(t, run.rows) for t in node.inputs[:2])
+        assert v is not None
         with np.errstate(all="ignore"):
-            total = self.memory.view(values, run.rows).sum(dtype=np.float64)
+            total = (v if w is None else v * w).sum(dtype=np.float64)
         return not np.isfinite(total)

@@ -16,7 +16,7 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.reference.elementwise import ACTIVATIONS
 
-__all__ = ["PRODUCT", "SLOPE", "ULPS", "Rounded"]
+__all__ = ["PRODUCT", "SLOPE", "ULPS", "Rounded", "apply", "clip", "where"]
 
 #: |error| <= PRODUCT u |A| |B|: 16 eps.  Blocks of 256 terms stay below half of it at any depth.
 PRODUCT = 32
@@ -83,7 +83,19 @@ class Rounded:
         own = PRODUCT * self.u * (self.size @ other.size)
         return Rounded(self.value @ other.value, self.u, passed + own)
 
+    def __truediv__(self, other: Any) -> Rounded:
+        b = self._of(other)
+        nearest = np.maximum(np.abs(b.value) - b.error, 0)
+        passed = self.error + np.abs(self.value / b.value) * b.error
+        return self._rounded(self.value / b.value, passed / nearest)
+
     __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> Rounded:
+        return Rounded(-self.value, self.u, self.error)
+
+    def __rtruediv__(self, other: Any) -> Rounded:
+        return self._of(other) / self
 
     def __rsub__(self, other: Any) -> Rounded:
         return self._of(other) - self
@@ -116,3 +128,44 @@ class Rounded:
             return backward(self, dy)  # type: ignore[arg-type, return-value]
         passed = np.abs(backward(self.value, np.ones(dy.shape)))
         return Rounded(backward(self.value, dy.value), self.u, passed * dy.error)
+
+
+#: The derivative of a function that kernels compute within ULPS.
+_DERIVATIVES: dict[Any, Any] = {
+    np.exp: np.exp,
+    np.expm1: np.exp,
+    np.log: lambda x: 1 / np.maximum(x, 0),
+    np.log1p: lambda x: 1 / np.maximum(1 + x, 0),
+    np.tanh: lambda x: 1 - np.tanh(x) ** 2,
+}
+
+
+def apply(function: Any, x: Any) -> Any:
+    """Return a function of an array, or of numbers with errors: its own error, and theirs by the
+    steepest slope at either end of where they may be."""
+    if not isinstance(x, Rounded):
+        return function(x)
+    slope = _DERIVATIVES[function]
+    ends = [np.abs(slope(x.value + sign * x.error)) for sign in (-1, 1)]
+    if function is np.tanh:
+        ends.append(np.where(np.abs(x.value) <= x.error, 1.0, 0.0))
+    y = function(x.value)
+    passed = np.where(x.error > 0, np.maximum.reduce(ends) * x.error, 0)
+    return Rounded(y, x.u, passed + 2 * ULPS * x.u * np.abs(y))
+
+
+def clip(x: Any, low: float, high: float) -> Any:
+    """Return ``numpy.clip``, of an array or of numbers with errors, which it does not magnify."""
+    if not isinstance(x, Rounded):
+        return np.clip(x, low, high)
+    return Rounded(np.clip(x.value, low, high), x.u, x.error)
+
+
+def where(condition: Array, a: Any, b: Any) -> Any:
+    """Return ``numpy.where``, of arrays or of numbers with errors."""
+    known = next((x for x in (a, b) if isinstance(x, Rounded)), None)
+    if known is None:
+        return np.where(condition, a, b)
+    a, b = known._of(a), known._of(b)
+    error = np.where(condition, a.error, b.error)
+    return Rounded(np.where(condition, a.value, b.value), known.u, error)

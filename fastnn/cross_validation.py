@@ -1,0 +1,347 @@
+"""Cross-validation: how good a kind of model is on data that it has not seen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn import config, nests
+from fastnn._checks import count
+from fastnn._typing import Array
+from fastnn.callbacks import Callback, History
+from fastnn.functional import Symbol
+from fastnn.layers import Layer
+from fastnn.model_selection import KFold, StratifiedKFold
+from fastnn.models import Model
+
+__all__ = ["CrossValidation", "cross_validate"]
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What ``cross_validate`` found.
+
+    Attributes:
+        scores: for loss and each metric, the value on each held-out fold, (k,).
+        histories: what ``fit`` returned, fold by fold.
+        models: the trained models, fold by fold.
+        folds: fold by fold, the rows trained on and the rows held out.
+    """
+
+    scores: dict[str, NDArray[np.float64]]
+    histories: list[History]
+    models: list[Model]
+    folds: list[tuple[Rows, Rows]]
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """The mean over the folds, of loss and each metric."""
+        return {name: float(np.mean(values)) for name, values in self.scores.items()}
+
+    @property
+    def sd(self) -> dict[str, float]:
+        """The standard deviation over the folds, with k - 1 in the denominator."""
+        return {name: float(np.std(values, ddof=1)) for name, values in self.scores.items()}
+
+    def __str__(self) -> str:
+        """Return a table: a line for each fold, then mean and standard deviation."""
+        lines = [("fold", *self.scores)]
+        for fold, values in enumerate(zip(*self.scores.values(), strict=True), 1):
+            lines.append((str(fold), *(f"{value:.4f}" for value in values)))
+        for label, found in (("mean", self.mean), ("sd", self.sd)):
+            lines.append((label, *(f"{value:.4f}" for value in found.values())))
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+            for line in lines
+        )
+
+
+def cross_validate(
+    make_model: Callable[[], Model],
+    x: Any,
+    y: Any,
+    k: int = 5,
+    stratify: bool | Any | None = None,
+    epochs: int = 1,
+    batch_size: int | None = None,
+    *,
+    shuffle: bool = True,
+    seed: int | None = None,
+    n_jobs: int | None = None,
+    adapt: bool | Callable[[Model, Any, Any], Any] = True,
+    make_callbacks: Callable[[], Iterable[Callback]] | None = None,
+    sample_weight: Any = None,
+    **fit_options: Any,
+) -> CrossValidation:
+    """Train k fresh models, each all its epochs on k - 1 folds, and measure it on the one left out.
+
+    Nothing of a fold reaches the model that is measured on it: no weight, no statistic of
+    preprocessing, no choice of an epoch.  Folds are trained side by side; what comes out does not
+    depend on how many threads there are.  See Hastie, Tibshirani and Friedman, "The Elements of
+    Statistical Learning", 2009, section 7.10.
+
+    Args:
+        make_model: makes a new, compiled model; called k times, on the caller's thread.
+        x: samples, as ``fit`` takes them: an array, or a nest of them.
+        y: targets, likewise.
+        k: folds, 2 or more.
+        stratify: whether folds have the same share of each class, or an array of what to share out,
+            (rows,); ``None`` does so where each distinct target is there at least k times.
+        epochs: of each model.
+        batch_size: rows of a batch, as in ``fit``.
+        shuffle: whether rows come to folds at random.
+        seed: what folds, first weights and everything random follow from; ``None`` goes on with the
+            process's seed.
+        n_jobs: threads, 1 or more; ``None`` is as many as programs may use.
+        adapt: whether layers that have an ``adapt`` method, such as ``Normalization``, are adapted
+            to the k - 1 folds; or a function of (model, x, y) that does so.
+        make_callbacks: makes the callbacks of one model.
+        sample_weight: a weight for each sample, (rows,).
+        **fit_options: for ``fit``, such as ``validation_split``, which takes its part of the k - 1
+            folds.
+
+    Returns:
+        Scores, means, standard deviations, histories and models; it prints as a table.
+
+    Raises:
+        ValueError: if ``make_model`` does not make a new model each time, or data and folds do not
+            go together.
+
+    Example:
+        >>> import fastnn
+        >>> from fastnn.layers import Dense
+        >>> def make_model():
+        ...     model = fastnn.Sequential([Dense(8, "tanh"), Dense(1, "sigmoid")])
+        ...     model.compile("adam", "binary_crossentropy", ["accuracy"])
+        ...     return model
+        >>> x, y = fastnn.datasets.make_moons(200)
+        >>> found = fastnn.cross_validate(make_model, x, y, k=4, epochs=2, seed=1)
+        >>> found.scores["accuracy"].shape, sorted(found.mean)
+        ((4,), ['accuracy', 'loss'])
+    """
+    data = [_arrays(x), _arrays(y), None if sample_weight is None else np.asarray(sample_weight)]
+    rows = _length(data)
+    _check_options(fit_options, make_callbacks)
+    seeds = _seeds(seed, count("cross_validate", "k", k, least=2) + 1)
+    folds = list(_splitter(data[1], k, stratify, shuffle, seeds.pop()).split(*rows))
+    parts = [[_take(data, side) for side in fold] for fold in folds]
+    models = _models(make_model, [train[0] for train, _ in parts], seeds)
+    for model, (train, _) in zip(models, parts, strict=True):
+        _adapt(model, train, adapt)
+    options = {"epochs": epochs, "batch_size": batch_size, "verbose": 0, **fit_options}
+    jobs = [
+        _Fold(model, train, test, options, list(make_callbacks()) if make_callbacks else [])
+        for model, (train, test) in zip(models, parts, strict=True)
+    ]
+    results = _run_all(jobs, n_jobs)
+    names = list(results[0])
+    scores = {name: np.array([result[name] for result in results]) for name in names}
+    return CrossValidation(scores, [job.history for job in jobs], models, folds)
+
+
+class _Fold:
+    """The training of one model, and its score."""
+
+    def __init__(
+        self,
+        model: Model,
+        train: Sequence[Any],
+        test: Sequence[Any],
+        options: dict[str, Any],
+        callbacks: list[Callback],
+    ):
+        self._model, self._train, self._test = model, train, test
+        self._options, self._callbacks = options, callbacks
+        self.history = History()
+
+    def __call__(self, cancelled: threading.Event) -> dict[str, float]:
+        """Train and measure; give up when ``cancelled`` is set."""
+        callbacks = [_Cancel(cancelled), *self._callbacks]
+        x, y, weight = self._train
+        self.history = self._model.fit(
+            x, y, callbacks=callbacks, **self._options, **_weighted(weight)
+        )
+        x, y, weight = self._test
+        scores = self._model.evaluate(
+            x,
+            y,
+            batch_size=self._options["batch_size"],
+            verbose=0,
+            return_dict=True,
+            **_weighted(weight),
+        )
+        assert isinstance(scores, dict)
+        return scores
+
+
+class _Cancelled(Exception):
+    """Another fold failed, or the caller gave up."""
+
+
+class _Cancel(Callback):
+    """Ends a training that nobody waits for any more."""
+
+    def __init__(self, cancelled: threading.Event):
+        self._cancelled = cancelled
+
+    def _look(self) -> None:
+        if self._cancelled.is_set():
+            raise _Cancelled
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Look at the end of each epoch."""
+        self._look()
+
+    def on_rows(self, done: int, total: int | None) -> None:
+        """Look some tens of times a second."""
+        self._look()
+
+
+def _run_all(jobs: Sequence[_Fold], n_jobs: int | None) -> list[dict[str, float]]:
+    threads = config.get_num_threads() if n_jobs is None else n_jobs
+    threads = min(count("cross_validate", "n_jobs", threads, least=1), len(jobs))
+    cancelled = threading.Event()
+    if threads == 1:
+        return [job(cancelled) for job in jobs]
+    with ThreadPoolExecutor(threads, thread_name_prefix="fastnn-fold") as pool:
+        futures = [pool.submit(job, cancelled) for job in jobs]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            cancelled.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+# ---- models --------------------------------------------------------------------------------------
+
+
+def _models(
+    make_model: Callable[[], Model], xs: Sequence[Any], seeds: Iterable[int]
+) -> list[Model]:
+    """Make and build a model for each fold, each from its own seed."""
+    models: list[Model] = []
+    for x, seed in zip(xs, seeds, strict=True):
+        with config.seeded(seed):
+            model = make_model()
+            if not isinstance(model, Model):
+                raise TypeError(
+                    "cross_validate: make_model must return a fastnn model, got "
+                    f"{type(model).__name__}"
+                )
+            if any(model is other for other in models) or model.epochs_trained:
+                raise ValueError(
+                    "cross_validate: make_model must return a new model each time, not one that "
+                    "another fold has trained; make and compile it inside of the function"
+                )
+            if not model.built and isinstance(x, np.ndarray):
+                model.build((None, *x.shape[1:]))
+        models.append(model)
+    return models
+
+
+def _adapt(model: Model, train: Sequence[Any], adapt: Any) -> None:
+    """Adapt what adapts itself to data, to the data that the model is trained on."""
+    x, y, _ = train
+    if callable(adapt):
+        adapt(model, x, y)
+    elif adapt and model.built:
+        by_input = dict(zip(model.network.inputs, nests.flatten(x), strict=False))
+        for layer in model.layers:
+            if hasattr(layer, "adapt"):
+                layer.adapt(*_read_by(model, layer, by_input))
+
+
+def _read_by(model: Model, layer: Layer, by_input: dict[Symbol, Any]) -> list[Any]:
+    """Return the data that a layer is called on."""
+    calls = getattr(model.network, "calls", ())  # of a sub-classed model nobody knows them
+    symbols = [symbol for call in calls if call.layer is layer for symbol in call.inputs]
+    if not symbols or any(symbol not in by_input for symbol in symbols):
+        raise ValueError(
+            f"cross_validate: whether the layer {layer.name!r} is called on an input of the model "
+            "is not known; pass adapt=function, which is called with (model, x, y)"
+        )
+    return [by_input[symbol] for symbol in symbols[:1]]
+
+
+# ---- data ----------------------------------------------------------------------------------------
+
+
+def _arrays(nest: Any) -> Any:
+    """Return a nest of arrays; a list of numbers, or of rows of them, is one array."""
+    if isinstance(nest, list | tuple) and not any(isinstance(each, np.ndarray) for each in nest):
+        return np.asarray(nest)
+    return nests.apply(np.asarray, nest)
+
+
+def _length(data: Sequence[Any]) -> tuple[Array, Array]:
+    """Return what a splitter takes for x and y, after a look at the number of rows."""
+    arrays = [each for each in nests.flatten(data) if each is not None]
+    lengths = {len(each) if each.ndim else 0 for each in arrays}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"cross_validate: x, y and sample_weight have {sorted(lengths)} rows; each sample "
+            "needs all of them"
+        )
+    return arrays[0], nests.flatten(data[1])[0]
+
+
+def _take(data: Sequence[Any], rows: Rows) -> list[Any]:
+    return [None if each is None else nests.apply(lambda a: a[rows], each) for each in data]
+
+
+def _splitter(y: Any, k: int, stratify: Any, shuffle: bool, seed: int) -> KFold:
+    if stratify is None:
+        stratify = isinstance(y, np.ndarray) and _repeats(y, k)
+    if isinstance(stratify, bool | np.bool_):
+        return (StratifiedKFold if stratify else KFold)(k, shuffle, seed)
+    return _By(np.asarray(stratify), k, shuffle, seed)
+
+
+class _By(StratifiedKFold):
+    """Stratifies by labels that are not the targets."""
+
+    def __init__(self, labels: Array, *options: Any):
+        super().__init__(*options)
+        self._labels = labels
+
+    def _folds(self, rows: int, y: Any) -> Rows:
+        return super()._folds(rows, self._labels)
+
+
+def _repeats(y: Array, k: int) -> bool:
+    """Return whether each distinct target is there at least k times."""
+    return 1 <= y.ndim <= 2 and np.unique(y, axis=0, return_counts=True)[1].min(initial=k) >= k
+
+
+def _weighted(weight: Array | None) -> dict[str, Any]:
+    return {} if weight is None else {"sample_weight": weight}
+
+
+def _seeds(seed: int | None, n: int) -> list[int]:
+    if seed is None:
+        return [config.next_seed() for _ in range(n)]
+    with config.seeded(count("cross_validate", "seed", seed)):
+        return [config.next_seed() for _ in range(n)]
+
+
+def _check_options(options: dict[str, Any], make_callbacks: Any) -> None:
+    if "callbacks" in options or not (make_callbacks is None or callable(make_callbacks)):
+        raise TypeError(
+            "cross_validate: each model needs callbacks of its own; give "
+            "make_callbacks=lambda: [...] instead of callbacks"
+        )
+    if "validation_data" in options:
+        raise TypeError(
+            "cross_validate: validation_data would be the same for all folds; give "
+            "validation_split, which takes its part of the folds that a model is trained on"
+        )

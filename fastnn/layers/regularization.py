@@ -1,0 +1,376 @@
+"""Layers that act in training alone: dropout and noise, and a penalty on what passes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fastnn import ops, regularizers
+from fastnn._checks import count, fraction, not_negative
+from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.errors import ShapeError
+from fastnn.layers.base import Layer
+
+__all__ = [
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+]
+
+#: Seeds are exact as float64.
+_LARGEST_SEED = 2**53 - 2
+
+
+class _Random(Layer):
+    """A layer that draws in training: the options that all of them have."""
+
+    supports_masking = True
+
+    def __init__(self, seed: int | None, **options: Any):
+        super().__init__(**options)
+        self.seed = None if seed is None else count(self.name, "seed", seed)
+        if self.seed is not None and self.seed > _LARGEST_SEED:
+            raise ValueError(f"{self.name}: seed must be at most 2^53 - 2, got {self.seed}")
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"seed": self.seed, **super().get_config()}
+
+
+class _Dropout(_Random):
+    """A layer that drops units, some of them together."""
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None,
+        seed: int | None,
+        **options: Any,
+    ):
+        super().__init__(seed, **options)
+        self.rate = fraction(self.name, "rate", rate)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+
+    def shared(self, shape: Shape) -> int:
+        """Return how many axes of a sample, from its first on, have one mask.
+
+        Raises:
+            ShapeError: if that is not what ``noise_shape`` says.
+        """
+        if self.noise_shape is None:
+            return 0
+        known = zip(self.noise_shape, shape, strict=False)
+        sizes = [size if n is None else n for n, size in known][1:]
+        first = next((at for at, n in enumerate(sizes) if n != 1), len(sizes))
+        fits = len(self.noise_shape) == len(shape) and self.noise_shape[0] is None
+        if not fits or tuple(sizes[first:]) != shape[1 + first :]:
+            raise ShapeError(
+                f"{self.name}: noise_shape {str(self.noise_shape)[:60]} does not go with inputs "
+                f"{format_shape(shape)}: first is None, for the rows, then 1 for each axis whose "
+                "units are dropped together, then None or the size of the others"
+            )
+        return first
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        noise_shape = None if self.noise_shape is None else list(self.noise_shape)
+        return {"rate": self.rate, "noise_shape": noise_shape, **super().get_config()}
+
+
+class Dropout(_Dropout):
+    """Sets units to 0 at random in training, scaling the others up; nothing at inference.
+
+    Args:
+        rate: the probability that a unit is dropped, 0 <= rate < 1.
+        noise_shape: the shape of the mask, ``None`` for the rows; units are dropped together along
+            axes of size 1, which come first: ``(None, 1, features)``.  ``None``: each by itself.
+        seed: what the mask is drawn from, at least 0; ``None``: the seed of the process.
+        name: the layer's name.
+
+    ``y = x mask / (1 - rate)`` (Srivastava et al., "Dropout", 2014).  The mask is a function of the
+    seed, the epoch, the sample and the unit: it does not depend on threads or batches.  There is no
+    mode to forget: the list of operations for inference holds no dropout.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dropout(0.5)])
+        >>> model.predict([[1.0, 2.0]])
+        array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(rate, noise_shape, seed, name=name, trainable=trainable, dtype=dtype)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, with units dropped in training."""
+        shared = self.shared(x.shape)
+        return ops.dropout(x, self.rate, shared, self.seed) if training and self.rate else x
+
+
+class AlphaDropout(_Dropout):
+    """Sets units to what SELU falls to, at random in training, keeping mean and variance.
+
+    Args:
+        rate: the probability of each unit, 0 <= rate < 1.
+        noise_shape: the shape of the mask, as that of ``Dropout``.
+        seed: what the mask is drawn from, at least 0; ``None``: the seed of the process.
+        name: the layer's name.
+
+    ``y = a (x mask + low (1 - mask)) + b`` with ``low = -1.7581``, and a and b such that inputs of
+    mean 0 and variance 1 stay so.  (Klambauer et al., "Self-normalizing neural networks", 2017.)
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.AlphaDropout(0.5)])
+        >>> model.predict([[1.0, 2.0]])
+        array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(rate, noise_shape, seed, name=name, trainable=trainable, dtype=dtype)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, with units dropped in training."""
+        shared = self.shared(x.shape)
+        return ops.alpha_dropout(x, self.rate, shared, self.seed) if training and self.rate else x
+
+
+class _SpatialDropout(_Random):
+    """Drops whole channels of a sample: the channels are its last axis."""
+
+    _RANK = 0
+
+    def __init__(self, rate: float, seed: int | None, **options: Any):
+        super().__init__(seed, **options)
+        self.rate = fraction(self.name, "rate", rate)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, with channels dropped in training."""
+        if len(x.shape) != self._RANK:
+            places = {3: "steps", 4: "height, width"}[self._RANK]
+            raise ShapeError(
+                f"{self.name}: expected inputs (rows, {places}, channels), "
+                f"got {format_shape(x.shape)}"
+            )
+        if not (training and self.rate):
+            return x
+        return ops.dropout(x, self.rate, self._RANK - 2, self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"rate": self.rate, **super().get_config()}
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """Sets whole features of a sequence to 0 at random in training, scaling the others up.
+
+    Args:
+        rate: the probability that a feature is dropped, 0 <= rate < 1.
+        seed: what the mask is drawn from, at least 0; ``None``: the seed of the process.
+        name: the layer's name.
+
+    Shapes: x and y (rows, steps, features); the mask (rows, 1, features).  (Tompson et al.,
+    "Efficient object localization using convolutional networks", 2015.)
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2, 1)), fastnn.layers.SpatialDropout1D(0.5)])
+        >>> model.predict([[[1.0], [2.0]]]).ravel()
+        array([1., 2.], dtype=float32)
+    """
+
+    _RANK = 3
+
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+        *,
+        trainable: bool = True,
+    ):
+        super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """Sets whole channels of an image to 0 at random in training, scaling the others up.
+
+    Args:
+        rate: the probability that a channel is dropped, 0 <= rate < 1.
+        seed: what the mask is drawn from, at least 0; ``None``: the seed of the process.
+        name: the layer's name.
+
+    Shapes: x and y (rows, height, width, channels); the mask (rows, 1, 1, channels).  (Tompson et
+    al., "Efficient object localization using convolutional networks", 2015.)
+
+    Example:
+        >>> import fastnn
+        >>> drop = fastnn.layers.SpatialDropout2D(0.5)
+        >>> fastnn.Sequential([fastnn.Input((1, 1, 2)), drop]).predict([[[[1.0, 2.0]]]]).ravel()
+        array([1., 2.], dtype=float32)
+    """
+
+    _RANK = 4
+
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+        *,
+        trainable: bool = True,
+    ):
+        super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype)
+
+
+class GaussianNoise(_Random):
+    """Adds normal random numbers in training; nothing at inference.
+
+    Args:
+        stddev: their standard deviation, at least 0; their mean is 0.
+        seed: what they are drawn from, at least 0; ``None``: the seed of the process.
+        name: the layer's name.
+
+    ``y = x + stddev z``.  A number z is a function of the seed, the epoch, the sample and the unit:
+    it does not depend on threads or batches.  (Bishop, "Training with noise is equivalent to
+    Tikhonov regularization", 1995.)
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.GaussianNoise(0.1)])
+        >>> model.predict([[1.0, 2.0]])
+        array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        stddev: float,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(seed, name=name, trainable=trainable, dtype=dtype)
+        self.stddev = not_negative(self.name, "stddev", stddev)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, with noise in training."""
+        if not (training and self.stddev):
+            return x
+        return ops.gaussian_noise(x, self.stddev, seed=self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"stddev": self.stddev, **super().get_config()}
+
+
+class GaussianDropout(_Random):
+    """Multiplies with normal random numbers of mean 1 in training; nothing at inference.
+
+    Args:
+        rate: says how much: as much as dropout of that rate, 0 <= rate < 1.
+        seed: what they are drawn from, at least 0; ``None``: the seed of the process.
+        name: the layer's name.
+
+    ``y = x (1 + sqrt(rate / (1 - rate)) z)``.  (Srivastava et al., "Dropout", 2014, section 10.)
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.GaussianDropout(0.1)])
+        >>> model.predict([[1.0, 2.0]])
+        array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(seed, name=name, trainable=trainable, dtype=dtype)
+        self.rate = fraction(self.name, "rate", rate)
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, with its units scaled at random in training."""
+        if not (training and self.rate):
+            return x
+        deviation = math.sqrt(self.rate / (1 - self.rate))
+        return ops.gaussian_noise(x, deviation, product=True, seed=self.seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"rate": self.rate, **super().get_config()}
+
+
+class ActivityRegularization(Layer):
+    """Returns its input, whose size it adds to the loss.
+
+    Args:
+        l1: what the sum of absolute values costs, at least 0.
+        l2: what the sum of squares costs, at least 0.
+        name: the layer's name.
+
+    ``penalty = (l1 sum |x| + l2 sum x^2) / rows``.
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.ActivityRegularization(l2=0.5)
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), layer])
+        >>> model.compile(loss="mse")
+        >>> float(model.evaluate([[1.0, 2.0]], [[1.0, 2.0]], verbose=0))
+        2.5
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        cost = regularizers.L1L2(l1=l1, l2=l2)
+        super().__init__(name=name, trainable=trainable, dtype=dtype, activity_regularizer=cost)
+        self.l1, self.l2 = cost.l1, cost.l2
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x``."""
+        return x
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        config = super().get_config()
+        del config["activity_regularizer"]  # which l1 and l2 are
+        return {"l1": self.l1, "l2": self.l2, **config}

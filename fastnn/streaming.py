@@ -1,0 +1,172 @@
+"""Training, evaluation and prediction of data that comes batch by batch.
+
+The same batches give the same bits as arrays in that order: totals go on from batch to batch, and
+the random numbers of a sample are keyed by its place in the epoch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn import _core
+from fastnn._typing import Array
+from fastnn._warnings import warn_caller
+from fastnn.callbacks import CallbackList
+from fastnn.data.streams import Batch, Stream
+from fastnn.runtime import Executable, Runtime
+from fastnn.training import SLICE_SECONDS, Data, Job, drive
+
+if TYPE_CHECKING:
+    from fastnn.models import Model
+
+__all__ = ["StreamFit", "evaluate", "predict"]
+
+
+def _pass(
+    runtime: Runtime,
+    stage: str,
+    every: Iterable[Data],
+    callbacks: CallbackList,
+    go: Callable[[Executable, _core.Run, Data, int], None],
+    **key: Any,
+) -> tuple[dict[str, Any], int]:
+    """Go through batches; return the means over all of them, and their number.
+
+    Args:
+        runtime: the model's.
+        stage: ``"train"`` or ``"test"``.
+        every: the batches, checked.
+        callbacks: whom to tell.
+        go: drives the run of a batch, whose number it is given.
+        **key: what the runs are keyed by.
+    """
+    mode = {"train": "train", "test": "evaluate"}[stage]
+    totals: Array | None = None
+    logs: dict[str, Any] = {}
+    number = rows = 0
+    for number, data in enumerate(every, 1):
+        callbacks.call(f"on_{stage}_batch_begin", number - 1, {})
+        with runtime.borrow(mode, len(data)) as executable:
+            own = executable.memory.buffers["totals"]
+            own[...] = 0 if totals is None else totals
+            executable.lend(data.lent)
+            run = _core.Run(len(data), len(data), slice_seconds=SLICE_SECONDS, **key)
+            run.origin = rows
+            go(executable, run, data, number - 1)
+            totals, logs = own.copy(), runtime.logs(executable)
+        rows += len(data)
+        callbacks.call(f"on_{stage}_batch_end", number - 1, logs)
+        if stage == "train" and callbacks.model.stop_training:
+            break
+    return logs, number
+
+
+def evaluate(
+    runtime: Runtime,
+    stream: Stream,
+    check: Callable[[Batch], Data],
+    who: str,
+    callbacks: CallbackList,
+) -> dict[str, float]:
+    """Return the means of loss and metrics over a pass."""
+    with closing(stream.batches()) as batches:
+        logs, number = _pass(
+            runtime,
+            "test",
+            map(check, batches),
+            callbacks,
+            lambda executable, run, data, at: drive(who, executable, run),
+            watch=False,
+        )
+    if not number:
+        raise ValueError(f"{who}: the data ran out before the first batch")
+    return logs
+
+
+def predict(
+    predict_batch: Callable[[Any], list[Array]],
+    nested: Callable[[Iterable[Array]], Any],
+    stream: Stream,
+    callbacks: CallbackList,
+) -> list[Array]:
+    """Return the model's outputs for the samples of a pass.
+
+    Args:
+        predict_batch: returns the outputs for the x of a batch.
+        nested: returns them as callbacks get them.
+        stream: where batches come from.
+        callbacks: whom to tell.
+    """
+    parts: list[list[Array]] = []
+    with closing(stream.batches()) as batches:
+        for number, (x, *_) in enumerate(batches):
+            callbacks.call("on_predict_batch_begin", number, {})
+            parts.append(predict_batch(x))
+            callbacks.call("on_predict_batch_end", number, {"outputs": nested(parts[-1])})
+    if not parts:
+        raise ValueError("predict: the data ran out before the first batch")
+    return [np.concatenate(every) for every in zip(*parts, strict=True)]
+
+
+class StreamFit(Job):
+    """One call of ``fit`` on data that comes batch by batch.
+
+    Args:
+        model: the model, compiled.
+        stream: what it learns from.
+        check: makes data of a batch that the model's programs can gather from.
+        shuffle: whether the batches of a ``PyDataset`` come in another order each epoch.
+        **options: as in ``Job``.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        stream: Stream,
+        check: Callable[[Batch], Data],
+        shuffle: bool,
+        **options: Any,
+    ):
+        super().__init__(model, steps=stream.steps, **options)
+        self._stream, self._check = stream, check
+        self._seed = model.seed if shuffle else None
+        self._shown = 0.0
+
+    def _has_data(self, epoch: int) -> bool:
+        if self._stream.ended():
+            self._warn_of_the_end(epoch)
+            return False
+        return True
+
+    @contextmanager
+    def _learning(self) -> Iterator[Callable[[int], dict[str, Any]]]:
+        yield self._learn
+
+    def _learn(self, number: int) -> dict[str, Any]:
+        key = {"epoch": number, "seed": self._model.seed, "watch": self._watch}
+        with closing(self._stream.batches(self._seed, number)) as batches:
+            every = map(self._check, batches)
+            logs, steps = _pass(self._runtime, "train", every, self._callbacks, self._step, **key)
+        if steps < (self._stream.steps or 0) and not self._model.stop_training:
+            self._warn_of_the_end(self._epoch)
+            self._model.stop_training = True
+        return logs
+
+    def _step(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
+        run.watch = self._watch
+        self._drive(executable, run, data, batch)
+        if time.perf_counter() - self._shown > SLICE_SECONDS:
+            self._callbacks.call("on_rows", run.origin + len(data), None)
+            self._shown = time.perf_counter()
+
+    def _warn_of_the_end(self, epoch: int) -> None:
+        warn_caller(
+            f"fit: the data ran out in epoch {epoch + 1} of {self._epochs.stop}, and training "
+            "ends; make the generator endless, or begin it anew by a fastnn.utils.PyDataset",
+            UserWarning,
+        )

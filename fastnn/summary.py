@@ -1,0 +1,250 @@
+"""The summary of a model: its layers, their shapes, weights and work, and what windows see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastnn.compiler import lower
+from fastnn.compiler.graph import Shape
+from fastnn.explain import aligned
+from fastnn.functional import Network, Symbol
+from fastnn.layers.base import Layer
+
+if TYPE_CHECKING:
+    from fastnn.models import Model
+
+__all__ = ["summary"]
+
+
+def summary(model: Model, expand_nested: bool = False, show_trainable: bool = False) -> str:
+    """Return a table of the layers.
+
+    Args:
+        model: the model.
+        expand_nested: whether the layers inside of layers have lines of their own.
+        show_trainable: whether to say which layers learn.
+    """
+    rows = list(_rows(model, "", 0, expand_nested))
+    columns: dict[str, Callable[[_Row], str]] = {
+        "Layer (type)": lambda row: f"{'  ' * row.depth}{row.layer.name} ({_kind(row.layer)})",
+        "Output Shape": lambda row: _shapes(row.layer),
+        "Param #": lambda row: f"{sum(v.size for v in row.layer.weights):,}",
+    }
+    flops = _flops(model)
+    if flops is not None:
+        columns["FLOPs"] = lambda row: f"{_total(flops, row.path):,}"
+    fields = _fields_by_layer(model)
+    if any(_windows(row.layer) for row in rows):
+        columns["(N - F + 2P)/S + 1"] = lambda row: _arithmetic(row.layer)
+        columns["Receptive field"] = lambda row: _seen(fields.get(row.layer))
+    if model.built and not model.network.is_chain:
+        columns["Connected to"] = lambda row: ", ".join(row.sources)
+    if show_trainable:
+        columns["Trainable"] = lambda row: "Y" if row.layer.trainable else "N"
+    titles = list(columns)
+    table = [titles, *([cell(row) for cell in columns.values()] for row in rows)]
+    right = {titles.index(name) for name in ("Param #", "FLOPs") if name in titles}
+    lines = [f'Model: "{model.name}"', *aligned(table, right), *_totals(model)]
+    if flops is not None:
+        lines.append(f"FLOPs: {sum(flops.values()):,} a sample")
+    return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A line: a layer, the path of its operations, how deep inside it is, what it is called on."""
+
+    layer: Layer
+    path: str
+    depth: int
+    sources: Sequence[str]
+
+
+def _rows(model: Layer, prefix: str, depth: int, nested: bool) -> Iterator[_Row]:
+    network = getattr(model, "_network", None)
+    for layer in model.sublayers().values():
+        path = f"{prefix}{layer.name}"
+        yield _Row(layer, path, depth, network.sources(layer) if network else [])
+        if nested:
+            yield from _rows(layer, f"{path}/", depth + 1, nested)
+
+
+def _kind(layer: Layer) -> str:
+    return type(layer).__name__
+
+
+def _totals(model: Model) -> list[str]:
+    learns = sum(v.size for v in model.trainable_weights)
+    frozen = sum(v.size for v in model.non_trainable_weights)
+    size = (learns + frozen) * np.dtype(model.dtype).itemsize
+    return [
+        f"Total params: {learns + frozen:,} ({size / 1024:,.2f} KB)",
+        f"Trainable params: {learns:,}",
+        f"Non-trainable params: {frozen:,}",
+    ]
+
+
+def _shapes(layer: Layer) -> str:
+    """Return the shape of a layer's output as Keras writes it, or those of several."""
+    if not layer.built and layer.sublayers():
+        return "?"
+    shapes = layer.output_shape
+    return "?" if shapes is None else _keras_shapes(shapes)
+
+
+def _keras_shapes(shapes: Any) -> str:
+    if isinstance(shapes, dict):
+        shapes = [shapes[key] for key in sorted(shapes)]
+    if isinstance(shapes, list) or any(isinstance(each, tuple) for each in shapes):
+        return ", ".join(map(_keras_shapes, shapes))
+    return "(" + ", ".join(map(str, shapes)) + ")"
+
+
+# ---- work ----------------------------------------------------------------------------------------
+
+
+def _flops(model: Model) -> dict[str, int] | None:
+    """Return the FLOPs of predicting one sample by the paths of layers."""
+    if not model.built:
+        return None
+    graph, _ = lower.outputs(model.network, model.input_shapes)
+    found: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op.name != "gather":
+            found[node.layer] = found.get(node.layer, 0) + node.flops(1)
+    return found
+
+
+def _total(flops: Mapping[str, int], path: str) -> int:
+    return sum(n for at, n in flops.items() if at == path or at.startswith(f"{path}/"))
+
+
+# ---- windows -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A window along one side: pixels that it spans, its step."""
+
+    span: int
+    stride: int
+
+
+def _windows(layer: Layer) -> list[_Window] | None:
+    """Return the windows of a layer that slides some over its input, one for each side."""
+    size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
+    if not size or not isinstance(layer.output_shape, tuple) or _kind(layer).endswith("Transpose"):
+        return None
+    sides = len(layer.output_shape) - 2
+    sizes, strides, dilations = (
+        _each(value, sides)
+        for value in (size, getattr(layer, "strides", 1), getattr(layer, "dilation_rate", 1))
+    )
+    return [_Window(d * (f - 1) + 1, s) for f, s, d in zip(sizes, strides, dilations, strict=True)]
+
+
+def _each(value: Any, sides: int) -> list[int]:
+    """Return an option of windows as one number for each side."""
+    return list(value) if isinstance(value, list | tuple) else [value or 1] * sides
+
+
+def _arithmetic(layer: Layer) -> str:
+    """Return how the size of a layer's output follows from that of its input."""
+    windows = _windows(layer)
+    if windows is None:
+        return ""
+    before, after = layer.input_shape[1:-1], layer.output_shape[1:-1]
+    sides = [_side(*each) for each in zip(before, after, windows, strict=True)]
+    return " x ".join(dict.fromkeys(sides))
+
+
+def _side(before: int, after: int, window: _Window) -> str:
+    padded = max((after - 1) * window.stride + window.span - before, 0)
+    exact = (before - window.span + padded) % window.stride == 0
+    inner = f"({before} - {window.span} + {padded})/{window.stride}"
+    return f"{inner if exact else f'floor({inner})'} + 1 = {after}"
+
+
+@dataclass(frozen=True)
+class _Field:
+    """The pixels of the input that a number depends on along one side, and how far apart those of
+    neighbours are."""
+
+    size: Fraction
+    jump: Fraction
+
+    def through(self, window: _Window) -> _Field:
+        return _Field(self.size + (window.span - 1) * self.jump, self.jump * window.stride)
+
+
+_Fields = tuple[_Field, ...] | None
+
+
+def _fields_by_layer(model: Model) -> dict[Layer, _Fields]:
+    """Return the receptive fields of the outputs of layers, of the last call of each."""
+    if not isinstance(model._network, Network):
+        return {}
+    network, found = model._network, dict[Layer, _Fields]()
+    starts = [_start(symbol.shape) for symbol in network.inputs]
+    for symbol, fields in _walk(network, starts, found).items():
+        found[symbol.layer] = fields
+    return found
+
+
+def _start(shape: Shape) -> _Fields:
+    return tuple(_Field(Fraction(1), Fraction(1)) for _ in shape[1:-1]) or None
+
+
+def _walk(
+    network: Network, starts: Sequence[_Fields], found: dict[Layer, _Fields]
+) -> dict[Symbol, _Fields]:
+    """Return the receptive fields of all symbols of a network; note those of layers inside."""
+    known = dict(zip(network.inputs, starts, strict=True))
+    for call in network.calls:
+        given = [known[symbol] for symbol in call.inputs]
+        inner = getattr(call.layer, "_network", None)
+        if isinstance(inner, Network):
+            inside = _walk(inner, given, found)
+            found.update((symbol.layer, fields) for symbol, fields in inside.items())
+            results = [inside[symbol] for symbol in inner.outputs]
+        else:
+            merged = _merged(given)
+            results = [_after(call.layer, merged, symbol.shape) for symbol in call.outputs]
+        known.update(zip(call.outputs, results, strict=True))
+    return known
+
+
+def _merged(given: Sequence[_Fields]) -> _Fields:
+    """Return the field of what depends on several: the larger one along each side."""
+    every = [fields for fields in given if fields]
+    if not every or len({len(fields) for fields in every}) > 1:
+        return None
+    return tuple(
+        _Field(max(f.size for f in sides), max(f.jump for f in sides))
+        for sides in zip(*every, strict=True)
+    )
+
+
+def _after(layer: Layer, fields: _Fields, shape: Shape) -> _Fields:
+    """Return the field of a layer's output; ``None`` where a place of it sees all, or it is not
+    known."""
+    if fields is None or len(shape) - 2 != len(fields) or hasattr(layer, "return_sequences"):
+        return None
+    windows = _windows(layer)
+    if windows is not None:
+        return tuple(field.through(w) for field, w in zip(fields, windows, strict=True))
+    if _kind(layer).endswith("Transpose") or layer.sublayers():
+        return None
+    if _kind(layer).startswith("UpSampling"):
+        sizes = _each(getattr(layer, "size", 1), len(fields))
+        return tuple(_Field(f.size, f.jump / size) for f, size in zip(fields, sizes, strict=True))
+    return fields
+
+
+def _seen(fields: _Fields) -> str:
+    return " x ".join(str(int(field.size)) for field in fields) if fields else ""

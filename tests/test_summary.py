@@ -1,0 +1,102 @@
+"""The summary: what it counts, and the arithmetic of windows."""
+
+import numpy as np
+import pytest
+
+from fastnn import Input, Model, Sequential
+from fastnn.layers import (
+    Add,
+    AveragePooling2D,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePooling2D,
+    MaxPooling2D,
+)
+
+
+def table(model, **options):
+    lines = []
+    model.summary(print_fn=lines.append, **options)
+    titles, _, *rows = lines[0].splitlines()[1:]
+    starts = [titles.index(word) for word in titles.split("  ") if word.strip()]
+    return lines[0], titles, {row.split(" (")[0].strip(): row for row in rows}, starts
+
+
+def test_flops_of_a_sample():
+    text, titles, rows, _ = table(Sequential([Input((5,)), Dense(7, name="a"), Dense(2, name="b")]))
+    assert "FLOPs" in titles
+    assert "Receptive" not in titles
+    assert " 70" in rows["a"]  # 2 * 5 * 7
+    assert " 28" in rows["b"]
+    assert "FLOPs: 98 a sample" in text
+
+
+WINDOWS = [
+    (Conv2D(2, 3), "(28 - 3 + 0)/1 + 1 = 26", "3 x 3"),
+    (Conv2D(2, 3, padding="same"), "(28 - 3 + 2)/1 + 1 = 28", "3 x 3"),
+    (Conv2D(2, 4, strides=3), "(28 - 4 + 0)/3 + 1 = 9", "4 x 4"),
+    (Conv2D(2, 3, strides=2), "floor((28 - 3 + 0)/2) + 1 = 13", "3 x 3"),
+    (Conv2D(2, 3, strides=2, padding="same"), "(28 - 3 + 1)/2 + 1 = 14", "3 x 3"),
+    (Conv2D(2, (1, 5)), "(28 - 1 + 0)/1 + 1 = 28 x (28 - 5 + 0)/1 + 1 = 24", "1 x 5"),
+    (MaxPooling2D(3), "floor((28 - 3 + 0)/3) + 1 = 9", "3 x 3"),
+    (AveragePooling2D(2, strides=1), "(28 - 2 + 0)/1 + 1 = 27", "2 x 2"),
+]
+
+
+@pytest.mark.parametrize(("layer", "arithmetic", "field"), WINDOWS)
+def test_the_arithmetic_of_a_window(layer, arithmetic, field):
+    _, _, rows, _ = table(Sequential([Input((28, 28, 1)), layer]))
+    assert f"  {arithmetic}  " in rows[layer.name]
+    assert rows[layer.name].endswith(field)
+
+
+def layers_of_windows():
+    return [
+        Conv2D(3, 3, padding="same", name="c1"),
+        Conv2D(3, 3, strides=2, name="c2"),
+        MaxPooling2D(name="p"),
+        Conv2D(2, (2, 3), name="c3"),
+    ]
+
+
+def test_the_receptive_field_is_what_a_pixel_depends_on():
+    model = Sequential([Input((40, 40, 1)), *layers_of_windows()])
+    _, _, rows, _ = table(model)
+    fields = [rows[name].split("  ")[-1].strip() for name in ("c1", "c2", "p", "c3")]
+    assert fields == ["3 x 3", "5 x 5", "7 x 7", "11 x 15"]
+    for pooled in model.layers:  # weights of one sign: no sum of them hides a pixel
+        pooled.set_weights([np.ones_like(w) for w in pooled.get_weights()])
+    x = np.zeros((1, 40, 40, 1))
+    base = model.predict(x)[0, 4, 4, 0]
+    seen = []
+    for row, column in np.ndindex(40, 40):
+        x[0, row, column] = 1.0
+        if model.predict(x)[0, 4, 4, 0] != base:
+            seen.append((row, column))
+        x[0, row, column] = 0.0
+    extent = np.ptp(seen, axis=0) + 1
+    assert extent.tolist() == [11, 15]
+
+
+def test_fields_of_branches_and_of_models_inside():
+    x = Input((20, 20, 1))
+    inner = Sequential([Conv2D(2, 5, padding="same", name="inside")], name="inner")
+    small = Conv2D(2, 1, name="small")(x)
+    joined = Add(name="sum")([inner(x), small])
+    y = Conv2D(2, 3, name="after")(joined)
+    y = Dense(2, name="d")(GlobalAveragePooling2D(name="g")(y))
+    _, titles, rows, _ = table(Model(x, y), expand_nested=True, show_trainable=True)
+    assert "Connected to" in titles
+    assert "5 x 5" in rows["sum"]
+    assert "  inside (Conv2D)" in rows["inside"]
+    assert "5 x 5" in rows["inside"]
+    assert "7 x 7" in rows["after"]
+    assert " x " not in rows["g"]
+    assert rows["d"].rstrip().endswith("Y")
+
+
+def test_unbuilt_and_without_windows():
+    text, titles, _, _ = table(Sequential([Dense(3), Sequential([Flatten()])]))
+    assert "?" in text
+    assert "FLOPs" not in titles
