@@ -174,6 +174,19 @@ static int is_shared(const fnn_program *program, int64_t i)
     return i < program->count && program->ops[i].shared;
 }
 
+/* The op that comes after op i.  What stands between `every` and `resume` is left out of a step unless it is
+ * due.  All threads find the same: `every` has barriers around it where threads share ops. */
+static int64_t op_after(const fnn_program *program, int64_t i)
+{
+    if (i == program->count) return 0;
+    const fnn_op *op = &program->ops[i++];
+    if (op->code != FNN_OP_every) return i;
+    const int64_t *step = op->arg[0];
+    if ((step[0] + 1) % (int64_t)op->attr[0] == 0) return i;
+    while (i < program->count && program->ops[i].code != FNN_OP_resume) i++;
+    return i;
+}
+
 /* Thread 0, alone: the step is over. */
 static void end_step(fnn_program *program, fnn_run *run, int64_t *steps_to_clock)
 {
@@ -205,7 +218,7 @@ static void lead(const walk_start *start, const fnn_task *task, int64_t i, int64
         return;
     }
     const fnn_op *op = &program->ops[i];
-    run->pc = i + 1;
+    run->pc = op_after(program, i);
     if (op->kernel) op->kernel(op, op->shared ? task : &alone);
     if (op->shared && i < program->commit) poll(run);
 }
@@ -223,9 +236,9 @@ static void walk_alone(const walk_start *start)
             i = 0;
             continue;
         }
-        const fnn_op *op = &program->ops[i++];
+        const fnn_op *op = &program->ops[i];
         int64_t began = program->elapsed_ns ? fnn_now() : 0;
-        run->pc = i;
+        run->pc = i = op_after(program, i);
         if (op->kernel) op->kernel(op, &task);
         if (began) program->elapsed_ns[op->index] += fnn_now() - began;
         if (op->shared && i <= program->commit) poll(run);
@@ -244,7 +257,7 @@ static void walk(void *self, int thread, int threads)
     }
     int64_t steps_to_clock = program->clock_every;
     for (int64_t i = start->pc;;) {
-        int64_t next = i == program->count ? 0 : i + 1;
+        int64_t next = op_after(program, i);
         int64_t began = program->elapsed_ns && i < program->count ? fnn_now() : 0;
         if (thread == 0)
             lead(start, &task, i, &steps_to_clock);

@@ -37,6 +37,7 @@ from fastnn.gradcheck import gradcheck
 from fastnn.layers import Input
 from fastnn.model_selection import KFold, StratifiedKFold, train_test_split
 from fastnn.models import Model, Sequential
+from fastnn.optimizers import schedules
 
 __all__ = [
     "CrossValidation",
@@ -70,6 +71,7 @@ __all__ = [
     "ops",
     "optimizers",
     "regularizers",
+    "schedules",
     "set_num_threads",
     "set_seed",
     "train_test_split",

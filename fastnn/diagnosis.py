@@ -181,7 +181,7 @@ def _changes(
     model: Model, runtime: Runtime, data: training.Data, weights: Iterable[Tensor]
 ) -> dict[Tensor, tuple[Array, Array]]:
     """Return each weight before and after a step of the optimizer, made on copies."""
-    training.set_rate(runtime)
+    runtime.set_rates(1)
     buffers = runtime.copies(runtime.dtype)
     before = buffers["params"].copy()
     graph = runtime.graph("train")

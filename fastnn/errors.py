@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "ConcurrentUseError",
     "DTypeError",
+    "DataFileError",
     "IdError",
     "LabelError",
     "MaskWarning",
@@ -31,6 +32,10 @@ class LabelError(ValueError):
 
 class IdError(ValueError):
     """A number that should name a row of a table names none."""
+
+
+class DataFileError(ValueError):
+    """A file of data is not of the format it is read as, or was damaged."""
 
 
 class ModelFileError(ValueError):

@@ -18,7 +18,17 @@ from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
-__all__ = ["Call", "Composed", "Network", "Symbol", "call_on_symbols", "cut", "rebuild", "replay"]
+__all__ = [
+    "Call",
+    "Composed",
+    "Ends",
+    "Network",
+    "Symbol",
+    "call_on_symbols",
+    "cut",
+    "rebuild",
+    "replay",
+]
 
 #: What stands for a symbol in a description: [index of the call, index of its output].
 _SYMBOL = "symbol"
@@ -257,6 +267,45 @@ class Network:
             for call in every
         ]
         return {"calls": calls, "outputs": [place[symbol] for symbol in self.outputs]}
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Names and shapes of a model's inputs and outputs, ready for every call.
+
+    Attributes:
+        input_names: the names of the inputs.
+        input_labels: what messages call them.
+        input_shapes: their shapes.
+        output_names: the names of the outputs.
+        output_shapes: their shapes.
+        row_shapes: the shapes of the outputs of one sample.
+    """
+
+    input_names: Sequence[str]
+    input_labels: Sequence[str]
+    input_shapes: Sequence[Shape]
+    output_names: Sequence[str]
+    output_shapes: Sequence[Shape]
+    row_shapes: Sequence[tuple[int, ...]]
+
+    @classmethod
+    def of(cls, network: Network | Composed, outputs_nest: Any) -> Ends:
+        """Return those of a network; outputs in a dict have the names of its keys, others those of
+        their layers."""
+        inputs = [symbol.layer.name for symbol in network.inputs]
+        labels = ["x"] if len(inputs) == 1 else [f"x[{name!r}]" for name in inputs]
+        outputs = [symbol.layer.name for symbol in network.outputs]
+        unique = [
+            f"{name}_{outputs[:index].count(name)}" if name in outputs[:index] else name
+            for index, name in enumerate(outputs)
+        ]
+        if isinstance(outputs_nest, dict) and len(outputs_nest) == len(outputs):
+            unique = sorted(outputs_nest)
+        shapes = [symbol.shape for symbol in network.outputs]
+        rows = [tuple(n for n in shape if n is not None) for shape in shapes]
+        sources = [symbol.shape for symbol in network.inputs]
+        return cls(inputs, labels, sources, unique, shapes, rows)
 
 
 @dataclass

@@ -33,7 +33,7 @@ from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.data import arrays
 from fastnn.data.streams import Batch, Stream, is_stream
 from fastnn.errors import ModelFileError, NotBuiltError, NotCompiledError, ShapeError
-from fastnn.functional import Call, Composed, Network, Symbol, cut, rebuild
+from fastnn.functional import Call, Composed, Ends, Network, Symbol, cut, rebuild
 from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
 from fastnn.layers.core import InputLayer, positive
@@ -107,7 +107,7 @@ class Model(Layer):
         self._guard = Guard(self.name)
         self._inputs_nest: Any = None
         self._outputs_nest: Any = None
-        self._row_shape: tuple[int, ...] | None = None  # of the output, if there is one
+        self._ends: Ends | None = None
         self._parameters: Parameters | None = None
         self._runtime: Runtime | None = None
         self._recipe: dict[str, Any] | None = None
@@ -137,9 +137,7 @@ class Model(Layer):
     def _settle(self, network: Network | Composed) -> None:
         self._network, self._parameters, self._runtime = network, None, None
         self.built = True
-        only = network.outputs[0].shape if len(network.outputs) == 1 else (None, None)
-        sizes = tuple(n for n in only if n is not None)
-        self._row_shape = sizes if len(sizes) == len(only) - 1 else None
+        self._ends = Ends.of(network, self._outputs_nest)
         for path, variable in self.named_weights().items():
             variable.path = path
 
@@ -201,21 +199,23 @@ class Model(Layer):
         return list(self.network.outputs)
 
     @property
+    def ends(self) -> Ends:
+        """Names and shapes of the inputs and outputs."""
+        if self._ends is None:
+            self._require_built()
+        assert self._ends is not None
+        return self._ends
+
+    @property
     def input_names(self) -> list[str]:
         """The names of the inputs, by which ``fit`` and ``predict`` take a dict."""
-        return [symbol.layer.name for symbol in self.network.inputs]
+        return list(self.ends.input_names)
 
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs, by which ``compile`` and ``fit`` take a dict: the keys of a
         dict of outputs, else the names of their layers."""
-        if isinstance(self._outputs_nest, dict):
-            return sorted(self._outputs_nest)
-        names = [symbol.layer.name for symbol in self.network.outputs]
-        return [
-            f"{name}_{names[:index].count(name)}" if name in names[:index] else name
-            for index, name in enumerate(names)
-        ]
+        return list(self.ends.output_names)
 
     @property
     def inputs_nest(self) -> Any:
@@ -315,12 +315,12 @@ class Model(Layer):
     @property
     def input_shapes(self) -> list[Shape]:
         """The shapes of the inputs."""
-        return [symbol.shape for symbol in self.network.inputs]
+        return list(self.ends.input_shapes)
 
     @property
     def output_shapes(self) -> list[Shape]:
         """The shapes of the outputs."""
-        return [symbol.shape for symbol in self.network.outputs]
+        return list(self.ends.output_shapes)
 
     def built_for(self) -> Any:
         """Return the shapes that a sub-classed model was built for, as JSON can hold them; ``None``
@@ -392,8 +392,8 @@ class Model(Layer):
     @property
     def runtime(self) -> Runtime:
         """The programs and buffers of a built model."""
-        self._require_built()
         if self._runtime is None:
+            self._require_built()
             with _STARTING:
                 if self._runtime is None:
                     self._runtime = Runtime(
@@ -749,7 +749,7 @@ class Model(Layer):
 
         def batch(x: Any) -> list[Array]:
             xs = training.check_samples("predict", self, x)
-            return training.predict(self.runtime, "predict", xs, self._rows_shapes, len(xs[0]))
+            return training.predict(self.runtime, "predict", xs, self.ends.row_shapes, len(xs[0]))
 
         told.call("on_predict_begin")
         with self._guard.reading("predict"):
@@ -777,20 +777,23 @@ class Model(Layer):
             told.call("on_predict_begin")
         with self._guard.reading("predict"):
             outs = training.predict(
-                self.runtime, mode, xs, self._rows_shapes, rows, callbacks=told, nested=self._nested
+                self.runtime,
+                mode,
+                xs,
+                self.ends.row_shapes,
+                rows,
+                callbacks=told,
+                nested=self._nested,
             )
         if told is not None:
             told.call("on_predict_end")
         return self._nested(outs)
 
-    def _nested(self, outs: Iterable[Array]) -> Any:
+    def _nested(self, outs: Sequence[Array]) -> Any:
         """Return the outputs in the nest that the model was given."""
+        if self._outputs_nest is None or isinstance(self._outputs_nest, Symbol):
+            return outs[0]
         return nests.pack(self._outputs_nest, outs)
-
-    @property
-    def _rows_shapes(self) -> list[tuple[int, ...]]:
-        """The shapes of the outputs of one sample."""
-        return [tuple(d for d in shape if d is not None) for shape in self.output_shapes]
 
     def predict_one(self, x: Any, out: Any = None) -> Any:
         """Return the model's output for one sample, as soon as can be.
@@ -838,13 +841,11 @@ class Model(Layer):
 
     def _room(self) -> Any:
         """Return room for the output of one sample."""
-        if self._row_shape is not None:
-            return np.empty(self._row_shape, self.dtype)
-        return self._nested(np.empty(shape, self.dtype) for shape in self._rows_shapes)
+        return self._nested([np.empty(shape, self.dtype) for shape in self.ends.row_shapes])
 
     def _predict_any_row(self, x: Any, out: Any) -> None:
         """Predict a row that has to be converted first, or refuse it."""
-        who, shapes = "predict_one", self._rows_shapes
+        who, shapes = "predict_one", self.ends.row_shapes
         outs = [out] if len(shapes) == 1 else nests.flatten(out)
         for each, shape in zip(outs, shapes, strict=True):
             arrays.require_out(who, each, shape, self.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from fastnn import losses, metrics, nests
@@ -48,22 +49,22 @@ class Objective:
                 )
         return cls(tuple(names), tuple(every), tuple(tuple(_list(each)) for each in chosen))
 
-    @property
+    @cached_property
     def unwatched(self) -> Objective:
         """The losses without the metrics."""
         return replace(self, metrics=tuple(() for _ in self.names))
 
-    @property
+    @cached_property
     def compared(self) -> list[int]:
         """The indices of the outputs that have a loss."""
         return [index for index, loss in enumerate(self.losses) if loss is not None]
 
-    @property
+    @cached_property
     def watched(self) -> list[tuple[int, Metric]]:
         """The metrics with the index of their output, in the order of the totals."""
         return [(index, each) for index, few in enumerate(self.metrics) for each in few]
 
-    @property
+    @cached_property
     def log_names(self) -> list[str]:
         """The names of what ``evaluate`` returns, as Keras's: loss, losses of outputs, metrics."""
         if len(self.names) == 1:

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from fastnn.diagnosis import Diagnosis
 
-__all__ = ["diagnosis", "learning_curve", "require_matplotlib", "training_report"]
+__all__ = [
+    "decision_regions",
+    "diagnosis",
+    "labelled_images",
+    "learning_curve",
+    "require_matplotlib",
+    "training_report",
+]
 
 _TRAIN, _VALIDATION, _WRONG, _INK = "#4c72b0", "#dd8452", "#c44e52", "#444444"
 _COLUMNS = 8
@@ -116,6 +123,88 @@ def _draw_bars(
     panel.spines[["top", "right"]].set_visible(False)
 
 
+def decision_regions(model: Any, x: ArrayLike, y: ArrayLike, title: str = "") -> Figure:
+    """Draws which class a model gives each point of the plane, and the points that it was given.
+
+    Args:
+        model: classifies points: one output, yes above one half; or an output for each class.
+        x: ``(rows, 2)``, points.
+        y: ``(rows,)``, their classes, 0, 1, ...
+        title: a line above.
+
+    Returns:
+        A matplotlib ``Figure``.  The surer the model, the stronger the colour.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: the points are not in a plane.
+    """
+    x, y = np.asarray(x), np.asarray(y).reshape(-1).astype(int)
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise ValueError(f"decision_regions: x must be points (rows, 2), got shape {x.shape}")
+    low, high = x.min(axis=0), x.max(axis=0)
+    margin = 0.08 * (high - low) + 1e-6
+    (left, bottom), (right, top) = low - margin, high + margin
+    grid = np.meshgrid(np.linspace(left, right, 240), np.linspace(bottom, top, 240))
+    p = np.asarray(model.predict_proba(np.stack(grid, axis=-1).reshape(-1, 2)))
+    p = np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
+    colors = _class_colors(max(p.shape[1], y.max(initial=0) + 1))
+    sure = p.max(axis=1, keepdims=True)
+    picture = 1 - sure * 0.6 * (1 - colors[p.argmax(axis=1)])
+    figure = _figure(width=4.4, height=4.2 + (0.3 if title else 0))
+    panel = figure.subplots()
+    panel.imshow(
+        picture.reshape(240, 240, 3),
+        origin="lower",
+        extent=(left, right, bottom, top),
+        aspect="auto",
+    )
+    panel.scatter(x[:, 0], x[:, 1], c=colors[y], s=12, edgecolors="white", linewidths=0.5)
+    panel.set_title(title, color=_INK, fontsize=10)
+    panel.tick_params(labelsize=8, colors=_INK)
+    return figure
+
+
+def _class_colors(classes: int) -> NDArray[np.floating[Any]]:
+    from matplotlib import colormaps
+    from matplotlib.colors import to_rgb
+
+    if classes <= 3:
+        return np.array([to_rgb(color) for color in (_TRAIN, _VALIDATION, "#55a868")])
+    return colormaps["tab10" if classes <= 10 else "turbo"](np.linspace(0, 1, classes))[:, :3]
+
+
+def labelled_images(x: ArrayLike, labels: Sequence[str], title: str = "") -> Figure:
+    """Draws images with a line of text above each, eight side by side.
+
+    Args:
+        x: ``(rows, height, width)`` or ``(rows, height, width, channels)``.
+        labels: a text for each.
+        title: a line above all.
+
+    Returns:
+        A matplotlib ``Figure``.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: there are not as many texts as images.
+    """
+    x = np.asarray(x)
+    if len(labels) != len(x) or not len(x):
+        raise ValueError(f"labelled_images: {len(x)} images need as many texts, got {len(labels)}")
+    lines = -(-len(x) // _COLUMNS)
+    figure = _figure(width=8.4, height=1.25 * lines + (0.4 if title else 0))
+    if title:
+        figure.suptitle(title, color=_INK, fontsize=10)
+    panels = figure.subplots(lines, _COLUMNS, squeeze=False).reshape(-1)
+    for panel in panels[len(x) :]:
+        panel.set_axis_off()
+    for panel, image, label in zip(panels, x, labels, strict=False):
+        _draw_image(panel, image, vmin=x.min(), vmax=x.max())
+        panel.set_title(label, color=_INK, fontsize=7)
+    return figure
+
+
 def require_matplotlib() -> None:
     """Does nothing where matplotlib can be imported.
 
@@ -194,11 +283,15 @@ def _draw_images(
     for panel in panels[len(wrong) :]:
         panel.set_axis_off()
     for panel, row in zip(panels, wrong, strict=False):
-        panel.set(xticks=[], yticks=[])
-        panel.spines[:].set_color("#cccccc")
-        image = x[row].squeeze(-1) if x[row].ndim == 3 and x[row].shape[-1] == 1 else x[row]
-        panel.imshow(image, cmap="gray_r", interpolation="nearest")
+        _draw_image(panel, x[row])
         guess = int(p[row].argmax())
         panel.set_title(
             f"{y[row]} read as {guess}\n{p[row, guess]:.0%} sure", color=_WRONG, fontsize=8
         )
+
+
+def _draw_image(panel: Axes, image: NDArray[Any], **limits: Any) -> None:
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_color("#cccccc")
+    image = image.squeeze(-1) if image.ndim == 3 and image.shape[-1] == 1 else image
+    panel.imshow(image, cmap="gray_r", interpolation="nearest", **limits)

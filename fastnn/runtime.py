@@ -19,6 +19,7 @@ from fastnn.compiler import lower
 from fastnn.compiler.bind import Compiled, step_rows
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.compiler.program import Memory, Program
+from fastnn.compiler.updates import RATES, counters
 from fastnn.errors import ConcurrentUseError
 from fastnn.objectives import Objective
 from fastnn.optimizers import Optimizer
@@ -202,21 +203,30 @@ class Runtime:
         self.call, self.input_shapes, self.parameters = call, list(input_shapes), parameters
         self.policy, self.dtype = policy, config.real_dtype(policy)
         self.objective, self.optimizer, self.eager = objective, optimizer, eager
-        self._store = parameters.store
-        self.buffers = self._allocate()
+        with MOVING:
+            self._store = parameters.store
+            self._store.followers.add(self)
+            self.buffers = self._allocate()
         self._shelves: dict[tuple[Any, ...], Shelf] = {}
         self._idle_rows: dict[tuple[bytes, int], list[Executable]] = {}
 
     def _allocate(self) -> dict[str, Array]:
-        count = self.parameters.trained
-        slots = self.optimizer.slots if self.optimizer else 0
-        return {
+        count, optimizer = self.parameters.trained, self.optimizer
+        starts = optimizer.all_starts if optimizer else ()
+        slots = _core.aligned_zeros(count * len(starts), self.dtype)
+        slots.reshape(len(starts), count)[...] = np.reshape(starts, (len(starts), 1))
+        buffers = {
             "params": self._store.buffer,
             "grads": _core.aligned_zeros(count, self.dtype),
-            "slots": _core.aligned_zeros(count * slots, self.dtype),
+            "slots": slots,
+            "scalars": np.array(optimizer.scalars if optimizer else ()),
+            "rates": np.zeros(RATES),
             "hyper": np.zeros(1),
-            "step": np.zeros(1, np.int64),
+            "step": np.zeros(counters(optimizer), np.int64),
         }
+        if optimizer is not None:
+            optimizer.watch(buffers["step"])
+        return buffers
 
     def totals(self) -> Array:
         """Return cleared totals: sum and count of each loss, of each metric and of the penalty.
@@ -229,8 +239,6 @@ class Runtime:
 
     def copies(self, dtype: str) -> dict[str, Array]:
         """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
-        if self._store.moved:
-            self._follow()
         reals = ("params", "grads", "slots")
         copies = {
             home: buffer.astype(dtype if home in reals else buffer.dtype)
@@ -261,8 +269,6 @@ class Runtime:
     def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
         with MOVING:
-            if self._store.moved:
-                self._follow()
             return self._make(mode, rows, threads, direct)
 
     def _make(self, mode: str, rows: int, threads: int, direct: bool) -> Executable:
@@ -284,9 +290,9 @@ class Runtime:
             rows: the most rows of a batch; a program that predicts may be of fewer.
             direct: as in ``graph``.
         """
-        if self._store.moved:
-            self._follow()
         key = (mode, direct, rows == 1, _core.settings())  # quicker than what they amount to
+        if mode == "train" and self.optimizer is not None and self.optimizer.scheduled:
+            key = ("scheduled", *key[1:])
         shelf = self._shelves.get(key) or self._shelf(key)
         if shelf.most is not None and rows > shelf.most:
             rows = shelf.most
@@ -307,17 +313,62 @@ class Runtime:
             most = step_rows(program, config.get_num_threads())
         return self._shelves.setdefault(key, Shelf(most))
 
-    def _follow(self) -> None:
-        """Go where the weights have gone, since another model has joined them with others."""
+    def follow(self) -> None:
+        """Go where the weights have gone, since another model has joined them with others: the
+        programs that knew where they were are made anew when they are next needed."""
         store = self.parameters.store
         self.buffers = {**self.buffers, "params": store.buffer}
         self._shelves, self._idle_rows = {}, {}
         self._store = store
+        store.followers.add(self)
 
     def _version(self) -> tuple[int, int]:
         """Return what is another after every change of the weights: by a step, by assignment, by
         another model that shares them."""
         return int(self.buffers["step"][0]), self._store.changes
+
+    def set_rates(self, steps: int) -> int:
+        """Let the optimizer's rates count from the next step.
+
+        Args:
+            steps: that will run until this is called again.
+
+        Returns:
+            The steps whose rates are known, if these depend on the step: at most as many.
+        """
+        optimizer = self.optimizer
+        assert optimizer is not None
+        if self.set_constant_rate():
+            return steps
+        first, known = int(self.buffers["step"][0]), min(steps, RATES)
+        rates = [optimizer.rate(step) for step in range(first, first + known)]
+        self.buffers["rates"][np.arange(first, first + known) % RATES] = rates
+        self.buffers["hyper"][0] = rates[0]
+        return known
+
+    def set_constant_rate(self) -> bool:
+        """Let an assignment to ``optimizer.learning_rate`` count from the next step.
+
+        Returns:
+            Whether the rate is one that does not depend on the step.
+        """
+        optimizer = self.optimizer
+        assert optimizer is not None
+        if not optimizer.scheduled:
+            self.buffers["hyper"][0] = optimizer.learning_rate
+            self.buffers["rates"].fill(optimizer.learning_rate)
+        return not optimizer.scheduled
+
+    def finish(self) -> None:
+        """Let the weights become their average, if the optimizer keeps one."""
+        optimizer, count = self.optimizer, self.parameters.trained
+        if optimizer is None or not optimizer.use_ema or not self.buffers["step"][0]:
+            return
+        averages = self.buffers["slots"][len(optimizer.starts) * count :]
+        for run in self.parameters.runs:
+            average = averages[run.place : run.place + run.size]
+            self.buffers["params"][run.offset : run.offset + run.size] = average
+        self.trained()
 
     def trained(self) -> None:
         """Note that steps have changed the weights, for the other models that share them."""
@@ -329,8 +380,6 @@ class Runtime:
         Returns:
             Whether it was done; it is not where an array has to be converted, or is refused.
         """
-        if self._store.moved:
-            self._follow()
         key = _core.settings()  # quicker to get than what they amount to
         try:
             idle = self._idle_rows[key]

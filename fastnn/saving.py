@@ -40,7 +40,7 @@ __all__ = [
 _FORMAT = 1
 _CONFIG = "config.npy"
 _LIMIT = 1 << 20  # bytes of the JSON text
-_STATE = ("slots", "step")  # of the optimizer
+_STATE = ("slots", "step", "scalars")  # of the optimizer
 _SEAL = 64  # hexadecimal digits of a SHA-256
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def _arrays(model: Model) -> Iterator[tuple[str, Array]]:
 
 def _npy(array: Array) -> bytes:
     file = io.BytesIO()
-    np.lib.format.write_array(file, np.ascontiguousarray(array), (1, 0), allow_pickle=False)
+    np.lib.format.write_array(file, np.asarray(array, order="C"), (1, 0), allow_pickle=False)
     return file.getvalue()
 
 
@@ -305,7 +305,9 @@ def _restore(
 
 def _restore_state(model: Model, arrays: Mapping[str, Array]) -> None:
     for home in _STATE:
-        _fill(model.runtime.buffers[home], arrays[f"state/{home}.npy"])
+        name, buffer = f"state/{home}.npy", model.runtime.buffers[home]
+        if buffer.size or name in arrays:
+            _fill(buffer, arrays[name])
 
 
 def _state_fits(model: Model, arrays: Mapping[str, Array]) -> bool:

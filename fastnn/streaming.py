@@ -7,7 +7,7 @@ the random numbers of a sample are keyed by its place in the epoch.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,7 @@ def evaluate(
 
 def predict(
     predict_batch: Callable[[Any], list[Array]],
-    nested: Callable[[Iterable[Array]], Any],
+    nested: Callable[[Sequence[Array]], Any],
     stream: Stream,
     callbacks: CallbackList,
 ) -> list[Array]:
@@ -108,8 +108,6 @@ def predict(
             callbacks.call("on_predict_batch_begin", number, {})
             parts.append(predict_batch(x))
             callbacks.call("on_predict_batch_end", number, {"outputs": nested(parts[-1])})
-    if not parts:
-        raise ValueError("predict: the data ran out before the first batch")
     return [np.concatenate(every) for every in zip(*parts, strict=True)]
 
 

@@ -64,19 +64,28 @@ def named(prefix: str, every: Iterable[Array]) -> dict[str, Array]:
     return {f"{prefix}{index}": each for index, each in enumerate(every)}
 
 
+def _lent(xs: Sequence[Array], outs: Sequence[Array]) -> dict[str, Array]:
+    """Return the arrays of a prediction by the names of the program's sources and results."""
+    if len(xs) == len(outs) == 1:  # quicker, for the most frequent case
+        return {"x0": xs[0], "out0": outs[0]}
+    return {**named("x", xs), **named("out", outs)}
+
+
 def check_samples(who: str, model: Model, x: Any) -> list[Array]:
     """Return the caller's samples, an array for each input, as programs can gather from."""
-    shapes = model.runtime.input_shapes
-    if len(shapes) == 1:
-        x = _unwrapped(x, lambda only: only.ndim == len(shapes[0]))
-    given = split(who, "x", x, model.input_names, model.inputs_nest)
-    labels = argument_names("x", model.input_names)
+    ends = model.ends
+    if len(ends.input_shapes) == 1:
+        rank = len(ends.input_shapes[0])
+        x = _unwrapped(x, lambda only: only.ndim == rank)
+        if not isinstance(x, dict):
+            return [arrays.as_samples(who, x, ends.input_shapes[0], model.name, model.dtype)]
+    given = split(who, "x", x, ends.input_names, model.inputs_nest)
     xs = [
         arrays.as_samples(who, each, shape, model.name, model.dtype, label)
-        for each, shape, label in zip(given, shapes, labels, strict=True)
+        for each, shape, label in zip(given, ends.input_shapes, ends.input_labels, strict=True)
     ]
-    for each, label in zip(xs[1:], labels[1:], strict=True):
-        arrays.same_length(who, xs[0], each, labels[0], label)
+    for each, label in zip(xs[1:], ends.input_labels[1:], strict=True):
+        arrays.same_length(who, xs[0], each, ends.input_labels[0], label)
     return xs
 
 
@@ -90,10 +99,11 @@ def check_data(who: str, model: Model, runtime: Runtime, x: Any, y: Any) -> Data
     assert objective is not None
     if len(objective.names) == 1:
         y = _unwrapped(y, lambda only: only.ndim > 0 and len(only) == len(xs[0]) > 1)
-    given = split(who, "y", y, objective.names, model.outputs_nest, set(objective.compared))
+    given = split(who, "y", y, objective.names, model.outputs_nest, objective.compared)
     labels, ys = argument_names("y", objective.names), {}
     for index in objective.compared:
-        loss, shape, label = objective.losses[index], model.output_shapes[index], labels[index]
+        loss, shape = objective.losses[index], model.ends.output_shapes[index]
+        label = labels[index]
         assert loss is not None
         kind = loss.targets(shape)
         if kind.classes is None:
@@ -102,7 +112,7 @@ def check_data(who: str, model: Model, runtime: Runtime, x: Any, y: Any) -> Data
             )
         else:
             ys[index] = arrays.as_labels(who, given[index], kind.classes, label)
-        arrays.same_length(who, xs[0], ys[index], argument_names("x", model.input_names)[0], label)
+        arrays.same_length(who, xs[0], ys[index], model.ends.input_labels[0], label)
     return Data(xs, ys)
 
 
@@ -235,7 +245,7 @@ def predict(
     rows: int,
     who: str = "predict",
     callbacks: CallbackList | None = None,
-    nested: Callable[[list[Array]], Any] = list,
+    nested: Callable[[Sequence[Array]], Any] = list,
 ) -> list[Array]:
     """Return the model's outputs for each row of ``xs``; callbacks get them ``nested``."""
     count = len(xs[0])
@@ -243,8 +253,11 @@ def predict(
     rows = min(rows, max(count, 1))
     direct = all(x.dtype == runtime.dtype for x in xs)
     with runtime.borrow(mode, rows, direct) as executable:
-        executable.lend({**named("x", xs), **named("out", outs)})
+        executable.lend(_lent(xs, outs))
         run = _core.Run(count, min(rows, executable.program.rows), slice_seconds=SLICE_SECONDS)
+        if callbacks is None:
+            drive(who, executable, run)
+            return outs
         drive_stage(
             callbacks,
             "predict",
@@ -290,7 +303,7 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     step = int(runtime.buffers["step"][0])
     with runtime.borrow("train", len(data)) as executable:
         executable.memory.buffers["totals"].fill(0)
-        set_rate(runtime)
+        runtime.set_rates(1)
         executable.lend(data.lent)
         run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
         try:
@@ -348,6 +361,7 @@ class Job:
                 if self._model.stop_training or not self._has_data(epoch):
                     break
                 self._run_epoch(learn, epoch)
+            self._runtime.finish()
         self._callbacks.call("on_train_end", self._logs)
         return self._history
 
@@ -380,17 +394,22 @@ class Job:
 
         def on_slice(rows: int) -> None:
             self._callbacks.call("on_rows", run.origin + rows, self._samples)
-            set_rate(self._runtime)
+            self._runtime.set_constant_rate()
 
         def on_nonfinite(executable: Executable, run: _core.Run) -> None:
             run.watch = self._watch = False
             self._mind(executable, run, data, batch + run.first // run.batch)
 
-        set_rate(self._runtime)
-        try:
-            drive("fit", executable, run, on_slice, on_nonfinite)
-        finally:
-            self._runtime.trained()
+        total = run.total
+        while True:
+            steps = self._runtime.set_rates(-(-(total - run.first) // run.batch))
+            run.total = min(total, run.first + steps * run.batch)
+            try:
+                drive("fit", executable, run, on_slice, on_nonfinite)
+            finally:
+                self._runtime.trained()
+            if run.first >= total or self._model.stop_training:
+                return
 
     def _mind(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
         """Warn of the first loss that is not finite; training goes on unless a callback minds."""
@@ -456,9 +475,3 @@ class Fit(Job):
             lambda: self._runtime.logs(executable),
         )
         return self._runtime.logs(executable)
-
-
-def set_rate(runtime: Runtime) -> None:
-    """Let an assignment to ``optimizer.learning_rate`` count from the next step."""
-    assert runtime.optimizer is not None
-    runtime.buffers["hyper"][0] = runtime.optimizer.learning_rate

@@ -62,7 +62,8 @@ class Variable:
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.store: Store | None = None
         self.offset = -1
-        self._value = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+        first = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+        self._value = first.reshape(self.shape)  # which a number without axes would lose
 
     @property
     def layer(self) -> str:
@@ -135,6 +136,14 @@ class User(Protocol):
         ...
 
 
+class Follower(Protocol):
+    """What has programs that know where the variables are."""
+
+    def follow(self) -> None:
+        """Go where the variables have gone."""
+        ...
+
+
 class Store:
     """Variables in one contiguous buffer: trainable ones first, then frozen ones.
 
@@ -144,16 +153,17 @@ class Store:
     Attributes:
         buffer: the numbers.
         changes: times that a value was assigned, or trained by a model that has just ended.
-        moved: whether the variables have moved on to another store.
         users: the guards of the models whose weights lie here.
+        followers: what has to know when they move on to another store.
     """
 
     def __init__(self, variables: Iterable[Variable], dtype: str):
         order = sorted(variables, key=lambda variable: not variable.trainable)
         offsets = np.cumsum([0, *(padded(v.size) for v in order)])
         self.buffer = _core.aligned_zeros(int(offsets[-1]), dtype)
-        self.changes, self.moved = 0, False
-        self.users: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.changes = 0
+        self.users: weakref.WeakSet[User] = weakref.WeakSet()
+        self.followers: weakref.WeakSet[Follower] = weakref.WeakSet()
         self._variables = [weakref.ref(variable) for variable in order]
         for variable, offset in zip(order, offsets, strict=False):
             variable.move(self, int(offset))
@@ -190,7 +200,8 @@ def _joined(variables: Sequence[Variable], dtype: str, user: User) -> Store:
         made = Store(every, dtype)
         made.users.update(users)
         for store in stores:
-            store.moved = True
+            for follower in list(store.followers):
+                follower.follow()
         return made
 
 
@@ -256,6 +267,11 @@ class Parameters:
     def runs(self) -> list[Run]:
         """The runs of the variables that are trained."""
         return _runs(self.places)
+
+    def runs_of(self, chosen: Callable[[Variable], bool]) -> list[Run]:
+        """Return the runs of some of the variables that are trained; of their places only those in
+        the store count."""
+        return _runs(variable for variable in self.places if chosen(variable))
 
     @property
     def stale(self) -> bool:

@@ -222,6 +222,7 @@ def test_words_choose():
         "conv2d_fwd",
         "conv2d_bwd_x",
         "conv2d_bwd_w",
+        "conv2d_transpose_fwd",
     ]
     assert not any(select(["adam"], quick=False)[s] for s in ("train", "instructions", "process"))
     for names in select([], quick=True).items():

@@ -223,6 +223,15 @@ def test_reduce_lr_on_plateau_slows_the_training_down():
     assert bits(made) == bits(twin)
 
 
+def test_reduce_lr_on_plateau_cools_down_and_stops_at_the_least_rate(capsys):
+    slow = callbacks.ReduceLROnPlateau("x", 0.5, 1, 1, "min", cooldown=2, min_lr=0.2)
+    history = fit(model(1.0), Scripted([1] * 8, "x"), slow, epochs=8)
+    assert history.history["learning_rate"] == [1, 1, 0.5, 0.5, 0.25, 0.25, 0.2, 0.2]
+    assert "Epoch 2: ReduceLROnPlateau: the learning rate is 0.5" in capsys.readouterr().out
+    with pytest.warns(UserWarning, match="ReduceLROnPlateau: the logs have no 'val_loss'"):
+        fit(model(), callbacks.ReduceLROnPlateau())
+
+
 def rate(made, value):
     made.optimizer.learning_rate = value
 
@@ -409,6 +418,14 @@ def test_tqdm_shows_epochs_and_samples(verbose):
     assert "3/3" in written.getvalue()
     assert "loss " in written.getvalue()
     assert ("/23" in written.getvalue()) == bool(verbose)
+    bar.set_params({"epochs": 1, "samples": 100_000})
+    bar.on_train_begin()
+    bar.on_epoch_begin(0)
+    bar.on_rows(50_000, 100_000)
+    assert bar._samples is None or bar._samples.n == 50_000
+    bar.on_epoch_end(0, {"note": "text", "loss": 1e-5})
+    assert "note text  loss 1e-05" in bar._epochs.postfix
+    bar.on_train_end()
 
 
 def test_tqdm_missing_is_said(without):

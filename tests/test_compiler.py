@@ -82,9 +82,9 @@ def test_sizes_count_elements_a_row_and_in_all():
 def test_outputs_have_the_shape_of_the_signature():
     graph = Graph()
     x = source(graph, 6, 8, 2)
-    y = ops.conv2d(x, weight(3, 3, 2, 5), weight(5), strides=(1, 2))
+    y = ops.conv(x, weight(3, 3, 2, 5), strides=(1, 2), bias=weight(5))
     assert y.shape == (None, 4, 3, 5)
-    assert ops.max_pool2d(y, 2).shape == (None, 2, 1, 5)
+    assert ops.max_pool(y, 2).shape == (None, 2, 1, 5)
     assert ops.dense(x, weight(2, 9)).shape == (None, 6, 8, 9)
     flat = ops.reshape(x, (None, 96))
     assert flat.shape == (None, 96)

@@ -56,13 +56,14 @@ def convolution(op, n):
     """Two places under a window of two, padded by one."""
     one, two = (1,), (2,)
     axes = {"h": one, "w": two, "m": one, "n": two, "p": one, "q": two}
-    attrs = {"stride_h": 1, "stride_w": 1, "pad_h": 0, "pad_w": 1}
-    sizes = {"r": (None,), "c": (n,), "o": (n,), **axes}
+    attrs = {"stride_h": 1, "stride_w": 1, "pad_h": 0, "pad_w": 1, "dilation_h": 1, "dilation_w": 1}
+    attrs["activation"] = "relu" if "bwd" in op else "linear"
+    sizes = {"r": (None,), "c": (n,), "i": (n,), "o": (n,), **axes}
     return Case(
         op,
         {axis: sizes[axis] for axis in table()[op].axes},
         2 * n,
-        {**attrs, "activation": "relu" if "bwd" in op else "linear"},
+        {name: attrs[name] for name in table()[op].attributes},
     )
 
 
@@ -71,7 +72,8 @@ def pooling(op, n):
     window = 2 + n % 2
     case = sized(op, n, h=(2,), w=(2,), p=(1,), q=(1,))
     pads = {"pad_h": 0, "pad_w": 0, "stride_h": 2, "stride_w": 2}
-    return Case(op, case.sizes, case.rows, {"size_h": window, "size_w": window, **pads})
+    known = {"size_h": window, "size_w": window, "sums": n // 2 % 2, **pads}
+    return Case(op, case.sizes, case.rows, {a: known[a] for a in table()[op].attributes})
 
 
 def laid_out(op, n):
@@ -124,14 +126,14 @@ def wide_cases(op, n):
         return [laid_out(op, n)]
     if op.startswith("warp"):
         return [warped(op, n)]
-    if op.startswith("conv2d"):
+    if op.startswith(("conv2d", "depthwise")):
         return [convolution(op, n)] if n < 36 else []
     if "pool2d" in op:
         return [pooling(op, n)]
     small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
     small |= TOTALS[op](n) if op in TOTALS else {}
     changes_weights = any(operand.name == "hyper" for operand in table()[op].inputs)
-    small = dict.fromkeys("hk", (1,)) if changes_weights else {}
+    small = dict.fromkeys("hkp", (1,)) if changes_weights else {}
     if op.startswith("accumulate"):
         small = {"k": (2,)}
     if op.endswith("_panels"):

@@ -234,7 +234,7 @@ MISTAKES = [
         "image smaller than the window",
         lambda m: Sequential([Input((4, 4, 1)), Conv2D(1, 5)]),
         ShapeError,
-        "4x4 5x5 (4 - 5) // 1 + 1 = 0 padding",
+        "4x4 5x5 floor((4 - 5 + 2*0)/1) + 1 = 0 padding",
     ),
     (
         "grey image without channel",
@@ -265,7 +265,7 @@ MISTAKES = [
         "did you mean 'he_uniform'",
     ),
     ("dropout of all", lambda m: Dropout(1.0), ValueError, "rate [0, 1) 1.0"),
-    ("dropout text", lambda m: Dropout("a"), ValueError, "rate [0, 1)"),
+    ("dropout text", lambda m: Dropout("a"), TypeError, "rate number str"),
     ("kernel_size 0", lambda m: Conv2D(1, 0), ValueError, "kernel_size positive 0"),
     (
         "kernel_size of three",

@@ -181,6 +181,23 @@ def test_what_is_made_frozen_is_frozen_inside(make):
     assert len(again.trainable_weights) == 2
 
 
+def test_layers_inside_know_whether_the_model_trains():
+    class Inner(Layer):
+        def __init__(self):
+            super().__init__()
+            self.norm = BatchNormalization(momentum=0.0)
+
+        def call(self, x):  # which says nothing of training
+            return self.norm(x)
+
+    inner = Inner()
+    model = Sequential([Input((5,), dtype="float64"), inner])
+    model.compile(fastnn.optimizers.SGD(0.0), "mse")
+    z = (X - X.mean(0)) / np.sqrt(X.var(0) + 1e-3)
+    assert np.isclose(model.train_on_batch(X, X), ((z - X) ** 2).mean())
+    assert np.allclose(inner.norm.moving_mean.numpy(), X.mean(0))
+
+
 # ---- parts of networks ---------------------------------------------------------------------------
 
 

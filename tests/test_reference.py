@@ -21,10 +21,12 @@ RNG = np.random.default_rng(1)
 # ---- twins against loops -------------------------------------------------------------------------
 
 GEOMETRIES = [
-    ((5, 7), (3, 2), (1, 1), "valid"),
-    ((5, 7), (3, 2), (2, 3), "same"),
-    ((4, 3), (1, 1), (3, 2), "valid"),
-    ((3, 2), (5, 5), (2, 1), "same"),
+    ((5, 7), (3, 2), (1, 1), "valid", (1, 1)),
+    ((5, 7), (3, 2), (2, 3), "same", (1, 1)),
+    ((4, 3), (1, 1), (3, 2), "valid", (1, 1)),
+    ((3, 2), (5, 5), (2, 1), "same", (1, 1)),
+    ((7, 8), (3, 2), (1, 2), 2, (2, 3)),
+    ((5, 4), (2, 3), (3, 1), (1, 2), (1, 1)),
 ]
 
 
@@ -32,17 +34,21 @@ def places(window, h, w):
     """Yield (i, j, a, b, row, column) of every place of every window that is inside the image."""
     (m, n), (p, q) = window.size, window.out
     for i, j, a, b in itertools.product(range(p), range(q), range(m), range(n)):
-        row = i * window.strides[0] + a - window.pads[0]
-        column = j * window.strides[1] + b - window.pads[1]
+        row = i * window.strides[0] + a * window.dilation[0] - window.pads[0]
+        column = j * window.strides[1] + b * window.dilation[1] - window.pads[1]
         if 0 <= row < h and 0 <= column < w:
             yield i, j, a, b, row, column
 
 
-@pytest.mark.parametrize(("image", "size", "strides", "padding"), GEOMETRIES)
-def test_convolutions_are_their_loops(image, size, strides, padding):
-    (h, w), (m, n), r, c, o = image, size, 2, 3, 2
-    window = Window.of("test", (r, h, w, c), size, strides, padding)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize(("image", "size", "strides", "padding", "dilation"), GEOMETRIES)
+def test_convolutions_are_their_loops(image, size, strides, padding, dilation, groups):
+    """With groups the full kernel is that of each group, and 0 between them."""
+    (h, w), (m, n), r, c, o = image, size, 2, 4, 6
+    window = Window.of("test", (r, h, w, c), size, strides, padding, dilation)
     x, k = RNG.standard_normal((r, h, w, c)), RNG.standard_normal((m, n, c, o))
+    own = np.kron(np.eye(groups), np.ones((c // groups, o // groups)))
+    k *= own
     dy, b = RNG.standard_normal((r, *window.out, o)), RNG.standard_normal(o)
     y, dx, dk = np.zeros(dy.shape) + b, np.zeros(x.shape), np.zeros(k.shape)
     for i, j, at_m, at_n, row, column in places(window, h, w):
@@ -52,16 +58,50 @@ def test_convolutions_are_their_loops(image, size, strides, padding):
             dk[at_m, at_n] += np.outer(x[s, row, column], dy[s, i, j])
     p, q = window.out
     attrs = {**window.conv_attrs, "activation": "linear", "p": p, "q": q, "h": h, "w": w}
-    attrs |= {"m": m, "n": n}
-    np.testing.assert_allclose(TWINS["conv2d_fwd"](None, attrs, x, k, b), y, atol=1e-13)
-    np.testing.assert_allclose(TWINS["conv2d_bwd_x"](None, attrs, dy, None, k), dx, atol=1e-13)
+    attrs |= {"m": m, "n": n, "c": c, "i": c // groups}
+    part, dk = (_in_groups(full, groups) for full in (k, dk))
+    np.testing.assert_allclose(TWINS["conv2d_fwd"](None, attrs, x, part, b), y, atol=1e-13)
+    np.testing.assert_allclose(TWINS["conv2d_bwd_x"](None, attrs, dy, None, part), dx, atol=1e-13)
     found = TWINS["conv2d_bwd_w"](None, attrs, x, dy, None)
     np.testing.assert_allclose(found[0], dk, atol=1e-13)
     np.testing.assert_allclose(found[1], dy.sum((0, 1, 2)), atol=1e-13)
+    np.testing.assert_allclose(TWINS["bias_bwd"](None, {}, dy), dy.sum((0, 1, 2)), atol=1e-13)
+    if groups == 1:
+        found = TWINS["conv2d_transpose_fwd"](None, attrs, dy, k, np.ones(c))
+        np.testing.assert_allclose(found, dx + 1, atol=1e-13)
 
 
-@pytest.mark.parametrize(("image", "size", "strides", "padding"), GEOMETRIES)
-def test_pooling_is_its_loop(image, size, strides, padding):
+def _in_groups(kernel, groups):
+    """Return a full kernel as one of groups, the blocks on its diagonal side by side."""
+    i, o = kernel.shape[2] // groups, kernel.shape[3] // groups
+    parts = [kernel[:, :, g * i : (g + 1) * i, g * o : (g + 1) * o] for g in range(groups)]
+    return np.concatenate(parts, axis=3)
+
+
+@pytest.mark.parametrize(("image", "size", "strides", "padding", "dilation"), GEOMETRIES)
+def test_depthwise_convolutions_are_convolutions_of_one_channel(
+    image, size, strides, padding, dilation
+):
+    (h, w), (m, n), r, c = image, size, 2, 3
+    window = Window.of("test", (r, h, w, c), size, strides, padding, dilation)
+    x, k = RNG.standard_normal((r, h, w, c)), RNG.standard_normal((m, n, c))
+    dy, b = RNG.standard_normal((r, *window.out, c)), RNG.standard_normal(c)
+    axes = {"p": window.out[0], "q": window.out[1], "h": h, "w": w, "m": m, "n": n}
+    attrs = {**window.conv_attrs, **axes, "activation": "linear", "c": c, "i": 1}
+    each = k[:, :, None]
+    for name, arguments in (
+        ("fwd", lambda k: (x, k, b)),
+        ("bwd_x", lambda k: (dy, None, k) if k.ndim == 4 else (dy, k)),
+        ("bwd_w", lambda k: (x, dy, None) if k.ndim == 4 else (x, dy)),
+    ):
+        expected = TWINS[f"conv2d_{name}"](None, attrs, *arguments(each))
+        expected = expected[0][:, :, 0] if isinstance(expected, tuple) else expected
+        found = TWINS[f"depthwise_{name}"](None, attrs, *arguments(k))
+        np.testing.assert_allclose(found, expected, atol=1e-13)
+
+
+@pytest.mark.parametrize(("image", "size", "strides", "padding", "dilation"), GEOMETRIES)
+def test_pooling_is_its_loop(image, size, strides, padding, dilation):
     """On few whole numbers, so that most windows have ties."""
     (h, w), r, c = image, 2, 3
     window = Window.of("test", (r, h, w, c), size, strides, padding)

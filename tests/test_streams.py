@@ -276,6 +276,11 @@ def test_data_that_runs_out_ends_the_training_with_a_warning():
     assert made.runtime.buffers["step"][0] == 10
 
 
+def test_validation_data_that_runs_out_is_said():
+    with pytest.raises(ValueError, match="validation_data: the data ran out before the first"):
+        model().fit(X, Y, epochs=2, validation_data=batches(), verbose=0)
+
+
 def broken(after):
     for number, batch in enumerate(endless()):
         if number == after:

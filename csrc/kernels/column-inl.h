@@ -151,7 +151,7 @@ static void outer_rows(const real *slopes, int64_t rows, const real *w, int64_t 
 static inline int is_one_term(const product *p)
 {
     return p->k == 1 && p->bt.w && p->bt.depth == 1 && p->a.stride == 1 && !p->a.patches &&
-           p->c.w == p->m;
+           p->c.w == p->m && !p->bias && p->activation == FNN_ACTIVATION_linear;
 }
 
 /* dx = dy w.T */

@@ -24,7 +24,7 @@ static void dense_bwd_x(const fnn_op *op, const fnn_task *task)
                  .n = i,
                  .k = o,
                  .a = gradient(op->arg[0], op->arg[1], o, op->attr[0]),
-                 .bt = {.w = op->arg[2], .depth = o, .width = 1},
+                 .bt = {.w = op->arg[2], .depth = o, .stride = o, .width = 1},
                  .c = rows_of(op->arg[3], r, i)};
     multiply(&p, task);
 }

@@ -272,7 +272,7 @@ static inline area area_of_b(const share *s, int64_t k, int64_t kn, int64_t j, i
         return (area){panel_from(p, k, j), (cols + WIDE - 1) / WIDE, kn * WIDE, p->k * WIDE};
     if (!p->bt.w) return (area){p->b.base + k * p->b.stride + j, kn, cols, p->b.stride};
     if (p->bt.depth != p->k) return (area){0};
-    return (area){p->bt.w + j * p->k + k, cols, kn, p->k};
+    return (area){p->bt.w + j * p->bt.stride + k, cols, kn, p->bt.stride};
 }
 
 /* While the strip at (i, k) is multiplied, the next one and a part of the next part of B can travel. */
@@ -352,15 +352,6 @@ static void multiply_share(const share *s, const fnn_task *task)
             work = 0;
         }
     }
-}
-
-/* A sum of no terms: C = 0 */
-static void multiply_nothing(const share *s)
-{
-    for (int64_t i = s->m0; i < s->m1; i++)
-        memset(place_of(&s->p->c, i) + s->n0, 0, (size_t)(s->n1 - s->n0) * sizeof(real));
-    if (s->p->sum && s->m0 == 0)
-        memset(s->p->sum + s->n0, 0, (size_t)(s->n1 - s->n0) * sizeof(real));
 }
 
 /* Threads share the dimension with more tiles; sums belong to whoever has the first row. */
@@ -528,14 +519,14 @@ static void multiply_dots(const share *s, const fnn_task *task)
 {
     const product *p = s->p;
     enum { STEP = DOT_VECS * LANES };
-    dots d = {.w_row = p->k, .c_row = p->c.column};
+    dots d = {.w_row = p->bt.stride, .c_row = p->c.column};
     for (int64_t j = s->n0, rows = p->m; j < s->n1; j += STEP) {
         d.c = p->c.base + j;
         d.cols = min_of(s->n1 - j, STEP);
         for (int64_t k = 0; k < p->k; k += FNN_KC) {
             d.k = min_of(p->k - k, FNN_KC);
             d.add = k > 0;
-            d.w = p->bt.w + j * p->k + k;
+            d.w = p->bt.w + j * d.w_row + k;
             d.a = p->a.base + k, d.a_row = p->a.stride;
             if (!in_place(&p->a)) {
                 copy_block(&p->a, 0, rows, k, d.k, s->a, FNN_KC + ROW_PAD);
@@ -557,7 +548,7 @@ static void multiply_shared(const product *p, const fnn_task *task)
     int64_t m = s.m1 - s.m0, n = s.n1 - s.n0;
     if (m == 0 || n == 0) return;
     if (p->k == 0) {
-        multiply_nothing(&s);
+        multiply_nothing(p, s.m0, s.m1, s.n0, s.n1);
         return;
     }
     if (are_dots(&s)) {

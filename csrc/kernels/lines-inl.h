@@ -5,13 +5,17 @@
  * lines is held in scratch and moves on with the windows, so that each line is copied once.  Windows and
  * their elements then lie at fixed distances.
  *
- * Where windows pass over places without seeing them, and see no padding, lines are read where they lie.
+ * Where windows pass over places or channels without seeing them, and see no padding, lines are read where
+ * they lie.
  *
  * Invariant: padding is zeros. */
 
-static inline int64_t lines_of(const window *g) { return (g->p - 1) * g->stride_h + g->m; }
+static inline int64_t lines_of(const window *g) { return (g->p - 1) * g->stride_h + height_of(g); }
 
-static inline int64_t line_of(const window *g) { return ((g->q - 1) * g->stride_w + g->n) * g->c; }
+static inline int64_t line_of(const window *g)
+{
+    return ((g->q - 1) * g->stride_w + width_of(g)) * g->c;
+}
 
 static inline int inside(const window *g)
 {
@@ -60,7 +64,8 @@ static inline int have_room(const window *g, int64_t count, int64_t reals)
 static inline int seen_in_part(const source *images)
 {
     const window *g = images->patches;
-    return inside(g) && !images->y && (g->stride_w > g->n || g->stride_h > g->m);
+    return inside(g) && !images->y &&
+           (g->stride_w > g->n || g->stride_h > g->m || g->channels < g->c);
 }
 
 static lines lines_in_place(const source *images)
@@ -108,7 +113,7 @@ static void copy_line(lines *l, int64_t number)
     }
     copy_padded(l->images, at, g->left * g->c, row, to, l->width);
     if (l->ahead.at < at + row) l->ahead.at = at + row;
-    l->ahead.end = at + (1 + g->m + g->stride_h) * row;
+    l->ahead.end = at + (1 + height_of(g) + g->stride_h) * row;
 }
 
 static void no_lines(lines *l)

@@ -172,7 +172,7 @@ static void pack_transposed(const mixed_share *s, int64_t k, int64_t kn, int64_t
             int64_t tap = (k + at) / b->depth, skip = (k + at) % b->depth;
             if (skip + count <= b->depth) { /* of one tap: rows of terms */
                 const real *w = b->w + tap / b->width * b->step_h + tap % b->width * b->step_w;
-                tile_of_rows((view){w + j * b->depth + skip, b->depth}, cols, count, turned);
+                tile_of_rows((view){w + j * b->stride + skip, b->stride}, cols, count, turned);
                 turn(turned, to);
             } else {
                 copy_transposed(b, k + at, count, j, cols, s->bench->stage, LANES);
@@ -270,15 +270,6 @@ static void multiply_share(const mixed_share *s, const fnn_task *task)
         }
 }
 
-/* A sum of no terms: C = 0 */
-static void multiply_nothing(const mixed_share *s)
-{
-    for (int64_t i = s->m0; i < s->m1; i++)
-        memset(place_of(&s->p->c, i) + s->n0, 0, (size_t)(s->n1 - s->n0) * sizeof(real));
-    if (s->p->sum && s->m0 == 0)
-        memset(s->p->sum + s->n0, 0, (size_t)(s->n1 - s->n0) * sizeof(real));
-}
-
 #include "mixed_patches-inl.h"
 
 static void multiply(const product *p, const fnn_task *task)
@@ -290,8 +281,8 @@ static void multiply(const product *p, const fnn_task *task)
         fnn_share(task, p->m, p->a.patches && !p->a_by_k ? p->a.patches->q : TILE, &s.m0, &s.m1);
     if (s.m0 == s.m1 || s.n0 == s.n1) return;
     if (p->k == 0)
-        multiply_nothing(&s);
-    else if (!p->a.patches || !(p->a_by_k ? multiply_pairs : multiply_windows)(&s, task))
+        multiply_nothing(p, s.m0, s.m1, s.n0, s.n1);
+    else if (!reads_lines(p) || !(p->a_by_k ? multiply_pairs : multiply_windows)(&s, task))
         multiply_share(&s, task);
 }
 

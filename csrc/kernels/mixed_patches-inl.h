@@ -61,6 +61,13 @@ static void round_lines(const mixed_share *s, lines *l, int64_t first, int64_t e
         }
 }
 
+/* Whether windows can be read from lines: they see rows as they lie. */
+static inline int reads_lines(const product *p)
+{
+    const window *g = p->a.patches;
+    return g && is_whole(g) && g->dilation_h == 1;
+}
+
 enum { RUN = 64 }; /* bytes that a run is copied by */
 
 /* Spoils up to RUN - 1 bytes after `to`. */

@@ -21,5 +21,6 @@ const fnn_table FNN_TABLE = {
             [FNN_OP_conv2d_fwd] = op_conv2d_fwd,
             [FNN_OP_conv2d_bwd_x] = op_conv2d_bwd_x,
             [FNN_OP_conv2d_bwd_w] = op_conv2d_bwd_w,
+            [FNN_OP_conv2d_transpose_fwd] = op_conv2d_transpose_fwd,
         },
 };

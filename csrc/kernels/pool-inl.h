@@ -7,6 +7,7 @@
 
 typedef struct {
     int64_t h, w, c, p, q, size_h, size_w, stride_h, stride_w, pad_h, pad_w;
+    int sums; /* of means: whether they are not divided by their places */
 } pool_shape;
 
 typedef struct {
@@ -60,15 +61,15 @@ static inline void pool_max(const pool_shape *s, pool_window v, const real *x, r
     }
 }
 
-/* The largest of four, or their mean. */
-VERB vec pool_square(vec a, vec b, vec c, vec d, int mean)
+/* The largest of four, or for a mean their sum times `share`. */
+VERB vec pool_square(vec a, vec b, vec c, vec d, int mean, real share)
 {
-    if (mean) return v_mul(v_add(v_add(v_add(a, b), c), d), v_set1((real)0.25));
+    if (mean) return v_mul(v_add(v_add(v_add(a, b), c), d), v_set1(share));
     return v_max(v_max(a, b), v_max(c, d));
 }
 
 /* y[q,c] of whole 2 x 2 squares of the image rows x[2,w,c]. */
-VERB void pool_halve(const pool_shape *s, const real *x, real *y, int mean)
+VERB void pool_halve(const pool_shape *s, const real *x, real *y, int mean, real share)
 {
     int64_t c = s->c, below = s->w * c;
     for (int64_t q = 0; q < s->q; q++, x += 2 * c, y += c)
@@ -76,7 +77,7 @@ VERB void pool_halve(const pool_shape *s, const real *x, real *y, int mean)
             vec top = load_lanes(x + k, c - k), right = load_lanes(x + c + k, c - k);
             vec bottom = load_lanes(x + below + k, c - k);
             vec last = load_lanes(x + below + c + k, c - k);
-            store_lanes(y + k, pool_square(top, right, bottom, last, mean), c - k);
+            store_lanes(y + k, pool_square(top, right, bottom, last, mean, share), c - k);
         }
 }
 
@@ -91,7 +92,7 @@ static void op_maxpool2d_fwd(const fnn_op *op, const fnn_task *task)
         const real *x = (const real *)op->arg[0] + strip / s.p * s.h * s.w * s.c;
         real *y = (real *)op->arg[1] + strip * s.q * s.c;
         if (pool_is_halving(&s))
-            pool_halve(&s, x + 2 * p * s.w * s.c, y, 0);
+            pool_halve(&s, x + 2 * p * s.w * s.c, y, 0, 0);
         else
             for (int64_t q = 0; q < s.q; q++)
                 pool_max(&s, pool_window_of(&s, p, q), x, y + q * s.c);
@@ -318,19 +319,30 @@ static void op_maxpool2d_bwd(const fnn_op *op, const fnn_task *task)
 
 /* ---- means ---- */
 
-static inline real pool_places(pool_window v)
+/* The shape of op_avgpool2d_*, which has one attribute more */
+static inline pool_shape mean_shape_of(const fnn_op *op)
 {
-    return (real)((v.bottom - v.top) * (v.right - v.left));
+    pool_shape s = pool_shape_of(op);
+    s.sums = op->attr[6] != 0;
+    return s;
 }
 
-/* For n channels: the mean of window v of x. */
+/* What the sum over a window is divided by */
+static inline real pool_places(const pool_shape *s, pool_window v)
+{
+    return s->sums ? 1 : (real)((v.bottom - v.top) * (v.right - v.left));
+}
+
+static inline real pool_quarter(const pool_shape *s) { return s->sums ? 1 : (real)0.25; }
+
+/* For n channels: the mean, or the sum, of window v of x. */
 VERB vec pool_mean(const pool_shape *s, pool_window v, const real *x, int64_t n)
 {
     vec sum = v_zero();
     for (int64_t i = v.top; i < v.bottom; i++)
         for (int64_t j = v.left; j < v.right; j++)
             sum = v_add(sum, load_lanes(x + (i * s->w + j) * s->c, n));
-    return v_div(sum, v_set1(pool_places(v)));
+    return s->sums ? sum : v_div(sum, v_set1(pool_places(s, v)));
 }
 
 /* y[q,c] = the means of row p of windows of x */
@@ -347,14 +359,14 @@ static void pool_mean_row(const pool_shape *s, int64_t p, const real *x, real *y
 /* Threads share the rows of all output images. */
 static void op_avgpool2d_fwd(const fnn_op *op, const fnn_task *task)
 {
-    pool_shape s = pool_shape_of(op);
+    pool_shape s = mean_shape_of(op);
     int64_t strip, end;
     fnn_share(task, op->dim[0] * s.p, 1, &strip, &end);
     for (; strip < end; strip++) {
         const real *x = (const real *)op->arg[0] + strip / s.p * s.h * s.w * s.c;
         real *y = (real *)op->arg[1] + strip * s.q * s.c;
         if (pool_is_halving(&s))
-            pool_halve(&s, x + 2 * (strip % s.p) * s.w * s.c, y, 1);
+            pool_halve(&s, x + 2 * (strip % s.p) * s.w * s.c, y, 1, pool_quarter(&s));
         else
             pool_mean_row(&s, strip % s.p, x, y);
     }
@@ -367,17 +379,17 @@ VERB vec pool_spread(const pool_shape *s, pool_cover rows, pool_cover columns, c
     vec sum = v_zero();
     for (int64_t p = rows.begin; p < rows.end; p++)
         for (int64_t q = columns.begin; q < columns.end; q++) {
-            vec part = v_set1(1 / pool_places(pool_window_of(s, p, q)));
+            vec part = v_set1(1 / pool_places(s, pool_window_of(s, p, q)));
             sum = v_fma(load_lanes(dy + (p * s->q + q) * s->c, n), part, sum);
         }
     return sum;
 }
 
-/* One row of dx[w,c] under whole squares: a quarter of dy[q,c]; 0 beyond them. */
+/* One row of dx[w,c] under whole squares: a quarter of dy[q,c], or dy; 0 beyond them. */
 static void pool_spread_halves(const pool_shape *s, const real *dy, real *dx, int far)
 {
     int64_t c = s->c;
-    vec quarter = v_set1((real)0.25);
+    vec quarter = v_set1(pool_quarter(s));
     for (int64_t q = 0; q < s->q; q++, dy += c, dx += 2 * c)
         for (int64_t k = 0; k < c; k += LANES) {
             vec part = v_mul(read_lanes(dy + k, c - k, AHEAD_BYTES / 4), quarter);
@@ -403,7 +415,7 @@ static void pool_spread_row(const pool_shape *s, pool_cover rows, const real *dy
 /* Threads share the rows of all dx.  Its sizes are the last axes here. */
 static void op_avgpool2d_bwd(const fnn_op *op, const fnn_task *task)
 {
-    pool_shape d = pool_shape_of(op), s = d;
+    pool_shape d = mean_shape_of(op), s = d;
     s.h = d.p, s.w = d.q, s.p = d.h, s.q = d.w;
     int far = op->far && s.c % LANES == 0 && off_line(op->arg[1]) == 0;
     pool_cover rows = {0, 0};

@@ -36,3 +36,15 @@ static inline real *place_of(const places_of_c *c, int64_t i)
     int64_t row = i / c->w;
     return c->base + row / c->h * c->image + row % c->h * c->row + i % c->w * c->column;
 }
+
+/* Rows m0..m1 of columns n0..n1 of a product whose sums have no terms: g(bias) */
+static void multiply_nothing(const product *p, int64_t m0, int64_t m1, int64_t n0, int64_t n1)
+{
+    size_t bytes = (size_t)(n1 - n0) * sizeof(real);
+    for (int64_t i = m0; i < m1; i++) {
+        real *c = place_of(&p->c, i) + n0;
+        memset(c, 0, bytes);
+        activate_block(p->activation, c, 1, n1 - n0, 0, p->bias ? p->bias + n0 : NULL);
+    }
+    if (p->sum && m0 == 0) memset(p->sum + n0, 0, bytes);
+}

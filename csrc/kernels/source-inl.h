@@ -2,11 +2,30 @@
  * array, an array times an activation's derivative, the patches of images, a kernel seen from its outputs. */
 
 /* The patches of images[r,h,w,c]: row (r, i, j) of the matrix is the window[m,n] of image r whose first
- * element is at (top + i * stride_h, left + j * stride_w), i < p, j < q.  Outside the image are zeros. */
+ * element is at (top + i * stride_h, left + j * stride_w), i < p, j < q.  Its places are `dilation` apart,
+ * and at each it sees `channels` of the c from channel `first` on.  Outside the image are zeros. */
 typedef struct {
     int64_t h, w, c, m, n, p, q;
-    int64_t stride_h, stride_w, top, left;
+    int64_t stride_h, stride_w, top, left, dilation_h, dilation_w, first, channels;
 } window;
+
+/* Rows and columns of an image from the first to the last of a window */
+static inline int64_t height_of(const window *g) { return (g->m - 1) * g->dilation_h + 1; }
+static inline int64_t width_of(const window *g) { return (g->n - 1) * g->dilation_w + 1; }
+
+/* Whether a window sees whole stretches of an image: all channels of columns side by side */
+static inline int is_whole(const window *g) { return g->dilation_w == 1 && g->channels == g->c; }
+
+/* A window is a list of *runs*, elements of an image row that follow one another: its rows, or if it is not
+ * whole its places. */
+static inline int64_t run_of(const window *g) { return is_whole(g) ? g->n * g->c : g->channels; }
+
+/* Where run number `run` of a window begins, on rows of an image that are `width` apart */
+static inline int64_t run_at(const window *g, int64_t run, int64_t width)
+{
+    if (is_whole(g)) return run * g->dilation_h * width;
+    return run / g->n * g->dilation_h * width + run % g->n * g->dilation_w * g->c + g->first;
+}
 
 /* A matrix that can be copied a block at a time: at base, rows `stride` apart, or where patches is
  * given its patches of the images at base.  Where y is given, elements are base g'(y). */
@@ -83,18 +102,20 @@ static inline void copy_padded(const source *s, int64_t at, int64_t x, int64_t l
         zero_run(to + (inside > before ? inside : before), n - (inside > before ? inside : before));
 }
 
-/* Elements col..col + n of one patch; row m of the window is a run of elements of an image row. */
-static inline void copy_patch(const source *s, int64_t image, int64_t i, int64_t j, int64_t m,
+/* Elements skip.. + n of the runs from number `run` on of one patch */
+static inline void copy_patch(const source *s, int64_t image, int64_t i, int64_t j, int64_t run,
                               int64_t skip, real *to, int64_t n)
 {
     const window *g = s->patches;
-    int64_t row = g->w * g->c, width = g->n * g->c, x = (g->left + j * g->stride_w) * g->c;
-    for (; n > 0; m++, skip = 0) {
-        int64_t h = g->top + i * g->stride_h + m, count = width - skip < n ? width - skip : n;
+    int64_t row = g->w * g->c, length = run_of(g), runs = is_whole(g) ? 1 : g->n;
+    for (; n > 0; run++, skip = 0) {
+        int64_t h = g->top + i * g->stride_h + run / runs * g->dilation_h;
+        int64_t x = g->left + j * g->stride_w + run % runs * g->dilation_w;
+        int64_t count = length - skip < n ? length - skip : n;
         if (h < 0 || h >= g->h)
             zero_run(to, count);
         else
-            copy_padded(s, (image * g->h + h) * row, x + skip, row, to, count);
+            copy_padded(s, (image * g->h + h) * row, x * g->c + g->first + skip, row, to, count);
         to += count;
         n -= count;
     }
@@ -105,9 +126,9 @@ static void copy_patches(const source *s, int64_t row, int64_t rows, int64_t col
 {
     const window *g = s->patches;
     int64_t j = row % g->q, i = row / g->q % g->p, image = row / (g->p * g->q);
-    int64_t m = col / (g->n * g->c), skip = col % (g->n * g->c);
+    int64_t run = col / run_of(g), skip = col % run_of(g);
     for (; rows > 0; rows--, to += to_stride) {
-        copy_patch(s, image, i, j, m, skip, to, cols);
+        copy_patch(s, image, i, j, run, skip, to, cols);
         if (++j == g->q) {
             j = 0;
             if (++i == g->p) i = 0, image++;
@@ -137,11 +158,12 @@ static void copy_block(const source *s, int64_t row, int64_t rows, int64_t col, 
             copy_elements(s, row * s->stride + col, to, cols);
 }
 
-/* A kernel seen from its outputs: B[k,n] = w[tap k / depth][n][k % depth].  Taps lie step_h apart from
- * row to row of `width` taps and step_w apart in a row; negative steps turn the window round. */
+/* A kernel seen from its outputs: B[k,n] = w[tap k / depth][n][k % depth], where n counts rows `stride`
+ * apart.  Taps lie step_h apart from row to row of `width` taps and step_w apart in a row; negative steps
+ * turn the window round. */
 typedef struct {
     const real *w;
-    int64_t depth, width, step_h, step_w;
+    int64_t depth, stride, width, step_h, step_w;
 } transposed;
 
 /* v_load_columns of fewer than LANES rows or QUAD columns, with zeros around them */
@@ -189,6 +211,6 @@ static void copy_transposed(const transposed *b, int64_t k, int64_t kn, int64_t 
         int64_t tap = k / b->depth, skip = k % b->depth;
         const real *w = b->w + tap / b->width * b->step_h + tap % b->width * b->step_w;
         count = b->depth - skip < end - k ? b->depth - skip : end - k;
-        transpose(w + n * b->depth + skip, b->depth, cols, count, to, to_stride);
+        transpose(w + n * b->stride + skip, b->stride, cols, count, to, to_stride);
     }
 }

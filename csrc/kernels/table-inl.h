@@ -16,6 +16,7 @@
 #include "lines-inl.h"
 #include "windows-inl.h"
 #include "conv2d-inl.h"
+#include "depthwise-inl.h"
 #include "pool-inl.h"
 #include "normalization-inl.h"
 #include "row_norm-inl.h"
@@ -38,6 +39,7 @@
 
 #define op_python_call fnn_python_call /* program.c: the same for every ISA */
 #define op_reshape NULL                /* its output is its input's memory */
+#define op_resume NULL                 /* a mark for the walk */
 
 extern const fnn_table FNN_TABLE;
 const fnn_table FNN_TABLE = {
@@ -55,3 +57,4 @@ const fnn_table FNN_TABLE = {
 
 #undef op_python_call
 #undef op_reshape
+#undef op_resume

@@ -58,12 +58,12 @@ typedef struct {
 
 static void find_runs(const sliding *s, int64_t k, int64_t kn)
 {
-    int64_t even = s->g->n * s->g->c;
+    int64_t even = run_of(s->g);
     terms *runs = s->memory.runs;
     for (int64_t end = k + kn; k < end; k += FNN_KC, runs += s->block_runs) {
         terms *r = runs;
         for (int64_t at = k, stop = min_of(k + FNN_KC, end); at < stop; at += r++->count)
-            *r = (terms){at / even * s->lines.width + at % even,
+            *r = (terms){run_at(s->g, at / even, s->lines.width) + at % even,
                          min_of(even - at % even, stop - at)};
     }
 }
@@ -77,9 +77,12 @@ static stretch needed(const sliding *s, int64_t row, int64_t k, int64_t kc)
 {
     const window *g = s->g;
     if (!s->spare) return (stretch){0, kc, 0};
-    int64_t even = g->n * g->c, first = g->top + row % g->p * g->stride_h, from = k, end = k + kc;
-    if (first < 0 && from < -first * even) from = -first * even;
-    if (first + g->m > g->h) end = min_of(end, (g->h - first) * even);
+    int64_t first = g->top + row % g->p * g->stride_h, from = k, end = k + kc;
+    int64_t above = 0, step = g->dilation_h, even = g->n * g->channels;
+    if (first < 0) above = parts_of(-first, step) * even;
+    if (from < above) from = above;
+    if (first + height_of(g) > g->h) end = min_of(end, parts_of(g->h - first, step) * even);
+    even = run_of(g);
     return (stretch){from - k, end - from, from > k ? from / even - k / even : 0};
 }
 
@@ -111,7 +114,7 @@ static void slide_row(sliding *s, int64_t row, int64_t jc, int64_t end, int64_t 
     const product *p = s->p;
     const window *g = s->g;
     int64_t from = line_under(&s->lines, row);
-    move_lines(&s->lines, from, from + g->m);
+    move_lines(&s->lines, from, from + height_of(g));
     const real *a = line_at(&s->lines, from);
     real *c = place_of(&p->c, row * g->q);
     tile t = {.a_row = g->stride_w * g->c, .a_step = 1, .c_row = p->c.column};
@@ -163,13 +166,18 @@ static int adds_nothing(const product *p)
 {
     const window *g = p->a.patches;
     int64_t taps = g->m * g->n, size = p->k / taps * p->n;
+    int64_t rows = 1, stride = p->bt.w ? p->bt.stride : p->b.stride;
+    int64_t width = p->bt.w ? p->bt.depth : p->n;
     if (g->top >= 0 && g->top + lines_of(g) <= g->h) return 0;
+    if (width < stride) rows = size / width, size = width; /* a group's part of the kernel */
     vec sum = v_zero();
     for (int64_t tap = 0; tap < taps; tap++) {
-        const real *w = p->b.base + tap * size;
+        const real *w = p->b.base + tap * rows * stride;
+        if (rows == 1) w = p->b.base + tap * size;
         if (p->bt.w) w = p->bt.w + tap / g->n * p->bt.step_h + tap % g->n * p->bt.step_w;
-        for (int64_t i = 0; i < size; i += LANES)
-            sum = v_fma(load_lanes(w + i, size - i), v_zero(), sum);
+        for (int64_t row = 0; row < rows; row++, w += stride)
+            for (int64_t i = 0; i < size; i += LANES)
+                sum = v_fma(load_lanes(w + i, size - i), v_zero(), sum);
     }
     return !m_any(v_isnan(sum));
 }
@@ -179,14 +187,14 @@ static void plan_sliding(sliding *s, const fnn_task *task)
     const product *p = s->p;
     const window *g = s->g;
     s->memory = scratch_of(task, WINDOW_B_REALS);
-    s->lines = lines_at(s->memory.rest, &p->a, g->m, s->memory.left);
+    s->lines = lines_at(s->memory.rest, &p->a, height_of(g), s->memory.left);
     s->row1 = p->m / g->q, s->n1 = p->n;
     if (p->n / PANEL > p->m / MAX_TILE_ROWS)
         fnn_share(task, p->n, LANES, &s->n0, &s->n1);
     else
         fnn_share(task, s->row1, 1, &s->row0, &s->row1);
     s->packed = p->bt.w || p->n % LANES || (p->n != PANEL && p->m >= 8 * MIN_PACKED_M);
-    s->block_runs = FNN_KC / (g->n * g->c) + 2;
+    s->block_runs = FNN_KC / run_of(g) + 2;
     s->spare = adds_nothing(p);
     s->kg = min_of(MAX_RUNS / s->block_runs * FNN_KC, WINDOW_B_REALS / PANEL);
     s->nc = s->packed ? WINDOW_B_REALS / min_of(s->kg, p->k) / PANEL * PANEL : p->n;
@@ -265,14 +273,14 @@ static void gather_panel(const gathering *s, int64_t k, int64_t kn, int64_t j, i
 static void copy_windows(const gathering *s, int64_t k, int64_t kn)
 {
     const window *g = s->g;
-    int64_t run = g->n * g->c, step = g->stride_w * g->c;
+    int64_t run = run_of(g), runs = s->p->m / run, step = g->stride_w * g->c;
     real *to = s->a;
     for (int64_t end = k + kn, row_end; k < end; k = row_end) {
         const real *from = line_at(&s->lines, line_under(&s->lines, k / g->q)) + k % g->q * step;
         row_end = min_of(k - k % g->q + g->q, end);
         for (int64_t j = k; j < row_end; j++, from += step, to += s->a_step)
-            for (int64_t m = 0; m < g->m; m++)
-                v_store(to + m * run, v_load_n(from + m * s->lines.width, run));
+            for (int64_t i = 0; i < runs; i++)
+                v_store(to + i * run, v_load_n(from + run_at(g, i, s->lines.width), run));
     }
 }
 
@@ -306,7 +314,8 @@ static void gather_tiles(gathering *s, tile *t, int64_t jc, int64_t end)
     for (int64_t i = s->m0, rows; i < s->m1; i += rows) {
         int64_t left = min_of(s->m1 - i, s->even - i % s->even);
         rows = parts_of(left, parts_of(left, most));
-        t->a = a + i / s->even * s->lines.width + i % s->even;
+        t->a = a + i % s->even;
+        if (!s->a) t->a += run_at(s->g, i / s->even, s->lines.width);
         for (int64_t j = jc; j < end; j += PANEL) {
             int64_t cols = min_of(end - j, PANEL);
             t->b = s->memory.b + (j - jc) * t->k;
@@ -328,7 +337,7 @@ static void gather_block(gathering *s, tile *t, int64_t k, int64_t jc, int64_t e
     for (int64_t j = jc; j < end; j += PANEL)
         gather_panel(s, k, t->k, j, min_of(end - j, PANEL), s->memory.b + (j - jc) * t->k);
     move_lines(&s->lines, line_under(&s->lines, k / g->q),
-               line_under(&s->lines, (k + t->k - 1) / g->q) + g->m);
+               line_under(&s->lines, (k + t->k - 1) / g->q) + height_of(g));
     gather_windows(s, k, t);
     s->ahead.at = (k + FNN_KC) * p->b.stride;
     s->ahead.end = end - jc == p->n ? min_of(k + 2 * FNN_KC, p->k) * p->b.stride : 0;
@@ -351,7 +360,7 @@ static void gather(gathering *s, const fnn_task *task)
 static int64_t lines_of_block(const window *g)
 {
     int64_t rows = (FNN_KC - 1) / g->q + 2, images = (rows - 1) / g->p + 2;
-    return rows * g->stride_h + images * g->m;
+    return rows * g->stride_h + images * height_of(g);
 }
 
 /* Threads share columns where each gets whole panels: then each copies its own part of B alone. */
@@ -373,7 +382,7 @@ static int plan_gathering(gathering *s, const fnn_task *task)
     const window *g = s->g;
     s->nc = min_of(parts_of(p->n, PANEL) * PANEL, WINDOW_B_REALS / FNN_KC);
     s->memory = scratch_of(task, s->nc * FNN_KC);
-    s->even = g->n * g->c;
+    s->even = run_of(g);
     s->a_step = parts_of(p->m, LANES) * LANES;
     int64_t count = lines_of_block(g), copy = s->a_step * FNN_KC + LANES;
     if (2 * s->even <= tallest[PANEL_LOG2] && copy <= s->memory.left / 2) {
@@ -402,7 +411,7 @@ static void multiply_patches(const product *p, const fnn_task *task)
         multiply(p, task);
     else if (p->a_by_k && plan_gathering(&d, task))
         gather(&d, task);
-    else if (!p->a_by_k && have_room(g, g->m, scratch_of(task, WINDOW_B_REALS).left)) {
+    else if (!p->a_by_k && have_room(g, height_of(g), scratch_of(task, WINDOW_B_REALS).left)) {
         plan_sliding(&s, task);
         slide(&s, task);
     } else

@@ -98,14 +98,37 @@ def conv(
     window = Window.of(op, (r, h, w, c), (size, size), (stride, stride), padding)
     (m, n), (p, q) = window.size, window.out
     attrs = {**window.conv_attrs, "activation": activation}
-    axes = {"h": h, "w": w, "c": c, "m": m, "n": n, "o": o, "p": p, "q": q}
-    case = _case(op, r, attrs, r=None, **axes)
+    if "activation" not in table()[op].attributes:
+        del attrs["activation"]
+    axes = {"h": h, "w": w, "c": c, "m": m, "n": n, "i": c, "o": o, "p": p, "q": q}
+    known = {axis: axes[axis] for axis in table()[op].axes if axis != "r"}
+    case = _case(op, r, attrs, r=None, **known)
     return _without_derivative(case) if activation == "linear" else case
 
 
 def _conv(op: str) -> Iterator[Case]:
     yield from (conv(op, geometry) for geometry in _CONV)
     yield conv(op, _CONV[0], "relu")
+
+
+def _conv_transpose(op: str) -> Iterator[Case]:
+    for geometry in ((64, 32, 32, 16, 3, 32, 2, "same"), (64, 28, 28, 1, 3, 32, 2, "same")):
+        yield conv(op, geometry)
+
+
+#: r, h, w, c, kernel size, -, stride, padding
+_DEPTHWISE = (
+    *((64, 32, 32, 32, 3, 0, 1, "same"), (32, 56, 56, 64, 3, 0, 2, "same")),
+    *((32, 14, 14, 256, 3, 0, 1, "same"), (32, 28, 28, 96, 5, 0, 1, "same")),
+)
+
+
+def _depthwise(op: str) -> Iterator[Case]:
+    yield from (conv(op, geometry) for geometry in _DEPTHWISE)
+
+
+def _bias_bwd(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=(None, n), c=c) for r, n, c in ((64, 1024, 32), (64, 64, 256)))
 
 
 # ---- recurrent layers ----------------------------------------------------------------------------
@@ -259,6 +282,10 @@ def pool(op: str, geometry: tuple[int, int, int, int, int, int]) -> Case:
 
 def _pool(op: str) -> Iterator[Case]:
     yield from (pool(op, geometry) for geometry in _POOL)
+
+
+def _mean_pool(op: str) -> Iterator[Case]:
+    yield from (replace(case, attrs={**case.attrs, "sums": 0}) for case in _pool(op))
 
 
 def elements(op: str, n: int, **attrs: Any) -> Case:
@@ -417,9 +444,29 @@ def _sgd(op: str) -> Iterator[Case]:
         yield replace(plain, absent=("v",))
 
 
+def _range(op: str, attrs: Mapping[str, Any], **axes: int) -> Iterator[Case]:
+    yield from (_case(op, 1, attrs, n=n, **axes) for n in ELEMENTS)
+
+
 def _adam(op: str) -> Iterator[Case]:
     attrs = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-    yield from (_case(op, 1, attrs, n=n, h=1, k=1) for n in ELEMENTS)
+    yield from (replace(case, absent=("x",)) for case in _range(op, attrs, h=1, k=1))
+
+
+def _adamax(op: str) -> Iterator[Case]:
+    yield from _range(op, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}, h=1, k=1)
+
+
+def _nadam(op: str) -> Iterator[Case]:
+    yield from _range(op, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}, p=1, h=1, k=1)
+
+
+def _nadam_product(op: str) -> Iterator[Case]:
+    yield _case(op, 1, {"beta_1": 0.9}, p=1, k=1)
+
+
+def _lion(op: str) -> Iterator[Case]:
+    yield from _range(op, {"beta_1": 0.9, "beta_2": 0.99}, h=1)
 
 
 def _rmsprop(op: str) -> Iterator[Case]:
@@ -428,8 +475,37 @@ def _rmsprop(op: str) -> Iterator[Case]:
         yield replace(plain, absent=("a", "m"))
 
 
-def _advance(op: str) -> Iterator[Case]:
-    yield _case(op, k=1)
+def _adagrad(op: str) -> Iterator[Case]:
+    yield from _range(op, {"epsilon": 1e-7}, h=1)
+
+
+def _adadelta(op: str) -> Iterator[Case]:
+    yield from _range(op, {"rho": 0.95, "epsilon": 1e-7}, h=1)
+
+
+def _ftrl(op: str) -> Iterator[Case]:
+    attrs = {"power": 0.5, "l1": 0.1, "l2": 0.1, "shrinkage": 0.0, "beta": 0.0}
+    yield from _range(op, attrs, h=1)
+
+
+def _decay(op: str) -> Iterator[Case]:
+    yield from _range(op, {"rate": 4e-3}, h=1)
+
+
+def _average(op: str) -> Iterator[Case]:
+    yield from _range(op, {"momentum": 0.99}, k=1)
+
+
+def _clip_gradient(op: str) -> Iterator[Case]:
+    yield from _range(op, {"limit": 1.0})
+
+
+def _pick_rate(op: str) -> Iterator[Case]:
+    yield _case(op, h=1, c=1024, k=1)
+
+
+def _mark(op: str) -> Iterator[Case]:
+    yield _case(op, 1, {} if op == "resume" else {"period": 2}, k=1)
 
 
 _MAKERS: Mapping[str, Any] = {
@@ -443,6 +519,11 @@ _MAKERS: Mapping[str, Any] = {
     "conv2d_fwd": _conv,
     "conv2d_bwd_x": _conv,
     "conv2d_bwd_w": _conv,
+    "conv2d_transpose_fwd": _conv_transpose,
+    "depthwise_fwd": _depthwise,
+    "depthwise_bwd_x": _depthwise,
+    "depthwise_bwd_w": _depthwise,
+    "bias_bwd": _bias_bwd,
     "rnn_fwd": _walk,
     "rnn_bwd": _walk,
     "lstm_fwd": _walk,
@@ -462,8 +543,8 @@ _MAKERS: Mapping[str, Any] = {
     "mask_steps": _masked,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
-    "avgpool2d_fwd": _pool,
-    "avgpool2d_bwd": _pool,
+    "avgpool2d_fwd": _mean_pool,
+    "avgpool2d_bwd": _mean_pool,
     "random_map": _random_map,
     "random_uniform": _random_uniform,
     "warp": _warp,
@@ -536,8 +617,22 @@ _MAKERS: Mapping[str, Any] = {
     "assign": _elements,
     "sgd": _sgd,
     "adam": _adam,
+    "adamax": _adamax,
+    "nadam": _nadam,
+    "nadam_product": _nadam_product,
+    "lion": _lion,
     "rmsprop": _rmsprop,
-    "advance": _advance,
+    "adagrad": _adagrad,
+    "adadelta": _adadelta,
+    "ftrl": _ftrl,
+    "decay": _decay,
+    "average": _average,
+    "clip_gradient": _clip_gradient,
+    "clip_gradient_norm": _clip_gradient,
+    "pick_rate": _pick_rate,
+    "every": _mark,
+    "resume": _mark,
+    "advance": _mark,
 }
 
 #: op -> its cases.  reshape moves nothing; python_call is the user's own code.

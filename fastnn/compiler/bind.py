@@ -52,7 +52,11 @@ def shared(program: Program) -> list[bool]:
     """Return which nodes the threads share; the others one does while they wait."""
     worth = [each > _WORTH_SHARING for each in seconds(program)]
     least = _WORTH_JOINING if is_brief(program) else _WORTH_WAKING
-    return worth if _gain(program) > least * _WORTH_SHARING else [False] * len(worth)
+    if _gain(program) <= least * _WORTH_SHARING:
+        return [False] * len(worth)
+    # where ops are left out all threads have to see the same count of steps, as barriers let them
+    marks = (node.op.name == "every" for node in program.nodes)
+    return [each or mark for each, mark in zip(worth, marks, strict=True)]
 
 
 def is_brief(program: Program) -> bool:
@@ -81,9 +85,7 @@ def step_rows(program: Program, threads: int) -> int | None:
 def is_far(program: Program, node: Node) -> bool:
     """Return whether what ``node`` writes in a full batch is too large to stay in a cache."""
     real = np.dtype(program.dtype).itemsize
-    kept = (t for t, o in zip(node.inputs, node.op.inputs, strict=False) if o.inplace)
-    written = (t for t in (*node.outputs, *kept) if t is not None)
-    return any(t.size.at(program.rows) * item_bytes(t, real) >= _FAR for t in written)
+    return any(t.size.at(program.rows) * item_bytes(t, real) >= _FAR for t in node.written)
 
 
 class Compiled:

@@ -14,7 +14,8 @@ from fastnn.compiler.graph import Node, Tensor
 
 __all__ = ["absorb_sums", "fold_normalizations"]
 
-_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd"})
+#: Products of weights whose last axis is that of the outputs.
+_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "depthwise_fwd"})
 
 
 def fold_normalizations(nodes: list[Node]) -> list[Node]:

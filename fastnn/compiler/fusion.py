@@ -14,7 +14,9 @@ from fastnn.ops.table import activation_names
 
 __all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues", "fuse_means"]
 
-_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "normalize_fwd"})
+_PRODUCTS = frozenset(
+    {"dense_fwd", "conv2d_fwd", "conv2d_transpose_fwd", "depthwise_fwd", "normalize_fwd"}
+)
 _BACKWARD = frozenset(
     f"{op}_bwd_{what}"
     for op, whats in (("dense", "xw"), ("conv2d", "xw"), ("normalize", "px"))
@@ -39,15 +41,28 @@ def _absorbed(node: Node, readers: dict[Tensor, list[Node]]) -> bool:
     if node.op.name != "activation_fwd" or node.attrs["activation"] not in activation_names():
         return False
     (z,), (y,) = node.inputs, node.outputs
-    product = z.producer if z is not None else None
-    if product is None or product.op.name not in _PRODUCTS or readers[_some(z)] != [node]:
+    between = _reshape_before(node, readers)
+    z = _some(between.inputs[0]) if between is not None else _some(z)
+    product = z.producer
+    if product is None or product.op.name not in _PRODUCTS:
         return False
-    if product.attrs["activation"] != "linear":
+    if product.attrs["activation"] != "linear" or readers[z] != [between or node]:
         return False
-    product.outputs = [y]
     product.attrs = {**product.attrs, "activation": node.attrs["activation"]}
-    _some(y).producer = product
+    maker = between or product
+    maker.outputs, _some(y).producer = [y], maker
+    if between is not None:
+        _some(y).alias = z
     return True
+
+
+def _reshape_before(node: Node, readers: dict[Tensor, list[Node]]) -> Node | None:
+    """Return the reshape whose result ``node`` alone reads, so that both may change places."""
+    (z,), (y,) = node.inputs, node.outputs
+    maker = _some(z).producer
+    if maker is None or maker.op.name != "reshape" or readers[_some(z)] != [node]:
+        return None
+    return maker if _some(y).home == "arena" else None
 
 
 def fuse_derivatives(nodes: list[Node]) -> list[Node]:

@@ -104,6 +104,12 @@ class Node:
         """Inputs, then outputs: the order of the table."""
         return [*self.inputs, *self.outputs]
 
+    @property
+    def written(self) -> list[Tensor]:
+        """The outputs, and the inputs that are changed in place."""
+        changed = (t for t, o in zip(self.inputs, self.op.inputs, strict=False) if o.inplace)
+        return [t for t in (*self.outputs, *changed) if t is not None]
+
     def flops(self, rows: int) -> int:
         """Return the floating-point operations of a batch of ``rows`` rows."""
         return sum(

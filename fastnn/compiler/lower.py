@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastnn import ops
 from fastnn.compiler.gradients import differentiate
 from fastnn.compiler.graph import LENT, Graph, Node, Shape, Tensor
+from fastnn.compiler.updates import update
 from fastnn.losses import Lowered, Targets
 
 if TYPE_CHECKING:
     from fastnn.objectives import Objective
     from fastnn.optimizers import Optimizer
-    from fastnn.variables import Parameters, Run
+    from fastnn.variables import Parameters
 
 __all__ = ["evaluation", "gathered", "outputs", "prediction", "settle", "training"]
 
@@ -146,7 +147,7 @@ def training(
     if optimizer is not None:
         graph.emit_postponed()
         with graph.scope("optimizer"):
-            _update(graph, parameters, optimizer)
+            update(graph, parameters, optimizer)
     return graph
 
 
@@ -201,31 +202,3 @@ def settle(graph: Graph, tensor: Tensor, home: str, offset: int = 0) -> Tensor:
 def _read(graph: Graph, tensor: Tensor) -> bool:
     inputs = (t for node in graph.nodes for t in node.inputs if t is not None)
     return any(t is tensor or t.root is tensor for t in inputs)
-
-
-def _update(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> None:
-    """Change what is trained; the step counts even if that is nothing, for other numbers of the
-    model may have changed."""
-    step = graph.place("step", (1,), "step", dtype="i64")
-    for run in parameters.runs:
-        _change(graph, run, parameters.trained, optimizer, step)
-    _constrain(graph, parameters)
-    graph.emit("advance", step)
-
-
-def _constrain(graph: Graph, parameters: Parameters) -> None:
-    """Hold the weights that were changed to their constraints."""
-    for variable, tensor in list(graph.parameters.items()):
-        if variable in parameters.places and variable.constraint is not None:
-            with graph.scope(variable.layer):
-                graph.emit("assign", tensor, variable.constraint(tensor))
-
-
-def _change(graph: Graph, run: Run, trained: int, optimizer: Optimizer, step: Tensor) -> None:
-    def place(name: str, home: str, offset: int) -> Tensor:
-        return graph.place(name, (run.size,), home, offset)
-
-    w, g = place("params", "params", run.offset), place("grads", "grads", run.place)
-    slots = [place(f"slot{i}", "slots", i * trained + run.place) for i in range(optimizer.slots)]
-    hyper = graph.place("hyper", (1,), "hyper", dtype="f64")
-    optimizer.lower(graph, w, g, slots, (hyper, step))

@@ -81,12 +81,13 @@ class Program:
 
     @property
     def commit(self) -> int:
-        """The index of the first node that changes weights; from there a step runs to its end."""
+        """The index of the first node that changes weights, or what an optimizer remembers; from
+        there a step runs to its end."""
+        lasting = ("params", "slots", "scalars")
         writes = (
             index
             for index, node in enumerate(self.nodes)
-            for operand, tensor in zip(node.op.inputs, node.inputs, strict=False)
-            if operand.inplace and tensor is not None and tensor.home == "params"
+            if any(tensor.home in lasting for tensor in node.written)
         )
         return next(writes, len(self.nodes))
 

@@ -1,5 +1,9 @@
 """Data: what ships with the package, what can be made up, what can be read from files."""
 
+from fastnn.data.idx import read_idx
+from fastnn.data.npz import read_npz
+from fastnn.data.tables import Table, read_csv
+from fastnn.datasets import cifar10, cifar100, fashion_mnist, mnist
 from fastnn.datasets.digits import load_digits
 from fastnn.datasets.synthetic import (
     make_blobs,
@@ -16,6 +20,10 @@ from fastnn.datasets.synthetic import (
 from fastnn.model_selection import train_test_split
 
 __all__ = [
+    "Table",
+    "cifar10",
+    "cifar100",
+    "fashion_mnist",
     "load_digits",
     "make_blobs",
     "make_circles",
@@ -27,5 +35,9 @@ __all__ = [
     "make_tabular",
     "make_timeseries",
     "make_xor",
+    "mnist",
+    "read_csv",
+    "read_idx",
+    "read_npz",
     "train_test_split",
 ]

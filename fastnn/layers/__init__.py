@@ -11,8 +11,14 @@ from fastnn.layers.augmentation import (
     RandomZoom,
 )
 from fastnn.layers.base import Layer
-from fastnn.layers.convolution import Conv2D
+from fastnn.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.depthwise import (
+    DepthwiseConv1D,
+    DepthwiseConv2D,
+    SeparableConv1D,
+    SeparableConv2D,
+)
 from fastnn.layers.embedding import Embedding, Masking
 from fastnn.layers.merging import (
     Add,
@@ -30,13 +36,18 @@ from fastnn.layers.normalization import (
     RMSNormalization,
     UnitNormalization,
 )
-from fastnn.layers.padding import Cropping2D, ZeroPadding2D
+from fastnn.layers.padding import Cropping1D, Cropping2D, ZeroPadding1D, ZeroPadding2D
 from fastnn.layers.pooling import (
+    AveragePooling1D,
     AveragePooling2D,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
+    GlobalMaxPooling1D,
     GlobalMaxPooling2D,
+    MaxPooling1D,
     MaxPooling2D,
 )
+from fastnn.layers.preprocessing import MinMaxScaling, Normalization, Rescaling
 from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
 from fastnn.layers.regularization import (
     ActivityRegularization,
@@ -48,6 +59,7 @@ from fastnn.layers.regularization import (
     SpatialDropout2D,
 )
 from fastnn.layers.serialization import deserialize, serialize
+from fastnn.layers.upsampling import UpSampling1D, UpSampling2D
 
 __all__ = [
     "ELU",
@@ -58,18 +70,27 @@ __all__ = [
     "Add",
     "AlphaDropout",
     "Average",
+    "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
     "Concatenate",
+    "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
+    "Cropping1D",
     "Cropping2D",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dropout",
     "Embedding",
     "Flatten",
     "GaussianDropout",
     "GaussianNoise",
+    "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
     "Input",
@@ -78,10 +99,13 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxPooling1D",
     "MaxPooling2D",
     "Maximum",
+    "MinMaxScaling",
     "Minimum",
     "Multiply",
+    "Normalization",
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
@@ -91,13 +115,19 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
+    "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
     "SimpleRNN",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Subtract",
     "UnitNormalization",
+    "UpSampling1D",
+    "UpSampling2D",
+    "ZeroPadding1D",
     "ZeroPadding2D",
     "deserialize",
     "serialize",

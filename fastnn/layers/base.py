@@ -159,6 +159,7 @@ class Layer:
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
+        dtype: str | None = None,
     ) -> Variable:
         """Make a weight; to be called in ``build``.
 
@@ -169,6 +170,7 @@ class Layer:
             trainable: whether ``fit`` changes it.
             regularizer: a name or a function of a tensor: what its size costs in training.
             constraint: a name or a function of a tensor: what it becomes after each update.
+            dtype: its precision until a model takes it in; ``None`` is the layer's.
 
         Returns:
             The variable, which operations take as an operand.
@@ -180,7 +182,7 @@ class Layer:
             )
         sizes = [int(n) for n in shape if n is not None]
         made = initializers.get(initializer)
-        dtype = self.dtype or config.floatx()
+        dtype = dtype or self.dtype or config.floatx()
         held = regularizers.get(regularizer), constraints.get(constraint)
         variable = Variable(sizes, made, name, trainable and self._trainable, dtype, *held)
         variable.path = f"{self.name}/{name}"

@@ -1,20 +1,22 @@
-"""Frames around images: zeros put there, pixels taken away."""
+"""Frames around images and sequences: zeros put there, places taken away."""
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 from fastnn import ops
+from fastnn.compiler.geometry import is_count
 from fastnn.compiler.graph import Tensor
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
-from fastnn.layers.pooling import require_images
+from fastnn.layers.pooling import require_places
+from fastnn.ops.pooling import channels_last
 
-__all__ = ["Cropping2D", "ZeroPadding2D"]
+__all__ = ["Cropping1D", "Cropping2D", "ZeroPadding1D", "ZeroPadding2D"]
 
-Frame = tuple[tuple[int, int], tuple[int, int]]
-Given = int | tuple[int, int] | Frame
+Pair = tuple[int, int]
+Frame = tuple[Pair, Pair]
+Given = int | Pair | Frame
 
 
 class ZeroPadding2D(Layer):
@@ -22,6 +24,7 @@ class ZeroPadding2D(Layer):
 
     Args:
         padding: how many: one number, (height, width), or ((above, below), (left, right)).
+        data_format: ``"channels_last"`` or ``None``, which is the same.
         name: the layer's name.
 
     Shapes: x (rows, height, width, channels), y (rows, above + height + below,
@@ -37,6 +40,7 @@ class ZeroPadding2D(Layer):
     def __init__(
         self,
         padding: Given = (1, 1),
+        data_format: str | None = None,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -44,15 +48,57 @@ class ZeroPadding2D(Layer):
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.padding = frame(self.name, "padding", padding)
+        self.data_format = channels_last(self.name, data_format)
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` among zeros."""
-        require_images(self.name, x.shape)
+        require_places(self.name, x.shape, 2)
         return ops.pad(x, self.padding)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {"padding": [list(side) for side in self.padding], **super().get_config()}
+        sides = [list(side) for side in self.padding]
+        return {"padding": sides, "data_format": self.data_format, **super().get_config()}
+
+
+class ZeroPadding1D(Layer):
+    """Zeros before and after sequences.
+
+    Args:
+        padding: how many: one number or (before, after).
+        data_format: ``"channels_last"`` or ``None``, which is the same.
+        name: the layer's name.
+
+    Shapes: x (rows, steps, channels), y (rows, before + steps + after, channels).
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2, 1)), fastnn.layers.ZeroPadding1D((1, 0))])
+        >>> model.predict([[[5.0], [6.0]]]).ravel()
+        array([0., 5., 6.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        padding: int | Pair = 1,
+        data_format: str | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.padding = ends(self.name, "padding", padding)
+        self.data_format = channels_last(self.name, data_format)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x`` among zeros."""
+        return in_one_row(self.name, ops.pad, x, self.padding)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        known = {"padding": list(self.padding), "data_format": self.data_format}
+        return {**known, **super().get_config()}
 
 
 class Cropping2D(Layer):
@@ -60,6 +106,7 @@ class Cropping2D(Layer):
 
     Args:
         cropping: how many: one number, (height, width), or ((above, below), (left, right)).
+        data_format: ``"channels_last"`` or ``None``, which is the same.
         name: the layer's name.
 
     Shapes: x (rows, height, width, channels), y (rows, height - above - below,
@@ -75,6 +122,7 @@ class Cropping2D(Layer):
     def __init__(
         self,
         cropping: Given = ((0, 0), (0, 0)),
+        data_format: str | None = None,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -82,10 +130,11 @@ class Cropping2D(Layer):
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.cropping = frame(self.name, "cropping", cropping)
+        self.data_format = channels_last(self.name, data_format)
 
     def call(self, x: Tensor) -> Tensor:
         """Return the inner part of ``x``."""
-        require_images(self.name, x.shape)
+        require_places(self.name, x.shape, 2)
         _, height, width, _ = x.shape
         vertical, horizontal = map(sum, self.cropping)
         if vertical >= (height or 0) or horizontal >= (width or 0):
@@ -96,7 +145,67 @@ class Cropping2D(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {"cropping": [list(side) for side in self.cropping], **super().get_config()}
+        sides = [list(side) for side in self.cropping]
+        return {"cropping": sides, "data_format": self.data_format, **super().get_config()}
+
+
+class Cropping1D(Layer):
+    """Sequences without their first and last steps.
+
+    Args:
+        cropping: how many: one number or (first, last).
+        name: the layer's name.
+
+    Shapes: x (rows, steps, channels), y (rows, steps - first - last, channels).
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.Cropping1D((0, 2))
+        >>> fastnn.Sequential([fastnn.Input((5, 3)), layer]).output_shape
+        (None, 3, 3)
+    """
+
+    def __init__(
+        self,
+        cropping: int | Pair = (1, 1),
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.cropping = ends(self.name, "cropping", cropping)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return the inner part of ``x``."""
+        require_places(self.name, x.shape, 1)
+        if sum(self.cropping) >= (x.shape[1] or 0):
+            raise ShapeError(
+                f"{self.name}: nothing is left of {x.shape[1]} steps without the first "
+                f"{self.cropping[0]} and the last {self.cropping[1]}"
+            )
+        return in_one_row(self.name, ops.crop, x, self.cropping)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"cropping": list(self.cropping), **super().get_config()}
+
+
+def in_one_row(who: str, change: Any, x: Tensor, sides: Pair) -> Tensor:
+    """Return what ``change`` makes of sequences as images of one row."""
+    require_places(who, x.shape, 1)
+    _, steps, channels = x.shape
+    y = change(ops.reshape(x, (None, 1, steps, channels)), ((0, 0), sides))
+    return ops.reshape(y, (None, *y.shape[2:]))
+
+
+def ends(who: str, name: str, given: Any) -> Pair:
+    """Return how many steps (before, after) one number or two stand for."""
+    counts = tuple(given) if isinstance(given, tuple | list) else (given, given)
+    if len(counts) != 2 or not all(map(is_count, counts)):
+        raise ValueError(f"{who}: {name} must be a count or (before, after), got {str(given)[:60]}")
+    before, after = map(int, counts)
+    return before, after
 
 
 def frame(who: str, name: str, given: Any) -> Frame:
@@ -104,14 +213,10 @@ def frame(who: str, name: str, given: Any) -> Frame:
     sides = given if isinstance(given, tuple | list) else (given, given)
     pairs = [tuple(side) if isinstance(side, tuple | list) else (side, side) for side in sides]
     counts = [n for pair in pairs for n in pair]
-    if [len(pair) for pair in pairs] != [2, 2] or not all(map(_is_count, counts)):
+    if [len(pair) for pair in pairs] != [2, 2] or not all(map(is_count, counts)):
         raise ValueError(
             f"{who}: {name} must be a count, (height, width) or ((above, below), (left, right)), "
             f"got {str(given)[:60]}"
         )
     above, below, left, right = map(int, counts)
     return (above, below), (left, right)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0

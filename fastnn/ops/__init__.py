@@ -5,6 +5,7 @@ operation's gradient rule stands beside it.
 """
 
 from fastnn.ops.augmentation import random_map, random_uniform, tone, warp
+from fastnn.ops.convolution import conv, conv_transpose, depthwise_conv, separable_conv
 from fastnn.ops.curves import (
     celu,
     elu,
@@ -82,7 +83,8 @@ from fastnn.ops.normalization import (
     rms_normalization,
     unit_normalization,
 )
-from fastnn.ops.products import average_pool2d, conv2d, dense, max_pool2d
+from fastnn.ops.pooling import average_pool, max_pool
+from fastnn.ops.products import dense
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 from fastnn.ops.weights import clip_norm, over_rows, penalty
@@ -91,7 +93,7 @@ __all__ = [
     "activation",
     "add",
     "alpha_dropout",
-    "average_pool2d",
+    "average_pool",
     "batch_mean",
     "binary_accuracy",
     "categorical_accuracy",
@@ -100,10 +102,12 @@ __all__ = [
     "celu",
     "clip_norm",
     "concatenate",
-    "conv2d",
+    "conv",
+    "conv_transpose",
     "cosine_similarity",
     "crop",
     "dense",
+    "depthwise_conv",
     "differs",
     "dropout",
     "dropout_steps",
@@ -128,7 +132,7 @@ __all__ = [
     "lstm",
     "mask_steps",
     "mask_where",
-    "max_pool2d",
+    "max_pool",
     "maximum",
     "mean_squared_error",
     "minimum",
@@ -151,6 +155,7 @@ __all__ = [
     "rms_normalization",
     "scale",
     "selu",
+    "separable_conv",
     "sigmoid",
     "sigmoid_binary_crossentropy",
     "silu",

@@ -118,9 +118,10 @@ _TERMS = {
     "dense_panels": "i",
     "dense_bwd_x": "o",
     "dense_bwd_w": "r",
-    "conv2d_fwd": "mnc",
+    "conv2d_fwd": "mni",
     "conv2d_bwd_x": "mno",
     "conv2d_bwd_w": "rpq",
+    "conv2d_transpose_fwd": "mno",
 }
 
 
@@ -143,6 +144,11 @@ def _activated(o: Outcome, error: Array) -> dict[str, Array]:
         return {"y": np.where(np.abs(z) <= error, 1.0, 0.0)}
     own = _ulps(o.outputs["y"]) if name in ("sigmoid", "tanh") else 0
     return {"y": SLOPE[name] * error + own}
+
+
+def _plain_product(o: Outcome) -> dict[str, Array]:
+    (output,) = o.outputs
+    return {output: _sums(o, {operand: o[operand] for operand in o.inputs})}
 
 
 def _product_bwd(o: Outcome) -> dict[str, Array]:
@@ -868,31 +874,94 @@ def _sgd(o: Outcome) -> dict[str, Array]:
     return {"v": v, "w": step + 2 * o.u * (o.out("w") + o.out("v"))}
 
 
-def _adam(o: Outcome) -> dict[str, Array]:
-    """The errors of m and v, and theirs and its own in the change lr_t m / (sqrt v + epsilon)."""
-    u, count, updates = o.u, o.case.steps, int(o["step"][0]) + 1
-    g, gain_1, gain_2 = o["g"], 1 - o.attr("beta_1"), 1 - o.attr("beta_2")
-    m = u * (4 * gain_1 * (np.abs(g) + np.abs(o["m"])) + 2 * o.out("m"))
-    v = u * (5 * gain_2 * (g**2 + o["v"]) + 2 * o.out("v"))
-    root = np.sqrt(o.out("v"))
-    below = root + o.attr("epsilon")
-    rate, uncertain = _adam_rate(o, updates)
-    root_error = np.where(root > 0, v / (2 * root), np.sqrt(v))
-    change = rate * o.out("m") / below
-    w = change * (6 * u + uncertain + root_error / below) + rate * m / below + 2 * u * o.out("w")
-    return {name: count * error for name, error in (("m", m), ("v", v), ("w", w))}
+def _moment(o: Outcome, name: str, beta: str) -> Array:
+    """The error of a mean of gradients in three roundings."""
+    gain = 1 - o.attr(beta)
+    size = np.abs(o["g"]) + np.abs(o[name])
+    return np.asarray(o.u * (4 * gain * size + 2 * o.out(name)))
 
 
-def _adam_rate(o: Outcome, updates: int) -> tuple[float, float]:
-    """lr sqrt(1 - b2^t) / (1 - b1^t), and its relative error in float64.
+def _square_moment(o: Outcome, name: str, beta: str) -> Array:
+    """The error of a mean of their squares in four."""
+    gain = 1 - o.attr(beta)
+    return np.asarray(o.u * (5 * gain * (o["g"] ** 2 + o[name]) + 2 * o.out(name)))
+
+
+def _root_error(square: Array, error: Array) -> tuple[Array, Array]:
+    """A root, and what the error of its square becomes."""
+    root = np.sqrt(square)
+    return root, np.where(root > 0, error / (2 * root), np.sqrt(error))
+
+
+def _power_error(o: Outcome, updates: int, *betas: str) -> float:
+    """The relative error in float64 of what 1 - beta^t divides or multiplies.
 
     A power by squaring takes about 2 log2 t roundings, which 1 - b^t magnifies by b^t / (1 - b^t).
     """
+    powers = [o.attr(beta) ** updates for beta in betas]
+    magnified = sum(power / (1 - power) for power in powers)
+    return float((2 + 2 * math.log2(updates)) * magnified * np.finfo(np.float64).eps)
+
+
+def _adam(o: Outcome) -> dict[str, Array]:
+    """The errors of m and v, and theirs and its own in the change lr_t m / (sqrt v + epsilon)."""
+    u, count, updates = o.u, o.case.steps, int(o["step"][0]) + 1
+    m, v = _moment(o, "m", "beta_1"), _square_moment(o, "v", "beta_2")
+    largest = {"x": v} if "x" in o.inputs else {}
+    root, root_error = _root_error(o.out("x" if largest else "v"), v)
+    below = root + o.attr("epsilon")
     one, two = o.attr("beta_1") ** updates, o.attr("beta_2") ** updates
-    roundings = 2 + 2 * math.log2(updates)
-    magnified = one / (1 - one) + two / (1 - two)
-    rate = o["hyper"][0] * math.sqrt(1 - two) / (1 - one)
-    return float(rate), float(roundings * magnified * np.finfo(np.float64).eps)
+    rate = float(o["hyper"][0] * math.sqrt(1 - two) / (1 - one))
+    uncertain = _power_error(o, updates, "beta_1", "beta_2")
+    change = rate * o.out("m") / below
+    w = change * (6 * u + uncertain + root_error / below) + rate * m / below + 2 * u * o.out("w")
+    return {name: count * error for name, error in {"m": m, "v": v, **largest, "w": w}.items()}
+
+
+def _adamax(o: Outcome) -> dict[str, Array]:
+    """The errors of m and u, and theirs and its own in the change lr_t m / (u + epsilon)."""
+    u, updates = o.u, int(o["step"][0]) + 1
+    m = _moment(o, "m", "beta_1")
+    norm = 3 * u * o.out("u")
+    below = o.out("u") + o.attr("epsilon")
+    rate = float(o["hyper"][0] / (1 - o.attr("beta_1") ** updates))
+    change = rate * o.out("m") / below
+    relative = 6 * u + _power_error(o, updates, "beta_1") + norm / below
+    return {"m": m, "u": norm, "w": change * relative + rate * m / below + 2 * u * o.out("w")}
+
+
+def _nadam_product(o: Outcome) -> dict[str, Array]:
+    roundings = 4 + 2 * math.log2(int(o["step"][0]) + 1)
+    return {"product": roundings * np.finfo(np.float64).eps * o.out("product")}
+
+
+def _nadam(o: Outcome) -> dict[str, Array]:
+    """The errors of m and v, and theirs and its own in (a m + b g) / (root + epsilon)."""
+    u, t, product = o.u, int(o["step"][0]) + 1, float(o["product"][0])
+    m, v = _moment(o, "m", "beta_1"), _square_moment(o, "v", "beta_2")
+    now, following = (o.attr("beta_1") * (1 - 0.96**n / 2) for n in (t, t + 1))
+    a = following / (1 - product * following) * o["hyper"][0]
+    b = (1 - now) / (1 - product) * o["hyper"][0]
+    correction = 1 / (1 - o.attr("beta_2") ** t)
+    root, root_error = _root_error(correction * o.out("v"), correction * v)
+    below = root + o.attr("epsilon")
+    size = a * o.out("m") + b * np.abs(o["g"])
+    uncertain = _power_error(o, t + 1, "beta_2") + 64 * np.finfo(np.float64).eps / (1 - product)
+    relative = 8 * u + uncertain + (root_error + 2 * u * root) / below
+    return {"m": m, "v": v, "w": size / below * relative + a * m / below + 2 * u * o.out("w")}
+
+
+def _lion(o: Outcome) -> dict[str, Array]:
+    """Where the sum is as small as its own error, its sign may be either."""
+    lr, sizes, sums = o["hyper"][0], [], []
+    for beta in (o.attr("beta_1"), o.attr("beta_2")):
+        sizes.append(beta * np.abs(o["m"]) + (1 - beta) * np.abs(o["g"]))
+        sums.append(np.abs(beta * o["m"] + (1 - beta) * o["g"]))
+    either_sign = np.where(sums[0] <= 4 * o.u * sizes[0], 2 * lr, 0)
+    return {
+        "m": o.u * (4 * sizes[1] + o.out("m")),
+        "w": either_sign + o.u * (2 * lr + 2 * o.out("w")),
+    }
 
 
 def _rmsprop(o: Outcome) -> dict[str, Array]:
@@ -916,6 +985,63 @@ def _rmsprop(o: Outcome) -> dict[str, Array]:
     return {**error, "w": step + 2 * u * (o.out("w") + size)}
 
 
+def _adagrad(o: Outcome) -> dict[str, Array]:
+    """The error of a, and that and its own in the change lr g / sqrt(a + epsilon)."""
+    u, below = o.u, o.out("a") + o.attr("epsilon")
+    a = u * (2 * o["g"] ** 2 + 2 * o.out("a"))
+    change = o["hyper"][0] * np.abs(o["g"]) / np.sqrt(below)
+    return {"a": a, "w": change * (6 * u + a / (2 * below)) + 2 * u * o.out("w")}
+
+
+def _adadelta(o: Outcome) -> dict[str, Array]:
+    """The errors of a, of the change c = g sqrt((d + epsilon) / (a + epsilon)), and of d."""
+    u, gain, below = o.u, 1 - o.attr("rho"), o.out("a") + o.attr("epsilon")
+    a = _square_moment(o, "a", "rho")
+    c = np.abs(o["g"]) * np.sqrt((o["d"] + o.attr("epsilon")) / below)
+    relative = 8 * u + a / (2 * below)
+    d = gain * (c**2 * (2 * relative + 5 * u) + 5 * u * o["d"]) + 2 * u * o.out("d")
+    return {"a": a, "d": d, "w": o["hyper"][0] * c * (relative + 3 * u) + 2 * u * o.out("w")}
+
+
+def _ftrl(o: Outcome) -> dict[str, Array]:
+    """Powers of a with their errors, in z, and both in w = (clip(z) - z) / (b^p / lr + ...)."""
+    u, p, lr, w = o.u, o.attr("power"), o["hyper"][0], np.abs(o["w"])
+    before, after = (a**p for a in (o["a"], o["a"] + o["g"] ** 2))
+    slip, past = _power_slips(o, o["a"] + o["g"] ** 2), _power_slips(o, o["a"])
+    change = (after * (slip + 4 * u * p) + before * past) / lr
+    size = (after + before) / lr
+    linear = np.abs(o["z"]) + np.abs(o["g"]) + 2 * o.attr("shrinkage") * w + size * w
+    z = (change + 3 * u * size) * w + 6 * u * linear
+    left = 2 * z + 2 * u * (o.attr("l1") + o.out("z"))
+    curvature = after / lr + 2 * o.attr("l2") + o.attr("beta") / lr
+    relative = after * (slip + 4 * u * p) / lr / curvature + 6 * u
+    a = u * (2 * o["g"] ** 2 + 2 * o.out("a"))
+    return {"a": a, "z": z, "w": left / curvature + o.out("w") * relative}
+
+
+def _power_slips(o: Outcome, a: Array) -> Array:
+    """The relative error of a^p: of a root, or of exp(p log a), whose argument is rounded."""
+    if o.attr("power") in (0, 0.5):
+        return np.asarray(np.full(a.shape, o.u))
+    argument = np.where(a == 0, 0, np.abs(o.attr("power") * np.log(a)))
+    return np.asarray(o.u * ((_EXP + 2) * argument + _EXP))
+
+
+def _decay(o: Outcome) -> dict[str, Array]:
+    rate = o["hyper"][0] * o.attr("rate")
+    return {"w": o.u * (3 * rate * np.abs(o["w"]) + 2 * o.out("w"))}
+
+
+def _average(o: Outcome) -> dict[str, Array]:
+    gain = 1 - o.attr("momentum")
+    return {"a": o.u * (4 * gain * (np.abs(o["w"]) + np.abs(o["a"])) + 2 * o.out("a"))}
+
+
+def _clip_gradient_norm(o: Outcome) -> dict[str, Array]:
+    """The factor's rounding, its own, the twin's."""
+    return {"g": 3 * o.u * o.out("g")}
+
+
 #: op -> its bound; an op that is not here is exact.
 _INEXACT: Mapping[str, Bound] = {
     "dense_fwd": _product_fwd,
@@ -925,6 +1051,11 @@ _INEXACT: Mapping[str, Bound] = {
     "conv2d_fwd": _product_fwd,
     "conv2d_bwd_x": _product_bwd,
     "conv2d_bwd_w": _product_bwd,
+    "conv2d_transpose_fwd": _product_fwd,
+    "depthwise_fwd": _product_fwd,
+    "depthwise_bwd_x": _plain_product,
+    "depthwise_bwd_w": _plain_product,
+    "bias_bwd": _plain_product,
     "rnn_fwd": _rnn_fwd,
     "rnn_bwd": _rnn_bwd,
     "lstm_fwd": _lstm_fwd,
@@ -986,7 +1117,17 @@ _INEXACT: Mapping[str, Bound] = {
     "clip_norm": _clip_norm,
     "sgd": _sgd,
     "adam": _adam,
+    "adamax": _adamax,
+    "nadam": _nadam,
+    "nadam_product": _nadam_product,
+    "lion": _lion,
     "rmsprop": _rmsprop,
+    "adagrad": _adagrad,
+    "adadelta": _adadelta,
+    "ftrl": _ftrl,
+    "decay": _decay,
+    "average": _average,
+    "clip_gradient_norm": _clip_gradient_norm,
 }
 
 BOUNDS: Mapping[str, Bound] = {op: _INEXACT.get(op, _exact) for op in CASES}

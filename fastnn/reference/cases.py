@@ -162,12 +162,31 @@ _CONV = (
 )
 
 
+#: r, h, w, c, (m, n), o, strides, padding, dilation, groups: the first is in no way special
+_DILATED = (
+    (2, 9, 8, 3, (3, 2), 5, (1, 1), "same", (2, 3), 1),
+    (2, 11, 12, 4, (3, 3), 6, (1, 1), "valid", (3, 1), 2),
+    (1, 9, 10, 6, (2, 3), 9, (2, 3), "same", (1, 1), 3),
+    (3, 8, 8, 5, (3, 3), 5, (1, 1), 1, (1, 1), 5),
+    (2, 13, 14, 2, (3, 3), 3, (2, 2), (2, 3), (2, 3), 1),  # strides and dilation with and
+    (2, 15, 16, 4, (2, 3), 6, (4, 6), "same", (2, 4), 2),  # without a common factor
+    (2, 9, 11, 34, (3, 3), 66, (1, 1), "same", (2, 2), 2),
+    (1, 12, 40, 32, (3, 3), 64, (1, 1), "same", (1, 1), 4),
+    (2, 1, 70, 3, (1, 3), 17, (1, 1), "same", (1, 16), 1),
+    (1, 6, 7, 600, (3, 3), 6, (1, 1), "same", (2, 2), 2),
+    (2, 5, 5, 6, (1, 1), 4, (1, 1), "valid", (1, 1), 2),
+    (2, 5, 4, 2, (3, 3), 2, (1, 1), 3, (1, 1), 1),  # windows of padding alone
+    (1, 900, 3, 2, (30, 1), 4, (1, 1), "valid", (30, 1), 2),  # lines too far apart
+)
+
+
 def _conv(op: str) -> Iterator[Case]:
-    full = [_convolution(op, *geometry) for geometry in _CONV]
+    full = [_convolution(op, *geometry) for geometry in (*_CONV, *_DILATED)]
     empty = _convolution(op, 0, 3, 3, 1, (2, 2), 3, (1, 1), "valid")
     small = [
         _convolution(op, 2, 5, 4, 3, (3, 2), 7, (2, 1), "same"),
         _convolution(op, 3, 5, 7, 1, (2, 2), 3, (1, 1), "valid"),
+        _convolution(op, *_DILATED[1]),
     ]
     yield from _products([*full, empty], small)
 
@@ -181,12 +200,76 @@ def _convolution(
     size: tuple[int, int],
     o: int,
     strides: tuple[int, int],
-    padding: str,
+    padding: str | int | tuple[int, int],
+    dilation: tuple[int, int] = (1, 1),
+    groups: int = 1,
 ) -> Case:
-    window = Window.of(op, (r, h, w, c), size, strides, padding)
+    """Return a case of any operation of convolutions; its axes are those of its signature."""
+    window = Window.of(op, (r, h, w, c), size, strides, padding, dilation)
     (m, n), (p, q) = window.size, window.out
-    axes = {"h": h, "w": w, "c": c, "m": m, "n": n, "o": o, "p": p, "q": q}
-    return _case(op, max(r, 1), attrs=window.conv_attrs, r=None if r else 0, **axes)
+    axes = {"h": h, "w": w, "c": c, "m": m, "n": n, "i": c // groups, "o": o, "p": p, "q": q}
+    sizes = {"r": None if r else 0, **axes}
+    known = {axis: sizes[axis] for axis in table()[op].axes}
+    return _case(op, max(r, 1), attrs=window.conv_attrs, **known)
+
+
+def _conv_transpose(op: str) -> Iterator[Case]:
+    """Yield the convolutions without groups, and places that no window reaches."""
+    full = [_convolution(op, *geometry) for geometry in _CONV[:18]]
+    full += [_convolution(op, *geometry) for geometry in _DILATED if geometry[-1] == 1]
+    gaps = _convolution(op, 2, 9, 8, 3, (2, 2), 5, (3, 4), "valid")
+    small = [_convolution(op, 2, 5, 4, 3, (3, 2), 7, (2, 1), "same"), gaps]
+    yield from _products([*full, _convolution(op, 0, 3, 3, 1, (2, 2), 3, (1, 1), "valid")], small)
+
+
+#: r, h, w, c, (m, n), strides, padding, dilation: channels that fill no vector, windows side by
+#: side and at the edges, rows of taps and places of more than a block of 256
+_DEPTHWISE = (
+    (1, 1, 1, 1, (1, 1), (1, 1), "valid", (1, 1)),
+    (2, 7, 9, 3, (3, 3), (1, 1), "same", (1, 1)),
+    (2, 6, 13, 17, (3, 2), (2, 1), "same", (1, 1)),
+    (1, 9, 14, 33, (2, 4), (1, 2), "valid", (1, 1)),
+    (3, 11, 12, 16, (5, 5), (2, 2), "same", (1, 1)),
+    (2, 9, 8, 5, (3, 3), (1, 1), "same", (2, 3)),
+    (2, 10, 11, 2, (3, 2), (2, 3), 2, (3, 2)),
+    (2, 9, 9, 4, (2, 2), (4, 4), "valid", (2, 1)),
+    (1, 1, 700, 3, (1, 600), (1, 1), "same", (1, 1)),
+    (1, 40, 19, 2, (33, 17), (1, 1), "same", (1, 1)),
+    (2, 3, 300, 8, (1, 7), (1, 1), "same", (1, 1)),
+    (9, 8, 8, 2, (3, 3), (1, 1), "same", (1, 1)),
+    (2, 2, 2, 3, (3, 3), (1, 1), 3, (1, 1)),
+)
+
+
+def _depthwise(op: str) -> Iterator[Case]:
+    full = [_channelwise(op, *geometry) for geometry in _DEPTHWISE]
+    full += [_channelwise(op, 0, 3, 3, 2, (2, 2), (1, 1), "valid", (1, 1))]
+    if op == "depthwise_fwd":
+        yield from _products(full, [full[1], full[6]])
+        return
+    yield from full
+    yield from _kinds([full[1], full[6]])
+
+
+def _channelwise(
+    op: str,
+    r: int,
+    h: int,
+    w: int,
+    c: int,
+    size: tuple[int, int],
+    strides: tuple[int, int],
+    padding: str | int,
+    dilation: tuple[int, int],
+) -> Case:
+    return _convolution(op, r, h, w, c, size, c, strides, padding, dilation)
+
+
+def _bias_bwd(op: str) -> Iterator[Case]:
+    for r, c in (*_SAMPLES, (769, 1)):
+        yield _case(op, r, r=None, c=c)
+    yield from _kinds([_case(op, 5, r=(None, 3, 7), c=17)])
+    yield _case(op, r=0, c=3)
 
 
 def _products(full: Iterable[Case], small: Sequence[Case]) -> Iterator[Case]:
@@ -317,8 +400,14 @@ _POOL = (
 
 def _pool(op: str) -> Iterator[Case]:
     yield from _kinds(_pooling(op, *geometry) for geometry in _POOL)
+    yield _pooling(op, 2, 7, 8, 3, (3, 2), (2, 2), (2, 1))
     yield _pooling(op, 0, 4, 4, 3, (2, 2), (2, 2), "valid")
     yield _pooling(op, 1, 66, 131, 67, (64, 1), (1, 1), "valid")  # too deep for a thread's scratch
+
+
+def _mean_pool(op: str) -> Iterator[Case]:
+    for sums in (0, 1):
+        yield from (replace(case, attrs={**case.attrs, "sums": sums}) for case in _pool(op))
 
 
 def _pooling(
@@ -329,7 +418,7 @@ def _pooling(
     c: int,
     size: tuple[int, int],
     strides: tuple[int, int],
-    padding: str,
+    padding: str | tuple[int, int],
 ) -> Case:
     window = Window.of(op, (r, h, w, c), size, strides, padding)
     axes = {"h": h, "w": w, "c": c, "p": window.out[0], "q": window.out[1]}
@@ -831,13 +920,42 @@ def _sgd(op: str) -> Iterator[Case]:
         yield from (replace(case, absent=absent) for case in known)
 
 
+def _ranges(op: str, attrs: Mapping[str, Any], **axes: int) -> Iterator[Case]:
+    """Yield ranges of all lengths, and of all kinds of numbers."""
+    yield from (_case(op, n=n, attrs=attrs, **axes) for n in (0, *LENGTHS, 8209))
+    yield from _kinds([_case(op, n=67, attrs=attrs, **axes)])
+
+
 def _adam(op: str) -> Iterator[Case]:
     attrs = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
-    yield from (_case(op, n=n, h=1, k=1, attrs=attrs) for n in (0, *LENGTHS, 8209))
-    yield from _kinds([_case(op, n=67, h=1, k=1, attrs=attrs)])
     other = {"beta_1": 0.0, "beta_2": 0.5, "epsilon": 0.1}
-    yield from _kinds([_case(op, n=37, h=1, k=1, attrs=other)])
-    yield replace(_case(op, n=17, h=1, k=1, attrs=attrs), steps=3)
+    for absent in (("x",), ()):
+        known = list(_ranges(op, attrs, h=1, k=1))
+        known += _kinds([_case(op, n=37, h=1, k=1, attrs=other)])
+        yield from (replace(case, absent=absent) for case in known)
+    once = _case(op, n=17, h=1, k=1, attrs=attrs)
+    yield replace(once, steps=3, absent=("x",))
+
+
+def _adamax(op: str) -> Iterator[Case]:
+    for beta_1, beta_2, epsilon in ((0.9, 0.999, 1e-7), (0.0, 0.5, 0.1)):
+        attrs = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        yield from _ranges(op, attrs, h=1, k=1)
+
+
+def _nadam(op: str) -> Iterator[Case]:
+    for beta_1, beta_2, epsilon in ((0.9, 0.999, 1e-7), (0.5, 0.5, 0.1)):
+        attrs = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        yield from _ranges(op, attrs, p=1, h=1, k=1)
+
+
+def _nadam_product(op: str) -> Iterator[Case]:
+    yield from (_case(op, p=1, k=1, attrs={"beta_1": beta}) for beta in (0.9, 0.5))
+
+
+def _lion(op: str) -> Iterator[Case]:
+    for beta_1, beta_2 in ((0.9, 0.99), (1.0, 0.0)):
+        yield from _ranges(op, {"beta_1": beta_1, "beta_2": beta_2}, h=1)
 
 
 def _rmsprop(op: str) -> Iterator[Case]:
@@ -848,9 +966,48 @@ def _rmsprop(op: str) -> Iterator[Case]:
         yield from (replace(case, absent=absent) for case in known)
 
 
-def _advance(op: str) -> Iterator[Case]:
-    yield _case(op, k=1)
-    yield replace(_case(op, 3, k=1), steps=3)
+def _adagrad(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {"epsilon": 1e-7}, h=1)
+
+
+def _adadelta(op: str) -> Iterator[Case]:
+    for rho, epsilon in ((0.95, 1e-7), (0.5, 1e-2)):
+        yield from _ranges(op, {"rho": rho, "epsilon": epsilon}, h=1)
+
+
+def _ftrl(op: str) -> Iterator[Case]:
+    for power in (0.5, 0.0, 0.3):
+        attrs = {"power": power, "l1": 0.3, "l2": 0.2, "shrinkage": 0.1, "beta": 0.5}
+        yield from _ranges(op, attrs, h=1)
+    plain = {"l1": 0.0, "l2": 0.0, "shrinkage": 0.0, "beta": 0.0}
+    yield from _kinds([_case(op, n=67, h=1, attrs={"power": 0.5, **plain})])
+
+
+def _decay(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {"rate": 0.3}, h=1)
+
+
+def _average(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {"momentum": 0.99}, k=1)
+
+
+def _clip_gradient(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {"limit": 0.5})
+
+
+def _clip_gradient_norm(op: str) -> Iterator[Case]:
+    for limit in (0.5, 100.0):
+        yield from _ranges(op, {"limit": limit})
+
+
+def _pick_rate(op: str) -> Iterator[Case]:
+    yield from (_case(op, h=1, c=c, k=1) for c in (1, 7, 1024))
+
+
+def _mark(op: str) -> Iterator[Case]:
+    attrs = {"period": 3} if op != "resume" else {}
+    yield _case(op, k=1, attrs=attrs)
+    yield replace(_case(op, 3, k=2, attrs=attrs), steps=3)
 
 
 #: op -> the function that yields its cases.  python_call, the user's own code, has none.
@@ -865,6 +1022,11 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "conv2d_fwd": _conv,
     "conv2d_bwd_x": _conv,
     "conv2d_bwd_w": _conv,
+    "conv2d_transpose_fwd": _conv_transpose,
+    "depthwise_fwd": _depthwise,
+    "depthwise_bwd_x": _depthwise,
+    "depthwise_bwd_w": _depthwise,
+    "bias_bwd": _bias_bwd,
     "rnn_fwd": _walk,
     "rnn_bwd": _walk,
     "lstm_fwd": _walk,
@@ -884,8 +1046,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "mask_steps": _masked,
     "maxpool2d_fwd": _pool,
     "maxpool2d_bwd": _pool,
-    "avgpool2d_fwd": _pool,
-    "avgpool2d_bwd": _pool,
+    "avgpool2d_fwd": _mean_pool,
+    "avgpool2d_bwd": _mean_pool,
     "random_map": _random_map,
     "random_uniform": _random_uniform,
     "warp": _warp,
@@ -959,8 +1121,22 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "assign": _elements,
     "sgd": _sgd,
     "adam": _adam,
+    "adamax": _adamax,
+    "nadam": _nadam,
+    "nadam_product": _nadam_product,
+    "lion": _lion,
     "rmsprop": _rmsprop,
-    "advance": _advance,
+    "adagrad": _adagrad,
+    "adadelta": _adadelta,
+    "ftrl": _ftrl,
+    "decay": _decay,
+    "average": _average,
+    "clip_gradient": _clip_gradient,
+    "clip_gradient_norm": _clip_gradient_norm,
+    "pick_rate": _pick_rate,
+    "every": _mark,
+    "resume": _mark,
+    "advance": _mark,
 }
 
 

@@ -86,8 +86,9 @@ class Interpreter:
 
     def _step(self, run: _core.Run) -> int:
         """Run the rest of one step; return why it ended."""
-        for index in range(run.pc, len(self.program.nodes)):
-            run.pc = index + 1
+        while run.pc < len(self.program.nodes):
+            index = run.pc
+            run.pc = self._after(index, run)
             try:
                 self.execute(self.program.nodes[index], run)
             except Refusal as refusal:
@@ -96,6 +97,20 @@ class Interpreter:
             if run.watch and self._not_finite(self.program.nodes[index], run):
                 return _core.NONFINITE
         return _core.DONE
+
+    def _after(self, index: int, run: _core.Run) -> int:
+        """Return the operation after ``index``: `every` leaves those up to `resume` out."""
+        node, after = self.program.nodes[index], index + 1
+        if node.op.name != "every":
+            return after
+        (step,) = node.inputs
+        assert step is not None
+        if (int(self.memory.view(step, run.rows)[0]) + 1) % node.attrs["period"] == 0:
+            return after
+        nodes = self.program.nodes
+        while after < len(nodes) and nodes[after].op.name != "resume":
+            after += 1
+        return after
 
     def execute(self, node: Node, run: _core.Run) -> None:
         """Run one operation on the batch that ``run`` stands at."""

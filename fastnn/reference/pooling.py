@@ -49,19 +49,23 @@ def _places(windows: Windows) -> Real:
     return _sum(inside, windows)
 
 
+def _divisor(attrs: Attrs, windows: Windows) -> Real | int:
+    return 1 if attrs["sums"] else _places(windows)
+
+
 def avgpool2d_fwd(run: Run, attrs: Attrs, x: Real) -> Real:
-    """y = mean of the places of the window that are in the image"""
+    """y = mean, or if sums sum, of the places of the window that are in the image"""
     windows = _windows(attrs, x, (attrs["p"], attrs["q"]))
     padded = windows.pad(wide(x), 0)
-    return (_sum(padded, windows) / _places(windows)).astype(x.dtype)
+    return (_sum(padded, windows) / _divisor(attrs, windows)).astype(x.dtype)
 
 
 def avgpool2d_bwd(run: Run, attrs: Attrs, dy: Real) -> Real:
-    """dx = sum of dy / places over the windows"""
+    """dx = sum of dy / places, or if sums of dy, over the windows"""
     image, size = (attrs["h"], attrs["w"]), (int(attrs["size_h"]), int(attrs["size_w"]))
     windows = Windows(attrs, image, size, dy.shape[1:3])
     dx = windows.pad(np.zeros((len(dy), *image, dy.shape[3])), 0)
-    share = wide(dy) / _places(windows)
+    share = wide(dy) / _divisor(attrs, windows)
     for _, _, tap in windows.taps():
         dx[tap] += share
     return windows.crop(dx).astype(dy.dtype)

@@ -1,8 +1,9 @@
 """The geometry that convolution and pooling share: windows sliding over a padded image.
 
 Images are x[r,h,w,c], windows are m x n places, and there are p x q of them.  Place (a, b) of
-window (i, j) is row i stride_h + a - pad_h and column j stride_w + b - pad_w of the image.  So one
-tap, place (a, b) of all windows at once, is a strided slice of the padded image.
+window (i, j) is row i stride_h + a dilation_h - pad_h and column j stride_w + b dilation_w - pad_w
+of the image.  So one tap, place (a, b) of all windows at once, is a strided slice of the padded
+image.
 """
 
 from collections.abc import Iterator
@@ -39,8 +40,12 @@ class Windows:
         (m, n), (p, q) = self.size, self.count
         down, right = int(self.attrs["stride_h"]), int(self.attrs["stride_w"])
         for a, b in np.ndindex(m, n):
-            rows, columns = slice(a, a + p * down, down), slice(b, b + q * right, right)
+            top, left = a * self._dilation("h"), b * self._dilation("w")
+            rows, columns = slice(top, top + p * down, down), slice(left, left + q * right, right)
             yield a, b, (slice(None), rows, columns)
+
+    def _dilation(self, axis: str) -> int:
+        return int(self.attrs.get(f"dilation_{axis}", 1))
 
     def _inside(self) -> Slices:
         (h, w), top, left = self.image, int(self.attrs["pad_h"]), int(self.attrs["pad_w"])
@@ -49,6 +54,11 @@ class Windows:
     def _framed(self) -> tuple[int, int]:
         (h, w), (m, n), (p, q) = self.image, self.size, self.count
         return (
-            max(int(self.attrs["pad_h"]) + h, (p - 1) * int(self.attrs["stride_h"]) + m),
-            max(int(self.attrs["pad_w"]) + w, (q - 1) * int(self.attrs["stride_w"]) + n),
+            max(int(self.attrs["pad_h"]) + h, self._reach("h", p, m)),
+            max(int(self.attrs["pad_w"]) + w, self._reach("w", q, n)),
         )
+
+    def _reach(self, axis: str, count: int, size: int) -> int:
+        """The places from the first of the first window to the last of the last one."""
+        stride = int(self.attrs[f"stride_{axis}"])
+        return (count - 1) * stride + (size - 1) * self._dilation(axis) + 1

@@ -1,7 +1,24 @@
 """Helpers about data that Keras has under this name."""
 
+from fastnn.config import set_seed
+from fastnn.data.folders import image_dataset_from_directory
 from fastnn.data.streams import PyDataset
+from fastnn.data.windows import timeseries_dataset_from_array
+from fastnn.utils.arrays import pad_sequences, to_categorical
+from fastnn.utils.labels import class_ids, class_labels, normalize
 
 Sequence = PyDataset
+set_random_seed = set_seed
 
-__all__ = ["PyDataset", "Sequence"]
+__all__ = [
+    "PyDataset",
+    "Sequence",
+    "class_ids",
+    "class_labels",
+    "image_dataset_from_directory",
+    "normalize",
+    "pad_sequences",
+    "set_random_seed",
+    "timeseries_dataset_from_array",
+    "to_categorical",
+]

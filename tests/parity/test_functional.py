@@ -93,3 +93,153 @@ def test_several_inputs_and_outputs(keras):
         assert np.allclose(histories[0][name], values, rtol=1e-5), name
     found, want = ours.evaluate(x, y, verbose=0), theirs.evaluate(x, y, verbose=0)
     assert np.allclose(found, want, rtol=1e-5)
+
+
+def copied(ours, theirs):
+    """Give both models the same weights, in the same order, or the shapes clash."""
+    rng = np.random.default_rng(2)
+    weights = [rng.normal(size=w.shape) / np.sqrt(max(w.size, 4)) for w in theirs.get_weights()]
+    weights = [
+        np.abs(w) + 0.5 if "variance" in v.path else w
+        for w, v in zip(weights, theirs.weights, strict=True)
+    ]
+    ours.set_weights(weights)
+    theirs.set_weights(weights)
+
+
+def trained_alike(ours, theirs, x, y, tolerance=1e-7):
+    """Compare some steps, and predictions before and after."""
+    for _ in range(4):
+        found, want = ours.predict(x), theirs.predict(x, verbose=0)
+        assert np.allclose(found, want, rtol=tolerance, atol=tolerance)
+        loss = theirs.train_on_batch(x, y)
+        assert np.allclose(ours.train_on_batch(x, y), np.asarray(loss), rtol=tolerance)
+    for mine, peers in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert np.allclose(mine, peers, rtol=1e-6, atol=1e-7)
+
+
+def nested(m, **options):
+    la = m.layers
+    z = m.Input((4,), **options)
+    inner = m.Model(z, la.Dense(3, "tanh")(la.Add()([z, la.Dense(4, "relu")(z)])), name="inner")
+    chain = m.Sequential(
+        [m.Input((5,), **options), la.Dense(4), la.BatchNormalization()], name="chain"
+    )
+    x = m.Input((5,), **options)
+    return m.Model(x, la.Dense(2)(inner(chain(x))))
+
+
+def twice(m, **options):
+    """A model called on two inputs, whose outputs meet: a Siamese network."""
+    la = m.layers
+    tower = m.Sequential([m.Input((5,), **options), la.Dense(4, "relu"), la.Dense(3)], name="tower")
+    a, b = m.Input((5,), **options), m.Input((5,), **options)
+    return m.Model([a, b], la.Dense(2)(la.Subtract()([tower(a), tower(b)])))
+
+
+def frozen(m, **options):
+    model = nested(m, **options)
+    model.get_layer("inner").trainable = False
+    model.get_layer("chain").layers[0].trainable = False
+    return model
+
+
+def head_on_features(m, **options):
+    """Transfer: the middle of a model that exists, and a new head."""
+    la = m.layers
+    layers = [la.Dense(6, "relu", name="a"), la.Dense(4, "tanh", name="b"), la.Dense(9, name="c")]
+    base = m.Sequential([m.Input((5,), **options), *layers])
+    base.trainable = False
+    return m.Model(base.inputs[0], la.Dense(2)(base.get_layer("b").output))
+
+
+def subclassed(m, **options):
+    la = m.layers
+
+    class Block(la.Layer):
+        def __init__(self, units):
+            super().__init__()
+            self.inside = [la.Dense(units, "tanh"), la.Dense(units)]
+            self.norm = la.BatchNormalization()
+
+        def call(self, x, training=None):
+            y = x
+            for layer in self.inside:
+                y = layer(y)
+            return self.norm(y, training=training)
+
+    class Net(m.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.one, self.two, self.out = Block(4), Block(3), la.Dense(2)
+            self.drop = la.Dropout(0.0)
+
+        def call(self, x, training=None):
+            y = self.two(self.one(x, training=training), training=training)
+            return self.out(self.drop(y, training=training))
+
+    return Net(**options)
+
+
+@pytest.mark.parametrize("build", [nested, twice, frozen, head_on_features, subclassed])
+def test_models_in_models_learn_as_kerass(keras, build):
+    ours, theirs = build(fastnn, dtype="float64"), build(keras)
+    if build is subclassed:
+        ours.build((None, 5))
+        theirs(np.zeros((1, 5)))
+    for model, module in ((ours, fastnn), (theirs, keras)):
+        model.compile(module.optimizers.SGD(0.1, momentum=0.9), "mse")
+    assert len(ours.trainable_weights) == len(theirs.trainable_weights)
+    copied(ours, theirs)
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(11, 5)) for _ in range(2 if build is twice else 1)]
+    trained_alike(ours, theirs, x if build is twice else x[0], rng.normal(size=(11, 2)))
+
+
+def test_adversaries_learn_as_kerass(keras):
+    """The generator learns through a discriminator that is frozen there and learns by itself.
+
+    Keras 3 has to be told before each step; to fastnn it is what ``compile`` found.
+    """
+
+    def build(m, **options):
+        la = m.layers
+        judge = m.Sequential(
+            [m.Input((4,), **options), la.Dense(6, "relu"), la.Dense(1, "sigmoid")]
+        )
+        judge.compile(m.optimizers.Adam(0.01), "binary_crossentropy")
+        make = m.Sequential([m.Input((3,), **options), la.Dense(6, "tanh"), la.Dense(4)])
+        judge.trainable = False
+        z = m.Input((3,), **options)
+        both = m.Model(z, judge(make(z)))
+        both.compile(m.optimizers.Adam(0.01), "binary_crossentropy")
+        return judge, make, both
+
+    ours, theirs = build(fastnn, dtype="float64"), build(keras)
+    copied(ours[2], theirs[2])
+    rng = np.random.default_rng(0)
+    noise, real = rng.normal(size=(16, 3)), rng.normal(size=(16, 4))
+    losses = []
+    for judge, make, both in (ours, theirs):
+        steps = []
+        for _ in range(5):
+            judge.trainable = judge is theirs[0]
+            fake = make.predict(noise, verbose=0)
+            x, y = np.concatenate([real, fake]), np.repeat([[1.0], [0.0]], 16, axis=0)
+            steps.append(float(judge.train_on_batch(x, y)))
+            judge.trainable = False
+            steps.append(float(both.train_on_batch(noise, np.ones((16, 1)))))
+        losses.append(steps)
+    assert np.allclose(*losses, rtol=1e-6)
+    for mine, peers in zip(ours[2].get_weights(), theirs[2].get_weights(), strict=True):
+        assert np.allclose(mine, peers, rtol=1e-4, atol=1e-6)
+
+
+def test_clones_are_kerass(keras):
+    ours, theirs = nested(fastnn), nested(keras)
+    made = fastnn.models.clone_model(ours), keras.models.clone_model(theirs)
+    for model, peer in ((ours, theirs), made):
+        assert [w.shape for w in model.get_weights()] == [w.shape for w in peer.get_weights()]
+        names = [[layer.name for layer in each.layers[1:3]] for each in (model, peer)]
+        assert names[0] == names[1]
+        assert model.count_params() == peer.count_params()

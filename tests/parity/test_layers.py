@@ -232,7 +232,9 @@ def test_special_values(pair, name, value):
     assert ours == pytest.approx(theirs, rel=1e-15, abs=1e-300, nan_ok=True)
 
 
-@pytest.mark.parametrize("name", sorted(set(serialization.classes()) - {"InputLayer"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(serialization.classes()) - {"InputLayer", "MinMaxScaling"})
+)
 def test_arguments_and_their_order_and_defaults(keras, name):
     """Ours are Keras's without those of features we lack; what follows a lack is by keyword."""
     ours = inspect.signature(getattr(fastnn.layers, name)).parameters

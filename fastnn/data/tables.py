@@ -1,0 +1,164 @@
+"""Tables of values separated by commas, as arrays."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastnn._typing import Array
+from fastnn.errors import DataFileError
+
+__all__ = ["Table", "read_csv"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What ``read_csv`` read.
+
+    Attributes:
+        x: (rows, columns), float64; a column of words holds the number of each word.
+        y: (rows,), the target, if one was named: int64 for words and whole numbers, else float64.
+        names: the names of the columns of ``x``.
+        categories: for each column of words, by its name, the words, sorted; a word's number is its
+            place.
+    """
+
+    x: NDArray[np.float64]
+    y: Array | None
+    names: list[str]
+    categories: dict[str, list[str]]
+
+
+def read_csv(
+    path: str | os.PathLike[str],
+    target: str | int | None = None,
+    header: bool | None = None,
+    delimiter: str = ",",
+    categorical: Iterable[str | int] = (),
+    encoding: str = "utf-8-sig",
+) -> Table:
+    """Reads a table of numbers and words.
+
+    A column whose values are all numbers is one of numbers; an empty value in it is NaN.  Any other
+    column is one of words, whose values become the numbers 0, 1, ... of the words in sorted order;
+    an empty value in it is a word, too.
+
+    Args:
+        path: the file.
+        target: the name or the index of the column that is to be predicted; negative from the end.
+        header: whether the first line has the names; ``None`` is unless it has a number in it.
+            Without names, columns are called ``"0"``, ``"1"``, ...
+        delimiter: what is between two values.
+        categorical: names or indices of columns of numbers to be taken as words.
+        encoding: of the text.
+
+    Returns:
+        A ``Table``.
+
+    Raises:
+        DataFileError: there is no row, or one with more or fewer values than the first.
+        ValueError: there is no such column, or two are called the same.
+
+    Example:
+        >>> import os, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "flowers.csv")
+        ...     with open(path, "w") as file:
+        ...         _ = file.write("length,colour,kind\\n1.5,red,rose\\n2,blue,iris\\n")
+        ...     table = read_csv(path, target="kind")
+        >>> table.x.tolist(), table.y.tolist(), table.names
+        ([[1.5, 1.0], [2.0, 0.0]], [1, 0], ['length', 'colour'])
+        >>> table.categories
+        {'colour': ['blue', 'red'], 'kind': ['iris', 'rose']}
+    """
+    rows = _rows(path, delimiter, encoding)
+    if header is None:
+        header = not any(_number(value) is not None for value in rows[0])
+    names = [each.strip() for each in rows[0]] if header else [str(n) for n in range(len(rows[0]))]
+    columns = list(zip(*rows[header:], strict=True))
+    if not columns:
+        raise DataFileError(f"{os.fspath(path)}: there is no row under the names")
+    if len(set(names)) < len(names):
+        raise ValueError(f"read_csv: two columns are called the same: {', '.join(names)}"[:390])
+    words = {_index(names, each) for each in categorical}
+    at = None if target is None else _index(names, target)
+    categories: dict[str, list[str]] = {}
+    arrays = [
+        _column(name, values, place in words, categories)
+        for place, (name, values) in enumerate(zip(names, columns, strict=True))
+    ]
+    y = None if at is None else _target(arrays.pop(at), names[at] in categories)
+    kept = [name for place, name in enumerate(names) if place != at]
+    x = np.stack(arrays, axis=1) if arrays else np.empty((len(columns[0]), 0))
+    return Table(x, y, kept, categories)
+
+
+def _rows(path: str | os.PathLike[str], delimiter: str, encoding: str) -> list[list[str]]:
+    """Return the values of all lines that have some, in lines of one length."""
+    try:
+        with open(path, encoding=encoding, newline="") as file:
+            reader = csv.reader(file, delimiter=delimiter)
+            numbered = [(reader.line_num, row) for row in reader if row]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataFileError(f"{os.fspath(path)}: no table of text: {error}"[:390]) from None
+    if not numbered:
+        raise DataFileError(f"{os.fspath(path)}: there is nothing in it")
+    width = len(numbered[0][1])
+    for line, row in numbered:
+        if len(row) != width:
+            raise DataFileError(
+                f"{os.fspath(path)}: line {line} has {len(row)} values, the first has {width}; "
+                f"is {delimiter!r} what separates them?"
+            )
+    return [row for _, row in numbered]
+
+
+def _index(names: Sequence[str], column: str | int) -> int:
+    if isinstance(column, str) and column in names:
+        return names.index(column)
+    if not isinstance(column, str) and -len(names) <= column < len(names):
+        return range(len(names))[column]
+    raise ValueError(f"read_csv: there is no column {column!r}; there are {', '.join(names)}"[:390])
+
+
+def _column(
+    name: str, values: Sequence[str], as_words: bool, categories: dict[str, list[str]]
+) -> NDArray[np.float64]:
+    """Return a column as numbers; note its words, if it has some."""
+    numbers = None if as_words else _numbers(values)
+    if numbers is not None:
+        return numbers
+    stripped = [value.strip() for value in values]
+    categories[name] = sorted(set(stripped))
+    ids = {word: number for number, word in enumerate(categories[name])}
+    return np.array([ids[word] for word in stripped], np.float64)
+
+
+def _numbers(values: Sequence[str]) -> NDArray[np.float64] | None:
+    """Return a column of numbers, NaN where there is none; ``None`` if there are words in it."""
+    if any("_" in value for value in values):  # float("1_0") is 10
+        return None
+    try:
+        return np.array(list(map(float, values)))
+    except ValueError:
+        found = [np.nan if not value.strip() else _number(value) for value in values]
+    if None in found or all(number != number for number in found):
+        return None
+    return np.array(found, np.float64)
+
+
+def _number(value: str) -> float | None:
+    try:
+        return None if "_" in value else float(value)
+    except ValueError:
+        return None
+
+
+def _target(column: NDArray[np.float64], words: bool) -> Array:
+    whole = words or bool(np.all(np.isfinite(column) & (column == np.rint(column))))
+    return column.astype(np.int64) if whole else column

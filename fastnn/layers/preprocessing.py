@@ -1,0 +1,376 @@
+"""Layers that bring data to a common scale: their numbers come from the data, not from training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastnn import ops
+from fastnn._checks import number
+from fastnn._typing import Array
+from fastnn.compiler.graph import Shape, Tensor, format_shape, size_of
+from fastnn.data.arrays import as_array
+from fastnn.errors import ShapeError
+from fastnn.layers.base import Layer
+from fastnn.ops.curves import line
+from fastnn.variables import Variable
+
+__all__ = ["MinMaxScaling", "Normalization", "Rescaling"]
+
+#: Standard deviations below that of Keras's epsilon count as it.
+_LEAST_VARIANCE = 1e-14
+
+#: Rows that are worked on at once.
+_CHUNK = 65536
+
+
+@dataclass
+class _Moments:
+    """Count, mean, sum of squared deviations, least and largest number of each column, in float64.
+
+    Deviations are taken from the first row, so that a constant column has its very number for a
+    mean; parts are joined by the distance of their means (Chan, Golub and LeVeque, "Algorithms for
+    computing the sample variance", 1983).
+    """
+
+    origin: Array
+    count: int
+    mean: Array
+    squares: Array
+    least: Array
+    largest: Array
+
+    @classmethod
+    def of(cls, rows: Array, origin: Array) -> _Moments:
+        """Return those of a few rows."""
+        gap = rows - origin
+        mean = gap.mean(0)
+        squares = ((gap - mean) ** 2).sum(0)
+        return cls(origin, len(rows), mean, squares, rows.min(0), rows.max(0))
+
+    def join(self, other: _Moments) -> None:
+        """Take in those of more rows."""
+        total = self.count + other.count
+        gap, share = other.mean - self.mean, other.count / total
+        self.squares += other.squares + gap**2 * self.count * share
+        self.mean += gap * share
+        self.count = total
+        self.least = np.minimum(self.least, other.least)
+        self.largest = np.maximum(self.largest, other.largest)
+
+
+class _Scaling(Layer):
+    """``y = (x - a) b + c`` with numbers of its own for each place of some last axes.
+
+    They are float64 until a model takes them in, whatever it computes in.
+
+    Args:
+        axis: the axes whose places have numbers of their own, the last ones; ``None``: no axis.
+    """
+
+    supports_masking = True
+
+    def __init__(self, axis: int | Sequence[int] | None, **options: Any):
+        super().__init__(**options)
+        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
+        if not all(isinstance(a, int) and not isinstance(a, bool) for a in self.axis):
+            raise TypeError(f"{self.name}: axis must hold integers, got {str(axis)[:60]}")
+
+    def kept(self, shape: Shape) -> tuple[int, ...]:
+        """Return the sizes of the axes whose places have numbers of their own.
+
+        Raises:
+            ShapeError: if they are not the last axes of a sample.
+        """
+        rank, axes = len(shape), self.axis
+        known = sorted(a % rank for a in axes if -rank <= a < rank)
+        if len(known) != len(axes) or known != list(range(rank - len(axes), rank)) or 0 in known:
+            raise ShapeError(
+                f"{self.name}: axis={self.axis} of {format_shape(shape)} are not its last axes; "
+                "use -1, or (-2, -1) and so on, or None for one number for all"
+            )
+        return tuple(int(n) for n in shape[rank - len(axes) :] if n is not None)
+
+    def adapt(self, data: ArrayLike | Iterable[ArrayLike]) -> None:
+        """Take the layer's numbers from data, in place of those that it had.
+
+        Args:
+            data: an array of samples (rows, ...), or an iterable of such arrays, batches of one
+                shape.  Use the training part alone: what is learnt from the other parts would
+                make them look easier than they are.
+
+        Raises:
+            ShapeError: if a batch has another shape than the first, or the data no rows.
+            ValueError: if a number is not finite.
+
+        The numbers are summed in float64, batch after batch.  A model that the layer is in uses
+        them from its next call on.
+        """
+        moments: _Moments | None = None
+        for rows in self._chunks(data):
+            if moments is None:
+                moments = _Moments.of(rows, rows[0].copy())
+            else:
+                moments.join(_Moments.of(rows, moments.origin))
+        if moments is None:
+            raise ShapeError(f"{self.name}: adapt expects at least one row of data, got none")
+        self._assign(moments)
+
+    def _chunks(self, data: ArrayLike | Iterable[ArrayLike]) -> Iterator[Array]:
+        """Yield rows of the kept axes, in float64, from batches of samples."""
+        whole = isinstance(data, np.ndarray | Sequence | Number)
+        shape: Shape | None = None
+        for batch in [data] if whole else data:  # type: ignore[union-attr]
+            array = as_array(f"{self.name}: adapt", "data", batch)  # type: ignore[arg-type]
+            if array.ndim == 0 or (shape is not None and array.shape[1:] != shape[1:]):
+                raise ShapeError(
+                    f"{self.name}: adapt expects batches of one shape (rows, ...), got "
+                    f"{array.shape}" + (f" after {format_shape(shape)}" if shape else "")
+                )
+            if not len(array):
+                continue
+            shape = (None, *array.shape[1:])
+            self._build_once(shape)
+            kept = self.kept(shape)
+            for first in range(0, len(array), _CHUNK):
+                part = array[first : first + _CHUNK]
+                yield self._finite(part).reshape(-1, *kept)
+
+    def _finite(self, part: Array) -> Array:
+        values = part.astype(np.float64)
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"{self.name}: adapt expects finite numbers, got NaN or infinity; fill or drop "
+                "those rows first: data[numpy.isfinite(data).all(axis=-1)]"
+            )
+        return values
+
+    def _assign(self, moments: _Moments) -> None:
+        raise NotImplementedError
+
+    def scaled(
+        self, x: Tensor, mean: Any = 0.0, variance: Any = 1.0, factor: Any = 1.0, offset: Any = 0.0
+    ) -> Tensor:
+        """Return ``(x - mean) / sqrt(variance) factor + offset``; each a weight, or one number."""
+        count = math.prod(self.kept(x.shape))
+        rows = ops.reshape(x, (x.shape[0], size_of(x.shape[1:]).base // count, count))
+
+        def known(value: Any) -> Tensor:
+            if isinstance(value, Variable | Tensor):
+                return x.graph.emit("reshape", value, shapes={"y": (count,)})[0]
+            return x.graph.emit("fill", shapes={"y": (count,)}, value=float(value))[0]
+
+        moments, affine = (known(mean), known(variance)), (known(factor), known(offset))
+        return ops.reshape(ops.normalize(rows, *moments, *affine, epsilon=0.0), x.shape)
+
+
+class Normalization(_Scaling):
+    """``y = (x - mean) / sqrt(variance)``, with the mean and variance of data.
+
+    Args:
+        axis: the axes whose places have a mean and a variance each, which are the last ones: -1,
+            each feature; ``None``: one mean and variance of all numbers.
+        mean: the mean, instead of ``adapt``; a number, or as many as ``axis`` has places.
+        variance: the variance, likewise.
+        invert: whether it is the way back, ``y = mean + x sqrt(variance)``.
+        name: the layer's name.
+        dtype: the precision of the numbers.
+
+    Shapes: x and y (rows, ..., features); weights, not trained: mean, variance, and count, which
+    stays 0.
+
+    ``adapt(data)`` sets mean and variance; they are saved with the model.  A variance below 1e-14
+    counts as that: a column that is constant in the data becomes 0.
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.Normalization()
+        >>> layer.adapt([[1.0, 5.0], [3.0, 5.0]])
+        >>> fastnn.Sequential([fastnn.Input((2,)), layer]).predict([[1.0, 5.0], [5.0, 5.0]])
+        array([[-1.,  0.],
+               [ 3.,  0.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        axis: int | Sequence[int] | None = -1,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
+        invert: bool = False,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(axis, name=name, trainable=trainable, dtype=dtype)
+        self.invert = bool(invert)
+        if (mean is None) != (variance is None):
+            raise ValueError(f"{self.name}: mean and variance come together, or neither")
+        self.input_mean = None if mean is None else as_array(self.name, "mean", mean)
+        self.input_variance = (
+            None if variance is None else as_array(self.name, "variance", variance)
+        )
+        if self.input_variance is not None and not (self.input_variance >= 0).all():
+            raise ValueError(f"{self.name}: variance must not be negative")
+
+    def build(self, input_shape: Shape) -> None:
+        """Make mean and variance."""
+        shape = self.kept(input_shape)
+        options: Any = {"trainable": False, "dtype": "float64"}
+        self.mean = self.add_weight(shape, "zeros", name="mean", **options)
+        self.variance = self.add_weight(shape, "ones", name="variance", **options)
+        self.count = self.add_weight((), "zeros", name="count", **options)
+        for variable, given in ((self.mean, self.input_mean), (self.variance, self.input_variance)):
+            if given is not None:
+                variable.assign(self._spread(given, shape))
+
+    def _spread(self, given: Array, shape: tuple[int, ...]) -> Array:
+        try:
+            return np.broadcast_to(given, shape)
+        except ValueError:
+            raise ShapeError(
+                f"{self.name}: mean and variance have the shape {given.shape}, the axes "
+                f"{self.axis} of the inputs {shape}"
+            ) from None
+
+    def adapt(self, data: ArrayLike | Iterable[ArrayLike]) -> None:
+        """Take mean and variance from data; see ``_Scaling.adapt``."""
+        if self.input_mean is not None:
+            raise ValueError(f"{self.name}: it was given its mean and variance; make one without")
+        super().adapt(data)
+
+    adapt.__doc__ = _Scaling.adapt.__doc__
+
+    def _assign(self, moments: _Moments) -> None:
+        self.mean.assign(moments.origin + moments.mean)
+        self.variance.assign(moments.squares / moments.count)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x`` normalised, or the way back."""
+        (least,) = x.graph.emit("fill", shapes={"y": self.variance.shape}, value=_LEAST_VARIANCE)
+        (variance,) = x.graph.emit("maximum", self.variance, least)
+        if self.invert:  # x variance / sqrt(variance) + mean
+            return self.scaled(x, variance=variance, factor=variance, offset=self.mean)
+        return self.scaled(x, mean=self.mean, variance=variance)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        given = {"mean": self.input_mean, "variance": self.input_variance}
+        known = {name: None if value is None else value.tolist() for name, value in given.items()}
+        return {"axis": list(self.axis), "invert": self.invert, **known, **super().get_config()}
+
+
+class MinMaxScaling(_Scaling):
+    """``y = (x - least) (high - low) / (largest - least) + low``, least and largest those of data.
+
+    Args:
+        feature_range: ``(low, high)``, what the data's least and largest numbers become.
+        axis: the axes whose places have numbers of their own, which are the last ones: -1, each
+            feature; ``None``: one range for all numbers.
+        name: the layer's name.
+        dtype: the precision of the numbers.
+
+    Shapes: x and y (rows, ..., features); weights, not trained: minimum, and scale, the factor.
+
+    ``adapt(data)`` sets them; they are saved with the model.  A column that is constant in the data
+    becomes ``low``, and is not scaled where it is not.  Numbers beyond those of the data come out
+    beyond the range.
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.MinMaxScaling()
+        >>> layer.adapt([[1.0, 5.0], [3.0, 5.0]])
+        >>> fastnn.Sequential([fastnn.Input((2,)), layer]).predict([[1.0, 5.0], [2.5, 5.0]])
+        array([[-1. , -1. ],
+               [ 0.5, -1. ]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        feature_range: Sequence[float] = (-1, 1),
+        axis: int | Sequence[int] | None = -1,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(axis, name=name, trainable=trainable, dtype=dtype)
+        ends = [number(self.name, "feature_range", end) for end in feature_range]
+        if len(ends) != 2 or not -math.inf < ends[0] < ends[1] < math.inf:
+            raise ValueError(
+                f"{self.name}: feature_range must be (low, high) with low < high, "
+                f"got {str(feature_range)[:60]}"
+            )
+        self.feature_range = (ends[0], ends[1])
+
+    def build(self, input_shape: Shape) -> None:
+        """Make minimum and scale, of data that lies in the range already."""
+        low, shape = self.feature_range[0], self.kept(input_shape)
+        options: Any = {"trainable": False, "dtype": "float64"}
+        self.minimum = self.add_weight(shape, "zeros", name="minimum", **options)
+        self.scale = self.add_weight(shape, "ones", name="scale", **options)
+        self.minimum.assign(np.full(shape, low))
+
+    def _assign(self, moments: _Moments) -> None:
+        low, high = self.feature_range
+        extent = moments.largest - moments.least
+        self.minimum.assign(moments.least)
+        self.scale.assign((high - low) / np.where(extent == 0, high - low, extent))
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x`` in the range."""
+        return self.scaled(x, self.minimum, factor=self.scale, offset=self.feature_range[0])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        axis = list(self.axis)
+        return {"feature_range": list(self.feature_range), "axis": axis, **super().get_config()}
+
+
+class Rescaling(Layer):
+    """``y = x scale + offset``.
+
+    Args:
+        scale: the factor: ``1 / 255`` takes bytes to [0, 1].
+        offset: what is added.
+        name: the layer's name.
+
+    Images of bytes stay bytes in memory: they become real numbers batch by batch.
+
+    Example:
+        >>> import numpy as np
+        >>> import fastnn
+        >>> layer = fastnn.layers.Rescaling(1 / 255)
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), layer])
+        >>> model.predict(np.array([[0, 255]], np.uint8))
+        array([[0., 1.]], dtype=float32)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        scale: float,
+        offset: float = 0.0,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.scale = number(self.name, "scale", scale)
+        self.offset = number(self.name, "offset", offset)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x`` rescaled."""
+        return line(x, self.scale, self.offset)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"scale": self.scale, "offset": self.offset, **super().get_config()}
