@@ -1,7 +1,7 @@
-"""A convolutional net for colour images, as Keras's classic cifar10_cnn: augmentation, dropout, RMSprop.
+"""A convolutional net for colour images with augmentation, as Keras's classic cifar10_cnn.
 
-The images are made here, as uint8: pieces of ten textures in any two colours.  They stay uint8 in
-memory and are scaled while a batch is gathered.
+The images are made here, as uint8: pieces of five textures in a dark and a light colour.  They stay
+uint8 in memory; each batch is converted and scaled.
 """
 
 import sys
@@ -45,7 +45,7 @@ def images(rows, seed):
             np.where(np.cos(a) + np.cos(b) > 1, 1.0, -1.0),
             rng.uniform(-1, 1, (size, size)),
         )[label]
-        dark, light = rng.uniform(20, 235, (2, 3))
+        dark, light = rng.permutation([rng.uniform(20, 110, 3), rng.uniform(140, 235, 3)])
         colours = dark + (shade[..., None] + 1) / 2 * (light - dark)
         picture[...] = np.clip(colours + rng.normal(0, 15, picture.shape), 0, 255)
     return x, labels

@@ -1,7 +1,7 @@
-"""Transfer learning: layers that have learnt even digits are frozen, and a new head learns odd ones.
+"""Transfer learning: a net that has learnt even digits is frozen, and a new head learns odd ones.
 
-It uses what Keras's guide to transfer learning does: a base model cut out of a trained one, frozen,
-called by a new model; then unfrozen and trained on with a small learning rate.
+It goes the way of Keras's guide to transfer learning: a base model is cut out of a trained one,
+frozen, and called by a new model; then unfrozen and trained on with a small learning rate.
 """
 
 import sys
