@@ -55,6 +55,22 @@ typedef enum {
     FNN_CURVE_COUNT
 } fnn_curve;
 
+/* Codes of functions of two numbers, in the order of binary.def. */
+typedef enum {
+#define BINARY(name, expression) FNN_BINARY_##name,
+#include "binary.def"
+#undef BINARY
+    FNN_BINARY_COUNT
+} fnn_binary;
+
+/* Codes of what makes one number of many, in the order of reductions.def. */
+typedef enum {
+#define REDUCTION(name, first, step, finish) FNN_REDUCTION_##name,
+#include "reductions.def"
+#undef REDUCTION
+    FNN_REDUCTION_COUNT
+} fnn_reduction;
+
 /* Types of a caller's array, as gather's `dtype` attribute names them. */
 typedef enum { FNN_DTYPE_F32, FNN_DTYPE_F64, FNN_DTYPE_U8, FNN_DTYPE_I32, FNN_DTYPE_I64 } fnn_dtype;
 

@@ -145,6 +145,16 @@ cdef extern from *:
     #include "activations.def"
     #undef ACTIVATION
     };
+    static const char *const fnn_binary_rows[] = {
+    #define BINARY(name, expression) #name,
+    #include "binary.def"
+    #undef BINARY
+    };
+    static const char *const fnn_reduction_rows[] = {
+    #define REDUCTION(name, first, step, finish) #name,
+    #include "reductions.def"
+    #undef REDUCTION
+    };
     static const char *const fnn_loss_rows[] = {
     #define LOSS(name, term, slope) #name,
     #include "losses.def"
@@ -159,6 +169,8 @@ cdef extern from *:
            FNN_OP_ROWS = sizeof fnn_op_rows / sizeof *fnn_op_rows,
            FNN_PROBE_ROWS = sizeof fnn_probe_rows / sizeof *fnn_probe_rows,
            FNN_ACTIVATION_ROWS = sizeof fnn_activation_rows / sizeof *fnn_activation_rows,
+           FNN_BINARY_ROWS = sizeof fnn_binary_rows / sizeof *fnn_binary_rows,
+           FNN_REDUCTION_ROWS = sizeof fnn_reduction_rows / sizeof *fnn_reduction_rows,
            FNN_CURVE_ROWS = sizeof fnn_curve_rows / sizeof *fnn_curve_rows };
     """
     ctypedef struct fnn_probe_row:
@@ -171,10 +183,14 @@ cdef extern from *:
     const char *fnn_loss_rows[]
     enum: FNN_LOSS_ROWS
     const char *fnn_curve_rows[]
+    const char *fnn_binary_rows[]
+    const char *fnn_reduction_rows[]
     enum: FNN_OP_ROWS
     enum: FNN_PROBE_ROWS
     enum: FNN_ACTIVATION_ROWS
     enum: FNN_CURVE_ROWS
+    enum: FNN_BINARY_ROWS
+    enum: FNN_REDUCTION_ROWS
 
 #: Why a run came back; the numbers of fnn_status.
 DONE, SLICE, NONFINITE, FAULT, STOP = FNN_DONE, FNN_SLICE, FNN_NONFINITE, FNN_FAULT, FNN_STOP
@@ -217,6 +233,16 @@ def loss_names():
 def curve_names():
     """Return the names in csrc/curves.def, in code order."""
     return tuple(fnn_curve_rows[i].decode() for i in range(FNN_CURVE_ROWS))
+
+
+def binary_names():
+    """Return the names in csrc/binary.def, in code order."""
+    return tuple(fnn_binary_rows[i].decode() for i in range(FNN_BINARY_ROWS))
+
+
+def reduction_names():
+    """Return the names in csrc/reductions.def, in code order."""
+    return tuple(fnn_reduction_rows[i].decode() for i in range(FNN_REDUCTION_ROWS))
 
 
 _PRECISIONS = {

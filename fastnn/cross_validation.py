@@ -15,6 +15,8 @@ from fastnn import config, nests
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, History
+from fastnn.callbacks.display import as_text
+from fastnn.data.streams import is_stream
 from fastnn.functional import Symbol
 from fastnn.layers import Layer
 from fastnn.model_selection import KFold, StratifiedKFold
@@ -30,7 +32,8 @@ class CrossValidation:
     """What ``cross_validate`` found.
 
     Attributes:
-        scores: for loss and each metric, the value on each held-out fold, (k,).
+        scores: for loss and each metric, the value on each held-out fold, (k,); (k, n) for a
+            metric of n numbers.
         histories: what ``fit`` returned, fold by fold.
         models: the trained models, fold by fold.
         folds: fold by fold, the rows trained on and the rows held out.
@@ -42,27 +45,32 @@ class CrossValidation:
     folds: list[tuple[Rows, Rows]]
 
     @property
-    def mean(self) -> dict[str, float]:
+    def mean(self) -> dict[str, Any]:
         """The mean over the folds, of loss and each metric."""
-        return {name: float(np.mean(values)) for name, values in self.scores.items()}
+        return {name: _plain(np.mean(values, axis=0)) for name, values in self.scores.items()}
 
     @property
-    def sd(self) -> dict[str, float]:
+    def sd(self) -> dict[str, Any]:
         """The standard deviation over the folds, with k - 1 in the denominator."""
-        return {name: float(np.std(values, ddof=1)) for name, values in self.scores.items()}
+        return {name: _plain(np.std(values, 0, ddof=1)) for name, values in self.scores.items()}
 
     def __str__(self) -> str:
         """Return a table: a line for each fold, then mean and standard deviation."""
         lines = [("fold", *self.scores)]
         for fold, values in enumerate(zip(*self.scores.values(), strict=True), 1):
-            lines.append((str(fold), *(f"{value:.4f}" for value in values)))
+            lines.append((str(fold), *(as_text(value) for value in values)))
         for label, found in (("mean", self.mean), ("sd", self.sd)):
-            lines.append((label, *(f"{value:.4f}" for value in found.values())))
+            lines.append((label, *(as_text(value) for value in found.values())))
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
             for line in lines
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return one number as such; several stay an array."""
+    return value if np.ndim(value) else float(value)
 
 
 def cross_validate(
@@ -128,6 +136,10 @@ def cross_validate(
         >>> found.scores["accuracy"].shape, sorted(found.mean)
         ((4,), ['accuracy', 'loss'])
     """
+    if is_stream(x):
+        raise TypeError(
+            f"cross_validate: folds need arrays, got {type(x).__name__}; load all of its batches"
+        )
     data = [_arrays(x), _arrays(y), None if sample_weight is None else np.asarray(sample_weight)]
     rows = _length(data)
     _check_options(fit_options, make_callbacks)

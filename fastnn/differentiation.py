@@ -70,7 +70,7 @@ def grad(
     Example:
         >>> import fastnn
         >>> from fastnn import ops
-        >>> fastnn.grad(lambda x: ops.mean(ops.multiply(x, x)))([1.0, 2.0, -4.0, 0.0])
+        >>> fastnn.grad(lambda x: ops.batch_mean(ops.multiply(x, x)))([1.0, 2.0, -4.0, 0.0])
         array([ 0.5,  1. , -2. ,  0. ], dtype=float32)
     """
     from fastnn.models import Model

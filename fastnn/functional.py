@@ -12,6 +12,8 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastnn import config, nests
 from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 
@@ -96,23 +98,78 @@ class Symbol:
         """The layer that was called."""
         return self.call.layer
 
-    def __add__(self, other: Symbol) -> Symbol:
-        return self._merged("Add", other)
+    def __add__(self, other: Any) -> Any:
+        return _operate("add", self, other)
 
-    def __sub__(self, other: Symbol) -> Symbol:
-        return self._merged("Subtract", other)
+    def __radd__(self, other: Any) -> Any:
+        return _operate("add", other, self)
 
-    def __mul__(self, other: Symbol) -> Symbol:
-        return self._merged("Multiply", other)
+    def __sub__(self, other: Any) -> Any:
+        return _operate("subtract", self, other)
 
-    def _merged(self, kind: str, other: Symbol) -> Symbol:
-        from fastnn.layers import merging
+    def __rsub__(self, other: Any) -> Any:
+        return _operate("subtract", other, self)
 
-        merged: Symbol = getattr(merging, kind)()([self, other])
-        return merged
+    def __mul__(self, other: Any) -> Any:
+        return _operate("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _operate("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _operate("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _operate("divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _operate("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _operate("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _operate("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _operate("mod", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return _operate("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _operate("power", other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return _operate("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return _operate("matmul", other, self)
+
+    def __lt__(self, other: Any) -> Any:
+        return _operate("less", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _operate("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _operate("greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _operate("greater_equal", self, other)
+
+    def __neg__(self) -> Any:
+        return _operate("negative", self)
 
     def __repr__(self) -> str:
         return f"<Symbol {self.layer.name}{format_shape(self.shape)}>"
+
+
+def _operate(function: str, *operands: Any) -> Any:
+    """Return the symbol of an operation of ``fastnn.ops``."""
+    from fastnn import ops
+
+    return getattr(ops, function)(*operands)
 
 
 def call_on_symbols(
@@ -135,6 +192,8 @@ def call_on_symbols(
         ShapeError: if the layer cannot take such inputs.
         ValueError: if they differ in precision, from each other or from the layer.
     """
+    if any(isinstance(leaf, np.ndarray) for leaf in nests.flatten([args, dict(kwargs)])):
+        raise TypeError(f"{layer.name}: it is called on symbols and arrays; give either")
     call, fresh = Call(layer, args, kwargs, training), _unbuilt(layer)
     dtype = _common_dtype(call)
     layer.adopt_dtype(dtype)
@@ -255,7 +314,7 @@ class Network:
         }
 
         def described(nest: Any) -> Any:
-            return nests.apply(lambda leaf: _replaced(place, leaf), nest)
+            return nests.apply(lambda leaf: _replaced(place, leaf), nests.lists(nest))
 
         calls = [
             {

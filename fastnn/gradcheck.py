@@ -112,8 +112,11 @@ class _Step:
         self.places = runtime.parameters.places
         self.buffers = runtime.copies("float64")
         args = (runtime.call, runtime.input_shapes, runtime.objective.unwatched)
-        graphs = (lower.training(*args, runtime.parameters, None), lower.evaluation(*args, True)[0])
-        self._gradients, self._loss = (self._bind(graph, count) for graph in graphs)
+        gradients = lower.training(*args, runtime.parameters, None)
+        graph, loss = lower.evaluation(*args, training=True)
+        lower.settle(graph, loss, "loss")
+        self.buffers["loss"] = np.zeros(1)
+        self._gradients, self._loss = (self._bind(each, count) for each in (gradients, graph))
         for executable in (self._gradients, self._loss):
             executable.lend(data.lent)
         self._seed, self._count = model.seed, count
@@ -132,9 +135,8 @@ class _Step:
 
     def loss(self) -> float:
         """Return the mean loss, penalties included."""
-        self.buffers["totals"].fill(0)
         training.drive("gradcheck", self._loss, self._pass())
-        return float(self.buffers["totals"][::2].sum()) / self._count
+        return float(self.buffers["loss"][0])
 
     def slope(self, place: int, epsilon: float) -> float:
         """Return the central difference at one number of the weights."""

@@ -16,7 +16,7 @@ from fastnn import config, registry
 from fastnn._typing import Array
 from fastnn.draws import Draws
 from fastnn.errors import ShapeError
-from fastnn.naming import lookup, snake_case
+from fastnn.naming import snake_case
 
 __all__ = [
     "Constant",
@@ -24,6 +24,7 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
@@ -102,6 +103,28 @@ class Ones(Initializer):
         return np.ones(shape)
 
 
+class Identity(Initializer):
+    """The identity matrix times ``gain``; of a matrix that is not square, its first columns.
+
+    Args:
+        gain: the factor.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.initializers.Identity(2.0)((2, 3))
+        array([[2., 0., 0.],
+               [0., 2., 0.]], dtype=float32)
+    """
+
+    def __init__(self, gain: float = 1.0):
+        self.gain = gain
+
+    def _values(self, shape: tuple[int, ...]) -> Array:
+        if len(shape) != 2:
+            raise ShapeError(f"Identity: the weight has to be a matrix, got shape {shape}")
+        return self.gain * np.eye(*shape)
+
+
 class _Random(Initializer):
     """An initializer that draws; with a seed of its own it gives the same array each time."""
 
@@ -158,6 +181,9 @@ class VarianceScaling(_Random):
         mode: ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``: what ``n`` is.
         distribution: ``"truncated_normal"``, ``"untruncated_normal"`` or ``"uniform"``.
         seed: an integer for the same array each time; ``None`` draws from the process's seed.
+        input_axes: with ``output_axes``, the axes whose sizes multiply to the number of inputs;
+            ``None`` are those of a ``Dense`` or a convolution's kernel.
+        output_axes: those of the outputs.
     """
 
     def __init__(
@@ -166,15 +192,20 @@ class VarianceScaling(_Random):
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
         seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
     ):
         if scale <= 0:
             raise ValueError(f"VarianceScaling: scale must be positive, got {scale}")
         _member("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        distribution = str(distribution).lower()
+        distribution = "truncated_normal" if distribution == "normal" else distribution
         _member("distribution", distribution, ("truncated_normal", "untruncated_normal", "uniform"))
         self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+        self.input_axes, self.output_axes = input_axes, output_axes
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        fan_in, fan_out = fans(shape)
+        fan_in, fan_out = fans(shape, self.input_axes, self.output_axes)
         n = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
         stddev, count = math.sqrt(self.scale / max(1.0, n)), math.prod(shape)
         if self.distribution == "uniform":
@@ -189,12 +220,17 @@ class _Named(VarianceScaling):
 
     options: tuple[float, str, str]
 
-    def __init__(self, seed: int | None = None):
-        super().__init__(*self.options, seed=seed)
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Sequence[int] | None = None,
+        output_axes: Sequence[int] | None = None,
+    ):
+        super().__init__(*self.options, seed, input_axes, output_axes)
 
     def get_config(self) -> dict[str, Any]:
         """Return the options that make an equal initializer."""
-        return {"seed": self.seed}
+        return {name: getattr(self, name) for name in ("seed", "input_axes", "output_axes")}
 
 
 class GlorotUniform(_Named):
@@ -276,8 +312,13 @@ def orthonormal(rows: Array) -> Array:
     return basis
 
 
-def fans(shape: Shape) -> tuple[int, int]:
-    """Return the inputs and outputs of one unit: (kernel pixels) x in, (kernel pixels) x out."""
+def fans(
+    shape: Shape, input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
+) -> tuple[int, int]:
+    """Return the inputs and outputs of one unit: (kernel pixels) x in, (kernel pixels) x out, or
+    the products of the sizes of given axes."""
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[a] for a in input_axes), math.prod(shape[a] for a in output_axes)
     if len(shape) < 2:
         return (shape[0], shape[0]) if shape else (1, 1)
     pixels = math.prod(shape[:-2])
@@ -297,6 +338,7 @@ CLASSES: dict[str, type[Initializer]] = {
         GlorotUniform,
         HeNormal,
         HeUniform,
+        Identity,
         LecunNormal,
         LecunUniform,
         Ones,
@@ -308,15 +350,32 @@ CLASSES: dict[str, type[Initializer]] = {
         Zeros,
     )
 }
-_SHORT = {"normal": RandomNormal, "one": Ones, "uniform": RandomUniform, "zero": Zeros}
-_BY_NAME = {snake_case(name): cls for name, cls in CLASSES.items()} | CLASSES | _SHORT
+#: Other names that Keras knows.
+_ALIASES: dict[str, type[Initializer]] = {
+    "normal": RandomNormal,
+    "one": Ones,
+    "uniform": RandomUniform,
+    "zero": Zeros,
+    "IdentityInitializer": Identity,
+    "OrthogonalInitializer": Orthogonal,
+}
+_BY_NAME = {snake_case(name): cls for name, cls in CLASSES.items()} | CLASSES | _ALIASES
+
+#: Keras's short names.
+constant, identity, ones, orthogonal, zeros = Constant, Identity, Ones, Orthogonal, Zeros
+glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
+he_normal, he_uniform = HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+random_normal, random_uniform, truncated_normal = RandomNormal, RandomUniform, TruncatedNormal
+variance_scaling = VarianceScaling
 
 
-def get(identifier: str | Mapping[str, Any] | Initializer | None) -> Initializer:
-    """Return the initializer that a name, a config or an object stands for.
+def get(identifier: Any) -> Initializer:
+    """Return the initializer that a name, a config, a class, an object or an array stands for.
 
     Args:
-        identifier: a name such as ``"he_normal"``, what ``serialize`` returned, an initializer, or
+        identifier: a name such as ``"he_normal"``, what ``serialize`` returned, an initializer or a
+            class of them, a function ``f(shape, dtype)``, an array of the weight's shape, or
             ``None`` for zeros.
 
     Example:
@@ -324,15 +383,29 @@ def get(identifier: str | Mapping[str, Any] | Initializer | None) -> Initializer
         >>> type(fastnn.initializers.get("he_normal")).__name__
         'HeNormal'
     """
-    if identifier is None:
-        return Zeros()
-    if isinstance(identifier, Mapping):
-        return registry.deserialize("initializer", identifier, CLASSES)
-    if callable(identifier):
-        return identifier
-    return lookup("initializer", identifier, _BY_NAME)()
+    known = _given(identifier) if isinstance(identifier, np.ndarray) else identifier
+    found: Initializer | None = registry.function("initializer", known, CLASSES, _BY_NAME)
+    return Zeros() if found is None else found
 
 
-def serialize(initializer: Initializer) -> dict[str, Any]:
-    """Return a description that ``get`` makes an equal initializer from."""
-    return registry.serialize(initializer)
+def _given(values: Array) -> Any:
+    """Return a function that makes a weight of the caller's numbers."""
+
+    def initializer(shape: Shape, dtype: Any = None) -> Array:
+        if tuple(shape) != values.shape:
+            raise ShapeError(
+                f"initializer: the array has shape {values.shape}, the weight {tuple(shape)}"
+            )
+        return values.astype(dtype or config.floatx())
+
+    initializer.__name__ = "<array>"
+    return initializer
+
+
+def serialize(initializer: Any) -> Any:
+    """Return a description that ``get`` makes an equal initializer from.
+
+    Raises:
+        ValueError: if it is an array, or a function without a name, which a file could not hold.
+    """
+    return registry.serialize_function(initializer)

@@ -7,7 +7,6 @@ random state or on the machine.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastnn._checks import count
+from fastnn._warnings import warn_caller
 
 __all__ = ["KFold", "StratifiedKFold", "train_test_split"]
 
@@ -115,11 +115,10 @@ class StratifiedKFold(KFold):
                 "largest class; use fewer folds, or KFold for targets that name no classes"
             )
         if sizes.min() < self.n_splits:
-            warnings.warn(
+            warn_caller(
                 f"{who}: the smallest class has {sizes.min()} rows, fewer than the "
                 f"{self.n_splits} folds; some folds are without it",
                 UserWarning,
-                stacklevel=3,
             )
         return self._deal(labels, len(sizes))
 

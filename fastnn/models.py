@@ -6,6 +6,7 @@ import numbers
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +27,14 @@ from fastnn import (
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.callbacks.display import as_text
 from fastnn.cloning import clone_model
 from fastnn.compiler import lower
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.data import arrays
 from fastnn.data.streams import Batch, Stream, is_stream
+from fastnn.eager import call_on_arrays
 from fastnn.errors import ModelFileError, NotBuiltError, NotCompiledError, ShapeError
 from fastnn.functional import Call, Composed, Ends, Network, Symbol, cut, rebuild
 from fastnn.layers import serialization
@@ -251,14 +254,12 @@ class Model(Layer):
         return nests.pack(self._outputs_nest, self._network(xs, mode))
 
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Return what ``predict`` returns, for arrays; for symbols, as any layer, symbols."""
+        """Return what ``predict`` returns, for arrays, or with ``training=True`` what comes out in
+        training; for symbols, as any layer, symbols."""
         if any(isinstance(each, Symbol | Tensor) for each in nests.flatten([args, kwargs])):
             return super().__call__(*args, training=training, **kwargs)
         if training:
-            raise ValueError(
-                f"{self.name}: called on arrays, a model predicts; training=True is for symbols, "
-                "and fit or train_on_batch trains"
-            )
+            return call_on_arrays(self, args, kwargs, training)
         return self.predict(*args, **kwargs)
 
     def _pass_mask(self, x: Any, results: Sequence[Tensor], previous: Any) -> None:
@@ -448,7 +449,9 @@ class Model(Layer):
         self,
         optimizer: Any = "adam",
         loss: Any = None,
+        loss_weights: Any = None,
         metrics: Any = None,
+        weighted_metrics: Any = None,
         run_eagerly: bool = False,
         dtype: str | None = None,
     ) -> None:
@@ -456,10 +459,16 @@ class Model(Layer):
 
         Args:
             optimizer: name, class or object.
-            loss: name, class or object; for several outputs a list, or a dict by their names, with
-                ``None`` for an output that is compared with nothing; their sum is minimised.
-            metrics: names, classes or objects; ``"accuracy"`` picks the one that fits the loss; for
-                several outputs a list of such lists, or a dict by their names.
+            loss: name, class, function or object; for several outputs a list, or a dict by their
+                names, with ``None`` for an output that is compared with nothing; their sum is
+                minimised.
+            loss_weights: what each output's loss is multiplied by in the sum: numbers in a list, or
+                a dict by the outputs' names.  A list of metrics in this place, as in older notes,
+                is that.
+            metrics: names, classes, functions or objects; ``"accuracy"`` picks the one that fits
+                the loss; for several outputs a list of such lists, or a dict by their names.
+            weighted_metrics: metrics in which samples count by ``sample_weight`` or
+                ``class_weight``; in those of ``metrics`` all count alike.
             run_eagerly: run the NumPy reference instead of the compiled kernels: slow, for doubts.
             dtype: ``"mixed_bfloat16"`` rounds the factors of products to bfloat16, here and in
                 ``predict``; ``"float32"`` ends that; ``None`` leaves it as it is.
@@ -477,10 +486,14 @@ class Model(Layer):
                 "compile: loss is missing; for example 'sparse_categorical_crossentropy' for "
                 "labels, 'binary_crossentropy' for yes or no, 'mse' for numbers"
             )
+        if metrics is None and objectives.are_metrics(loss_weights):
+            metrics, loss_weights = loss_weights, None
         recipe = {
             "optimizer": optimizers.get(optimizer),
             "loss": objectives.loss_of(loss),
+            "loss_weights": loss_weights,
             "metrics": objectives.metrics_of(metrics),
+            "weighted_metrics": objectives.metrics_of(weighted_metrics),
             "eager": bool(run_eagerly),
         }
         policy = self._policy_for_compile(dtype)
@@ -500,13 +513,25 @@ class Model(Layer):
             )
         return policy
 
-    def _start(self, policy: str, optimizer: Any, loss: Any, metrics: Any, eager: bool) -> None:
+    def _start(
+        self,
+        policy: str,
+        optimizer: Any,
+        loss: Any,
+        metrics: Any,
+        eager: bool,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
         """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
-        objective = objectives.Objective.of(self.output_names, loss, metrics)
+        objective = objectives.Objective.of(
+            self.output_names, loss, metrics, weighted_metrics, loss_weights
+        )
         parameters = self._parameters
         if parameters is None or parameters.stale:
             parameters = Parameters(self.weights, self.dtype, self._guard)
         lower.training(self.network, self.input_shapes, objective, parameters, None)
+        objective = replace(objective, heads=lower.heads(self.network, self.input_shapes))
         self._parameters = parameters
         self._runtime = Runtime(
             self.network,
@@ -533,7 +558,8 @@ class Model(Layer):
         """The names of what ``evaluate`` returns."""
         if self._runtime is not None and self._runtime.objective is not None:
             return self._runtime.objective.log_names
-        chosen = [] if self._recipe is None else nests.flatten(self._recipe["metrics"])
+        keys = ("metrics", "weighted_metrics")
+        chosen = [] if self._recipe is None else nests.flatten([self._recipe[key] for key in keys])
         return ["loss", *(metric.name for metric in chosen)]
 
     def _compiled(self, who: str, x: Any) -> Runtime:
@@ -558,6 +584,8 @@ class Model(Layer):
         validation_split: float = 0.0,
         validation_data: Any = None,
         shuffle: bool = True,
+        class_weight: Mapping[int, float] | None = None,
+        sample_weight: Any = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -578,8 +606,12 @@ class Model(Layer):
                 elsewhere, 2 a line for each epoch.
             callbacks: called on the way.
             validation_split: share of the samples, taken from the end, to measure on; in [0, 1).
-            validation_data: (x, y) to measure on after each epoch, or batches of them.
+            validation_data: (x, y) or (x, y, sample_weight) to measure on after each epoch, or
+                batches of them.
             shuffle: whether each epoch has an order of its own; that of a generator is its own.
+            class_weight: a weight for each class, by its number; those that are not named have 1.
+            sample_weight: what each sample's loss is multiplied by: (rows,), or for sequences
+                (rows, steps); for several outputs a list of arrays, or a dict by ``output_names``.
             initial_epoch: the number of the first epoch, counted from 0, to go on with a training.
             steps_per_epoch: batches of an epoch; ``None`` is all there are.
             validation_steps: batches to measure on; ``None`` is all there are.
@@ -611,19 +643,23 @@ class Model(Layer):
             stream = self._stream("fit", x, y, batch_size, steps_per_epoch, "steps_per_epoch")
             if validation_split:
                 raise ValueError("fit: validation_split needs arrays; give validation_data")
-            make = partial(StreamFit, self, stream, partial(self._checked, "fit"), bool(shuffle))
+            if sample_weight is not None:
+                raise ValueError("fit: x gives batches, so weights come with them: (x, y, weights)")
+            check = partial(self._checked, "fit", class_weight=class_weight)
+            make = partial(StreamFit, self, stream, check, bool(shuffle))
         else:
-            data = training.check_data("fit", self, self._compiled("fit", x), x, y)
+            runtime = self._compiled("fit", x)
+            data = training.check_data("fit", self, runtime, x, y, sample_weight, class_weight)
             if validation_data is None:
                 data, held_out = _hold_out(data, validation_split)
             steps = steps_per_epoch and positive("fit", "steps_per_epoch", steps_per_epoch)
             make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
         validate: Measure | None = None
         if validation_data is not None:
-            x, y = _validation_pair(validation_data)
+            x, y, w = _validation_parts(validation_data)
             who = "fit: validation_data"
             validate, _ = self._measure(
-                who, x, y, None, measured, validation_steps, "validation_steps"
+                who, x, y, w, None, measured, validation_steps, "validation_steps"
             )
         elif held_out is not None:
             validate = partial(training.evaluate, self.runtime, held_out, measured, "fit")
@@ -644,20 +680,30 @@ class Model(Layer):
         self._compiled(who, stream.peek()[0])
         return stream
 
-    def _checked(self, who: str, batch: Batch) -> training.Data:
+    def _checked(self, who: str, batch: Batch, class_weight: Any = None) -> training.Data:
         """Return a batch that was given as x, y, weights."""
-        x, y, *_ = (*batch, None)
-        return training.check_data(who, self, self.runtime, x, y)
+        x, y, w, *_ = (*batch, None, None)
+        return training.check_data(who, self, self.runtime, x, y, w, class_weight)
 
     def _measure(
-        self, who: str, x: Any, y: Any, batch_size: Any, rows: int, steps: int | None, argument: str
+        self,
+        who: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        batch_size: Any,
+        rows: int,
+        steps: int | None,
+        argument: str,
     ) -> tuple[Measure, int | None]:
         """Return what measures the model on arrays or on batches, and the number of batches."""
         if is_stream(x):
+            if sample_weight is not None:
+                raise ValueError(f"{who}: x gives batches, so weights come with them: (x, y, w)")
             stream = self._stream(who, x, y, batch_size, steps, argument)
             check = partial(self._checked, who)
             return partial(streaming.evaluate, self.runtime, stream, check, who), stream.steps
-        data = training.check_data(who, self, self._compiled(who, x), x, y)
+        data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
         if steps is not None:
             data = data.part(0, rows * positive(who, argument, steps))
         return partial(training.evaluate, self.runtime, data, rows, who), -(-len(data) // rows)
@@ -668,6 +714,7 @@ class Model(Layer):
         y: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
+        sample_weight: Any = None,
         steps: int | None = None,
         callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
@@ -680,6 +727,7 @@ class Model(Layer):
             batch_size: rows of a batch; ``None`` is 32; the result does not depend on it but for
                 rounding.
             verbose: 0 shows nothing; anything else prints the result.
+            sample_weight: as in ``fit``.
             steps: batches to measure on; ``None`` is all there are.
             callbacks: called on the way.
             return_dict: whether to return a dict by name.
@@ -689,14 +737,16 @@ class Model(Layer):
         """
         _check_verbose("evaluate", verbose)
         rows = _rows("evaluate", "batch_size", batch_size, 32)
-        measure, steps = self._measure("evaluate", x, y, batch_size, rows, steps, "steps")
+        measure, steps = self._measure(
+            "evaluate", x, y, sample_weight, batch_size, rows, steps, "steps"
+        )
         told = self._tell("evaluate", callbacks, steps)
         with self._guard.reading("evaluate"):
             told.call("on_test_begin")
             means = measure(told)
             told.call("on_test_end", means)
         if verbose:
-            print("  ".join(f"{name} {value:.4f}" for name, value in means.items()))
+            print("  ".join(f"{name} {as_text(value)}" for name, value in means.items()))
         return means if return_dict else _as_keras(means)
 
     def _tell(self, who: str, callbacks: Any, steps: int | None) -> CallbackList:
@@ -861,29 +911,37 @@ class Model(Layer):
         return self.predict(x)
 
     def train_on_batch(
-        self, x: Any, y: Any = None, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | None = None,
+        return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Make one update from one batch.
 
         Args:
             x: samples, all of which make the batch.
             y: targets.
+            sample_weight: as in ``fit``.
+            class_weight: as in ``fit``.
             return_dict: whether to return a dict by name.
 
         Returns:
             Loss and metrics of this batch before the update.
         """
         runtime = self._compiled("train_on_batch", x)
-        data = training.check_data("train_on_batch", self, runtime, x, y)
+        who = "train_on_batch"
+        data = training.check_data(who, self, runtime, x, y, sample_weight, class_weight)
         with self._guard.training("train_on_batch"):
             means = training.train_batch(runtime, data, self.seed)
         return means if return_dict else _as_keras(means)
 
     def test_on_batch(
-        self, x: Any, y: Any = None, return_dict: bool = False
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Return loss and metrics of one batch."""
-        return self.evaluate(x, y, verbose=0, return_dict=return_dict)
+        return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
     # ---- looking at it ---------------------------------------------------------------------------
 
@@ -1093,7 +1151,8 @@ class Model(Layer):
         """Pickle and copy by way of the model file's bytes."""
         parts: list[Any] = self.descendants()
         if self._recipe is not None:
-            parts += nests.flatten([self._recipe[key] for key in ("optimizer", "loss", "metrics")])
+            keys = ("optimizer", "loss", "metrics", "weighted_metrics")
+            parts += nests.flatten([self._recipe[key] for key in keys])
         custom = registry.foreign_parts(part for part in parts if part is not None)
         from fastnn import saving
 
@@ -1106,7 +1165,11 @@ class Model(Layer):
         return {
             "optimizer": optimizers.serialize(self._recipe["optimizer"]),
             "loss": objectives.serialize(self._recipe["loss"], losses.serialize),
+            "loss_weights": self._recipe["loss_weights"],
             "metrics": objectives.serialize(self._recipe["metrics"], metrics.serialize),
+            "weighted_metrics": objectives.serialize(
+                self._recipe["weighted_metrics"], metrics.serialize
+            ),
         }
 
 
@@ -1219,6 +1282,8 @@ class Sequential(Model):
             self.build((None, *self._input.shape))
         elif isinstance(first, Model) and first.built:
             self.build(first.input_shape)
+        elif first is not None and first.given_shape is not None:
+            self.build(first.given_shape)
 
     def _rebuild(self) -> None:
         self._recipe = None
@@ -1307,15 +1372,17 @@ def _rows(who: str, name: str, given: int | None, default: int) -> int:
     return default if given is None else positive(who, name, given)
 
 
-def _validation_pair(given: Any) -> tuple[Any, Any]:
-    """Return x and y of what there is to measure on; batches have no y of their own."""
+def _validation_parts(given: Any) -> tuple[Any, Any, Any]:
+    """Return x, y and weights of what there is to measure on; batches have them in themselves."""
     if is_stream(given):
-        return given, None
-    if not isinstance(given, tuple | list) or len(given) != 2:
+        return given, None, None
+    if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise ValueError(
-            f"fit: validation_data must be (x, y) or give batches, got {type(given).__name__}"
+            "fit: validation_data must be (x, y) or (x, y, sample_weight), or give batches, got "
+            f"{type(given).__name__}"
         )
-    return given[0], given[1]
+    x, y, w = (*given, None)[:3]
+    return x, y, w
 
 
 def _hold_out(data: training.Data, split: float) -> tuple[training.Data, training.Data | None]:

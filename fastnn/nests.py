@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["apply", "flatten", "pack", "paths"]
+__all__ = ["apply", "flatten", "lists", "pack", "paths"]
 
 
 def flatten(nest: Any) -> list[Any]:
@@ -47,6 +47,13 @@ def apply(function: Callable[[Any], Any], nest: Any) -> Any:
         made = {key: apply(function, nest[key]) for key in sorted(nest)}
         return {key: made[key] for key in nest}
     return function(nest)
+
+
+def lists(nest: Any) -> Any:
+    """Return the nest with lists in place of tuples, as JSON has it."""
+    if isinstance(nest, list | tuple):
+        return [lists(each) for each in nest]
+    return {key: lists(each) for key, each in nest.items()} if isinstance(nest, dict) else nest
 
 
 def paths(nest: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from typing import Any
 
 from fastnn import losses, metrics, nests
+from fastnn._typing import Array
 from fastnn.losses import Loss
 from fastnn.metrics import Metric
 
@@ -21,15 +24,28 @@ class Objective:
     Attributes:
         names: the names of the outputs.
         losses: the loss of each; ``None`` for one that is not compared with anything.
-        metrics: the metrics of each.
+        metrics: the metrics of each, in which every sample counts alike.
+        weighted: the metrics of each that samples' weights count in.
+        loss_weights: what the loss of each is multiplied by in their sum.
+        heads: the activation of each output, as far as it is known.
     """
 
     names: tuple[str, ...]
     losses: tuple[Loss | None, ...]
     metrics: tuple[tuple[Metric, ...], ...]
+    weighted: tuple[tuple[Metric, ...], ...]
+    loss_weights: tuple[float, ...]
+    heads: tuple[str | None, ...] = ()
 
     @classmethod
-    def of(cls, names: Sequence[str], loss: Any, watched: Any) -> Objective:
+    def of(
+        cls,
+        names: Sequence[str],
+        loss: Any,
+        watched: Any,
+        weighted: Any = (),
+        loss_weights: Any = None,
+    ) -> Objective:
         """Match what ``compile`` was given with outputs of these names.
 
         Raises:
@@ -38,21 +54,21 @@ class Objective:
         every = _matched("loss", loss, names, shared=True)
         if all(each is None for each in every):
             raise ValueError("compile: no output has a loss; give one for at least one of them")
-        if isinstance(watched, list) and (len(names) == 1 or not watched):
-            chosen: list[Any] = [watched, *([] for _ in names[1:])]
-        else:
-            chosen = _matched("metrics", watched, names)
-        for name, each, few in zip(names, every, chosen, strict=True):
-            if each is None and few:
+        chosen = [_watched(names, each) for each in (watched, weighted or [])]
+        for name, each, *few in zip(names, every, *chosen, strict=True):
+            if each is None and any(few):
                 raise ValueError(
                     f"compile: the output {name!r} has metrics but no loss; give it a loss"
                 )
-        return cls(tuple(names), tuple(every), tuple(tuple(_list(each)) for each in chosen))
+        plain, weighed = (tuple(tuple(_list(each)) for each in few) for few in chosen)
+        weights = _weights(names, loss_weights)
+        return cls(tuple(names), tuple(every), plain, weighed, weights)
 
     @cached_property
     def unwatched(self) -> Objective:
         """The losses without the metrics."""
-        return replace(self, metrics=tuple(() for _ in self.names))
+        nothing: tuple[tuple[Metric, ...], ...] = tuple(() for _ in self.names)
+        return replace(self, metrics=nothing, weighted=nothing)
 
     @cached_property
     def compared(self) -> list[int]:
@@ -60,24 +76,130 @@ class Objective:
         return [index for index, loss in enumerate(self.losses) if loss is not None]
 
     @cached_property
-    def watched(self) -> list[tuple[int, Metric]]:
-        """The metrics with the index of their output, in the order of the totals."""
-        return [(index, each) for index, few in enumerate(self.metrics) for each in few]
+    def watched(self) -> list[tuple[int, Metric, bool]]:
+        """The metrics with the index of their output, and whether samples are weighted, in the
+        order of the totals."""
+        return [
+            (index, each, weighted)
+            for weighted, every in ((False, self.metrics), (True, self.weighted))
+            for index, few in enumerate(every)
+            for each in few
+        ]
 
     @cached_property
     def log_names(self) -> list[str]:
         """The names of what ``evaluate`` returns, as Keras's: loss, losses of outputs, metrics."""
-        if len(self.names) == 1:
-            return ["loss", *(metric.name for _, metric in self.watched)]
-        parts = [f"{self.names[index]}_loss" for index in self.compared]
-        return ["loss", *parts, *(f"{self.names[i]}_{each.name}" for i, each in self.watched)]
+        several = len(self.names) > 1
+        names = [f"{self.names[index]}_loss" for index in self.compared] if several else []
+        names.insert(0, "loss")
+        for index, metric, weighted in self.watched:
+            name = f"{self.names[index]}_{metric.name}" if several else metric.name
+            names.append(f"weighted_{name}" if weighted and name in names else name)
+        return names
 
-    def logs(self, means: Sequence[float]) -> dict[str, float]:
-        """Return the logs: from the mean of each loss, then of each metric."""
-        if len(self.names) == 1:
-            return dict(zip(self.log_names, means, strict=True))
-        loss = sum(means[: len(self.compared)])
-        return dict(zip(self.log_names, [loss, *means], strict=True))
+    def logs(self, totals: Array, sizes: Sequence[int]) -> dict[str, Any]:
+        """Return the logs from the totals: of each loss, of each metric, of the penalty if any.
+
+        Args:
+            totals: of a program.
+            sizes: how many each part has.
+        """
+        sums, at = totals.tolist(), 2 * len(self.compared)
+        means = [
+            total / (weight or 1.0) for total, weight in zip(sums[:at:2], sums[1:at:2], strict=True)
+        ]
+        loss = sum(
+            mean * self.loss_weights[i] for mean, i in zip(means, self.compared, strict=True)
+        )
+        values: list[Any] = list(means) if len(self.names) > 1 else []
+        part = len(self.compared)
+        for _, metric, _ in self.watched:
+            end = at + sum(sizes[part : part + metric.parts])
+            values.append(metric.read(totals[at:end]))
+            at, part = end, part + metric.parts
+        logs = dict(zip(self.log_names, [loss, *values], strict=True))
+        if at == len(sums):
+            return logs
+        penalty = sums[at] / (sums[at + 1] or 1.0)
+        return {**logs, "loss": loss + penalty, "data_loss": loss, "penalty": penalty}
+
+    def check_range(self, who: str, index: int, y: Array, label: str) -> None:
+        """Refuse targets that the last layer, or the loss, cannot mean."""
+        known = self._ranges[index]
+        if known is None or not y.size:
+            return
+        least, most, made, mend = known
+        low, high = float(y.min()), float(y.max())
+        if low < least or high > most:
+            raise ValueError(
+                f"{who}: {label} holds {low if low < least else high:g}, but {made} goes with "
+                f"targets {'of 0 or more' if most == inf else f'from {least:g} to {most:g}'}; "
+                f"{mend}"
+            )
+
+    @cached_property
+    def _ranges(self) -> list[tuple[float, float, str, str] | None]:
+        """For each output the least and largest target that make sense, and what to say."""
+        heads = self.heads or (None,) * len(self.names)
+        return [_range_of(loss, head) for loss, head in zip(self.losses, heads, strict=True)]
+
+
+#: Losses, heads (``None`` is any), the range of targets that make sense, and what else to do.
+_RANGES: tuple[tuple[Any, frozenset[str] | None, tuple[float, float], str], ...] = (
+    (
+        losses.BinaryCrossentropy | losses.BinaryFocalCrossentropy,
+        None,
+        (0.0, 1.0),
+        "scale them, or use a loss of numbers such as 'mse'",
+    ),
+    (
+        losses.CategoricalCrossentropy | losses.CategoricalFocalCrossentropy,
+        None,
+        (0.0, 1.0),
+        "give one-hot rows or probabilities",
+    ),
+    (losses.Poisson, None, (0.0, inf), "it is for counts"),
+    (
+        losses.Hinge | losses.SquaredHinge,
+        None,
+        (-1.0, 1.0),
+        "give labels -1 and 1, or 0 and 1",
+    ),
+    (
+        Loss,
+        frozenset({"relu", "softplus", "exponential", "relu6"}),
+        (0.0, inf),
+        "leave the activation of the last layer out for numbers of both signs",
+    ),
+)
+
+
+def _range_of(loss: Loss | None, head: str | None) -> tuple[float, float, str, str] | None:
+    for kinds, heads, (least, most), mend in _RANGES:
+        if isinstance(loss, kinds) and (heads is None or head in heads):
+            made = loss.name if heads is None else f"a last layer with {head}"
+            return least, most, made, mend
+    return None
+
+
+def _weights(names: Sequence[str], given: Any) -> tuple[float, ...]:
+    """Return the weight of each output's loss."""
+    if given is None:
+        return tuple(1.0 for _ in names)
+    if isinstance(given, numbers.Real):
+        given = [given]
+    every = _matched("loss_weights", list(given) if isinstance(given, tuple) else given, names)
+    try:
+        return tuple(1.0 if each is None else float(each) for each in every)
+    except (TypeError, ValueError):
+        raise TypeError(f"compile: loss_weights must be numbers, got {given!r:.60}") from None
+
+
+def _watched(names: Sequence[str], given: Any) -> list[Any]:
+    """Return the metrics of each output."""
+    if isinstance(given, list) and (len(names) == 1 or not given):
+        return [given, *([] for _ in names[1:])]
+    return _matched("metrics", given, names)
 
 
 def _list(given: Any) -> list[Any]:
@@ -102,6 +224,14 @@ def _matched(kind: str, given: Any, names: Sequence[str], shared: bool = False) 
             f"{', '.join(names)}; give one for each, or a dict by their names"[:390]
         )
     return given
+
+
+def are_metrics(given: Any) -> bool:
+    """Whether what stands in the place of ``loss_weights`` names metrics, as in older notes."""
+    every = nests.flatten(given) if isinstance(given, list | tuple | dict) else [given]
+    return every == [] or any(
+        isinstance(each, str | Metric | type) or callable(each) for each in every
+    )
 
 
 def loss_of(given: Any) -> Any:

@@ -12,10 +12,23 @@ from typing import Any
 
 from fastnn import ops, registry
 from fastnn._checks import not_negative
-from fastnn.compiler.graph import Tensor
+from fastnn.compiler.graph import Tensor, format_shape
+from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
 
-__all__ = ["L1", "L1L2", "L2", "Regularizer", "get", "l1", "l1_l2", "l2", "serialize"]
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]
 
 Penalty = Callable[[Tensor], Tensor]
 
@@ -120,10 +133,49 @@ class L2(L1L2):
         return {"l2": self.l2}
 
 
-#: Keras's short names.
-l1, l2, l1_l2 = L1, L2, L1L2
+class OrthogonalRegularizer(Regularizer):
+    """``factor`` times the mean size of the cosines between the rows, or columns, of a matrix.
 
-CLASSES: dict[str, type[Regularizer]] = {cls.__name__: cls for cls in (L1, L1L2, L2)}
+    Args:
+        factor: at least 0.
+        mode: ``"rows"`` or ``"columns"``: what is drawn towards right angles.
+
+    Example:
+        >>> import fastnn
+        >>> right = fastnn.regularizers.OrthogonalRegularizer(0.1, mode="columns")
+        >>> layer = fastnn.layers.Dense(4, kernel_regularizer=right)
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows"):
+        self.factor = not_negative("OrthogonalRegularizer", "factor", factor)
+        if mode not in ("rows", "columns"):
+            raise ValueError(
+                f'OrthogonalRegularizer: mode must be "rows" or "columns", got {str(mode)[:40]!r}'
+            )
+        self.mode = mode
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the penalty of ``x``."""
+        if len(x.shape) != 2 or x.shape[0] is None:
+            raise ShapeError(
+                f"OrthogonalRegularizer: {x.name} has to be a matrix of weights, got "
+                f"{format_shape(x.shape)}"
+            )
+        cosines = ops.products_of_rows(x if self.mode == "rows" else ops.transpose(x))
+        pairs = cosines.size.base - (cosines.shape[0] or 0)
+        return ops.penalty(cosines, l1=self.factor / max(pairs, 1))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the options that make an equal regularizer."""
+        return {"factor": self.factor, "mode": self.mode}
+
+
+#: Keras's short names.
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+CLASSES: dict[str, type[Regularizer]] = {
+    cls.__name__: cls for cls in (L1, L1L2, L2, OrthogonalRegularizer)
+}
 _BY_NAME = {snake_case(name): cls for name, cls in CLASSES.items()} | CLASSES
 
 

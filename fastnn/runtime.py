@@ -25,6 +25,8 @@ from fastnn.objectives import Objective
 from fastnn.optimizers import Optimizer
 from fastnn.variables import MOVING, Parameters
 
+Weighing = lower.Weighing
+
 __all__ = ["Executable", "Guard", "Runtime"]
 
 
@@ -228,37 +230,30 @@ class Runtime:
             optimizer.watch(buffers["step"])
         return buffers
 
-    def totals(self) -> Array:
-        """Return cleared totals: sum and count of each loss, of each metric and of the penalty.
-
-        Every program has totals of its own, so that one model can be evaluated by two threads, or
-        by a callback in the middle of an epoch.
-        """
-        parts = self.objective
-        return np.zeros(2 * (len(parts.compared) + len(parts.watched) + 1 if parts else 0))
-
     def copies(self, dtype: str) -> dict[str, Array]:
         """Return copies of the buffers, reals as ``dtype``, for a program on the side."""
         reals = ("params", "grads", "slots")
-        copies = {
+        return {
             home: buffer.astype(dtype if home in reals else buffer.dtype)
             for home, buffer in self.buffers.items()
         }
-        return {**copies, "totals": self.totals()}
 
-    def graph(self, mode: str, direct: bool = False) -> Graph:
+    def graph(self, mode: str, direct: bool = False, weighing: Weighing = ()) -> Graph:
         """Return the graph of ``"train"``, ``"gradients"``, ``"evaluate"``, ``"predict"`` or
-        ``"proba"``; the last two may read samples where they lie (``direct``)."""
+        ``"proba"``; the last two may read samples where they lie (``direct``), the others weigh
+        them (``weighing``: the shapes of the weights, by the index of the output)."""
         if mode == "predict":
             return lower.prediction(self.call, self.input_shapes, direct=direct)
         if mode == "proba":
             return lower.prediction(self.call, self.input_shapes, self._proba, direct)
         assert self.objective is not None
         if mode == "evaluate":
-            return lower.evaluation(self.call, self.input_shapes, self.objective)[0]
+            return lower.evaluation(
+                self.call, self.input_shapes, self.objective, weighing=weighing
+            )[0]
         optimizer = self.optimizer if mode == "train" else None
         return lower.training(
-            self.call, self.input_shapes, self.objective, self.parameters, optimizer
+            self.call, self.input_shapes, self.objective, self.parameters, optimizer, weighing
         )
 
     def _proba(self, ys: Sequence[Tensor]) -> list[Tensor]:
@@ -266,21 +261,33 @@ class Runtime:
         losses = self.objective.losses if self.objective else (None,) * len(ys)
         return [loss.proba(y) if loss else y for loss, y in zip(losses, ys, strict=True)]
 
-    def make(self, mode: str, rows: int, threads: int, direct: bool = False) -> Executable:
+    def make(
+        self,
+        mode: str,
+        rows: int,
+        threads: int,
+        direct: bool = False,
+        weighing: Weighing = (),
+    ) -> Executable:
         """Lower, plan and bind the program of ``mode`` for batches of at most ``rows`` rows."""
         with MOVING:
-            return self._make(mode, rows, threads, direct)
+            return self._make(mode, rows, threads, direct, weighing)
 
-    def _make(self, mode: str, rows: int, threads: int, direct: bool) -> Executable:
-        program = Program.of(self.graph(mode, direct), rows, self.policy, once=True)
-        memory = Memory(program, {**self.buffers, "totals": self.totals()})
+    def _make(
+        self, mode: str, rows: int, threads: int, direct: bool, weighing: Weighing
+    ) -> Executable:
+        """Make a program; it has totals of its own, so that one model can be evaluated by two
+        threads, or by a callback in the middle of an epoch."""
+        graph = self.graph(mode, direct, weighing)
+        program = Program.of(graph, rows, self.policy, once=True)
+        memory = Memory(program, self.buffers)
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
 
             return Interpreter(program, memory)
         return Compiled(program, memory, config.isa(self.policy), threads)
 
-    def borrow(self, mode: str, rows: int, direct: bool = False) -> Loan:
+    def borrow(self, mode: str, rows: int, direct: bool = False, weighing: Weighing = ()) -> Loan:
         """Use a program of ``mode`` that nobody else uses meanwhile.
 
         One row has programs of its own: what is worth sharing in a batch is not in a row.
@@ -289,8 +296,9 @@ class Runtime:
             mode: as in ``graph``.
             rows: the most rows of a batch; a program that predicts may be of fewer.
             direct: as in ``graph``.
+            weighing: as in ``graph``.
         """
-        key = (mode, direct, rows == 1, _core.settings())  # quicker than what they amount to
+        key = (mode, direct, rows == 1, weighing, _core.settings())
         if mode == "train" and self.optimizer is not None and self.optimizer.scheduled:
             key = ("scheduled", *key[1:])
         shelf = self._shelves.get(key) or self._shelf(key)
@@ -298,7 +306,7 @@ class Runtime:
             rows = shelf.most
         executable = shelf.idle.pop() if shelf.idle else None
         if executable is None or executable.program.rows < rows:
-            executable = self.make(mode, rows, config.get_num_threads(), direct)
+            executable = self.make(mode, rows, config.get_num_threads(), direct, weighing)
         if executable.packs:
             executable.pack(self._version())
         return Loan(executable, shelf.idle)
@@ -306,7 +314,7 @@ class Runtime:
     def _shelf(self, key: tuple[Any, ...]) -> Shelf:
         """Put up the shelf of ``key``; what a prediction says of a row does not depend on others,
         so it may take them in smaller steps."""
-        mode, direct, single, _ = key
+        mode, direct, single, *_ = key
         most = None
         if mode in ("predict", "proba") and not single:
             program = Program.of(self.graph(mode, direct), 1, self.policy, once=True)
@@ -398,16 +406,11 @@ class Runtime:
         with self.borrow("predict", 1) as executable:
             return executable.run_row(x, out)
 
-    def logs(self, executable: Executable) -> dict[str, float]:
-        """Return the means of losses and metrics since a program's totals were last cleared.
+    def logs(self, executable: Executable) -> dict[str, Any]:
+        """Return the values of losses and metrics since a program's totals were last cleared.
 
         A penalty is part of the loss; where there is one, both parts are shown apart too.
         """
         assert self.objective is not None
-        totals = executable.memory.buffers["totals"].reshape(-1, 2).tolist()
-        *means, penalty = (total / (count or 1.0) for total, count in totals)
-        logs = self.objective.logs(means)
-        if totals[-1][1] == 0:
-            return logs
-        parts = {"data_loss": logs["loss"], "penalty": penalty}
-        return {**logs, "loss": logs["loss"] + penalty, **parts}
+        sizes = [part.size for part in executable.program.totals]
+        return self.objective.logs(executable.memory.buffers["totals"], sizes)

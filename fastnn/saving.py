@@ -323,7 +323,11 @@ def _recipe(
     return {
         "optimizer": optimizers.deserialize(config["optimizer"], custom_objects),
         "loss": _every(config["loss"], losses.deserialize, custom_objects),
+        "loss_weights": config.get("loss_weights"),
         "metrics": _every(config["metrics"], metrics.deserialize, custom_objects),
+        "weighted_metrics": _every(
+            config.get("weighted_metrics"), metrics.deserialize, custom_objects
+        ),
     }
 
 

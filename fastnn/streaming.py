@@ -51,9 +51,11 @@ def _pass(
     number = rows = 0
     for number, data in enumerate(every, 1):
         callbacks.call(f"on_{stage}_batch_begin", number - 1, {})
-        with runtime.borrow(mode, len(data)) as executable:
+        with runtime.borrow(mode, len(data), weighing=data.weighing) as executable:
+            executable.memory.clear_totals()
             own = executable.memory.buffers["totals"]
-            own[...] = 0 if totals is None else totals
+            if totals is not None:
+                own[...] = totals
             executable.lend(data.lent)
             run = _core.Run(len(data), len(data), slice_seconds=SLICE_SECONDS, **key)
             run.origin = rows

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn.compiler import lower
+from fastnn.compiler.geometry import Side
 from fastnn.compiler.graph import Shape
 from fastnn.explain import aligned
 from fastnn.functional import Network, Symbol
@@ -127,47 +128,30 @@ def _total(flops: Mapping[str, int], path: str) -> int:
 # ---- windows -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Window:
-    """A window along one side: pixels that it spans, its step."""
-
-    span: int
-    stride: int
-
-
-def _windows(layer: Layer) -> list[_Window] | None:
-    """Return the windows of a layer that slides some over its input, one for each side."""
-    size = getattr(layer, "kernel_size", None) or getattr(layer, "pool_size", None)
-    if not size or not isinstance(layer.output_shape, tuple) or _kind(layer).endswith("Transpose"):
+def _windows(layer: Layer) -> Sequence[Side] | None:
+    """Return the sides of the window of a layer that slides one over its input."""
+    find = getattr(layer, "sliding_window", None)
+    if find is None or layer.input_shape is None or _kind(layer).endswith("Transpose"):
         return None
-    sides = len(layer.output_shape) - 2
-    sizes, strides, dilations = (
-        _each(value, sides)
-        for value in (size, getattr(layer, "strides", 1), getattr(layer, "dilation_rate", 1))
-    )
-    return [_Window(d * (f - 1) + 1, s) for f, s, d in zip(sizes, strides, dilations, strict=True)]
+    sides: Sequence[Side] = find().sides
+    return sides
 
 
 def _each(value: Any, sides: int) -> list[int]:
-    """Return an option of windows as one number for each side."""
+    """Return an option of a layer as one number for each side."""
     return list(value) if isinstance(value, list | tuple) else [value or 1] * sides
 
 
 def _arithmetic(layer: Layer) -> str:
     """Return how the size of a layer's output follows from that of its input."""
-    windows = _windows(layer)
-    if windows is None:
-        return ""
-    before, after = layer.input_shape[1:-1], layer.output_shape[1:-1]
-    sides = [_side(*each) for each in zip(before, after, windows, strict=True)]
-    return " x ".join(dict.fromkeys(sides))
+    sides = _windows(layer) or ()
+    return " x ".join(dict.fromkeys(map(_formula, sides)))
 
 
-def _side(before: int, after: int, window: _Window) -> str:
-    padded = max((after - 1) * window.stride + window.span - before, 0)
-    exact = (before - window.span + padded) % window.stride == 0
-    inner = f"({before} - {window.span} + {padded})/{window.stride}"
-    return f"{inner if exact else f'floor({inner})'} + 1 = {after}"
+def _formula(side: Side) -> str:
+    inner = f"({side.extent} - {side.size} + {sum(side.pads)})/{side.stride}"
+    exact = (side.extent - side.size + sum(side.pads)) % side.stride == 0
+    return f"{inner if exact else f'floor({inner})'} + 1 = {side.out}"
 
 
 @dataclass(frozen=True)
@@ -178,8 +162,8 @@ class _Field:
     size: Fraction
     jump: Fraction
 
-    def through(self, window: _Window) -> _Field:
-        return _Field(self.size + (window.span - 1) * self.jump, self.jump * window.stride)
+    def through(self, window: Side) -> _Field:
+        return _Field(self.size + (window.size - 1) * self.jump, self.jump * window.stride)
 
 
 _Fields = tuple[_Field, ...] | None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastnn import _core
+from fastnn import _core, weighing
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
 from fastnn.callbacks import Callback, CallbackList, History
@@ -18,7 +18,7 @@ from fastnn.callbacks.display import make_progress
 from fastnn.compiler.graph import Node
 from fastnn.data import arrays
 from fastnn.errors import NonFiniteWarning
-from fastnn.runtime import Executable, Runtime
+from fastnn.runtime import Executable, Runtime, Weighing
 
 if TYPE_CHECKING:
     from fastnn.models import Model
@@ -39,24 +39,31 @@ class Data:
     Attributes:
         xs: an array for each input of the model.
         ys: an array for each output that is compared with something, by its index.
+        ws: the weights of those that have some, (rows,) or (rows, ...).
     """
 
     xs: list[Array]
     ys: dict[int, Array]
+    ws: dict[int, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.xs[0])
 
     def part(self, begin: int, end: int) -> Data:
         """Return the samples from ``begin`` to ``end``."""
-        return Data(
-            [x[begin:end] for x in self.xs], {at: y[begin:end] for at, y in self.ys.items()}
-        )
+        ys, ws = ({at: a[begin:end] for at, a in every.items()} for every in (self.ys, self.ws))
+        return Data([x[begin:end] for x in self.xs], ys, ws)
+
+    @property
+    def weighing(self) -> Weighing:
+        """The shapes of the weights, by which programs are told apart."""
+        return tuple((index, (None, *w.shape[1:])) for index, w in sorted(self.ws.items()))
 
     @property
     def lent(self) -> dict[str, Array]:
         """The arrays by the names of the program's sources."""
-        return {**named("x", self.xs), **{f"y{index}": y for index, y in self.ys.items()}}
+        targets = {f"y{index}": y for index, y in self.ys.items()}
+        return {**named("x", self.xs), **targets, **{f"w{i}": w for i, w in self.ws.items()}}
 
 
 def named(prefix: str, every: Iterable[Array]) -> dict[str, Array]:
@@ -89,7 +96,15 @@ def check_samples(who: str, model: Model, x: Any) -> list[Array]:
     return xs
 
 
-def check_data(who: str, model: Model, runtime: Runtime, x: Any, y: Any) -> Data:
+def check_data(
+    who: str,
+    model: Model,
+    runtime: Runtime,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+) -> Data:
     """Return the caller's arrays as data that the model's programs can gather from."""
     xs = check_samples(who, model, x)
     arrays.not_empty(who, xs[0])
@@ -111,9 +126,11 @@ def check_data(who: str, model: Model, runtime: Runtime, x: Any, y: Any) -> Data
                 who, given[index], kind.shape, loss.name, runtime.dtype, label
             )
         else:
-            ys[index] = arrays.as_labels(who, given[index], kind.classes, label)
+            ys[index] = arrays.as_labels(who, given[index], kind.shape, kind.classes, label)
         arrays.same_length(who, xs[0], ys[index], model.ends.input_labels[0], label)
-    return Data(xs, ys)
+        objective.check_range(who, index, ys[index], label)
+    ws = weighing.weights(who, model, objective, ys, sample_weight, class_weight, runtime.dtype)
+    return Data(xs, ys, ws)
 
 
 def _unwrapped(given: Any, fits: Callable[[Array], bool]) -> Any:
@@ -283,8 +300,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Return the means of loss and metrics over the data."""
     rows = min(rows, len(data))
-    with runtime.borrow("evaluate", rows) as executable:
-        executable.memory.buffers["totals"].fill(0)
+    with runtime.borrow("evaluate", rows, weighing=data.weighing) as executable:
+        executable.memory.clear_totals()
         executable.lend(data.lent)
         run = _core.Run(len(data), rows, slice_seconds=SLICE_SECONDS, watch=False)
         drive_stage(
@@ -301,8 +318,8 @@ def evaluate(
 def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     """Make one update from all of the data; return the means before it."""
     step = int(runtime.buffers["step"][0])
-    with runtime.borrow("train", len(data)) as executable:
-        executable.memory.buffers["totals"].fill(0)
+    with runtime.borrow("train", len(data), weighing=data.weighing) as executable:
+        executable.memory.clear_totals()
         runtime.set_rates(1)
         executable.lend(data.lent)
         run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
@@ -456,7 +473,8 @@ class Fit(Job):
 
     @contextmanager
     def _learning(self) -> Iterator[Callable[[int], dict[str, Any]]]:
-        with self._runtime.borrow("train", self._batch) as executable:
+        shapes = self._data.weighing
+        with self._runtime.borrow("train", self._batch, weighing=shapes) as executable:
             executable.lend(self._data.lent)
             run = _core.Run(len(self._data), self._batch, slice_seconds=SLICE_SECONDS)
             yield lambda number: self._learn(executable, run, number)
@@ -465,7 +483,7 @@ class Fit(Job):
         run.total = len(self._data)
         run.begin(number, self._model.seed, self._order)
         run.total = self._rows
-        executable.memory.buffers["totals"].fill(0)
+        executable.memory.clear_totals()
         drive_stage(
             self._callbacks,
             "train",

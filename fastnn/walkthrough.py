@@ -78,7 +78,8 @@ def walkthrough(model: Model, x: Any, y: Any) -> str:
     data = training.check_data("explain", model, runtime, x, y)
     assert runtime.objective is not None
     graph, loss = lower.evaluation(runtime.call, runtime.input_shapes, runtime.objective.unwatched)
-    given = _given(graph, runtime.copies(runtime.dtype), data.lent)
+    buffers = {**runtime.copies(runtime.dtype), "totals": np.concatenate(graph.totals)}
+    given = _given(graph, buffers, data.lent)
     steps = walk(graph, loss, given, len(data), runtime.policy)
     nodes = sum(step.op != "weight" for step in steps)
     weights = sum(v.size for v in model.trainable_weights)

@@ -301,3 +301,14 @@ def test_the_operations_are_there_for_layers_of_ones_own():
             return ops.warp(x, ops.random_map(x, "crop", (0, 2), (0, 1)), (2, 4))
 
     assert Sequential([Input((3, 4, 1)), Shear()]).output_shape == (None, 2, 4, 1)
+
+
+def test_contrast_is_less_by_the_first_number_and_more_by_the_second():
+    layer = layers.RandomContrast((0.5, 0.2), (-9, 9))
+    assert layer.factor == (0.5, 0.2)
+    assert layer.get_config()["factor"] == [0.5, 0.2]
+    x = np.random.default_rng(0).random((200, 3, 4, 1))
+    mean = x.mean((1, 2), keepdims=True)
+    ratio = ((trained(layer, x)[0] - mean) / (x - mean)).mean((1, 2, 3))
+    assert 0.5 - 1e-3 <= ratio.min() < 0.6
+    assert 1.1 < ratio.max() <= 1.2 + 1e-3

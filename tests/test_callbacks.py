@@ -232,6 +232,20 @@ def test_reduce_lr_on_plateau_cools_down_and_stops_at_the_least_rate(capsys):
         fit(model(), callbacks.ReduceLROnPlateau())
 
 
+@pytest.mark.parametrize(
+    "callback",
+    [callbacks.ReduceLROnPlateau("loss"), callbacks.LearningRateScheduler(lambda epoch: 0.1)],
+)
+def test_a_schedule_is_not_put_an_end_to(callback):
+    made = model()
+    schedule = fastnn.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)
+    made.compile(fastnn.optimizers.SGD(schedule), "mse")
+    with pytest.raises(TypeError, match="is a schedule, which the callback would put an end to"):
+        fit(made, callback)
+    made.compile(fastnn.optimizers.SGD(0.1, decay=0.01), "mse")
+    fit(made, callback)
+
+
 def rate(made, value):
     made.optimizer.learning_rate = value
 
@@ -336,6 +350,17 @@ def test_csv_logger_leaves_a_whole_file_after_each_epoch(tmp_path):
     with path.open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["val_loss"]) for row in rows] == history.history["val_loss"]
+
+
+def test_metrics_of_several_numbers(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorboardX", types.SimpleNamespace(SummaryWriter=Events))
+    path, several = tmp_path / "log.csv", Scripted([np.array([0.5, 1.0])], "f1")
+    fit(model(), several, callbacks.CSVLogger(path), callbacks.TensorBoard(tmp_path), verbose=2)
+    assert '"""[0.5, 1.0]"""' in path.read_text()
+    assert "f1 [0.5000 1.0000]" in capsys.readouterr().out
+    assert "epoch_f1" not in dict(EVENTS["train"].scalars)
+    with pytest.raises(ValueError, match=r"'f1' has several numbers, shape \(2,\)"):
+        fit(model(), several, callbacks.EarlyStopping("f1", mode="max"))
 
 
 def test_callbacks_assign_weights_between_batches():

@@ -44,7 +44,7 @@ def stored(graph, tensor):
 
 def test_an_operand_is_parsed():
     got = Operand.parse("t:i32[r,n*]?~")
-    assert (got.name, got.dtype, got.axes, got.star) == ("t", "i32", ("r", "n"), "n")
+    assert (got.name, got.dtype, got.axes, got.stars) == ("t", "i32", ("r", "n"), ("n",))
     assert got.optional
     assert got.inplace
     assert Operand.parse("y[n*]=x").alias == "x"
@@ -104,7 +104,7 @@ def test_a_clash_names_layer_operation_axis_and_both_operands():
 @pytest.mark.parametrize("shape", [(3, 2), (6,), (2, 4)])
 def test_tensors_of_one_size_but_two_shapes_do_not_add(shape):
     graph = Graph()
-    with pytest.raises(ShapeError, match="add: axis 'n'"):
+    with pytest.raises(ShapeError, match=r"add: shapes .* do not go together"):
         ops.add(source(graph, 2, 3), source(graph, *shape))
 
 
@@ -113,7 +113,7 @@ def test_a_clash_of_starred_axes_shows_them_all():
     with pytest.raises(
         ShapeError, match=r"axis 'n' is rowsx2x3 in a\(rows, 2, 3\) but rowsx6 in b"
     ):
-        ops.add(source(graph, 2, 3), source(graph, 6))
+        graph.emit("add", source(graph, 2, 3), source(graph, 6))
 
 
 def test_a_wrong_rank_names_the_axes_expected():
@@ -130,6 +130,7 @@ def test_a_failed_operation_adds_no_node():
     assert names(graph.nodes) == ["gather"]
 
 
+@settings(deadline=None)  # a machine may be busy
 @given(
     extent=st.integers(1, 40),
     size=st.integers(1, 9),

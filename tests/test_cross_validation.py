@@ -94,6 +94,14 @@ def test_mean_and_deviation_and_a_table():
     assert len({len(line) for line in lines}) == 1
 
 
+def test_metrics_of_several_numbers_have_their_own_means():
+    scores = {"loss": np.array([1.0, 2.0]), "f1": np.array([[0.5, 1.0], [0.25, 0.0]])}
+    found = fastnn.CrossValidation(scores, [], [], [])
+    assert found.mean["loss"] == 1.5
+    assert found.mean["f1"].tolist() == [0.375, 0.5]
+    assert "[0.5000 1.0000]" in str(found)
+
+
 def shares(found, labels):
     return [
         np.bincount(labels[test], minlength=labels.max() + 1).tolist() for _, test in found.folds
@@ -144,6 +152,25 @@ def test_preprocessing_sees_the_training_folds_alone():
     assert not hasattr(untouched.models[0].layers[0], "seen")
 
 
+@pytest.mark.parametrize("start", [[], [fastnn.Input((2,))]])
+@pytest.mark.parametrize("kind", ["Normalization", "MinMaxScaling"])
+def test_scaling_is_that_of_the_training_folds(kind, start):
+    def make():
+        scaling = getattr(fastnn.layers, kind)()
+        model = fastnn.Sequential([*start, scaling, Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    found = fastnn.cross_validate(make, 100 * X, R, 3, epochs=1)
+    for model, (train, test) in zip(found.models, found.folds, strict=True):
+        alone = getattr(fastnn.layers, kind)()
+        alone.adapt(100 * X[train])
+        twin = fastnn.Sequential([fastnn.Input((2,)), alone])
+        scaled = fastnn.Model(model.inputs, model.layers[0].output).predict(X[test])
+        assert np.allclose(scaled, twin.predict(X[test]), rtol=1e-5)
+    assert len({model.get_weights()[0].tobytes() for model in found.models}) > 1
+
+
 def test_preprocessing_in_branches_gets_its_own_input():
     def make():
         a, b = fastnn.Input((2,), name="a"), fastnn.Input((1,), name="b")
@@ -185,6 +212,17 @@ def test_callbacks_are_made_for_each_model_and_validation_comes_from_the_trainin
     assert all("val_loss" in history.history for history in found.histories)
 
 
+def test_weights_go_with_their_samples():
+    weights = np.random.default_rng(0).uniform(0.5, 2, 61)
+    found = run(sample_weight=weights, n_jobs=1)
+    assert bits(found) != bits(run(n_jobs=1))
+    for at, (model, (_, test)) in enumerate(zip(found.models, found.folds, strict=True)):
+        want = model.evaluate(
+            X[test], Y[test], batch_size=8, sample_weight=weights[test], verbose=0
+        )
+        assert found.scores["loss"][at] == want[0]
+
+
 def test_lists_are_arrays():
     found = fastnn.cross_validate(make_regression, X.tolist(), R.tolist(), 2)
     assert found.scores["loss"].shape == (2,)
@@ -217,6 +255,7 @@ ONE = make_model()
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
+        (lambda: fastnn.cross_validate(make_model, iter([X]), Y), TypeError, "need arrays, got"),
         (lambda: run(k=1), ValueError, "k must be 2 or more"),
         (lambda: run(k=99), ValueError, "n_splits=99"),
         (lambda: run(n_jobs=0), ValueError, "n_jobs must be 1 or more"),

@@ -165,6 +165,24 @@ def test_symbols_add_subtract_and_multiply():
     assert two.predict([[3.0, -1.0]]).tolist() == [[15.0, 3.0]]
 
 
+def test_operations_on_symbols_are_layers(tmp_path):
+    x, y = Input((2, 3), dtype="float64", name="x"), Input((2, 3), dtype="float64", name="y")
+    joined = fastnn.ops.concatenate(x, fastnn.ops.tanh(y) * x, axis=2)
+    model = Model([x, y], fastnn.ops.reshape(joined, (None, 12)))
+    data = np.random.default_rng(0).normal(size=(2, 5, 2, 3))
+    want = np.concatenate([data[0], np.tanh(data[1]) * data[0]], 2).reshape(5, 12)
+    assert np.allclose(model.predict(list(data)), want)
+    model.save(tmp_path / "model")
+    for again in (fastnn.models.load_model(tmp_path / "model"), copy.deepcopy(model)):
+        assert np.allclose(again.predict(list(data)), want)
+        assert again.get_config() == model.get_config()
+    assert [type(layer).__name__ for layer in model.layers[2:]] == ["Operation"] * 4
+    config = model.get_config()
+    config["layers"][-1]["config"]["function"] = "system"
+    with pytest.raises(ValueError, match="operation: unknown 'system'"):
+        Model.from_config(config)
+
+
 def test_nan_passes_a_merge():
     x = Input((1,))
     for cls in (layers.Maximum, layers.Minimum):
@@ -266,7 +284,8 @@ def test_mistakes():
     refused(lambda: Model(x, np.ones(3)), TypeError, "outputs", "ndarray")
     refused(lambda: Model(x), TypeError, "outputs", "NoneType")
     refused(lambda: Model(), TypeError, "inputs")
-    refused(lambda: Dense(2)(np.ones((1, 3))), TypeError, "ndarray", "predict")
+    refused(lambda: Dense(2)([[1.0, 2.0]]), TypeError, "float, float", "asarray")
+    refused(lambda: Add()([x, np.ones((2, 3))]), TypeError, "symbols", "arrays")
     refused(lambda: Add()(x), ValueError, "list of 2 or more", "one tensor")
     refused(lambda: Add()([x]), ValueError, "got 1")
     refused(lambda: layers.Subtract()([x, x, x]), ValueError, "list of 2 ", "got 3")

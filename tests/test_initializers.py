@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential, initializers
+from fastnn import Input, Sequential, errors, initializers
 from fastnn.layers import Conv2D, Dense
 
 SHAPE = (200, 300)
@@ -131,3 +131,37 @@ def test_known_numbers():
         0.7102199195563035,
         0.945320446786168,
     ]
+
+
+# ---- names, arrays, functions --------------------------------------------------------------------
+
+
+def test_identity():
+    assert np.array_equal(initializers.Identity(2.0)((2, 3)), [[2, 0, 0], [0, 2, 0]])
+    with pytest.raises(errors.ShapeError, match="has to be a matrix"):
+        initializers.Identity()((3,))
+
+
+def test_axes_of_the_fans():
+    spread = initializers.VarianceScaling(input_axes=[0, 1], output_axes=[2], seed=1)
+    assert spread((20, 30, 5)).std() == pytest.approx(1 / np.sqrt(600), rel=0.05)
+    again = initializers.get(initializers.serialize(spread))
+    assert again.get_config() == spread.get_config()
+
+
+def test_classes_functions_and_arrays():
+    assert type(initializers.get(initializers.Ones)) is initializers.Ones
+    given = np.arange(6.0).reshape(2, 3)
+    assert np.array_equal(initializers.get(given)((2, 3)), given)
+    with pytest.raises(errors.ShapeError, match="the array has shape"):
+        initializers.get(given)((3, 2))
+    with pytest.raises(ValueError, match="no name that a file could hold"):
+        initializers.serialize(initializers.get(given))
+
+    def tens(shape, dtype=None):
+        return np.full(shape, 10.0, dtype)
+
+    layer = Dense(2, kernel_initializer=tens, bias_initializer=initializers.Ones)
+    fastnn.Sequential([fastnn.Input((3,)), layer])
+    assert np.array_equal(layer.get_weights()[0], np.full((3, 2), 10))
+    assert layer.get_config()["kernel_initializer"] == "tens"

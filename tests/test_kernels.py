@@ -44,7 +44,7 @@ def test_kernel_is_within_the_bound_of_its_twin(op, policy, isa, seed, fences):
 # ---- NaN and infinity ----------------------------------------------------------------------------
 
 
-def sized(op, n, **axes):
+def sized(op, n, /, **axes):
     """Return a case whose vectors have n elements; a batch has a row for each place of a row."""
     attrs = next(cases(op)).attrs
     sizes = dict.fromkeys(table()[op].axes, (n,)) | {"r": (None,)} | axes
@@ -97,6 +97,26 @@ def warped(op, n):
     return Case(op, case.sizes, case.rows, {**case.attrs, "bilinear": n % 2})
 
 
+#: What groups of axes are where one of them has n elements, and the rows are another.
+ROWS_OF_N = {"p": (None,), "q": (5,), "s": (2,), "k": (3,), "b": (2,), "c": (3,)}
+LONG = {"take": "q", "take_along": "q", "sort": "q", "arg_reduce": "q", "swap": "c"}
+
+
+def matrices(op, n):
+    """A matrix of n columns, or of n rows if it is turned; the rows of the batch are the others."""
+    turned = op == "matmul_tn"
+    axes = {"b": (), "k": (None,) if turned else (n,), "m": (n,) if turned else (None,), "n": (3,)}
+    return sized(op, n, **axes)
+
+
+def grouped(op, n):
+    """Groups of axes of which one has n elements, by every function that the attribute names."""
+    case = sized(op, n, **{**ROWS_OF_N, LONG.get(op, "s"): (n,)})
+    known = list({str(each.attrs): each.attrs for each in cases(op)}.values())
+    few = known[n % 4 :: 4] if len(known) > 8 else known
+    return [Case(op, case.sizes, case.rows, attrs) for attrs in few]
+
+
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
@@ -130,12 +150,13 @@ def wide_cases(op, n):
         return [convolution(op, n)] if n < 36 else []
     if "pool2d" in op:
         return [pooling(op, n)]
-    small = dict.fromkeys("hk", (1,)) if op in ("sgd", "adam", "rmsprop") else {}
-    small |= TOTALS[op](n) if op in TOTALS else {}
+    if op.startswith("matmul"):
+        return [matrices(op, n)] if n < 36 else []
+    if "p" in (axis for operand in table()[op].inputs for axis in operand.stars):
+        return grouped(op, n)
     changes_weights = any(operand.name == "hyper" for operand in table()[op].inputs)
     small = dict.fromkeys("hkp", (1,)) if changes_weights else {}
-    if op.startswith("accumulate"):
-        small = {"k": (2,)}
+    small |= TOTALS[op](n) if op in TOTALS else {}
     if op.endswith("_panels"):
         small = {axis: (size,) for axis, size in panels_of(n).items()}
     if op.startswith("row_norm"):
@@ -145,7 +166,7 @@ def wide_cases(op, n):
         return [replace(case, absent=(name,)) for name in "it"]
     if "loss" in case.attrs:
         return [replace(case, attrs={**case.attrs, "loss": name}) for name in loss_names()]
-    if "curve" in case.attrs:
+    if "curve" in case.attrs or "binary" in case.attrs:
         known = {str(each.attrs): each.attrs for each in cases(op)}.values()
         return [Case(op, case.sizes, case.rows, attrs) for attrs in list(known)[n % 4 :: 4]]
     if "activation" not in case.attrs:
@@ -221,6 +242,27 @@ def test_a_watched_total_stops_the_run(isa, dtype):
         _ = trial.expected
     assert compiled.value.args == twin.value.args
     assert compiled.value.args[0] == _core.NONFINITE
+
+
+@every_isa
+@every_dtype
+def test_a_penalty_without_squares_makes_no_nan_of_an_infinity(isa, dtype):
+    x, attrs = np.array([np.inf, 0, -1], dtype), {"l1": 0.5, "l2": 0.0}
+    value = Trial(Case("penalty", {"n": (3,)}, 1, attrs), dtype, inputs={"x": x})
+    assert value.compiled(isa)["p"] == value.expected["p"] == np.inf
+    inputs = {"x": x, "dp": np.ones((), dtype)}
+    slope = Trial(Case("penalty_bwd", {"n": (3,)}, 1, attrs), dtype, inputs=inputs)
+    for arrays in (slope.compiled(isa), slope.expected):
+        assert arrays["dx"].tolist() == [0.5, 0, -0.5]
+
+
+@every_isa
+@every_dtype
+def test_a_penalty_without_sizes_makes_no_nan_of_an_infinity(isa, dtype):
+    x = np.array([np.inf, 0, -1], dtype)
+    case = Case("penalty", {"n": (3,)}, 1, {"l1": 0.0, "l2": 0.5})
+    value = Trial(case, dtype, inputs={"x": x})
+    assert value.compiled(isa)["p"] == value.expected["p"] == np.inf
 
 
 # ---- data that is refused ------------------------------------------------------------------------

@@ -151,6 +151,12 @@ CASES |= {
         ({"max_value": 0.3, "negative_slope": 0.1, "threshold": 0.1}, (3, 5), (3, 5)),
     ],
     layers.LeakyReLU: [({}, (7,), (7,)), ({"negative_slope": 0.5}, (3, 5), (3, 5))],
+    layers.PReLU: [
+        ({}, (7,), (7,)),
+        ({"alpha_initializer": "he_normal"}, (3, 5), (3, 5)),
+        ({"shared_axes": [1, 2], "alpha_initializer": "ones"}, (3, 2, 5), (3, 2, 5)),
+        ({"shared_axes": [2]}, (3, 2, 5), (3, 2, 5)),
+    ],
     layers.ELU: [({}, (7,), (7,)), ({"alpha": 0.5}, (3, 5), (3, 5))],
     layers.Softmax: [({}, (7,), (7,)), ({"axis": 2}, (3, 5), (3, 5))],
 }

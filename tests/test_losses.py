@@ -162,11 +162,14 @@ def test_several_metrics_come_in_order():
 @pytest.mark.parametrize("module", [losses, metrics])
 def test_names_classes_configs_and_objects_are_understood(module):
     for cls in module.CLASSES.values():
-        made = module.get(cls)
+        if issubclass(cls, metrics._AtRate):  # which need a number
+            made = cls(0.5)
+        else:
+            made = module.get(cls)
+            assert type(module.get(cls.__name__)) is cls
+            assert type(module.get(made.name)) is cls
         assert type(made) is cls
         assert module.get(made) is made
-        assert type(module.get(cls.__name__)) is cls
-        assert type(module.get(made.name)) is cls
         again = module.get(module.serialize(made))
         assert type(again) is cls
         assert again.get_config() == made.get_config()
@@ -184,3 +187,196 @@ def test_options_survive_the_config():
     again = losses.get(losses.serialize(loss))
     assert (again.from_logits, again.name) == (True, "mine")
     assert metrics.get(metrics.serialize(metrics.BinaryAccuracy(threshold=0.7))).threshold == 0.7
+
+
+# ---- weights -------------------------------------------------------------------------------------
+
+
+def classifier(loss="sparse_categorical_crossentropy", **options):
+    fastnn.set_seed(3)
+    model = Sequential([Input((5,), dtype="float64"), Dense(5, "softmax")])
+    model.compile(fastnn.optimizers.SGD(0.5), loss, **options)
+    return model
+
+
+def trained(x, y, batch_size=9, loss="sparse_categorical_crossentropy", **options):
+    model = classifier(loss)
+    model.fit(x, y, batch_size, epochs=3, shuffle=False, verbose=0, **options)
+    return np.concatenate([w.ravel() for w in model.get_weights()])
+
+
+def test_a_weight_of_two_is_the_sample_twice():
+    """In the gradient as well: the mean is over the number of samples."""
+    loss = losses.SparseCategoricalCrossentropy(reduction="sum")
+    weights = np.array([1.0, 2, 1, 1, 2, 1, 1, 1, 1])
+    twice = np.repeat(np.arange(9), weights.astype(int))
+    once = trained(Z, LABELS, 11, loss, sample_weight=weights)
+    assert np.allclose(once, trained(Z[twice], LABELS[twice], 11, loss), rtol=1e-12)
+    assert not np.allclose(once, trained(Z, LABELS, 11, loss), rtol=1e-3)
+
+
+def test_a_weight_of_zero_leaves_a_sample_out():
+    loss = losses.SparseCategoricalCrossentropy(reduction="mean_with_sample_weight")
+    weights = (np.arange(9) < 5) * 1.0
+    some = trained(Z, LABELS, loss=loss, sample_weight=weights)
+    assert np.allclose(some, trained(Z[:5], LABELS[:5], loss=loss), rtol=1e-12)
+
+
+def test_class_weights_are_the_weights_of_labels():
+    given = {0: 2.0, 3: 0.25}
+    weights = np.array([given.get(label, 1.0) for label in LABELS])
+    assert np.array_equal(
+        trained(Z, LABELS, class_weight=given), trained(Z, LABELS, sample_weight=weights)
+    )
+    one_hot = "categorical_crossentropy"
+    assert np.array_equal(
+        trained(Z, ONE_HOT, loss=one_hot, class_weight=given),
+        trained(Z, ONE_HOT, loss=one_hot, sample_weight=weights),
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 4, 9])
+@pytest.mark.parametrize("eager", [False, True])
+def test_weighted_means_do_not_depend_on_batches(batch, eager):
+    weights = RNG.random(9)
+    model = classifier(metrics=["accuracy"], weighted_metrics=["accuracy"], run_eagerly=eager)
+    found = model.evaluate(Z, LABELS, batch, 0, sample_weight=weights, return_dict=True)
+    p = model.predict(Z)
+    surprise, right = -np.log(p[np.arange(9), LABELS]), p.argmax(1) == LABELS
+    assert found["loss"] == pytest.approx((surprise * weights).mean(), rel=1e-12)
+    assert found["accuracy"] == pytest.approx(right.mean(), rel=1e-12)
+    weighted = (right * weights).sum() / weights.sum()
+    assert found["weighted_accuracy"] == pytest.approx(weighted, rel=1e-12)
+
+
+def test_ignored_labels_count_in_no_mean():
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    labels = np.where(np.arange(9) % 3 == 0, -1, LABELS)
+    kept = labels >= 0
+    model = classifier(loss)
+    want = model.evaluate(Z[kept], labels[kept], verbose=0)
+    for batch in (2, 9):
+        assert model.evaluate(Z, labels, batch, 0) == pytest.approx(want, rel=1e-12)
+    assert np.allclose(
+        trained(Z, labels, loss=loss), trained(Z[kept], labels[kept], loss=loss), rtol=1e-12
+    )
+
+
+def test_sequences_have_a_label_and_a_weight_a_step():
+    x, w = RNG.normal(size=(6, 4, 5)), RNG.random((6, 4))
+    y = RNG.integers(0, 5, (6, 4))
+    model = Sequential([Input((4, 5), dtype="float64"), Dense(5, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
+    loss, accuracy = model.evaluate(x, y, 4, 0, sample_weight=w)
+    p = model.predict(x)
+    surprise = -np.log(np.take_along_axis(p, y[..., None], -1)[..., 0])
+    assert loss == pytest.approx((surprise * w).mean(), rel=1e-12)
+    assert accuracy == pytest.approx(((p.argmax(-1) == y) * w).sum() / w.sum(), rel=1e-12)
+    rows = w[:, 0]
+    again = model.evaluate(x, y, 4, 0, sample_weight=rows)[0]
+    assert again == pytest.approx((surprise * rows[:, None]).mean(), rel=1e-12)
+    assert fastnn.gradcheck(model, x, y).ok
+
+
+@pytest.mark.parametrize("name", sorted(losses.CLASSES))
+def test_every_loss_trains_and_its_gradient_is_right(name):
+    head = {"Poisson": "softplus", "KLDivergence": "softmax"}.get(name, "linear")
+    head = {"Binary": "sigmoid", "Catego": "softmax", "Sparse": "softmax"}.get(name[:6], head)
+    if name in ("CategoricalHinge", "MeanSquaredLogarithmicError"):
+        head = "linear" if name == "CategoricalHinge" else "softplus"
+    y = (
+        LABELS
+        if name.startswith("Sparse")
+        else BITS
+        if "Binary" in name or "Hinge" in name
+        else SOFT
+    )
+    model = Sequential([Input((5,), dtype="float64"), Dense(5, head)])
+    rate = 1e-9 if name == "MeanAbsolutePercentageError" else 0.01
+    model.compile(fastnn.optimizers.SGD(rate), getattr(losses, name)())
+    assert fastnn.gradcheck(model, Z, y).ok, str(fastnn.gradcheck(model, Z, y))
+    before = model.evaluate(Z, y, verbose=0)
+    model.fit(Z, y, epochs=3, verbose=0)
+    assert model.evaluate(Z, y, verbose=0) < before
+
+
+@pytest.mark.parametrize("a", [0.0, 1.0])
+@pytest.mark.parametrize("name", ["binary_crossentropy", "binary_focal_crossentropy"])
+def test_probabilities_of_0_and_1_have_a_finite_loss(name, a):
+    values = getattr(losses, name)([[0.0], [1.0]], [[a], [a]])
+    assert np.isfinite(values).all()
+
+
+def test_a_function_is_a_loss_and_a_metric():
+    def error(y_true, y_pred):
+        return fastnn.ops.mean_squared_error(y_pred, y_true)
+
+    model = Sequential([Input((5,)), Dense(5)])
+    model.compile("sgd", error, metrics=[error])
+    loss, metric = model.evaluate(Z, SOFT, verbose=0)
+    assert loss == pytest.approx(metric)
+    model.compile("sgd", losses.mean_squared_error)
+    assert isinstance(model.loss, losses.MeanSquaredError)
+
+
+# ---- metrics by themselves and in a model --------------------------------------------------------
+
+
+def fresh(name):
+    return getattr(metrics, name)(*([0.5] if name in AT else []))
+
+
+AT = [name for name, cls in metrics.CLASSES.items() if issubclass(cls, metrics._AtRate)]
+OF_LABELS = {"SparseCategoricalAccuracy", "SparseCategoricalCrossentropy"}
+
+
+@pytest.mark.parametrize("name", sorted(set(metrics.CLASSES) - OF_LABELS))
+def test_a_metric_by_itself_is_that_of_a_model(name):
+    model = Sequential([Input((5,), dtype="float64"), Dense(5, "softmax")])
+    model.compile("sgd", "categorical_crossentropy", metrics=[fresh(name)])
+    in_model = [model.evaluate(Z, SOFT, batch, 0)[1] for batch in (2, 9)]
+    alone = fresh(name)
+    alone.update_state(SOFT[:4], model.predict(Z)[:4])
+    found = alone(SOFT[4:], model.predict(Z)[4:])
+    np.testing.assert_array_equal(*in_model)
+    np.testing.assert_allclose(found, in_model[0], rtol=1e-12)
+    alone.reset_state()
+    assert alone.result() == 0.0
+
+
+def test_confusion_matrices_know_labels_one_hot_rows_and_weights():
+    p, w = RNG.dirichlet(np.ones(5), 9), RNG.random(9)
+    want = np.zeros((5, 5))
+    np.add.at(want, (LABELS, p.argmax(1)), w)
+    for y in (LABELS, ONE_HOT):
+        np.testing.assert_allclose(metrics.confusion_matrix(y, p, w), want, rtol=1e-6)
+    assert metrics.confusion_matrix([0, 2], [2, 2]).tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 1]]
+    with pytest.raises(ValueError, match="below 0"):
+        metrics.confusion_matrix([0, -1], [0, 1])
+
+
+def test_subset_accuracy_is_of_samples():
+    got = measure(Z, BITS, "bce", "sigmoid", ["subset_accuracy", "accuracy"])
+    assert got[1] == pytest.approx(((Z > 0) == BITS).all(1).mean())
+    assert got[2] == pytest.approx(((Z > 0) == BITS).mean())
+
+
+def test_a_metric_of_labels_one_hot_rows_and_logits_is_one():
+    """AUC, precision and top-k of the same scores, however they are written."""
+    wanted = [
+        "auc",
+        "precision",
+        "recall",
+        metrics.TopKCategoricalAccuracy(2),
+        metrics.F1Score("macro"),
+    ]
+    labels = measure(Z, LABELS, "sparse_categorical_crossentropy", "softmax", wanted)
+    wanted = [
+        "auc",
+        "precision",
+        "recall",
+        metrics.TopKCategoricalAccuracy(2),
+        metrics.F1Score("macro"),
+    ]
+    logits = losses.CategoricalCrossentropy(from_logits=True)
+    np.testing.assert_allclose(measure(Z, ONE_HOT, logits, "linear", wanted), labels, rtol=1e-12)

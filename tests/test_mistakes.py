@@ -121,7 +121,27 @@ MISTAKES = [
         "validation_split 1 samples at least 1",
     ),
     ("validation_data alone", fit(validation_data=X), ValueError, "validation_data (x, y)"),
-    ("validation_data of three", fit(validation_data=(X, Y, Y)), ValueError, "validation_data"),
+    ("validation_data of four", fit(validation_data=(X, Y, Y, Y)), ValueError, "validation_data"),
+    (
+        "validation weights",
+        fit(validation_data=(X, Y, Y[:3])),
+        ShapeError,
+        "validation_data sample_weight (3,) 10 rows",
+    ),
+    # weights
+    ("fewer weights", fit(sample_weight=np.ones(3)), ShapeError, "sample_weight (3,) 10 rows"),
+    ("weights of words", fit(sample_weight=["a"] * 10), DTypeError, "sample_weight real numbers"),
+    ("weights of places", fit(sample_weight=np.ones((10, 2))), ShapeError, "(10, 2) (rows)"),
+    ("a weight is nan", fit(sample_weight=np.full(10, np.nan)), ValueError, "not finite"),
+    ("weights of another output", fit(sample_weight={"c": X[:, 0]}), ValueError, "'c' there are b"),
+    ("class_weight as list", fit(class_weight=[1, 2, 3]), ValueError, "class_weight dict"),
+    ("class_weight of no class", fit(class_weight={3: 1.0}), ValueError, "class '3' 0 to 2"),
+    (
+        "both weights",
+        fit(class_weight={0: 2.0}, sample_weight=np.ones(10)),
+        ValueError,
+        "class_weight sample_weight product",
+    ),
     (
         "validation_data of another width",
         fit(validation_data=(X[:, :2], Y)),
@@ -157,7 +177,7 @@ MISTAKES = [
     ("a number as optimizer", lambda m: m.compile(3, "mse"), TypeError, "optimizer name int"),
     ("a function as loss", lambda m: m.compile("sgd", max), TypeError, "loss name builtin"),
     ("metrics as text", lambda m: m.compile("sgd", SPARSE, "accuracy"), TypeError, "['accuracy']"),
-    ("metrics as number", lambda m: m.compile("sgd", SPARSE, 3), TypeError, "metrics list [3]"),
+    ("metrics as number", lambda m: m.compile("sgd", SPARSE, metrics=3), TypeError, "[3]"),
     (
         "a metric twice",
         lambda m: m.compile("sgd", SPARSE, ["accuracy"] * 2),
@@ -190,9 +210,15 @@ MISTAKES = [
     ),
     (
         "image as prediction",
-        other(Input((4, 4, 1)), Conv2D(3, 3, activation="softmax"), loss=SPARSE),
+        other(
+            Input((4, 4, 1)),
+            Conv2D(3, 3, activation="softmax"),
+            data=np.ones((10, 4, 4, 1)),
+            targets=Y,
+            loss=SPARSE,
+        ),
         ShapeError,
-        "(rows, 2, 2, 3) Flatten",
+        "(10,) labels (rows, 2, 2) Flatten",
     ),
     # too early
     ("fit before compile", lambda m: Sequential([Dense(3)]).fit(X, Y), NotCompiledError, "compile"),

@@ -53,6 +53,28 @@ def test_layers_come_as_a_list_or_one_by_one_or_by_add():
     assert same(as_list.get_weights(), added.get_weights())
 
 
+@pytest.mark.parametrize(
+    "shape", [{"input_shape": (4,)}, {"input_shape": [4]}, {"input_dim": 4}, {"input_shape": 4},
+              {"batch_input_shape": (None, 4)}],
+)  # fmt: skip
+def test_the_first_layer_may_be_given_the_shape_of_the_input(shape):
+    model = Sequential([Dense(5, **shape), Dense(3)])
+    assert model.input_shape == (None, 4)
+    added = Sequential()
+    added.add(Dense(5, "relu", **shape))
+    added.add(Dense(3, input_shape=(9,)))  # of no meaning here, as in Keras
+    assert added.count_params() == 43
+    assert Dense(5, **shape).get_config().keys() == Dense(5).get_config().keys()
+
+
+def test_a_shape_that_is_none_is_refused():
+    for wrong in ({"input_shape": (None, 4)}, {"input_shape": ()}, {"input_dim": "x"}):
+        with pytest.raises(ShapeError, match="positive integers"):
+            Dense(5, **wrong)
+    with pytest.raises(TypeError):
+        Dense(5, input_size=4)
+
+
 def test_without_input_the_first_data_builds():
     model = Sequential([Dense(5), Dense(3)])
     assert not model.built

@@ -335,6 +335,27 @@ def test_a_build_of_ones_own_runs_once(call_super, first):
     assert [v.shape for v in model.weights] == [(3,), (5, 3), (3,)]
 
 
+class Fixed(Model):
+    """Made of symbols, with a method of its own."""
+
+    def __init__(self):
+        x = Input((5,), name="x")
+        super().__init__(x, Dense(2, name="y")(x), name="fixed")
+
+    def best(self, x):
+        return self.predict(x).argmax(1)
+
+
+def test_a_class_of_models_made_of_symbols(tmp_path):
+    model = Fixed()
+    assert model.best(X).shape == (23,)
+    model.save(tmp_path / "model")
+    again = load_model(tmp_path / "model", {"Fixed": Fixed})
+    assert np.array_equal(again.best(X), model.best(X))
+    assert isinstance(copy.deepcopy(model), Fixed)
+    assert isinstance(fastnn.models.clone_model(model), Fixed)
+
+
 def test_a_call_that_fails_leaves_the_layers_unbuilt():
     class Wrong(Model):
         def __init__(self):
@@ -356,8 +377,6 @@ def test_mistakes(tmp_path):
         type("Empty", (Model,), {})().predict(X)
     with pytest.raises(ShapeError, match=r"encoder: it is built for \(None, 5\), got \(None, 3\)"):
         functional().get_layer("encoder")(Input((3,)))
-    with pytest.raises(ValueError, match="training=True is for symbols"):
-        functional()(X, training=True)
     net = Net()
     net.predict(X)
     net.save(tmp_path / "model")
@@ -378,6 +397,32 @@ def test_mistakes(tmp_path):
 
     with pytest.raises(NotImplementedError, match="units"):
         Lossy(3).get_config()
+
+
+# ---- on arrays -----------------------------------------------------------------------------------
+
+
+def test_a_layer_called_on_arrays_shows_what_it_makes_of_them():
+    dense = Dense(3, "tanh")
+    found = dense(X)
+    kernel, bias = dense.get_weights()
+    assert np.allclose(found, np.tanh(X @ kernel + bias), atol=1e-6)
+    assert np.array_equal(dense(X), found)
+    assert np.allclose(Add()([X, X]), 2 * X, atol=1e-6)
+    model = Sequential([Input((5,)), dense])  # whose weights they are now
+    model.set_weights([w + 1 for w in model.get_weights()])
+    assert np.array_equal(dense(X), model.predict(X))
+    assert dense.output is model.output
+
+
+def test_training_is_for_arrays_too():
+    drop = Dropout(0.5)
+    ones = np.ones((40, 50))
+    assert np.array_equal(drop(ones), ones)
+    assert set(np.unique(drop(ones, training=True))) == {0.0, 2.0}
+    model = Sequential([Input((50,)), drop])
+    assert np.array_equal(model(ones), ones)
+    assert set(np.unique(model(ones, training=True))) == {0.0, 2.0}
 
 
 # ---- whole models from descriptions --------------------------------------------------------------

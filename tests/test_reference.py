@@ -208,6 +208,8 @@ def test_a_bound_bites(op, dtype):
         trial = Trial(case, dtype)
         # whole numbers that go through time grow, and no place of their differences is known
         grown = case.data == "integers" and "t" in case.sizes
+        if case.attrs.get("binary") in ("mod", "floor_divide"):
+            continue  # whole numbers have quotients that are whole, and fall on either side
         for name in trial.results:
             expected = trial.expected[name]
             if case.data == "wide" or grown or not expected.size or expected.dtype.kind != "f":

@@ -40,12 +40,26 @@ def model_of(*middle, optimizer="sgd", dtype="float64", shape=(3,)):
     return model
 
 
+def cosines(w):
+    """The sizes of the cosines between all pairs of rows."""
+    rows = w / np.sqrt((w**2).sum(axis=1, keepdims=True))
+    return np.abs((rows @ rows.T)[~np.eye(len(rows), dtype=bool)])
+
+
 PENALTIES = {
     "l1": (regularizers.L1(0.03), lambda w: 0.03 * np.abs(w).sum()),
     "l2": (regularizers.L2(0.03), lambda w: 0.03 * (w**2).sum()),
     "l1_l2": (
         regularizers.L1L2(0.03, 0.02),
         lambda w: 0.03 * np.abs(w).sum() + 0.02 * (w**2).sum(),
+    ),
+    "orthogonal": (
+        regularizers.OrthogonalRegularizer(0.5),
+        lambda w: 0.5 * cosines(w).mean(),
+    ),
+    "orthogonal columns": (
+        regularizers.OrthogonalRegularizer(0.5, "columns"),
+        lambda w: 0.5 * cosines(w.T).mean(),
     ),
     "by name": ("l2", lambda w: 0.01 * (w**2).sum()),
     "class": (regularizers.L1, lambda w: 0.01 * np.abs(w).sum()),
@@ -77,7 +91,8 @@ def test_the_penalty_is_part_of_the_loss_and_shown_apart(name, dtype):
 @pytest.mark.parametrize("name", PENALTIES)
 def test_gradients(name):
     regularizer, _ = PENALTIES[name]
-    options = {f"{what}_regularizer": regularizer for what in ("kernel", "bias", "activity")}
+    wheres = ("kernel",) if name.startswith("orthogonal") else ("kernel", "bias", "activity")
+    options = {f"{what}_regularizer": regularizer for what in wheres}
     model = model_of(Dense(4, "tanh", **options), Dense(2, **options))
     model.set_weights([w + 0.1 for w in model.get_weights()])  # off the kink at 0
     found = fastnn.gradcheck(model, X, Y)
@@ -311,6 +326,11 @@ def test_every_layer_takes_an_activity_regularizer(name):
         (regularizers, regularizers.L1(0.5), {"l1": 0.5}),
         (regularizers, regularizers.L2(0.5), {"l2": 0.5}),
         (regularizers, regularizers.L1L2(0.5, 0.25), {"l1": 0.5, "l2": 0.25}),
+        (
+            regularizers,
+            regularizers.OrthogonalRegularizer(0.5, "columns"),
+            {"factor": 0.5, "mode": "columns"},
+        ),
         (constraints, constraints.MaxNorm(3, [0, 1]), {"max_value": 3, "axis": [0, 1]}),
         (constraints, constraints.NonNeg(), {}),
         (constraints, constraints.UnitNorm(1), {"axis": 1}),
@@ -378,6 +398,16 @@ def test_files_hold_them_and_custom_ones_are_given_by_the_caller(tmp_path):
             lambda: model_of(Dense(2, kernel_regularizer=lambda w: w)),
             errors.ShapeError,
             "a penalty is one number",
+        ),
+        (
+            lambda: regularizers.OrthogonalRegularizer(mode="both"),
+            ValueError,
+            'mode must be "rows" or "columns"',
+        ),
+        (
+            lambda: model_of(Dense(2, bias_regularizer="orthogonal_regularizer")),
+            errors.ShapeError,
+            "has to be a matrix",
         ),
         (lambda: Dense(2).add_loss(1.0), TypeError, "add_loss expects a tensor of the graph"),
         (

@@ -91,6 +91,38 @@ def test_the_same_batches_give_the_same_bits_as_arrays(source, threads):
     assert one.history == two.history
 
 
+def test_weights_come_with_their_batches():
+    weights = np.random.default_rng(3).uniform(0.5, 2, len(X)).astype("float32")
+
+    class Weighted(Dataset):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return x, y, weights[5 * index :][: len(x)]
+
+    def compiled():
+        made = model()
+        made.compile("adam", "binary_crossentropy", weighted_metrics=["accuracy"])
+        return made
+
+    arrays, stream = compiled(), compiled()
+    options = {"epochs": 2, "shuffle": False, "verbose": 0}
+    one = arrays.fit(X, Y, 5, sample_weight=weights, **options)
+    two = stream.fit(Weighted(), **options)
+    assert one.history == two.history
+    assert bits(arrays) == bits(stream)
+    plain = compiled()
+    plain.fit(X, Y, 5, **options)
+    assert bits(plain) != bits(arrays)
+    want = arrays.evaluate(X, Y, batch_size=5, sample_weight=weights, verbose=0)
+    assert stream.evaluate(Weighted(), verbose=0) == want
+    per_class = {"class_weight": {0: 0.5, 1: 3.0}}
+    arrays.fit(X, Y, 5, **per_class, **options)
+    stream.fit(Loader(), **per_class, **options)
+    assert bits(arrays) == bits(stream)
+    with pytest.raises(ValueError, match="weights come with them"):
+        stream.fit(Dataset(), sample_weight=weights)
+
+
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_first_batch_makes_the_model(source):
     weights = []
@@ -389,6 +421,11 @@ def test_a_dataset_may_never_end():
     assert bits(made) == bits(twin)
     with pytest.raises(ValueError, match="the dataset never ends; give steps_per_epoch"):
         made.fit(Endless(), verbose=0)
+
+
+def test_a_dataset_can_be_iterated():
+    assert [len(x) for x, _ in Dataset()] == [5, 5, 5, 5, 3]
+    assert len([*zip(range(12), Endless(), strict=False)]) == 12
 
 
 class Bare(PyDataset):

@@ -5,13 +5,19 @@ import pytest
 
 from fastnn import Input, Model, Sequential
 from fastnn.layers import (
+    LSTM,
     Add,
     AveragePooling2D,
+    Conv1D,
     Conv2D,
+    Conv2DTranspose,
     Dense,
+    DepthwiseConv2D,
     Flatten,
     GlobalAveragePooling2D,
+    MaxPooling1D,
     MaxPooling2D,
+    UpSampling2D,
 )
 
 
@@ -39,6 +45,9 @@ WINDOWS = [
     (Conv2D(2, 3, strides=2), "floor((28 - 3 + 0)/2) + 1 = 13", "3 x 3"),
     (Conv2D(2, 3, strides=2, padding="same"), "(28 - 3 + 1)/2 + 1 = 14", "3 x 3"),
     (Conv2D(2, (1, 5)), "(28 - 1 + 0)/1 + 1 = 28 x (28 - 5 + 0)/1 + 1 = 24", "1 x 5"),
+    (Conv2D(2, 3, strides=2, padding=1), "floor((28 - 3 + 2)/2) + 1 = 14", "3 x 3"),
+    (Conv2D(2, 3, dilation_rate=2), "(28 - 5 + 0)/1 + 1 = 24", "5 x 5"),
+    (DepthwiseConv2D(3, padding="same"), "(28 - 3 + 2)/1 + 1 = 28", "3 x 3"),
     (MaxPooling2D(3), "floor((28 - 3 + 0)/3) + 1 = 9", "3 x 3"),
     (AveragePooling2D(2, strides=1), "(28 - 2 + 0)/1 + 1 = 27", "2 x 2"),
 ]
@@ -94,6 +103,23 @@ def test_fields_of_branches_and_of_models_inside():
     assert "7 x 7" in rows["after"]
     assert " x " not in rows["g"]
     assert rows["d"].rstrip().endswith("Y")
+
+
+def test_sequences_and_what_is_not_known():
+    layers = [
+        Conv1D(4, 3, dilation_rate=2, name="a"),
+        MaxPooling1D(name="b"),
+        Conv1D(2, 3, name="c"),
+    ]
+    _, _, rows, _ = table(Sequential([Input((28, 2)), *layers, LSTM(3, name="d")]))
+    assert [rows[name].split("  ")[-1].strip() for name in "abc"] == ["5", "6", "10"]
+    assert " + 1 = " not in rows["d"]
+    layers = [Conv2D(2, 3, name="a"), UpSampling2D(2, name="b"), Conv2D(2, 3, name="c")]
+    more = [Conv2DTranspose(2, 3, name="d"), Conv2D(2, 3, name="e")]
+    _, _, rows, _ = table(Sequential([Input((9, 9, 1)), *layers, *more]))
+    fields = [rows[name].split("  ")[-1].strip() for name in "abc"]
+    assert fields == ["3 x 3", "3 x 3", "4 x 4"]
+    assert rows["e"].endswith("= 12")  # what is before a transposed one is not followed
 
 
 def test_unbuilt_and_without_windows():

@@ -50,13 +50,13 @@ def test_every_activation_has_a_twin():
 @pytest.mark.parametrize(
     ("text", "operand"),
     [
-        ("x[r,n*]", Operand("x", "real", ("r", "n"), "n", False, False, None)),
-        ("t:i32[r]", Operand("t", "i32", ("r",), None, False, False, None)),
-        ("b[o]?", Operand("b", "real", ("o",), None, True, False, None)),
-        ("v[n]?~", Operand("v", "real", ("n",), None, True, True, None)),
-        ("m[]", Operand("m", "real", (), None, False, False, None)),
-        ("y[n]@a|b", Operand("y", "real", ("n",), None, False, False, None, ("a", "b"))),
-        ("y[n*]=x", Operand("y", "real", ("n",), "n", False, False, "x")),
+        ("x[r,n*]", Operand("x", "real", ("r", "n"), ("n",), False, False, None)),
+        ("t:i32[r]", Operand("t", "i32", ("r",), (), False, False, None)),
+        ("b[o]?", Operand("b", "real", ("o",), (), True, False, None)),
+        ("v[n]?~", Operand("v", "real", ("n",), (), True, True, None)),
+        ("m[]", Operand("m", "real", (), (), False, False, None)),
+        ("y[n]@a|b", Operand("y", "real", ("n",), (), False, False, None, ("a", "b"))),
+        ("y[n*]=x", Operand("y", "real", ("n",), ("n",), False, False, "x")),
     ],
 )
 def test_an_operand_is_read(text, operand):
@@ -93,7 +93,7 @@ def test_a_row_makes_sense(op):
     assert {letter for _, letters in op.flops for letter in letters} <= set(op.axes)
     for operand in operands:
         assert operand.alias is None or operand.alias in names
-        assert operand.star is None or operand.star in operand.axes
+        assert set(operand.stars) <= set(operand.axes)
         assert not (operand.inplace and operand in op.outputs)
 
 

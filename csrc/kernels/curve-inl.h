@@ -1,4 +1,4 @@
-/* curve-inl.h: the activations of curves.def, each a loop of its own over x, or over dy and x.
+/* curve-inl.h: the functions of curves.def, each a loop of its own over x, or over dy and x.
  *
  * Invariant: element i depends on element i alone. */
 
@@ -146,6 +146,31 @@ VERB vec sparse_plus_below(vec x)
     return v_mul(half, half);
 }
 
+/* -1 / (2 x sqrt x) */
+VERB vec rsqrt_slope(vec x) { return v_div(v_div(v_set1((real)-0.5), v_sqrt(x)), x); }
+
+VERB vec reciprocal_square(vec x)
+{
+    vec root = v_div(v_set1(1), x);
+    return v_mul(root, root);
+}
+
+/* -1, 0 or 1, and NaN of NaN */
+VERB vec sign_of(vec x)
+{
+    vec up = v_select(v_lt(v_zero(), x), v_set1(1), x);
+    return v_select(v_lt(x, v_zero()), v_set1(-1), up);
+}
+
+VERB vec erf_slope(vec x)
+{
+    vec density = v_exp_falling(v_neg(v_mul(x, x)));
+    return v_mul(density, v_set1((real)1.12837916709551257390)); /* 2 / sqrt(pi) */
+}
+
+/* 1 where m holds, else 0 */
+VERB vec truth(mask m) { return v_select(m, v_set1(1), v_zero()); }
+
 typedef struct {
     vec a, b, c, d;
 } curve_parameters;
@@ -204,7 +229,7 @@ static void op_curve_bwd(const fnn_op *op, const fnn_task *task)
         for (; i < end; i += LANES) {                      \
             vec x = read_lanes(in + i, end - i, ahead);    \
             vec dy = read_lanes(dout + i, end - i, ahead); \
-            (void)x;                                       \
+            (void)x, (void)dy;                             \
             write_lanes(din + i, backward, end - i, far);  \
         }                                                  \
         break;

@@ -207,12 +207,6 @@ static inline vec outside(vec x, vec low, vec high, vec y)
     return v_select(m_or(v_lt(x, low), v_lt(high, x)), v_zero(), y);
 }
 
-static inline vec sign_of(vec x)
-{
-    vec below = v_select(v_lt(x, v_zero()), v_set1(-1), x);
-    return v_select(v_lt(v_zero(), x), ONE, below);
-}
-
 /* log(1 + a) - log(1 + t), neither below LOW */
 static inline vec log_ratio(vec a, vec t)
 {

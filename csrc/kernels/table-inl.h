@@ -35,6 +35,10 @@
 #include "noise-inl.h"
 #include "warp-inl.h"
 #include "augment-inl.h"
+#include "binary-inl.h"
+#include "reduce-inl.h"
+#include "layout-inl.h"
+#include "matmul-inl.h"
 #include "probes-inl.h"
 
 #define op_python_call fnn_python_call /* program.c: the same for every ISA */

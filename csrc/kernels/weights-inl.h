@@ -50,6 +50,18 @@ static void op_penalty_bwd(const fnn_op *op, const fnn_task *task)
     if (op->far) v_stream_end();
 }
 
+static void op_hollow(const fnn_op *op, const fnn_task *task)
+{
+    const real *x = op->arg[0];
+    real *y = op->arg[1];
+    int64_t i, end, n = op->dim[1];
+    fnn_share(task, op->dim[0], 1, &i, &end);
+    for (; i < end; i++) {
+        copy_reals(y + i * n, x + i * n, n);
+        if (i < n) y[i * n + i] = 0;
+    }
+}
+
 static void op_over_rows(const fnn_op *op, const fnn_task *task)
 {
     if (task->thread) return;

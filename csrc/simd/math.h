@@ -1,14 +1,17 @@
-/* math.h: exp, expm1, log, log1p, sigmoid, tanh and erf on the verbs, within 4 ulp.
+/* math.h: exp, expm1, log, log1p, sigmoid, tanh, sin, cos and erf on the verbs, within 4 ulp; floor.
  *
  * Each reduces its argument to a short interval around 0 and evaluates one polynomial there: the
  * minimax (Remez) polynomials of (e^r - 1 - r) / r^2 and (log(1 + f) - f + f^2 / 2) / f^3, for the
  * relative error of e^r - 1 and log(1 + f).  The leading terms stay exact, so that small arguments do.
  * Those of erf interpolate at Chebyshev's points: erf(x) / x in x^2 up to 1, and beyond it
- * e^(x^2) erfc(x) / t in t = 1 / (1 + x / 2), which takes infinity to 0.
+ * e^(x^2) erfc(x) / t in t = 1 / (1 + x / 2), which takes infinity to 0.  Those of sin and cos do so up to
+ * pi / 4.
  *
  * NaN passes.  A subnormal argument counts as 0, a subnormal result may be 0. */
 #ifndef FNN_SIMD_MATH_H
 #define FNN_SIMD_MATH_H
+
+#include "turn.h"
 
 /* LN2_HIGH + LN2_LOW = ln 2; LN2_HIGH times an exponent is exact.  Coefficients: highest power first. */
 #if FNN_F64
@@ -20,6 +23,21 @@
 #define EXP_HIGHEST 710.0     /* e^x is Inf above                        */
 #define EXP_NORMAL (-709.2)   /* e^x is below the smallest normal        */
 #define TANH_HIGHEST 20.0     /* tanh x is 1 above                       */
+#define TURN_HIGHEST 2e8 /* quarters of a turn up to there are exact in products with the parts */
+#define SIN_LINE 0x1p-27 /* sin x is x up to there                  */
+
+/* pi / 2 in parts of 26 bits, and the rest */
+static const real quarter_parts[] = {0x1.921fb50000000p+0, 0x1.110b460000000p-26,
+                                     0x1.1a62630000000p-54, 0x1.8a2e03707344ap-81};
+
+/* of (sin r - r) / r^3 and (cos r - 1 + r^2 / 2) / r^4 in r^2 */
+static const real sin_coefficients[] = {1.59181012302741203e-10, -2.50511314554279474e-8,
+                                        2.75573161006830291e-6,  -0.0001984126983675497,
+                                        0.0083333333333309461,   -0.166666666666666646};
+
+static const real cos_coefficients[] = {-1.13826148685563246e-11, 2.08761460246897466e-9,
+                                        -2.75573172705603241e-7,  0.0000248015872987634332,
+                                        -0.00138888888888873957,  0.0416666666666666654};
 
 static const real exp_coefficients[] = {
     2.5114515837055502e-08, 2.7626382186479645e-07, 2.7557227830093986e-06, 2.4801504312202552e-05,
@@ -54,6 +72,16 @@ static const real erfc_coefficients[] = {
 #define EXP_HIGHEST 89.0f
 #define EXP_NORMAL (-88.0f)
 #define TANH_HIGHEST 10.0f
+#define TURN_HIGHEST 5e4f
+#define SIN_LINE 0x1p-12f
+
+/* pi / 2 in parts of 9 bits, and the rest */
+static const real quarter_parts[] = {0x1.92p+0f, 0x1.fbp-12f, 0x1.51p-22f, 0x1.0bp-34f,
+                                     0x1.18469ap-44f};
+
+static const real sin_coefficients[] = {-0.000195878405f, 0.00833274804f, -0.166666647f};
+
+static const real cos_coefficients[] = {2.45478916e-5f, -0.00138883028f, 0.0416666647f};
 
 static const real exp_coefficients[] = {1.3946497e-3f, 8.366611e-3f, 4.166628e-2f, 1.6666543e-1f,
                                         0.5f};
@@ -206,6 +234,69 @@ static inline vec v_normal_cdf(vec x)
     return v_select(v_lt(size, one), near, far);
 }
 
+/* to the nearest integer, ties to even, of any size: between 2^FRACTION and its double there is no fraction */
+VERB vec v_nearest(vec x)
+{
+    vec big = v_set1((real)((real_bits)1 << REAL_FRACTION)), size = v_abs(x);
+    vec whole = v_sub(v_add(size, big), big);
+    return v_select(v_lt(size, big), v_copysign(whole, x), x);
+}
+
+/* the largest integer that is not above x */
+VERB vec v_floor(vec x)
+{
+    vec near = v_nearest(x);
+    return v_select(v_lt(x, near), v_sub(near, v_set1(1)), near);
+}
+
+/* x = n pi / 2 + r, |r| <= pi / 4 */
+static inline v_reduced v_turn(vec x)
+{
+    vec n = v_nearest(v_mul(x, v_set1((real)0.63661977236758134308))), r = x;
+    for (uint64_t i = 0; i < sizeof quarter_parts / sizeof *quarter_parts; i++)
+        r = v_fnma(n, v_set1(quarter_parts[i]), r);
+    if (m_any(v_lt(v_set1(TURN_HIGHEST), v_abs(x)))) {
+        real whole[LANES], given[LANES], rest[LANES];
+        v_store(given, x), v_store(whole, n), v_store(rest, r);
+        for (int i = 0; i < LANES; i++) {
+            int quarters;
+            if (!(given[i] > TURN_HIGHEST || given[i] < -TURN_HIGHEST)) continue;
+            if (given[i] - given[i] != 0)
+                rest[i] = given[i] - given[i], whole[i] = 0;
+            else
+                rest[i] = (real)turn_rest(given[i], &quarters), whole[i] = (real)quarters;
+        }
+        n = v_load(whole), r = v_load(rest);
+    }
+    return (v_reduced){n, r};
+}
+
+/* sin(r + quarters pi / 2), |r| <= pi / 4 */
+static inline vec v_sin_turned(vec r, vec quarters)
+{
+    vec one = v_set1(1), half = v_set1((real)0.5), square = v_mul(r, r);
+    vec two = v_floor(v_mul(quarters, half)), odd = v_fnma(two, v_set1(2), quarters);
+    vec over = v_fnma(v_floor(v_mul(two, half)), v_set1(2), two); /* 1: a half turn */
+    vec s = v_fma(v_mul(POLYNOMIAL(square, sin_coefficients), square), r, r);
+    vec c = v_mul(v_mul(square, square), POLYNOMIAL(square, cos_coefficients));
+    c = v_add(one, v_fnma(square, half, c));
+    vec y = v_select(v_eq(odd, v_zero()), s, c);
+    return v_select(v_eq(over, v_zero()), y, v_neg(y));
+}
+
+static inline vec v_sin(vec x)
+{
+    v_reduced a = v_turn(x);
+    vec y = v_sin_turned(a.r, a.n);
+    return v_select(v_lt(v_abs(x), v_set1(SIN_LINE)), x, y);
+}
+
+static inline vec v_cos(vec x)
+{
+    v_reduced a = v_turn(x);
+    return v_sin_turned(a.r, v_add(a.n, v_set1(1)));
+}
+
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef REAL_MIN
@@ -214,6 +305,8 @@ static inline vec v_normal_cdf(vec x)
 #undef EXP_HIGHEST
 #undef EXP_NORMAL
 #undef TANH_HIGHEST
+#undef TURN_HIGHEST
+#undef SIN_LINE
 #undef POLYNOMIAL
 
 #endif

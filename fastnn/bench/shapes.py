@@ -341,6 +341,66 @@ def _framed(op: str) -> Iterator[Case]:
         yield _case(op, r, {"pad_h": 1, "pad_w": 1}, r=None, **axes)
 
 
+def _binary(op: str) -> Iterator[Case]:
+    for name in ("divide", "less", "power"):
+        yield from (elements(op, n, binary=name) for n in ELEMENTS)
+
+
+#: r, q, s: rows of a layer, channels of images, along the last axis
+_GROUPS = ((128, 256, 64), (64, 1024, 16), (128, 1000, ()), (16, 3136, 64))
+
+
+def _grouped(op: str, **attrs: Any) -> Iterator[Case]:
+    for r, q, s in _GROUPS:
+        yield _in_order(op, r, attrs, p=None, q=q, s=s)
+
+
+def _in_order(op: str, rows: int, attrs: Mapping[str, Any], **sizes: Any) -> Case:
+    return _case(op, rows, attrs, **{axis: sizes[axis] for axis in table()[op].axes})
+
+
+def _binary_spread(op: str) -> Iterator[Case]:
+    yield from _grouped(op, binary="multiply", swapped=0)
+    yield _case(op, 1, {"binary": "divide", "swapped": 0}, p=(), q=1_000_000, s=())
+
+
+def _reduce(op: str) -> Iterator[Case]:
+    yield from (c for name in ("sum", "max") for c in _grouped(op, reduction=name))
+
+
+def _arg_reduce(op: str) -> Iterator[Case]:
+    yield from _grouped(op, smallest=0)
+
+
+def _cumsum(op: str) -> Iterator[Case]:
+    yield from _grouped(op, reverse=0)
+
+
+def _swap(op: str) -> Iterator[Case]:
+    for r, b, c, s in ((64, 32, 64, ()), (32, 40, 8, 64), (16, 56, 56, 64)):
+        yield _case(op, r, p=None, b=b, c=c, s=s)
+
+
+def _take(op: str) -> Iterator[Case]:
+    """Yield the lookup of a table, and places of a sequence."""
+    yield _in_order(op, 32, {}, p=(), q=10_000, s=64, k=(None, 40))
+    yield _in_order(op, 64, {}, p=None, q=128, s=64, k=64)
+
+
+def _take_along(op: str) -> Iterator[Case]:
+    yield _in_order(op, 128, {}, p=None, q=1000, s=(), k=5)
+    yield _in_order(op, 64, {}, p=None, q=16, s=64, k=4)
+
+
+def _sort(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, {"descending": 1}, p=None, q=q) for r, q in ((128, 10), (128, 1000)))
+
+
+def _matmul(op: str) -> Iterator[Case]:
+    for r, m, k, n in ((32, 64, 32, 64), (128, 8, 16, 8), (16, 256, 64, 256)):
+        yield _in_order(op, r, {}, b=None, m=m, k=k, n=n)
+
+
 def _fill(op: str) -> Iterator[Case]:
     yield from (elements(op, n, value=1.0) for n in ELEMENTS)
 
@@ -421,6 +481,10 @@ def _gather_labels(op: str) -> Iterator[Case]:
 
 def _accumulate_batch(op: str) -> Iterator[Case]:
     yield _case(op, 128, {"watched": 0}, k=2)
+
+
+def _hollow(op: str) -> Iterator[Case]:
+    yield from (_case(op, i=n, j=n) for n in (256, 32, 2048))
 
 
 def _over_rows(op: str) -> Iterator[Case]:
@@ -570,6 +634,23 @@ _MAKERS: Mapping[str, Any] = {
     "curve_bwd": _curve,
     "add": _elements,
     "fill": _fill,
+    "binary": _binary,
+    "binary_spread": _binary_spread,
+    "expand": _grouped,
+    "select": _elements,
+    "reduce": _reduce,
+    "arg_reduce": _arg_reduce,
+    "prod_bwd": _grouped,
+    "cumsum": _cumsum,
+    "swap": _swap,
+    "take": _take,
+    "take_bwd": _take,
+    "take_along": _take_along,
+    "put_along": _take_along,
+    "sort": _sort,
+    "matmul": _matmul,
+    "matmul_nt": _matmul,
+    "matmul_tn": _matmul,
     "subtract": _elements,
     "multiply": _elements,
     "maximum": _elements,
@@ -612,6 +693,7 @@ _MAKERS: Mapping[str, Any] = {
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,
+    "hollow": _hollow,
     "over_rows": _over_rows,
     "clip_norm": _clip_norm,
     "assign": _elements,

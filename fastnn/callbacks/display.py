@@ -7,9 +7,11 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from fastnn.callbacks.base import Callback, Logs
 
-__all__ = ["ProgbarLogger", "TqdmCallback", "announce", "make_progress"]
+__all__ = ["ProgbarLogger", "TqdmCallback", "announce", "as_text", "make_progress"]
 
 
 class ProgbarLogger(Callback):
@@ -143,11 +145,14 @@ def make_progress(verbose: int | str, callbacks: Iterable[Callback] = ()) -> lis
 
 
 def _means(logs: Logs) -> str:
-    return "  ".join(f"{name} {_shown(value)}" for name, value in (logs or {}).items())
+    return "  ".join(f"{name} {as_text(value)}" for name, value in (logs or {}).items())
 
 
-def _shown(value: Any) -> str:
-    """Return a number with four places, and small ones, such as rates, with four digits."""
+def as_text(value: Any) -> str:
+    """Return a value of the logs: a number with four places, or with four digits if it is small, as
+    rates are; several numbers in brackets."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"[{' '.join(map(as_text, value))}]"
     if not isinstance(value, float):
         return str(value)
     return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.4g}"

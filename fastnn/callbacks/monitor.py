@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
+
+import numpy as np
 
 from fastnn._checks import number
+from fastnn._warnings import warn_caller
 from fastnn.callbacks.base import Callback, Logs
 
 __all__ = ["MonitorCallback"]
@@ -44,11 +46,15 @@ class MonitorCallback(Callback):
         """Return the number that is watched; ``None``, after a warning, if it is not there."""
         value = (logs or {}).get(self.monitor)
         if value is None:
-            warnings.warn(
+            warn_caller(
                 f"{type(self).__name__}: the logs have no {self.monitor!r}, but "
-                f"{', '.join(logs or ())}; choose one of them as monitor"[:400],
+                f"{', '.join(logs or ())}; choose one of them as monitor",
                 UserWarning,
-                stacklevel=2,
+            )
+        elif np.ndim(value):
+            raise ValueError(
+                f"{type(self).__name__}: {self.monitor!r} has several numbers, shape "
+                f"{np.shape(value)}; choose a monitor that has one"
             )
         return value
 
@@ -76,7 +82,7 @@ class MonitorCallback(Callback):
         if name == "loss" or name.endswith("_loss"):
             return "min"
         objective = self.model.runtime.objective
-        for _, metric in objective.watched if objective else ():
+        for _, metric, _ in objective.watched if objective else ():
             if metric.direction and (name == metric.name or name.endswith(f"_{metric.name}")):
                 return {"up": "max", "down": "min"}[metric.direction]
         raise ValueError(

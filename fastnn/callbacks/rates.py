@@ -21,6 +21,15 @@ class _RateCallback(Callback):
 
     verbose: int
 
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Refuse an optimizer whose rate is a schedule."""
+        optimizer = self.model.optimizer
+        if optimizer is not None and optimizer.scheduled and not optimizer.decay:
+            raise TypeError(
+                f"{type(self).__name__}: the learning rate of {optimizer.name!r} is a schedule, "
+                "which the callback would put an end to; give the optimizer a number"
+            )
+
     def _rate(self) -> float:
         return float(self._optimizer().learning_rate)
 
@@ -124,6 +133,7 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Start afresh."""
+        super().on_train_begin(logs)
         self._forget()
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:

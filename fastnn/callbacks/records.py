@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fastnn._checks import count
 from fastnn.callbacks.base import Callback, Logs
 
@@ -68,9 +70,15 @@ class CSVLogger(Callback):
             self._keys = _columns(logs)
             if not os.path.getsize(self.filename):
                 rows.append(["epoch", *self._keys])
-        rows.append([epoch, *(logs.get(key, "NA") for key in self._keys)])
+        rows.append([epoch, *(_cell(logs.get(key, "NA")) for key in self._keys)])
         with open(self.filename, "a", newline="") as file:
             csv.writer(file, delimiter=self.separator).writerows(rows)
+
+
+def _cell(value: Any) -> Any:
+    """Return several numbers as one text."""
+    several = isinstance(value, list | tuple | np.ndarray) and np.ndim(value) > 0
+    return f'"[{", ".join(map(str, value))}]"' if several else value
 
 
 def _columns(logs: dict[str, Any]) -> list[str]:
@@ -130,12 +138,12 @@ class TensorBoard(Callback):
     def _after_batch(self, batch: int, logs: Logs = None) -> None:
         self._step += 1
         if self._step % self._every == 0:
-            for name, value in (logs or {}).items():
+            for name, value in _numbers(logs):
                 self._scalar("train", f"batch_{name}", value, self._step)
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's numbers."""
-        for name, value in (logs or {}).items():
+        for name, value in _numbers(logs):
             run = "validation" if name.startswith("val_") else "train"
             self._scalar(run, f"epoch_{name.removeprefix('val_')}", value, epoch)
         rate = getattr(self.model.optimizer, "learning_rate", None)
@@ -163,6 +171,11 @@ class TensorBoard(Callback):
         if run not in self._writers:
             self._writers[run] = self._make(os.path.join(self.log_dir, run))
         return self._writers[run]
+
+
+def _numbers(logs: Logs) -> list[tuple[str, float]]:
+    """Return what is one number: only that has a place in a curve."""
+    return [(name, float(value)) for name, value in (logs or {}).items() if np.ndim(value) == 0]
 
 
 def _writer(histograms: bool) -> Callable[[str], Any]:

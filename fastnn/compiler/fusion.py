@@ -108,7 +108,9 @@ def fuse_means(nodes: list[Node]) -> list[Node]:
 def _is_mean_slope(dl: Tensor | None) -> bool:
     """Whether ``dl`` is the gradient, with respect to each row, of the mean over the rows."""
     node = dl.producer if dl is not None else None
-    if node is None or node.op.name != "mean_bwd":
+    if node is None or node.op.name != "mean_bwd" or node.attrs["sum"]:
+        return False
+    if any(t is not None for t in node.inputs[1:]):  # weighted, or divided by something else
         return False
     dm = _some(node.inputs[0]).producer
     return dm is not None and dm.op.name == "fill" and dm.attrs["value"] == 1

@@ -10,11 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from fastnn._typing import Array
 from fastnn.errors import ShapeError
+from fastnn.operators import Operators
 from fastnn.ops.table import Op, Operand, table
 
 if TYPE_CHECKING:
@@ -26,6 +31,9 @@ Shape = tuple[int | None, ...]
 
 #: The homes of tensors whose memory a caller lends for one run.
 LENT = ("source", "out")
+
+#: The graph that is being composed in this thread.
+_composed: ContextVar[Graph | None] = ContextVar("composed", default=None)
 
 
 class Size(NamedTuple):
@@ -50,12 +58,13 @@ def size_of(dims: Shape) -> Size:
 
 
 @dataclass(eq=False)
-class Tensor:
+class Tensor(Operators):
     """A value of the graph.
 
     ``home`` says which buffer holds it: ``arena`` (a temporary), ``params``, ``grads``, ``slots``,
     ``totals``, ``hyper``, ``step`` (buffers of the model), or ``source`` and ``out`` (arrays of the
     caller).  ``offset`` is its place there, in elements; the memory plan sets it for the arena.
+    ``constant`` is no buffer: such a tensor brings its ``values``, which nothing changes.
 
     ``mask`` says which steps of a sequence count: 1 or 0 for each, of the shape of the tensor
     without its last axis.  Layers pass it on (``Layer.compute_mask``).
@@ -70,6 +79,7 @@ class Tensor:
     producer: Node | None = None
     alias: Tensor | None = None
     mask: Tensor | None = None
+    values: Array | None = None
 
     @property
     def size(self) -> Size:
@@ -80,9 +90,6 @@ class Tensor:
     def root(self) -> Tensor:
         """The tensor whose memory this one shares, in the end."""
         return self if self.alias is None else self.alias.root
-
-    def __add__(self, other: Tensor) -> Tensor:
-        return self.graph.emit("add", self, other)[0]
 
     def __repr__(self) -> str:
         return f"{self.name}{format_shape(self.shape)}"
@@ -98,6 +105,12 @@ class Node:
     attrs: dict[str, Any]
     sizes: Mapping[str, Size]
     layer: str
+    dims: Mapping[str, Shape] = field(default_factory=dict)
+
+    @property
+    def ranks(self) -> dict[str, int]:
+        """How many dimensions each axis stands for."""
+        return {axis: len(dims) for axis, dims in self.dims.items()}
 
     @property
     def operands(self) -> list[Tensor | None]:
@@ -136,6 +149,7 @@ class Graph:
     training: bool = False
     dtype: str | None = None
     penalties: list[Tensor] = field(default_factory=list)
+    totals: list[Array] = field(default_factory=list)
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
     _postponed: list[Callable[[], object]] = field(default_factory=list)
 
@@ -146,12 +160,19 @@ class Graph:
 
     @contextmanager
     def scope(self, layer: str) -> Iterator[None]:
-        """Attribute the nodes emitted inside to ``layer``."""
+        """Attribute the nodes emitted inside to ``layer``; variables alone then find this graph."""
         outer, self.layer = self.layer, layer
+        token = _composed.set(self)
         try:
             yield
         finally:
+            _composed.reset(token)
             self.layer = outer
+
+    @staticmethod
+    def composed() -> Graph | None:
+        """Return the graph that is being composed, if one is."""
+        return _composed.get()
 
     @contextmanager
     def mode(self, training: bool) -> Iterator[None]:
@@ -176,6 +197,11 @@ class Graph:
         """Return a tensor that lives in a buffer outside of the arena."""
         return Tensor(self, name, shape, dtype, home, offset)
 
+    def constant(self, values: Array) -> Tensor:
+        """Return a tensor that holds ``values``, whatever runs."""
+        home = "constant"
+        return Tensor(self, home, values.shape, home=home, values=np.array(values, np.float64))
+
     def emit(
         self,
         name: str,
@@ -183,6 +209,7 @@ class Graph:
         shapes: Mapping[str, Shape] | None = None,
         axes: Mapping[str, int] | None = None,
         absent: Sequence[str] = (),
+        ranks: Mapping[str, int] | None = None,
         **attrs: Any,
     ) -> list[Tensor]:
         """Append one operation and return its outputs.
@@ -193,6 +220,7 @@ class Graph:
             shapes: the shapes of outputs that the signature leaves open, by operand name.
             axes: the sizes of axes that appear in outputs only, by letter.
             absent: the names of optional outputs that nobody wants.
+            ranks: how many dimensions starred axes stand for, where an operand has several.
             attrs: the attributes of the operation.
 
         Raises:
@@ -200,7 +228,7 @@ class Graph:
         """
         op = table()[name]
         tensors = [x if x is None or isinstance(x, Tensor) else self.parameter(x) for x in inputs]
-        binding = _Binding(op, self.layer)
+        binding = _Binding(op, self.layer, ranks or {})
         for operand, tensor in zip(op.inputs, tensors, strict=True):
             if tensor is not None:
                 binding.bind(operand, tensor.shape)
@@ -209,7 +237,7 @@ class Graph:
             None if operand.name in absent else self._output(binding, operand, shapes or {})
             for operand in op.outputs
         ]
-        node = Node(op, list(tensors), outputs, attrs, binding.sizes, self.layer)
+        node = Node(op, list(tensors), outputs, attrs, binding.sizes, self.layer, binding.dims)
         self._append(node)
         for operand, output in zip(op.outputs, outputs, strict=True):
             if output is not None and operand.alias is not None:
@@ -230,6 +258,13 @@ class Graph:
     def _emit_in(self, layer: str, name: str, *inputs: Any, **attrs: Any) -> None:
         with self.scope(layer):
             self.emit(name, *inputs, **attrs)
+
+    def total(self, start: Array) -> Tensor:
+        """Return room in ``totals``, float64, that a run finds as ``start``."""
+        offset = sum(each.size for each in self.totals)
+        self.totals.append(start)
+        name = f"total{len(self.totals) - 1}"
+        return self.place(name, start.shape, "totals", offset, dtype="f64")
 
     def add_penalty(self, penalty: Tensor) -> None:
         """Note a tensor without axes that is added to the loss.
@@ -291,24 +326,25 @@ class Graph:
 class _Binding:
     """Sizes of one operation's axes, gathered operand by operand."""
 
-    def __init__(self, op: Op, layer: str):
+    def __init__(self, op: Op, layer: str, ranks: Mapping[str, int]):
         self.op = op
         self.layer = layer
+        self._ranks = ranks
         self.sizes: dict[str, Size] = {}
-        self._dims: dict[str, Shape] = {}
+        self.dims: dict[str, Shape] = {}
         self._seen: dict[str, tuple[Operand, Shape]] = {}
 
     def open(self, axes: Mapping[str, int]) -> None:
         """Take the sizes of axes that only outputs have."""
         for axis, size in axes.items():
             self.sizes[axis] = Size(size, False)
-            self._dims[axis] = (size,)
+            self.dims[axis] = (size,)
 
     def bind(self, operand: Operand, shape: Shape) -> None:
         """Match an operand's shape with its axes."""
         for axis, dims in self._split(operand, shape).items():
             size = size_of(dims)
-            known = self._dims.setdefault(axis, dims)
+            known = self.dims.setdefault(axis, dims)
             moved = known != dims and operand.alias is None  # only a reshape may differ in them
             if self.sizes.setdefault(axis, size) != size or moved:
                 raise self._clash(axis, operand, shape)
@@ -316,31 +352,38 @@ class _Binding:
 
     def shape(self, operand: Operand) -> Shape:
         """Return the shape of an operand whose axes are all known."""
-        return tuple(d for axis in operand.axes for d in self._dims[axis])
+        return tuple(d for axis in operand.axes for d in self.dims[axis])
 
     def _split(self, operand: Operand, shape: Shape) -> dict[str, Shape]:
-        rank, axes = len(shape), operand.axes
-        if rank < len(axes) - (operand.star is not None) or (
-            operand.star is None and rank != len(axes)
-        ):
+        """Return the part of ``shape`` that each axis of the operand stands for."""
+        several = len(operand.stars) > 1
+        stars = {axis: self._rank(axis) if several else None for axis in operand.stars}
+        ranks: dict[str, int | None] = {**dict.fromkeys(operand.axes, 1), **stars}
+        open_axes = [axis for axis, rank in ranks.items() if rank is None]
+        left = len(shape) - sum(rank or 0 for rank in ranks.values())
+        if left < 0 or (left > 0 and not open_axes):
             raise ShapeError(
                 f"{self._who()}: {operand.name} has shape {format_shape(shape)}, "
-                f"expected {len(axes)} axes [{','.join(axes)}]"
+                f"expected {len(operand.axes)} axes [{','.join(operand.axes)}]"
             )
-        if operand.star is None:
-            return {axis: (d,) for axis, d in zip(axes, shape, strict=True)}
-        before = axes.index(operand.star)
-        after = len(axes) - before - 1
-        plain = zip(
-            axes[:before] + axes[before + 1 :], shape[:before] + shape[rank - after :], strict=True
-        )
-        return {**{axis: (d,) for axis, d in plain}, operand.star: shape[before : rank - after]}
+        parts, at = {}, 0
+        for axis in operand.axes:
+            known = ranks[axis]
+            parts[axis] = shape[at : at + (left if known is None else known)]
+            at += len(parts[axis])
+        return parts
+
+    def _rank(self, axis: str) -> int | None:
+        """Return how many dimensions a starred axis stands for, if that is known."""
+        if axis in self._ranks:
+            return self._ranks[axis]
+        return len(self.dims[axis]) if axis in self.dims else None
 
     def _who(self) -> str:
         return f"{self.layer}: {self.op.name}" if self.layer else self.op.name
 
     def _clash(self, axis: str, operand: Operand, shape: Shape) -> ShapeError:
-        first, known = self._seen.get(axis, (operand, self._dims[axis]))
+        first, known = self._seen.get(axis, (operand, self.dims[axis]))
         before, now = self._extent(axis, first, known), self._extent(axis, operand, shape)
         return ShapeError(
             f"{self._who()}: axis {axis!r} is {before} in {first.name}{format_shape(known)} "

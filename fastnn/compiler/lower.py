@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from fastnn import ops
 from fastnn.compiler.gradients import differentiate
-from fastnn.compiler.graph import LENT, Graph, Node, Shape, Tensor
+from fastnn.compiler.graph import LENT, Graph, Node, Shape, Tensor, size_of
+from fastnn.compiler.heads import head_of
 from fastnn.compiler.updates import update
-from fastnn.losses import Lowered, Targets
+from fastnn.losses import Loss, Lowered, Reduced, Targets
+from fastnn.metrics import Seen
 
 if TYPE_CHECKING:
     from fastnn.objectives import Objective
@@ -21,6 +25,9 @@ __all__ = ["evaluation", "gathered", "outputs", "prediction", "settle", "trainin
 
 #: call(xs, training) -> ys: a model's layers
 Call = Callable[[Sequence[Tensor], bool], Sequence[Tensor]]
+
+#: The shapes of the weights of outputs that have some, by their index.
+Weighing = tuple[tuple[int, Shape], ...]
 
 #: Turns the model's outputs into what is left.
 Finish = Callable[[Sequence[Tensor]], Sequence[Tensor]]
@@ -57,7 +64,8 @@ def outputs(call: Call, input_shapes: Sequence[Shape]) -> tuple[Graph, list[Tens
 def gathered(graph: Graph) -> list[Tensor]:
     """Return what the samples ``x0``, ``x1``, ... become in the graph, in that order."""
     sources = {node.inputs[0].name: node.outputs[0] for node in graph.nodes if _is_sample(node)}  # type: ignore[union-attr]
-    return [t for _, t in sorted(sources.items(), key=lambda pair: int(pair[0][1:])) if t]
+    ordered = sorted(sources.items(), key=lambda pair: int(pair[0][1:]))
+    return [tensor for _, tensor in ordered if tensor is not None]
 
 
 def _is_sample(node: Node) -> bool:
@@ -66,9 +74,13 @@ def _is_sample(node: Node) -> bool:
 
 
 def evaluation(
-    call: Call, input_shapes: Sequence[Shape], objective: Objective, training: bool = False
+    call: Call,
+    input_shapes: Sequence[Shape],
+    objective: Objective,
+    training: bool = False,
+    weighing: Weighing = (),
 ) -> tuple[Graph, Tensor]:
-    """Return the graph that adds losses and metrics to ``totals``, and the batch's mean loss.
+    """Return the graph that adds losses and metrics to ``totals``, and the batch's loss.
 
     The penalties of weights and layers are a part of that; their total is the last one.
 
@@ -77,48 +89,81 @@ def evaluation(
         input_shapes: the shapes of its inputs.
         objective: the losses and metrics of its outputs.
         training: whether layers behave as in training.
+        weighing: the shapes of the weights, by the index of the output.
     """
     graph = Graph(training=training)
     ys = call(_samples(graph, input_shapes), training)
-    terms = {index: _loss(graph, index, ys[index], objective) for index in objective.compared}
+    weights = {index: _weights(graph, index, shape) for index, shape in weighing}
+    terms = {i: _loss(graph, i, ys[i], objective, weights.get(i)) for i in objective.compared}
     with graph.scope("metrics"):
-        for place, term in enumerate(terms.values()):
-            _accumulate(graph, place, term.lowered.values, watched=True)
-        for place, (index, metric) in enumerate(objective.watched, len(terms)):
+        for term in terms.values():
+            _accumulate(graph, term)
+        for index, metric, weighted in objective.watched:
             term = terms[index]
-            value = metric.lower(term.lowered.prediction, term.targets, term.kind)
-            _accumulate(graph, place, value)
+            w = _masked(ys[index].mask, weights.get(index) if weighted else None)
+            metric.track(
+                Seen(term.lowered.prediction, term.targets, term.kind, w, objective.losses[index])
+            )
     with graph.scope("loss"):
-        mean = reduce(ops.add, (term.mean for term in terms.values()))
+        mean = reduce(ops.add, (_scaled(terms[i].reduced.mean, objective, i) for i in terms))
     penalty = _penalty(graph)
     if penalty is None:
         return graph, mean
     with graph.scope("penalties"):
-        graph.emit(
-            "accumulate_batch",
-            penalty,
-            _total(graph, len(terms) + len(objective.watched)),
-            watched=0,
-        )
+        graph.emit("accumulate_batch", penalty, graph.total(np.zeros(2)), watched=0)
         return graph, mean + penalty
 
 
 class _Term(NamedTuple):
-    """The loss of one output: what it is compared with, its values, their mean."""
+    """The loss of one output: what it is compared with, its values, the batch's loss."""
 
     targets: Tensor
     kind: Targets
     lowered: Lowered
-    mean: Tensor
+    reduced: Reduced
 
 
-def _loss(graph: Graph, index: int, y: Tensor, objective: Objective) -> _Term:
+def _loss(
+    graph: Graph, index: int, y: Tensor, objective: Objective, weights: Tensor | None
+) -> _Term:
     loss = objective.losses[index]
     assert loss is not None
+    if loss.reduction in (None, "none"):
+        raise ValueError(
+            f"compile: {loss.name} has no reduction, but what is minimised is one number; leave "
+            "reduction='sum_over_batch_size'"
+        )
     with graph.scope("loss"):
         targets, kind = _targets(graph, index, loss.targets(y.shape))
-        lowered = loss.lower(y, targets)
-        return _Term(targets, kind, lowered, ops.batch_mean(lowered.values))
+        if loss.flat and len(y.shape) > 2 and weights is None and y.mask is None:
+            lowered = _lower_flat(loss, y, targets)
+        else:
+            lowered = loss.lower(y, targets)
+        return _Term(targets, kind, lowered, loss.reduced(lowered, weights, y.mask))
+
+
+def _lower_flat(loss: Loss, y: Tensor, targets: Tensor) -> Lowered:
+    """Lower a loss that is a mean over all units, in one sweep over each row."""
+    flat = (None, size_of(y.shape[1:]).base)
+    lowered = loss.lower(ops.reshape(y, flat), ops.reshape(targets, flat))
+    return lowered._replace(prediction=ops.reshape(lowered.prediction, y.shape))
+
+
+def _scaled(mean: Tensor, objective: Objective, index: int) -> Tensor:
+    weight = objective.loss_weights[index]
+    return mean if weight == 1 else ops.scale(mean, weight)
+
+
+def _masked(mask: Tensor | None, weights: Tensor | None) -> Tensor | None:
+    """Return the weights of places that a mask may leave out."""
+    if mask is None or weights is None:
+        return weights if mask is None else mask
+    return ops.multiply(mask, weights)
+
+
+def heads(call: Call, input_shapes: Sequence[Shape]) -> tuple[str | None, ...]:
+    """Return the activation of each output, as far as it is known."""
+    return tuple(head_of(y).name for y in call(_samples(Graph(), input_shapes), False))
 
 
 def training(
@@ -127,6 +172,7 @@ def training(
     objective: Objective,
     parameters: Parameters,
     optimizer: Optimizer | None,
+    weighing: Weighing = (),
 ) -> Graph:
     """Return the graph of a training step.
 
@@ -138,8 +184,9 @@ def training(
         objective: the losses and metrics of its outputs.
         parameters: the model's variables.
         optimizer: what changes them; ``None`` stops at the gradients.
+        weighing: the shapes of the weights, by the index of the output.
     """
-    graph, mean = evaluation(call, input_shapes, objective, training=True)
+    graph, mean = evaluation(call, input_shapes, objective, training=True, weighing=weighing)
     places = parameters.places
     wrt = {t: places[variable] for variable, t in graph.parameters.items() if variable in places}
     for tensor, gradient in differentiate(graph, mean, wrt).items():
@@ -163,15 +210,23 @@ def _targets(graph: Graph, index: int, kind: Targets) -> tuple[Tensor, Targets]:
     source = graph.place(f"y{index}", kind.shape, "source", dtype="any")
     if kind.classes is None:
         return graph.emit("gather", source)[0], kind
-    return graph.emit("gather_labels", source, classes=kind.classes, ignored=float("nan"))[0], kind
+    labels: dict[str, Any] = {"classes": kind.classes, "ignored": kind.ignored}
+    return graph.emit("gather_labels", source, **labels)[0], kind
 
 
-def _accumulate(graph: Graph, index: int, values: Tensor, watched: bool = False) -> None:
-    graph.emit("accumulate", values, None, None, _total(graph, index), watched=int(watched))
+def _weights(graph: Graph, index: int, shape: Shape) -> Tensor:
+    with graph.scope("input"):
+        return graph.emit("gather", graph.place(f"w{index}", shape, "source", dtype="any"))[0]
 
 
-def _total(graph: Graph, index: int) -> Tensor:
-    return graph.place(f"total{index}", (2,), "totals", 2 * index, dtype="f64")
+def _accumulate(graph: Graph, term: _Term) -> None:
+    """Add to the mean loss over all batches; a sum counts as often as its batch has rows."""
+    reduced, total = term.reduced, graph.total(np.zeros(2))
+    if reduced.total:
+        graph.emit("accumulate_batch", reduced.mean, total, watched=1)
+    else:
+        values = term.lowered.values
+        graph.emit("accumulate", values, reduced.weights, reduced.divisor, total, watched=1)
 
 
 def _penalty(graph: Graph) -> Tensor | None:

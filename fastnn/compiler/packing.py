@@ -50,9 +50,11 @@ def _changes_weights(node: Node) -> bool:
 
 def _is_constant(node: Node) -> bool:
     inputs = [t for t in node.inputs if t is not None]
+    if any(t is not None and t.size.per_row for t in node.outputs):
+        return False  # a weight repeated for each row of a batch, whose number is open
     if not inputs or node.op.variadic or any(operand.alias for operand in node.op.outputs):
         return False
-    return all(t.root.home in ("params", HOME) for t in inputs)
+    return all(t.root.home in ("params", "constant", HOME) for t in inputs)
 
 
 def _settle(node: Node, offset: int) -> int:

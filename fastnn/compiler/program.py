@@ -39,6 +39,7 @@ class Program:
         arena_bytes: the size of the arena.
         packing: what computes once what ``nodes`` read from ``packed``; ``None`` if nothing.
         packed: the elements of that.
+        totals: what a run finds in ``totals``, in parts.
     """
 
     nodes: Sequence[Node]
@@ -47,6 +48,7 @@ class Program:
     arena_bytes: int
     packing: Program | None = None
     packed: int = 0
+    totals: tuple[Array, ...] = ()
 
     @classmethod
     def of(cls, graph: Graph, rows: int, policy: str, once: bool = False) -> Program:
@@ -66,7 +68,8 @@ class Program:
             constants, nodes, packed = split_constants(nodes)
         packing = cls(constants, 1, policy, 0) if constants else None
         real = np.dtype(config.real_dtype(policy))
-        return cls(nodes, rows, policy, plan(nodes, rows, real.itemsize), packing, packed)
+        arena, totals = plan(nodes, rows, real.itemsize), tuple(graph.totals)
+        return cls(nodes, rows, policy, arena, packing, packed, totals)
 
     @property
     def dtype(self) -> str:
@@ -138,7 +141,8 @@ class Memory:
 
     Args:
         program: the program.
-        buffers: the model's buffers by home: ``params``, ``grads``, ``slots``, ``totals``, ...
+        buffers: the model's buffers by home: ``params``, ``grads``, ``slots``, ...; without
+            ``totals`` there, the program has its own.
 
     The arena is the program's own; arrays of the caller are lent for a run with ``lend``.
     """
@@ -147,10 +151,18 @@ class Memory:
         self.program = program
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
         self.buffers = buffers
+        if program.totals and "totals" not in buffers:
+            self.buffers = {**buffers, "totals": np.concatenate(program.totals)}
         if program.packing is not None:
             packed = _core.aligned_zeros(program.packed, program.dtype)
-            self.buffers = {**buffers, HOME: packed}
+            self.buffers = {**self.buffers, HOME: packed}
         self._lent: dict[str, Array] = {}
+        self._constants: dict[Tensor, Array] = {}
+
+    def clear_totals(self) -> None:
+        """Begin sums and counts anew."""
+        if self.program.totals:
+            self.buffers["totals"][:] = np.concatenate(self.program.totals)
 
     def dtype(self, tensor: Tensor) -> np.dtype[Any]:
         """Return the NumPy type of a tensor that is not lent."""
@@ -161,7 +173,16 @@ class Memory:
         root, dtype = tensor.root, self.dtype(tensor)
         if root.home == "arena":
             return self.arena[root.offset * dtype.itemsize :].view(np.uint8)
+        if root.values is not None:
+            return self._constant(root, root.values)
         return self.buffers[root.home][root.offset :]
+
+    def _constant(self, tensor: Tensor, values: Array) -> Array:
+        if tensor not in self._constants:
+            flat = _core.aligned_zeros(values.size, self.program.dtype)
+            flat[...] = values.reshape(-1)
+            self._constants[tensor] = flat
+        return self._constants[tensor]
 
     def lend(self, arrays: Mapping[str, Array]) -> None:
         """Take the arrays of one run, by the names of their tensors."""

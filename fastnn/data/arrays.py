@@ -15,7 +15,7 @@ from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, format_shape
 from fastnn.errors import DTypeError, IdError, LabelError, ShapeError
 
-__all__ = ["as_array", "as_labels", "as_samples", "as_values"]
+__all__ = ["as_array", "as_labels", "as_samples", "as_values", "as_weights"]
 
 _GATHERED = frozenset(map(np.dtype, ("float32", "float64", "uint8")))
 _WHOLE = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
@@ -110,26 +110,52 @@ def require_out(who: str, out: object, shape: tuple[int, ...], dtype: str) -> No
         )
 
 
-def as_labels(who: str, data: ArrayLike, classes: int, name: str = "y") -> Array:
-    """Return integer labels, (n,) or (n, 1); their range is checked while a batch is gathered.
+def as_labels(who: str, data: ArrayLike, shape: Shape, classes: int, name: str = "y") -> Array:
+    """Return integer labels of ``shape``, or with a last axis of 1 besides; their range is checked
+    while a batch is gathered.
 
     Raises:
         ShapeError: if they have another shape.
     """
     array = as_array(who, name, data)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim != 1:
+    if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim == 0 or array.shape[1:] != shape[1:]:
         hint = (
             "; one-hot targets go with categorical_crossentropy"
-            if array.ndim == 2 and array.shape[1] == classes
+            if array.shape[1:] == (*shape[1:], classes)
+            else "; for one label a sample, end the model with Flatten() and Dense(classes)"
+            if array.ndim == 1
             else ""
         )
         raise ShapeError(
-            f"{who}: {name} has shape {array.shape}, expected labels (rows,), "
+            f"{who}: {name} has shape {array.shape}, expected labels {format_shape(shape)}, "
             f"integers from 0 to {classes - 1}{hint}"
         )
     return _gathered(array, _WHOLE, "float64" if array.dtype.kind == "f" else "int64")
+
+
+def as_weights(
+    who: str, data: ArrayLike, places: Shape, rows: int, dtype: str, name: str = "sample_weight"
+) -> Array:
+    """Return weights, (n,) or of the places of the output; a last axis of 1 may follow.
+
+    Raises:
+        ShapeError: if they have another shape.
+        ValueError: if one is not finite.
+    """
+    array = as_array(who, name, data)
+    if array.ndim > 1 and array.shape[-1] == 1 and array.ndim in (2, len(places) + 1):
+        array = array[..., 0]
+    if array.ndim == 0 or array.shape[1:] not in ((), places[1:]) or len(array) != rows:
+        wanted = format_shape(places[:1]) + (f" or {format_shape(places)}" if places[1:] else "")
+        raise ShapeError(
+            f"{who}: {name} has shape {array.shape}, expected {wanted}, with {rows} rows: a weight "
+            "for each sample"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{who}: {name} has a weight that is not finite; 0 leaves a sample out")
+    return _gathered(array, _GATHERED, dtype)
 
 
 def same_length(who: str, x: Array, y: Array, first: str = "x", second: str = "y") -> None:

@@ -78,6 +78,11 @@ class PyDataset:
         """Return the number of batches."""
         raise NotImplementedError(f"{type(self).__name__}: __len__ has to be overridden")
 
+    def __iter__(self) -> Iterator[Any]:
+        """Go through the batches once, in order, on this thread."""
+        indices = itertools.count() if self.num_batches is None else range(self.num_batches)
+        return map(self.__getitem__, indices)
+
     @property
     def num_batches(self) -> int | None:
         """The number of batches; override it to return ``None`` if they never end."""

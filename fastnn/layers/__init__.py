@@ -1,6 +1,6 @@
 """The layers, by their Keras names."""
 
-from fastnn.layers.activation import ELU, LeakyReLU, ReLU, Softmax
+from fastnn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from fastnn.layers.augmentation import (
     RandomBrightness,
     RandomContrast,
@@ -106,6 +106,7 @@ __all__ = [
     "Minimum",
     "Multiply",
     "Normalization",
+    "PReLU",
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastnn import activations, ops
 from fastnn._checks import not_negative, number
-from fastnn.compiler.graph import Tensor
+from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
 
-__all__ = ["ELU", "LeakyReLU", "ReLU", "Softmax"]
+__all__ = ["ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"]
 
 
 class ReLU(Layer):
@@ -100,6 +102,70 @@ class LeakyReLU(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {"negative_slope": self.negative_slope, **super().get_config()}
+
+
+class PReLU(Layer):
+    """``x`` above 0 and ``alpha x`` below, where alpha is learnt.
+
+    Args:
+        alpha_initializer: first value of ``alpha``.
+        alpha_regularizer: what the size of ``alpha`` costs; ``None`` is nothing.
+        alpha_constraint: what ``alpha`` is held to after each update; ``None`` is nothing.
+        shared_axes: the axes, counted from 1, along which places have one alpha: ``[1, 2]`` is one
+            for each channel of an image; ``None``: each place has its own.
+        name: the layer's name.
+        trainable: whether ``fit`` changes the weight.
+        dtype: the precision of the weight.
+
+    Shapes: x and y (rows, ...); alpha that of a sample, 1 at the shared axes.
+
+    ``y = max(x, 0) + alpha min(x, 0)``, ``dalpha = sum dy min(x, 0)``.  (He et al., "Delving deep
+    into rectifiers", 2015.)
+
+    Example:
+        >>> import fastnn
+        >>> layer = fastnn.layers.PReLU(alpha_initializer="ones")
+        >>> fastnn.Sequential([fastnn.Input((2,)), layer]).predict([[-1.0, 3.0]])
+        array([[-1.,  3.]], dtype=float32)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        alpha_initializer: Any = "Zeros",
+        alpha_regularizer: Any = None,
+        alpha_constraint: Any = None,
+        shared_axes: int | Sequence[int] | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.describe_weight("alpha", alpha_initializer, alpha_regularizer, alpha_constraint)
+        axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes
+        self.shared_axes = None if axes is None else [int(a) for a in axes]
+
+    def build(self, input_shape: Shape) -> None:
+        """Make alpha."""
+        shared = self.shared_axes or []
+        if not all(1 <= axis < len(input_shape) for axis in shared):
+            raise ShapeError(
+                f"{self.name}: shared_axes={shared} of {format_shape(input_shape)}: expected axes "
+                f"from 1 to {len(input_shape) - 1}"
+            )
+        shape = [1 if axis in shared else n for axis, n in enumerate(input_shape)][1:]
+        self.alpha = self.add_described("alpha", shape)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x``, what is negative of it scaled."""
+        below = ops.relu(ops.scale(x, -1.0))
+        return ops.subtract(ops.relu(x), ops.multiply(self.alpha, below))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"shared_axes": self.shared_axes, **super().get_config()}
 
 
 class ELU(Layer):

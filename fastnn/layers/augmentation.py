@@ -304,7 +304,30 @@ class RandomCrop(Layer):
         return {"height": self.height, "width": self.width, **super().get_config()}
 
 
-class RandomContrast(Layer):
+class _Tone(Layer):
+    """Images whose numbers change at random, within a range."""
+
+    def __init__(self, value_range: Sequence[float], **options: Any) -> None:
+        super().__init__(**options)
+        self.value_range = pair(self.name, "value_range", value_range)
+        self.factor: Range
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return ``x``, changed in training."""
+        require_images(self.name, x.shape)
+        return self.toned(x) if training else x
+
+    def toned(self, x: Tensor) -> Tensor:
+        """Return ``x``, changed."""
+        raise NotImplementedError
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        known = {"factor": list(self.factor), "value_range": list(self.value_range)}
+        return {**known, **super().get_config()}
+
+
+class RandomContrast(_Tone):
     """Images get more or less contrast in training; nothing at inference.
 
     Args:
@@ -317,8 +340,8 @@ class RandomContrast(Layer):
 
     Example:
         >>> import fastnn
-        >>> fastnn.layers.RandomContrast(0.2, (0, 1)).get_config()["factor"]
-        [0.2, 0.2]
+        >>> fastnn.layers.RandomContrast((0.5, 0.2), (0, 1)).get_config()["factor"]
+        [0.5, 0.2]
     """
 
     def __init__(
@@ -330,27 +353,18 @@ class RandomContrast(Layer):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(value_range, name=name, trainable=trainable, dtype=dtype)
         both = factor if isinstance(factor, list | tuple) else (factor, factor)
-        self.factor = pair(self.name, "factor", both, 0, 1)
-        self.value_range = pair(self.name, "value_range", value_range)
+        self.factor = two(self.name, "factor", both, 0, 1)
 
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Return ``x``, with other contrasts in training."""
-        require_images(self.name, x.shape)
-        if not training:
-            return x
+    def toned(self, x: Tensor) -> Tensor:
+        """Return ``x`` with other contrasts."""
         less, more = self.factor
         by = ops.random_uniform(x, 1 - less, 1 + more)
         return ops.tone(x, by, ops.global_mean(x), self.value_range)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        known = {"factor": list(self.factor), "value_range": list(self.value_range)}
-        return {**known, **super().get_config()}
 
-
-class RandomBrightness(Layer):
+class RandomBrightness(_Tone):
     """Images become brighter or darker in training; nothing at inference.
 
     Args:
@@ -373,23 +387,14 @@ class RandomBrightness(Layer):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(value_range, name=name, trainable=trainable, dtype=dtype)
         self.factor = share(self.name, "factor", factor)
-        self.value_range = pair(self.name, "value_range", value_range)
 
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Return ``x``, brighter or darker in training."""
-        require_images(self.name, x.shape)
-        if not training:
-            return x
+    def toned(self, x: Tensor) -> Tensor:
+        """Return ``x``, brighter or darker."""
         low, high = self.value_range
         by = ops.random_uniform(x, *(each * (high - low) for each in self.factor))
         return ops.tone(x, by, None, self.value_range)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        known = {"factor": list(self.factor), "value_range": list(self.value_range)}
-        return {**known, **super().get_config()}
 
 
 def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
@@ -401,15 +406,23 @@ def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
     return str(value)
 
 
+def two(
+    who: str, name: str, value: Any, low: float = -float("inf"), high: float = float("inf")
+) -> Range:
+    """Return two numbers within the limits, in the order in which they are given."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"{who}: {name} must be two numbers, got {str(value)[:60]}")
+    first, second = (number(who, name, each) for each in value)
+    if not (low <= first <= high and low <= second <= high):
+        raise ValueError(f"{who}: {name} must be in [{low}, {high}], got {str(value)[:60]}")
+    return first, second
+
+
 def pair(
     who: str, name: str, value: Any, low: float = -float("inf"), high: float = float("inf")
 ) -> Range:
-    """Return two numbers, the smaller one first, within the limits."""
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise ValueError(f"{who}: {name} must be two numbers, got {str(value)[:60]}")
-    smaller, larger = sorted(number(who, name, each) for each in value)
-    if not low <= smaller <= larger <= high:
-        raise ValueError(f"{who}: {name} must be in [{low}, {high}], got {str(value)[:60]}")
+    """Return two numbers within the limits, the smaller one first."""
+    smaller, larger = sorted(two(who, name, value, low, high))
     return smaller, larger
 
 

@@ -7,6 +7,7 @@ import inspect
 import itertools
 import re
 import warnings
+from abc import ABCMeta
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
+from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import MaskWarning, ShapeError
 from fastnn.functional import Call, Symbol, call_on_symbols
@@ -24,7 +26,40 @@ from fastnn.variables import Variable
 __all__ = ["Layer"]
 
 
-class Layer:
+class _Kind(ABCMeta):
+    """Lets any layer take the shape of a model's input, as old scripts for Keras give it."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        own = cls.__signature__.parameters
+        taken = [name for name in _SHAPES if name in options and name not in own]
+        shapes = {name: options.pop(name) for name in taken}
+        layer = super().__call__(*args, **options)
+        for name, value in shapes.items():
+            layer.given_shape = _given_shape(layer.name, name, value)
+        return layer
+
+
+_SHAPES = ("input_shape", "batch_input_shape", "input_dim")
+
+
+def _given_shape(who: str, name: str, value: Any) -> Shape:
+    """Return the shape of samples that an option of a layer gives, with ``None`` for the rows."""
+    sizes = tuple(value) if isinstance(value, list | tuple) else (value,)
+    sizes = sizes[1:] if name == "batch_input_shape" else sizes
+    if not sizes or not all(map(is_size, sizes)):
+        raise ShapeError(
+            f"{who}: {name} must hold positive integers, got {str(value)[:60]}; the shape of a "
+            "sample has no axis of the batch: input_shape=(4,)"
+        )
+    return (None, *map(int, sizes))
+
+
+class Layer(metaclass=_Kind):
     """A step of a model.
 
     Args:
@@ -57,6 +92,9 @@ class Layer:
     ``compute_mask`` passes on what that returns; any other ends it, and warns unless
     its ``call(x, mask=None)`` is given the mask of ``x``.
 
+    As the first one of a ``Sequential`` a layer may be given ``input_shape=(4,)``, which stands for
+    an ``Input`` before it.
+
     Example:
         >>> import fastnn
         >>> class Scale(fastnn.layers.Layer):
@@ -72,6 +110,8 @@ class Layer:
 
     #: Whether the mask of the input goes on to the output.
     supports_masking: bool = False
+
+    given_shape: Shape | None = None  # of the input, where the constructor was given it
 
     def __init__(
         self,
@@ -415,20 +455,24 @@ class Layer:
         Args:
             args: what ``call`` takes: what ``Input`` or another layer returned, or a list of those
                 for layers such as ``Add``; inside of another layer's ``call``, tensors of the
-                graph.
+                graph; or arrays, to look at what the layer makes of them.
             training: whether the layer computes as in training; ``None`` leaves it to the model.
             kwargs: more of what ``call`` takes, by name.
         """
         args, training = self._without_training(args, training)
-        args = tuple(list(each) if isinstance(each, tuple) else each for each in args)
+        args = tuple(map(_as_list, args))
         given = nests.flatten([args, kwargs])
         if any(isinstance(each, Symbol) for each in given):
             return call_on_symbols(self, args, kwargs, training)
+        if any(isinstance(each, np.ndarray) for each in given):
+            from fastnn.eager import call_on_arrays
+
+            return call_on_arrays(self, args, kwargs, training)
         if not any(isinstance(each, Tensor) for each in given):
             kinds = ", ".join(type(each).__name__ for each in given) or "nothing"
             raise TypeError(
-                f"{self.name}: a layer is called on what Input or a layer returned, got {kinds}; "
-                "to compute with arrays, put it in a Sequential and call predict"[:390]
+                f"{self.name}: a layer is called on what Input or a layer returned, or on arrays, "
+                f"got {kinds}; make an array of numbers: numpy.asarray(values)"[:390]
             )
         return self._lower(args, kwargs, training)
 
@@ -527,7 +571,7 @@ class Layer:
 
     def _options(self) -> Mapping[str, inspect.Parameter]:
         """Return the parameters of ``call``."""
-        return inspect.signature(self.call).parameters
+        return _parameters(type(self).call)
 
     def _call_python(self, x: Any) -> Tensor:
         """Add ``forward``, with ``backward`` as its gradient, as a call of user code."""
@@ -551,6 +595,18 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+@functools.lru_cache(maxsize=1024)
+def _parameters(method: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a method but ``self``; they are asked for at every call."""
+    return dict(list(inspect.signature(method).parameters.items())[1:])
+
+
+def _as_list(given: Any) -> Any:
+    """Return a tuple of tensors or symbols as a list."""
+    several = isinstance(given, tuple) and any(isinstance(x, Tensor | Symbol) for x in given)
+    return list(given) if several else given
 
 
 def _noting(build: Callable[..., None]) -> Callable[..., None]:

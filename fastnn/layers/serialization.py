@@ -58,8 +58,10 @@ def deserialize(
         ModelFileError: if its class is neither fastnn's nor among ``custom_objects``.
     """
     from fastnn import models
+    from fastnn.layers.operation import Operation
 
-    known = {**classes(), "Model": models.Model, "Sequential": models.Sequential}
+    more = (models.Model, models.Sequential, Operation)
+    known = {**classes(), **{cls.__name__: cls for cls in more}}
     return registry.deserialize("layer", description, known, custom_objects)
 
 

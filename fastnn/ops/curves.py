@@ -43,15 +43,21 @@ __all__ = [
 Gradients = Sequence[Tensor | None]
 
 
-def _curve(
+def curve(
     x: Tensor, name: str, a: float = 0.0, b: float = 0.0, c: float = 0.0, d: float = 0.0
 ) -> Tensor:
     """Return the curve ``name`` of ``csrc/curves.def`` at ``x``."""
     return emit("curve_fwd", x, curve=name, a=a, b=b, c=c, d=d)[0]
 
 
+#: Curves whose derivative is 0 wherever they have one.
+_FLAT = frozenset({"sign", "floor", "ceil", "round", "isnan", "isfinite", "logical_not"})
+
+
 @gradient_of("curve_fwd")
 def _curve_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    if node.attrs["curve"] in _FLAT:
+        return (None,)
     if node.attrs["curve"] == "step" and node.attrs["b"] < 0:
         warn_of_step(node.layer)
     return emit("curve_bwd", dy, node.inputs[0], **node.attrs)
@@ -59,12 +65,12 @@ def _curve_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradien
 
 def line(x: Tensor, slope: float, offset: float) -> Tensor:
     """Return ``slope x + offset``."""
-    return _curve(x, "line", slope, offset)
+    return curve(x, "line", slope, offset)
 
 
 def bent_line(x: Tensor, slope: float, threshold: float, highest: float | None) -> Tensor:
     """Return ``slope (x - threshold)`` up to ``threshold``, then ``x``, at most ``highest``."""
-    return _curve(x, "bend", slope, threshold, math.inf if highest is None else highest)
+    return curve(x, "bend", slope, threshold, math.inf if highest is None else highest)
 
 
 def relu6(x: Tensor) -> Tensor:
@@ -72,7 +78,7 @@ def relu6(x: Tensor) -> Tensor:
 
     (Krizhevsky, "Convolutional deep belief networks on CIFAR-10", 2010.)
     """
-    return _curve(x, "ramp", 1.0, 0.0, 0.0, 6.0)
+    return curve(x, "ramp", 1.0, 0.0, 0.0, 6.0)
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
@@ -93,22 +99,22 @@ def hard_sigmoid(x: Tensor) -> Tensor:
     (Courbariaux et al., "BinaryConnect", 2015; these slopes: Howard et al., "Searching for
     MobileNetV3", 2019.)
     """
-    return _curve(x, "ramp", 1 / 6, 3.0, -3.0, 3.0)
+    return curve(x, "ramp", 1 / 6, 3.0, -3.0, 3.0)
 
 
 def hard_tanh(x: Tensor) -> Tensor:
     """Return ``min(max(x, -1), 1)``.  (Collobert, "Large scale machine learning", 2004.)"""
-    return _curve(x, "ramp", 1.0, 0.0, -1.0, 1.0)
+    return curve(x, "ramp", 1.0, 0.0, -1.0, 1.0)
 
 
 def sparse_sigmoid(x: Tensor) -> Tensor:
     """Return ``min(max((x + 1) / 2, 0), 1)``."""
-    return _curve(x, "ramp", 0.5, 1.0, -1.0, 1.0)
+    return curve(x, "ramp", 0.5, 1.0, -1.0, 1.0)
 
 
 def hard_silu(x: Tensor) -> Tensor:
     """Return ``x hard_sigmoid(x)``.  (Howard et al., "Searching for MobileNetV3", 2019.)"""
-    return _curve(x, "hard_silu")
+    return curve(x, "hard_silu")
 
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
@@ -120,7 +126,7 @@ def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
 
     (Clevert et al., "Fast and accurate deep network learning by exponential linear units", 2016.)
     """
-    return _curve(x, "elu", number("elu", "alpha", alpha), 1.0, 1.0)
+    return curve(x, "elu", number("elu", "alpha", alpha), 1.0, 1.0)
 
 
 #: Such that mean 0 and variance 1 of the inputs of a wide layer are those of its outputs.
@@ -133,7 +139,7 @@ def selu(x: Tensor) -> Tensor:
     With ``lecun_normal`` weights, mean 0 and variance 1 pass from layer to layer.  (Klambauer et
     al., "Self-normalizing neural networks", 2017.)
     """
-    return _curve(x, "elu", SELU_SCALE * SELU_ALPHA, SELU_SCALE, 1.0)
+    return curve(x, "elu", SELU_SCALE * SELU_ALPHA, SELU_SCALE, 1.0)
 
 
 def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
@@ -146,12 +152,12 @@ def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
     (Barron, "Continuously differentiable exponential linear units", 2017.)
     """
     alpha = positive_number("celu", "alpha", alpha)
-    return _curve(x, "elu", alpha, 1.0, 1 / alpha)
+    return curve(x, "elu", alpha, 1.0, 1 / alpha)
 
 
 def exponential(x: Tensor) -> Tensor:
     """Return ``exp(x)``, its own derivative."""
-    return _curve(x, "exponential")
+    return curve(x, "exponential")
 
 
 def softplus(x: Tensor) -> Tensor:
@@ -159,12 +165,12 @@ def softplus(x: Tensor) -> Tensor:
 
     (Glorot, Bordes and Bengio, "Deep sparse rectifier neural networks", 2011.)
     """
-    return _curve(x, "softplus", 1.0)
+    return curve(x, "softplus", 1.0)
 
 
 def log_sigmoid(x: Tensor) -> Tensor:
     """Return the logarithm of the sigmoid, ``-softplus(-x)``."""
-    return _curve(x, "softplus", -1.0)
+    return curve(x, "softplus", -1.0)
 
 
 def softsign(x: Tensor) -> Tensor:
@@ -173,7 +179,7 @@ def softsign(x: Tensor) -> Tensor:
     (Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
     2010.)
     """
-    return _curve(x, "softsign")
+    return curve(x, "softsign")
 
 
 def silu(x: Tensor) -> Tensor:
@@ -182,7 +188,7 @@ def silu(x: Tensor) -> Tensor:
     The derivative is ``s + x s (1 - s)``, s the sigmoid.  (Ramachandran et al., "Searching for
     activation functions", 2017.)
     """
-    return _curve(x, "silu")
+    return curve(x, "silu")
 
 
 def gelu(x: Tensor, approximate: bool = True) -> Tensor:
@@ -196,12 +202,12 @@ def gelu(x: Tensor, approximate: bool = True) -> Tensor:
 
     (Hendrycks and Gimpel, "Gaussian error linear units", 2016.)
     """
-    return _curve(x, "gelu_tanh" if approximate else "gelu")
+    return curve(x, "gelu_tanh" if approximate else "gelu")
 
 
 def mish(x: Tensor) -> Tensor:
     """Return ``x tanh(softplus(x))``.  (Misra, "Mish", 2019.)"""
-    return _curve(x, "mish")
+    return curve(x, "mish")
 
 
 def squareplus(x: Tensor, b: float = 4) -> Tensor:
@@ -213,34 +219,34 @@ def squareplus(x: Tensor, b: float = 4) -> Tensor:
 
     (Barron, "Squareplus", 2021.)
     """
-    return _curve(x, "squareplus", positive_number("squareplus", "b", b))
+    return curve(x, "squareplus", positive_number("squareplus", "b", b))
 
 
 def sparse_plus(x: Tensor) -> Tensor:
     """Return 0 up to -1, ``x`` from 1 on, and ``(x + 1)^2 / 4`` in between."""
-    return _curve(x, "sparse_plus")
+    return curve(x, "sparse_plus")
 
 
 def tanh_shrink(x: Tensor) -> Tensor:
     """Return ``x - tanh(x)``."""
-    return _curve(x, "tanh_shrink")
+    return curve(x, "tanh_shrink")
 
 
 def soft_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
     """Return ``x`` moved by ``threshold`` towards 0, and 0 where that is nearer."""
     known = not_negative("soft_shrink", "threshold", threshold)
-    return _curve(x, "shrink", known, known)
+    return curve(x, "shrink", known, known)
 
 
 def hard_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
     """Return ``x`` where ``|x| > threshold``, else 0."""
-    return _curve(x, "shrink", not_negative("hard_shrink", "threshold", threshold), 0.0)
+    return curve(x, "shrink", not_negative("hard_shrink", "threshold", threshold), 0.0)
 
 
 def threshold(x: Tensor, threshold: float, default_value: float) -> Tensor:
     """Return ``x`` where ``x > threshold``, else ``default_value``."""
     known = number("threshold", "threshold", threshold)
-    return _curve(x, "threshold", known, number("threshold", "default_value", default_value))
+    return curve(x, "threshold", known, number("threshold", "default_value", default_value))
 
 
 #: How far from the threshold of a step its gradient, instead of 0, is passed on.
@@ -254,7 +260,7 @@ def passing_step(x: Tensor, threshold: float, straight_through: str | None) -> T
             "step: straight_through must be None, 'identity' or 'clipped', "
             f"got {straight_through!r:.40}"
         )
-    return _curve(x, "step", threshold, _WINDOWS[straight_through])
+    return curve(x, "step", threshold, _WINDOWS[straight_through])
 
 
 def warn_of_step(layer: str) -> None:

@@ -13,7 +13,6 @@ from fastnn.ops.curves import SELU_ALPHA, SELU_SCALE, line, passing_step, warn_o
 
 __all__ = [
     "activation",
-    "add",
     "alpha_dropout",
     "dropout",
     "gaussian_noise",
@@ -23,6 +22,7 @@ __all__ = [
     "sigmoid",
     "softmax",
     "step",
+    "stop_gradient",
     "tanh",
 ]
 
@@ -93,16 +93,6 @@ def _log_softmax(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("log_softmax_bwd", dy, node.outputs[0])
 
 
-def add(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``a + b`` of two tensors of one shape."""
-    return emit("add", a, b)[0]
-
-
-@gradient_of("add")
-def _add(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return dy, dy
-
-
 def reshape(x: Tensor, shape: Shape) -> Tensor:
     """Return the same numbers in another shape; nothing is moved.
 
@@ -116,7 +106,14 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
 @gradient_of("reshape")
 def _reshape(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     (x,) = node.inputs
+    if node.attrs.get("stops"):
+        return (None,)
     return emit("reshape", dy, shapes={"y": x.shape if x is not None else ()})
+
+
+def stop_gradient(x: Tensor) -> Tensor:
+    """Return ``x``, through which no gradient passes; nothing is moved."""
+    return emit("reshape", x, shapes={"y": x.shape}, stops=1)[0]
 
 
 def dropout(x: Tensor, rate: float, shared: int = 0, seed: int | None = None) -> Tensor:
@@ -162,7 +159,7 @@ def alpha_dropout(x: Tensor, rate: float, shared: int = 0, seed: int | None = No
     (ones,) = x.graph.emit("fill", shapes={"y": x.shape}, value=1.0)
     kept, mask = (_masked(each, rate, shared, key) for each in (x, ones))
     known = line(mask, -a * low * (1 - rate), a * low * (1 - rate))
-    return add(line(kept, a * (1 - rate), 0.0), known)
+    return emit("add", line(kept, a * (1 - rate), 0.0), known)[0]
 
 
 #: The first stream of an operation with a seed of its own.

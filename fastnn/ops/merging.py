@@ -9,56 +9,9 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor
 from fastnn.ops._emit import emit
 
-__all__ = ["concatenate", "crop", "maximum", "minimum", "multiply", "pad", "scale", "subtract"]
+__all__ = ["concatenate", "crop", "pad", "scale"]
 
 Gradients = Sequence[Tensor | None]
-
-
-def subtract(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``a - b`` of two tensors of one shape."""
-    return emit("subtract", a, b)[0]
-
-
-@gradient_of("subtract")
-def _subtract(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return dy, scale(dy, -1.0) if wanted[1] else None
-
-
-def multiply(a: Tensor, b: Tensor) -> Tensor:
-    """Return ``a b``, place by place, of two tensors of one shape."""
-    return emit("multiply", a, b)[0]
-
-
-@gradient_of("multiply")
-def _multiply(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return [emit("multiply", dy, x)[0] if w else None for x, w in zip((b, a), wanted, strict=True)]
-
-
-def maximum(a: Tensor, b: Tensor) -> Tensor:
-    """Return the larger of each place; NaN wins; the gradient goes to the first of ties."""
-    return emit("maximum", a, b)[0]
-
-
-@gradient_of("maximum")
-def _maximum(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return _largest(a, b, dy, 0), _largest(b, a, dy, 1)
-
-
-def minimum(a: Tensor, b: Tensor) -> Tensor:
-    """Return the smaller of each place; NaN wins; the gradient goes to the first of ties."""
-    return emit("minimum", a, b)[0]
-
-
-@gradient_of("minimum")
-def _minimum(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return _largest(b, a, dy, 0), _largest(a, b, dy, 1)
-
-
-def _largest(a: Tensor | None, b: Tensor | None, dy: Tensor, strict: int) -> Tensor:
-    return emit("pass_largest", a, b, dy, strict=strict)[0]
 
 
 def scale(x: Tensor, factor: float) -> Tensor:

@@ -14,7 +14,17 @@ from types import MappingProxyType
 
 from fastnn import _core
 
-__all__ = ["Op", "Operand", "activation_names", "codes", "curve_names", "loss_names", "table"]
+__all__ = [
+    "Op",
+    "Operand",
+    "activation_names",
+    "binary_names",
+    "codes",
+    "curve_names",
+    "loss_names",
+    "reduction_names",
+    "table",
+]
 
 _OPERAND = re.compile(
     r"(?P<name>\w+)(:(?P<dtype>\w+))?\[(?P<axes>[\w*,]*)\](?P<flags>[?~]*)(=(?P<alias>\w+))?"
@@ -25,12 +35,15 @@ _TERM = re.compile(r"(?P<factor>\d*)(?P<letters>[a-z]*)")
 
 @dataclass(frozen=True)
 class Operand:
-    """One operand of an operation: ``x[r,n*]``, ``t:i32[r]``, ``w[n]~``."""
+    """One operand of an operation: ``x[r,n*]``, ``t:i32[r]``, ``w[n]~``.
+
+    ``stars`` are the axes that stand for several, of which all but one have to be told how many.
+    """
 
     name: str
     dtype: str
     axes: tuple[str, ...]
-    star: str | None
+    stars: tuple[str, ...]
     optional: bool
     inplace: bool
     alias: str | None
@@ -43,12 +56,11 @@ class Operand:
         if match is None:
             raise ValueError(f"ops.def: operand {text!r} is not name[:type][axes][flags]")
         axes = [axis for axis in match["axes"].split(",") if axis]
-        star = next((axis[0] for axis in axes if axis.endswith("*")), None)
         return cls(
             name=match["name"],
             dtype=match["dtype"] or "real",
             axes=tuple(axis[0] for axis in axes),
-            star=star,
+            stars=tuple(axis[0] for axis in axes if axis.endswith("*")),
             optional="?" in match["flags"],
             inplace="~" in match["flags"],
             alias=match["alias"],
@@ -133,6 +145,18 @@ def curve_names() -> tuple[str, ...]:
 
 
 @cache
+def binary_names() -> tuple[str, ...]:
+    """Return the names of the functions of two numbers, in code order."""
+    return _core.binary_names()
+
+
+@cache
+def reduction_names() -> tuple[str, ...]:
+    """Return the names of what makes one number of many, in code order."""
+    return _core.reduction_names()
+
+
+@cache
 def loss_names() -> tuple[str, ...]:
     """Return the names of ``csrc/losses.def``, in code order."""
     return _core.loss_names()
@@ -140,5 +164,10 @@ def loss_names() -> tuple[str, ...]:
 
 def codes(attribute: str) -> tuple[str, ...]:
     """Return the names that an attribute may have as its value, in code order."""
-    known = {"loss": loss_names, "curve": curve_names}
+    known = {
+        "loss": loss_names,
+        "curve": curve_names,
+        "binary": binary_names,
+        "reduction": reduction_names,
+    }
     return known.get(attribute, activation_names)()

@@ -9,8 +9,10 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import emit
+from fastnn.ops.normalization import unit_normalization
+from fastnn.ops.products import dense
 
-__all__ = ["clip_norm", "over_rows", "penalty"]
+__all__ = ["clip_norm", "over_rows", "penalty", "products_of_rows", "transpose"]
 
 Gradients = Sequence[Tensor | None]
 
@@ -31,6 +33,34 @@ def penalty(x: Tensor, l1: float = 0.0, l2: float = 0.0) -> Tensor:
 @gradient_of("penalty")
 def _penalty(node: Node, wanted: tuple[bool, ...], dp: Tensor) -> Gradients:
     return emit("penalty_bwd", node.inputs[0], dp, **node.attrs)
+
+
+def products_of_rows(x: Tensor) -> Tensor:
+    """Return the product of each row, scaled to length 1, with each other one; 0 with itself.
+
+    Args:
+        x: (n, features).
+
+    Returns:
+        (n, n), cosines of the angles between rows.
+    """
+    rows = unit_normalization(x)
+    return emit("hollow", dense(rows, transpose(rows)))[0]
+
+
+@gradient_of("hollow")
+def _hollow(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    return emit("hollow", dy)
+
+
+def transpose(x: Tensor) -> Tensor:
+    """Return a matrix with its axes exchanged."""
+    return emit("transpose", x)[0]
+
+
+@gradient_of("transpose")
+def _transpose(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    return emit("transpose", dy)
 
 
 def over_rows(p: Tensor) -> Tensor:

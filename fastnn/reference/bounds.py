@@ -36,6 +36,7 @@ from fastnn.reference.recurrent import (
     rnn_steps_back,
 )
 from fastnn.reference.rounding import PRODUCT, SLOPE, ULPS, Rounded
+from fastnn.reference.tensors import in_groups, repeated
 from fastnn.reference.twins import TWINS
 
 __all__ = ["BOUNDS", "Outcome", "bounds"]
@@ -458,6 +459,16 @@ _CURVE: Mapping[str, Callable[[Array], Any]] = {
     "mish": lambda x: _EXP + 16,
     "squareplus": lambda x: 8,
     "sparse_plus": lambda x: 5,
+    "log": lambda x: _EXP + 1,
+    "log1p": lambda x: _EXP + 1,
+    "expm1": lambda x: _EXP + 1,
+    "sqrt": lambda x: 2,
+    "rsqrt": lambda x: 3,
+    "square": lambda x: 2,
+    "reciprocal": lambda x: 2,
+    "sin": lambda x: _EXP + 1,
+    "cos": lambda x: _EXP + 1,
+    "erf": lambda x: _EXP + 1,
 }
 
 #: curve -> the error of g' in units of u: as above, where it is a sum that of its terms' sizes.
@@ -477,6 +488,16 @@ _CURVE_SLOPE: Mapping[str, Callable[..., Any]] = {
     "squareplus": lambda x, a, c, slope: 8.0,
     "sparse_plus": lambda x, a, c, slope: 4 * slope,
     "tanh_shrink": lambda x, a, c, slope: (2 * _EXP + 4) * slope,
+    "log": lambda x, a, c, slope: 2 * slope,
+    "log1p": lambda x, a, c, slope: 3 * slope,
+    "expm1": lambda x, a, c, slope: (_EXP + 2) * slope,
+    "sqrt": lambda x, a, c, slope: 4 * slope,
+    "rsqrt": lambda x, a, c, slope: 5 * slope,
+    "square": lambda x, a, c, slope: 2 * slope,
+    "reciprocal": lambda x, a, c, slope: 5 * slope,
+    "sin": lambda x, a, c, slope: (_EXP + 2) * slope,
+    "cos": lambda x, a, c, slope: (_EXP + 2) * slope,
+    "erf": lambda x, a, c, slope: (_EXP + 4 + 2 * x**2) * slope,
 }
 
 
@@ -516,6 +537,8 @@ def _curve_fwd(o: Outcome) -> dict[str, Array]:
         return {"y": o.u * (2 * np.abs(a * x) + 2 * y)}
     if name == "tanh_shrink":
         return {"y": o.u * (_EXP * np.abs(np.tanh(x)) + 2 * y)}
+    if name not in _CURVE:
+        return {}
     return {"y": o.u * _CURVE[name](x) * y + _underflow(o)}
 
 
@@ -529,6 +552,123 @@ def _curve_bwd(o: Outcome) -> dict[str, Array]:
     slope = np.abs(CURVES[name].slope(x, *known))
     own = o.u * (error(x, known[0], known[2], slope) * dy + 2 * o.out("dx"))
     return {"dx": own + dy * _underflow(o)}
+
+
+#: function of csrc/binary.def -> its error in units of u |y| with the twin's; others: none.
+_BINARY = {"add": 2, "subtract": 2, "multiply": 2, "divide": 2}
+
+
+def _sizes(o: Outcome) -> dict[str, int]:
+    """Return the size of each axis, or group of axes."""
+    return {
+        axis: math.prod(o.case.rows if n is None else n for n in known)
+        for axis, known in o.case.sizes.items()
+    }
+
+
+def _pair(o: Outcome) -> tuple[Array, Array]:
+    """Return both operands of a function of two numbers, in its order, of the result's shape."""
+    if o.case.op == "binary":
+        return o["a"], o["b"]
+    sizes = {
+        axis: math.prod(o.case.rows if n is None else n for n in o.case.sizes[axis])
+        for axis in "pqs"
+    }
+    a, b = np.broadcast_arrays(in_groups(sizes, o["a"]), repeated(sizes, o["b"]))
+    a, b = a.reshape(o["a"].shape), b.reshape(o["a"].shape)
+    return (b, a) if o.attr("swapped") else (a, b)
+
+
+def _binary(o: Outcome) -> dict[str, Array]:
+    name, y = o.case.attrs["binary"], o.out("y")
+    a, b = _pair(o)
+    if name in _BINARY:
+        return {"y": _BINARY[name] * o.u * y}
+    if name.startswith("power"):
+        return {"y": _power(o, name, a, b, y)}
+    if name in ("mod", "floor_divide"):
+        return {"y": _mod(o, a, b) if name == "mod" else np.where(_near_whole(o, a / b), 1.0, 0.0)}
+    return {}
+
+
+def _near_whole(o: Outcome, x: Array) -> Array:
+    """Return where the rounding of a quotient may carry it to a whole number."""
+    return np.asarray(np.abs(x - np.round(x)) <= 2 * o.u * np.abs(x))
+
+
+def _mod(o: Outcome, a: Array, b: Array) -> Array:
+    """The product and the difference; near a multiple of b the whole of it."""
+    near = np.where(_near_whole(o, a / b), np.abs(b), 0)
+    return np.asarray(near + 4 * o.u * (np.abs(a) + np.abs(b)))
+
+
+def _power(o: Outcome, name: str, a: Array, b: Array, y: Array) -> Array:
+    """e^z: z = b log|a| errs by that of the logarithm and of the product, which e^z passes on; the
+    factors of the derivatives round b - 1 and the products."""
+    exponent = b - 1 if name == "power_slope" else b
+    z = np.abs(exponent * np.log(np.abs(a)))
+    passed = (_EXP + 2) * np.where(np.isfinite(z), z, 0)
+    moved = np.abs(np.log(np.abs(a)) * b) if name == "power_slope" else 0
+    relative = o.u * (passed + moved + 3 * _EXP + 6)
+    lost = np.finfo(o.inputs["a"].dtype).tiny * (16 + np.abs(b) + z)
+    return np.asarray(np.expm1(relative) * y + lost)
+
+
+def _chunked(o: Outcome) -> int:
+    """Roundings on the way of one term through chunks of 64, over the lanes, and the twin's."""
+    count = _along(o) if _sizes(o)["s"] > 1 else -(-_along(o) // 8)
+    return min(count, 64) + count // 64 + 7
+
+
+def _along(o: Outcome) -> int:
+    """Return how many numbers become one."""
+    return _sizes(o)["q"]
+
+
+def _reduce(o: Outcome) -> dict[str, Array]:
+    if o.case.attrs["reduction"] == "sum":
+        sizes = _grouped_twin(o, {"x": np.abs(o["x"])})
+        return {"y": _chunked(o) * o.u * sizes}
+    if o.case.attrs["reduction"] == "prod":
+        return {"y": np.expm1((_along(o) + 6) * o.u) * o.out("y") + _lost(o, "x")}
+    return {}
+
+
+def _lost(o: Outcome, name: str) -> Array:
+    """A partial product below the smallest normal number may be 0, whatever it is multiplied by."""
+    x = o[name]
+    largest = np.prod(np.maximum(np.abs(x[np.isfinite(x)]), 1))
+    return np.asarray(np.finfo(o.inputs[name].dtype).tiny * min(largest, 1e30))
+
+
+def _grouped_twin(o: Outcome, inputs: Mapping[str, Array]) -> Any:
+    """Return what the op's twin makes of other inputs."""
+    operands = table()[o.case.op]
+    shape = o.case.filled(operands.outputs[0], o.case.rows)
+    known = {**_sizes(o), **o.case.attrs, "shape": shape}
+    return TWINS[o.case.op](None, known, *(inputs.get(x.name) for x in operands.inputs))
+
+
+def _prod_bwd(o: Outcome) -> dict[str, Array]:
+    largest = np.abs(o["dy"]).max(initial=1, where=np.isfinite(o["dy"]))
+    relative = np.expm1((_along(o) + 6) * o.u)
+    return {"dx": relative * o.out("dx") + _lost(o, "x") * largest}
+
+
+def _cumsum(o: Outcome) -> dict[str, Array]:
+    """A chain, and the twin's rounding."""
+    return {"y": (_along(o) + 2) * o.u * _grouped_twin(o, {"x": np.abs(o["x"])})}
+
+
+def _take_sums(o: Outcome) -> dict[str, Array]:
+    """At most all of dy at one place."""
+    inputs = {"dy": np.abs(o["dy"]), "i": o["i"]}
+    return {"dx": (_sizes(o)["k"] + 2) * o.u * _grouped_twin(o, inputs)}
+
+
+def _matmul(o: Outcome) -> dict[str, Array]:
+    sizes = _grouped_twin(o, {name: np.abs(o[name]) for name in ("a", "w")})
+    return {"y": (0 if o.case.data == "integers" else PRODUCT) * o.u * sizes}
 
 
 def _scale(o: Outcome) -> dict[str, Array]:
@@ -1065,6 +1205,16 @@ _INEXACT: Mapping[str, Bound] = {
     "gru_bwd_u": _gru_bwd_u,
     "embed_bwd": _embed_bwd,
     "scale": _scale,
+    "binary": _binary,
+    "binary_spread": _binary,
+    "reduce": _reduce,
+    "prod_bwd": _prod_bwd,
+    "cumsum": _cumsum,
+    "take_bwd": _take_sums,
+    "put_along": _take_sums,
+    "matmul": _matmul,
+    "matmul_nt": _matmul,
+    "matmul_tn": _matmul,
     "maxpool2d_bwd": _maxpool_bwd,
     "avgpool2d_fwd": _avgpool_fwd,
     "avgpool2d_bwd": _avgpool_bwd,

@@ -18,7 +18,15 @@ import numpy as np
 from fastnn.compiler.geometry import Window
 from fastnn.compiler.graph import Shape
 from fastnn.compiler.packing import panels_of
-from fastnn.ops.table import Operand, activation_names, curve_names, loss_names, table
+from fastnn.ops.table import (
+    Operand,
+    activation_names,
+    binary_names,
+    curve_names,
+    loss_names,
+    reduction_names,
+    table,
+)
 
 __all__ = ["CASES", "KINDS", "LENGTHS", "Case", "cases"]
 
@@ -66,6 +74,11 @@ class Case:
     def filled(self, operand: Operand, rows: int) -> tuple[int, ...]:
         """Return the shape of an operand that holds ``rows`` rows."""
         return tuple(rows if n is None else n for n in self.shape(operand))
+
+    @property
+    def ranks(self) -> dict[str, int]:
+        """How many axes each letter stands for."""
+        return {axis: len(shape) for axis, shape in self.sizes.items()}
 
     def __str__(self) -> str:
         sizes = (f"{axis}={_times(n)}" for axis, n in self.sizes.items())
@@ -356,6 +369,7 @@ def _sequence(op: str) -> Iterator[Case]:
 
 def _transpose(op: str) -> Iterator[Case]:
     yield from _kinds(_case(op, i=i, o=o) for i, o in ((1, 1), (3, 7), (16, 33), (67, 5), (31, 64)))
+    yield _case(op, 5, i=7, o=None)
 
 
 def _pick(op: str) -> Iterator[Case]:
@@ -678,6 +692,125 @@ def _few_elements(op: str) -> Iterator[Case]:
     yield _case(op, 3, n=(None, 5))
 
 
+def _binary(op: str) -> Iterator[Case]:
+    for name in binary_names():
+        shapes = _elements(op) if name == "divide" else _few_elements(op)
+        yield from (replace(case, attrs={"binary": name}) for case in shapes)
+
+
+#: rows, p, q, s: numbers, rows of one and of several, tails of vectors, sums of several chunks
+_GROUPS = (
+    *((1, (), 1, ()), (1, (), 67, ()), (1, (), 8209, ()), (3, None, 5, ()), (1, (), 3, 17)),
+    *((5, None, 300, 7), (2, (None, 3), (2, 5), (7, 2)), (1, 2, 3, 33), (1, (3, 2), 521, ())),
+    *((7, None, 31, 16), (2, None, 9, 131)),
+)
+
+
+def _grouped(op: str, **attrs: Any) -> Iterator[Case]:
+    for rows, p, q, s in _GROUPS:
+        yield _case(op, rows, p=p, q=q, s=s, attrs=attrs)
+    yield _case(op, 3, p=(), q=(None, 5), s=7, attrs=attrs)  # repeated along the rows
+    yield from _kinds([_case(op, 3, p=None, q=5, s=17, attrs=attrs), _few_rows(op, attrs)])
+
+
+def _few_rows(op: str, attrs: Mapping[str, Any]) -> Case:
+    return _case(op, 4, p=None, q=7, s=(), attrs=attrs)
+
+
+def _binary_spread(op: str) -> Iterator[Case]:
+    for name, swapped in itertools.product(binary_names(), (0, 1)):
+        attrs = {"binary": name, "swapped": swapped}
+        if name == "subtract":
+            yield from _grouped(op, **attrs)
+        yield from _kinds([_few_rows(op, attrs)])
+        yield _case(op, 3, p=None, q=2, s=5, attrs=attrs)
+
+
+def _reduce(op: str) -> Iterator[Case]:
+    for name in reduction_names():
+        yield from _grouped(op, reduction=name)
+
+
+def _arg_reduce(op: str) -> Iterator[Case]:
+    for smallest in (0, 1):
+        yield from _grouped(op, smallest=smallest)
+
+
+#: rows, p, q, s of operations along one axis
+_ALONG = (
+    *((1, (), 1, ()), (1, (), 67, ()), (3, None, 5, ()), (1, (), 3, 17), (5, None, 30, 7)),
+    *((2, (None, 3), 5, (7, 2)), (1, 2, 3, 33), (7, None, 31, 16)),
+)
+
+
+def _prod_bwd(op: str) -> Iterator[Case]:
+    yield from (_case(op, rows, p=p, q=q, s=s) for rows, p, q, s in _ALONG)
+    yield from _kinds([_case(op, 3, p=None, q=(2, 2), s=17)])
+
+
+def _cumsum(op: str) -> Iterator[Case]:
+    for reverse in (0, 1):
+        attrs = {"reverse": reverse}
+        yield from (_case(op, rows, p=p, q=q, s=s, attrs=attrs) for rows, p, q, s in _ALONG)
+        yield from _kinds([_case(op, 3, p=None, q=9, s=17, attrs=attrs)])
+
+
+def _swap(op: str) -> Iterator[Case]:
+    for b, c in ((1, 1), (3, 7), (16, 33), (67, 5), (31, 64)):
+        yield _case(op, p=(), b=b, c=c, s=())
+        yield _case(op, 3, p=None, b=b, c=c, s=())
+        yield _case(op, 2, p=(None, 2), b=(b, 2), c=c, s=3)
+    yield from _kinds([_case(op, 2, p=None, b=5, c=17, s=()), _case(op, p=3, b=2, c=5, s=(3, 7))])
+
+
+def _take(op: str) -> Iterator[Case]:
+    """Yield indices among q places, of which some are not there where q is small."""
+    for rows, p, q, s in _ALONG:
+        for k in ((), 5, (3, 7)):
+            yield _in_order(op, rows, p=p, q=q, s=s, k=k)
+    yield _in_order(op, 5, p=(), q=11, s=17, k=(None, 3))  # a table, and an index for each row
+    yield from _kinds([_in_order(op, 3, p=None, q=9, s=17, k=5)])
+
+
+def _take_along(op: str) -> Iterator[Case]:
+    for rows, p, q, s in _ALONG:
+        yield from (_in_order(op, rows, p=p, q=q, s=s, k=k) for k in (1, 7))
+    yield from _kinds([_in_order(op, 3, p=None, q=9, s=17, k=5)])
+
+
+def _in_order(op: str, rows: int, **sizes: Any) -> Case:
+    """Return the case of axes in the order of the table."""
+    return _case(op, rows, **{axis: sizes[axis] for axis in table()[op].axes})
+
+
+def _sort(op: str) -> Iterator[Case]:
+    for descending in (0, 1):
+        attrs = {"descending": descending}
+        yield from (_case(op, 3, p=None, q=q, attrs=attrs) for q in (1, 2, 7, 16, 33, 521))
+        yield from _kinds([_case(op, 2, p=(None, 3), q=67, attrs=attrs)])
+
+
+#: rows, b, m, k, n: single matrices, a batch, small and large ones, rows of the batch as m
+_MATRICES = (
+    *((1, (), 1, 1, 1), (1, (), 3, 5, 7), (5, None, 3, 2, 17), (2, (None, 3), 4, 257, 5)),
+    *((3, None, 67, 31, 33), (1, 2, 5, 521, 1), (1, 3, 1, 7, 67), (2, None, 131, 67, 19)),
+    *((1, (), 29, 300, 131), (3, None, 1, 5, 1)),
+)
+
+
+def _matmul(op: str) -> Iterator[Case]:
+    for rows, b, m, k, n in _MATRICES:
+        yield _in_order(op, rows, b=b, m=m, k=k, n=n)
+    sizes = {"m": 5, "k": 7, "n": 3, "k" if op == "matmul_tn" else "m": None}
+    yield _in_order(op, 9, b=(), **sizes)
+    yield from _kinds([_in_order(op, 3, b=None, m=5, k=19, n=17)])
+
+
+def _select(op: str) -> Iterator[Case]:
+    yield from _elements(op)
+    yield from (replace(_case(op, n=67), absent=names) for names in (("a",), ("b",), ("a", "b")))
+
+
 def _fill(op: str) -> Iterator[Case]:
     for value in (1.0, -0.1, np.nan, np.inf):
         yield from (_case(op, n=n, attrs={"value": value}) for n in (0, *LENGTHS))
@@ -894,6 +1027,12 @@ def _penalty(op: str) -> Iterator[Case]:
         yield _case(op, 5, n=(None, 7), attrs=attrs)
 
 
+def _hollow(op: str) -> Iterator[Case]:
+    yield from (_case(op, i=n, j=n) for n in (*LENGTHS, 131))
+    yield from _kinds(_case(op, i=i, j=j) for i, j in ((19, 19), (3, 7), (7, 3)))
+    yield _case(op, 5, i=None, j=7)
+
+
 def _over_rows(op: str) -> Iterator[Case]:
     yield from _kinds(_case(op, rows) for rows in (1, 37))
 
@@ -1083,6 +1222,23 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "pad": _framed,
     "crop": _framed,
     "fill": _fill,
+    "binary": _binary,
+    "binary_spread": _binary_spread,
+    "expand": _grouped,
+    "select": _select,
+    "reduce": _reduce,
+    "arg_reduce": _arg_reduce,
+    "prod_bwd": _prod_bwd,
+    "cumsum": _cumsum,
+    "swap": _swap,
+    "take": _take,
+    "take_bwd": _take,
+    "take_along": _take_along,
+    "put_along": _take_along,
+    "sort": _sort,
+    "matmul": _matmul,
+    "matmul_nt": _matmul,
+    "matmul_tn": _matmul,
     "reshape": _reshape,
     "dropout": _dropout,
     "gaussian_noise": _gaussian_noise,
@@ -1116,6 +1272,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "accumulate_batch": _accumulate_batch,
     "penalty": _penalty,
     "penalty_bwd": _penalty,
+    "hollow": _hollow,
     "over_rows": _over_rows,
     "clip_norm": _clip_norm,
     "assign": _elements,

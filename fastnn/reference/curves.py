@@ -1,4 +1,4 @@
-"""Twins of the activations that are operations of their own.
+"""Twins of the functions of one number that are operations of their own.
 
 CURVES has the names of csrc/curves.def.  A parameter is rounded to the program's precision before
 it is used, as some decide where a curve bends.  At an infinity stands the limit.
@@ -218,6 +218,18 @@ def _tanh_shrink_slope(x: Real, *_: float) -> Real:
     return np.tanh(x) ** 2
 
 
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _erf_of(x: Real, *_: float) -> Real:
+    return np.asarray(_erf(x)) if x.size else x
+
+
+def _of(function: Callable[[Real], Real]) -> Callable[..., Real]:
+    """A function of x alone, as one that has parameters too"""
+    return lambda x, *_: np.asarray(function(x), np.float64)
+
+
 CURVES: dict[str, Curve] = {
     "line": Curve(_line, _line_slope),
     "bend": Curve(_bend, _bend_slope),
@@ -237,10 +249,31 @@ CURVES: dict[str, Curve] = {
     "squareplus": Curve(_squareplus, _squareplus_slope),
     "sparse_plus": Curve(_sparse_plus, _sparse_plus_slope),
     "tanh_shrink": Curve(_tanh_shrink, _tanh_shrink_slope),
+    "log": Curve(_of(np.log), _of(lambda x: 1 / x)),
+    "log1p": Curve(_of(np.log1p), _of(lambda x: 1 / (1 + x))),
+    "expm1": Curve(_of(np.expm1), _of(np.exp)),
+    "sqrt": Curve(_of(np.sqrt), _of(lambda x: 0.5 / np.sqrt(x))),
+    "rsqrt": Curve(_of(lambda x: 1 / np.sqrt(x)), _of(lambda x: -0.5 / np.sqrt(x) / x)),
+    "square": Curve(_of(np.square), _of(lambda x: 2 * x)),
+    "reciprocal": Curve(_of(lambda x: 1 / x), _of(lambda x: -1 / (x * x))),
+    "absolute": Curve(_of(np.abs), _of(np.sign)),
+    "sign": Curve(_of(np.sign), _of(np.zeros_like)),
+    "sin": Curve(_of(np.sin), _of(np.cos)),
+    "cos": Curve(_of(np.cos), _of(lambda x: -np.sin(x))),
+    "erf": Curve(_erf_of, _of(lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x))),
+    "floor": Curve(_of(np.floor), _of(np.zeros_like)),
+    "ceil": Curve(_of(np.ceil), _of(np.zeros_like)),
+    "round": Curve(_of(np.rint), _of(np.zeros_like)),
+    "isnan": Curve(_of(np.isnan), _of(np.zeros_like)),
+    "isfinite": Curve(_of(np.isfinite), _of(np.zeros_like)),
+    "logical_not": Curve(_of(lambda x: x == 0), _of(np.zeros_like)),
 }
 
+#: Curves whose derivative is 0 wherever they have one.
+FLAT_CURVES = frozenset({"sign", "floor", "ceil", "round", "isnan", "isfinite", "logical_not"})
+
 #: Where nothing passes though dy may be infinite.
-_CUTS = frozenset({"bend", "ramp", "step", "threshold", "shrink", "hard_silu"})
+_CUTS = FLAT_CURVES | {"bend", "ramp", "step", "threshold", "shrink", "hard_silu", "absolute"}
 
 
 def parameters(attrs: Attrs, dtype: np.dtype) -> list[float]:

@@ -120,6 +120,7 @@ class Trial:
             *tensors,
             shapes={operand.name: self.case.shape(operand) for operand in here},
             absent=self.case.absent,
+            ranks=self.case.ranks,
             **self.case.attrs,
         )
         for operand, tensor in zip(here, outputs, strict=True):

@@ -97,6 +97,11 @@ def _maps(rng: Rng, shape: Sequence[int], kind: str) -> Array:
     return np.asarray(maps.reshape(shape))
 
 
+def _places(rng: Rng, shape: Sequence[int], kind: str) -> Array:
+    """Return indices, some of them from the end; some beyond both where there are few places."""
+    return rng.integers(-4, 7, shape)
+
+
 #: (operand's name, or op and operand) -> what it holds instead of numbers of the case's kind
 _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "softmax_ce_dense t": _targets,
@@ -130,6 +135,10 @@ _MEANINGS: Mapping[str, Callable[[Rng, Sequence[int], str], Array]] = {
     "row_norm_bwd_x s": _squares,
     "row_norm_bwd_w s": _squares,
     "pool_moments s": _squares,
+    "take i": _places,
+    "take_bwd i": _places,
+    "take_along i": _places,
+    "put_along i": _places,
     "map": _maps,
     "mask": _flags,
     "u": _recurrent,

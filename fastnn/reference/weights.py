@@ -19,6 +19,13 @@ def penalty_bwd(run: Run, attrs: Attrs, x: Real, dp: Real) -> Real:
     return np.asarray(level * np.sign(wide(x)) + squares, x.dtype)
 
 
+def hollow(run: Run, attrs: Attrs, x: Real) -> Real:
+    """y = x, but 0 on the diagonal"""
+    y = x.copy()
+    np.fill_diagonal(y, 0)
+    return y
+
+
 def over_rows(run: Run, attrs: Attrs, p: Real) -> Real:
     """q = p / rows"""
     return np.asarray(p / p.dtype.type(run.rows))

@@ -287,8 +287,13 @@ static void test_rounding_and_scaling(void)
         real x = (real)((double)(int64_t)random_bits(&state) * 0x1p-63) * limit;
         x = i % 2 ? x : SCALAR(floor)(SCALAR(ldexp)(x, -i % 20)) + (real)0.5; /* ties */
         EXPECT_LANES("v_round", v_abs(v_round(v_set1(x))), SCALAR(fabs)(SCALAR(rint)(x)));
+        x = SCALAR(ldexp)(x, i % 4 - 1); /* and beyond the last fraction */
+        EXPECT_LANES("v_nearest", v_nearest(v_set1(x)), SCALAR(rint)(x));
+        EXPECT_LANES("v_floor", v_add(v_floor(v_set1(x)), v_zero()), SCALAR(floor)(x) + 0);
     }
     for (int i = 0; i < AWKWARD; i++) {
+        EXPECT_LANES("v_nearest", v_nearest(v_set1(awkward[i])), SCALAR(rint)(awkward[i]));
+        EXPECT_LANES("v_floor", v_floor(v_set1(awkward[i])), SCALAR(floor)(awkward[i]));
         for (int n = -LDEXP_MAX; n <= LDEXP_MAX; n++) {
             test_ldexp(awkward[i], n);
         }
@@ -318,7 +323,9 @@ static vec v_exp_minus(vec x) { return v_exp_falling(v_neg(v_abs(x))); }
     F(log1p, W(log1p), -1.001, 4)             \
     F(sigmoid, sigmoid_reference, -110, 40)   \
     F(tanh, W(tanh), -22, 22)                 \
-    F(erf, W(erf), -6, 6)
+    F(erf, W(erf), -6, 6)                     \
+    F(sin, W(sin), -300, 300)                 \
+    F(cos, W(cos), -7e4, 7e4)
 
 typedef struct {
     const char *name;

@@ -129,6 +129,9 @@ def groups(seed, shape):
 LAYERS = {
     "ReLU": relu,
     "LeakyReLU": lambda seed, shape: {"negative_slope": drawn(seed)[0]},
+    "PReLU": lambda seed, shape: {
+        "shared_axes": [None, [1], list(range(1, len(shape) + 1))][seed % 3]
+    },
     "ELU": lambda seed, shape: {"alpha": drawn(seed)[0]},
     "Softmax": lambda seed, shape: {},
     "LayerNormalization": normalization,
@@ -152,6 +155,7 @@ def test_a_layer_at_thirty_random_shapes(keras, name):
         ("ReLU", {"max_value": 2.0, "negative_slope": 0.5}),
         ("LeakyReLU", {"negative_slope": 0.5}),
         ("ELU", {"alpha": 0.5}),
+        ("PReLU", {"shared_axes": [1, 2]}),
         ("Softmax", {"axis": 1}),
         ("LayerNormalization", {"axis": [1, 2], "scale": False}),
         ("RMSNormalization", {"epsilon": 0.5}),

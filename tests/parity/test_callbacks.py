@@ -12,6 +12,8 @@ EPOCHS = 40
 
 
 class Optimizer:
+    scheduled = False
+
     def __init__(self):
         self.learning_rate = 1.0
 

@@ -31,6 +31,15 @@ LAYERS = {
             m.layers.Dense(3),
         ],
     ),
+    "orthogonal": (
+        X,
+        lambda m: [
+            m.layers.Dense(7, kernel_regularizer=m.regularizers.OrthogonalRegularizer(0.5)),
+            m.layers.Dense(
+                3, kernel_regularizer=m.regularizers.OrthogonalRegularizer(0.5, "columns")
+            ),
+        ],
+    ),
     "activity": (
         X,
         lambda m: [m.layers.Dense(7, "tanh", activity_regularizer="l2"), m.layers.Dense(3)],
@@ -113,7 +122,7 @@ def test_twenty_steps(pair, name):
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        *(("regularizers", name) for name in ("L1", "L2", "L1L2")),
+        *(("regularizers", name) for name in ("L1", "L2", "L1L2", "OrthogonalRegularizer")),
         *(("constraints", name) for name in ("MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm")),
     ],
 )

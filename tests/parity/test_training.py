@@ -228,3 +228,28 @@ def test_callbacks_are_called_as_keras_calls_them(keras, pair):
         model.fit(X, NUMBERS, batch_size=12, epochs=5, verbose=0, callbacks=[callback])
         every.append(calls)
     assert every[0] == every[1]
+
+
+def test_batches_of_a_dataset_train_as_keras_trains(keras, pair):
+    def dataset(module):
+        class Batches(module.utils.PyDataset):
+            def __len__(self):
+                return 4
+
+            def __getitem__(self, index):
+                part = slice(10 * index, 10 * index + 10)
+                return X[part], NUMBERS[part]
+
+        return Batches()
+
+    made = pair((6,), lambda m: [m.layers.Dense(4)], optimizer="adam")
+    histories = [
+        model.fit(
+            dataset(module), epochs=3, shuffle=False, verbose=0, validation_data=dataset(module)
+        ).history
+        for module, model in ((fastnn, made.ours), (keras, made.theirs))
+    ]
+    assert list(histories[0]) == list(histories[1])
+    for name in histories[0]:
+        assert np.allclose(histories[0][name], histories[1][name], rtol=1e-6)
+    made.assert_same_weights(1e-6)

@@ -1,0 +1,108 @@
+"""The operators of what stands for numbers: ``x + 1``, ``2 * x``, ``x @ w``, ``x[:, 0]``.
+
+They are the functions of ``fastnn.ops`` of those names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Operators"]
+
+
+def _apply(name: str, *operands: Any) -> Any:
+    """Return ``fastnn.ops.name(*operands)``."""
+    from fastnn import ops  # which is made of what has operators
+
+    return getattr(ops, name)(*operands)
+
+
+class Operators:
+    """What has the operators of a NumPy array.
+
+    Results are new tensors: nothing is changed in place.  Comparisons give 1 and 0.  ``==`` tells
+    whether two names mean one tensor, as everywhere in Python; ``ops.equal`` compares the numbers.
+    """
+
+    #: NumPy's arrays leave ``array + tensor`` to the tensor.
+    __array_ufunc__ = None
+    #: A tensor has no numbers yet that one could go through.
+    __iter__ = None
+
+    def __add__(self, other: Any) -> Any:
+        return _apply("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _apply("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _apply("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _apply("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _apply("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _apply("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _apply("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _apply("divide", other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _apply("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _apply("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _apply("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _apply("mod", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return _apply("power", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return _apply("power", other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return _apply("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return _apply("matmul", other, self)
+
+    def __neg__(self) -> Any:
+        return _apply("negative", self)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return _apply("absolute", self)
+
+    def __lt__(self, other: Any) -> Any:
+        return _apply("less", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return _apply("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return _apply("greater", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return _apply("greater_equal", self, other)
+
+    def __getitem__(self, key: Any) -> Any:
+        return _apply("get_item", self, key)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{self!r:.100} has no numbers yet, so it is neither true nor false; choose by "
+            "ops.where(condition, a, b), and combine conditions by ops.logical_and"
+        )
