@@ -1,4 +1,4 @@
-"""A rare class: what class weights and a threshold are good for, measured by precision and recall."""
+"""A rare class: what class weights are good for, measured by precision, recall and area."""
 
 import sys
 

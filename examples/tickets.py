@@ -54,7 +54,7 @@ model.compile(
     metrics={"priority": ["accuracy"], "department": ["accuracy"]},
 )
 inputs, targets = tickets(2000)
-history = model.fit(inputs, targets, epochs=6, batch_size=32, validation_split=0.2, verbose=2)
+history = model.fit(inputs, targets, epochs=12, batch_size=32, validation_split=0.2, verbose=2)
 
 inputs, targets = tickets(400)
 scores = model.evaluate(inputs, targets, verbose=0, return_dict=True)
