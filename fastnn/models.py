@@ -652,7 +652,9 @@ class Model(Layer):
             data = training.check_data("fit", self, runtime, x, y, sample_weight, class_weight)
             if validation_data is None:
                 data, held_out = _hold_out(data, validation_split)
-            steps = steps_per_epoch and positive("fit", "steps_per_epoch", steps_per_epoch)
+            steps = steps_per_epoch
+            if steps is not None:
+                steps = positive("fit", "steps_per_epoch", steps)
             make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
         validate: Measure | None = None
         if validation_data is not None:

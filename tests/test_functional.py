@@ -165,6 +165,37 @@ def test_symbols_add_subtract_and_multiply():
     assert two.predict([[3.0, -1.0]]).tolist() == [[15.0, 3.0]]
 
 
+FORMULAS = {
+    "line": lambda x: 2 * x - 1,
+    "inverse": lambda x: 1 / (x**2 + 1) - x / 3,
+    "backwards": lambda x: 3 - x * (-x) + (1 - x),
+    "steps": lambda x: (x > 0) * x + (x <= 0.5) * (0.25 - x),
+    "whole": lambda x: x // 0.5 + x % 0.7,
+}
+
+
+@pytest.mark.parametrize("formula", FORMULAS.values(), ids=FORMULAS)
+def test_operators_on_symbols_are_what_they_are_on_arrays(formula):
+    x = Input((3,), dtype="float64")
+    model = Model(x, formula(x))
+    data = np.random.default_rng(0).normal(size=(5, 3))
+    assert np.allclose(model.predict(data), formula(data))
+    again = Model.from_config(model.get_config())
+    assert np.array_equal(again.predict(data), model.predict(data))
+
+
+def test_operations_repeat_what_is_short_and_reduce():
+    x, y = Input((4, 3), dtype="float64"), Input((1, 3), dtype="float64")
+    mean = fastnn.ops.mean(x * y, axis=1, keepdims=True)
+    model = Model([x, y], fastnn.ops.sum(x - mean, axis=2))
+    a, b = np.random.default_rng(0).normal(size=(2, 5, 4, 3))
+    b = b[:, :1]
+    want = (a - (a * b).mean(1, keepdims=True)).sum(2)
+    assert np.allclose(model.predict([a, b]), want)
+    model.compile("sgd", "mse")
+    assert model.count_params() == 0
+
+
 def test_operations_on_symbols_are_layers(tmp_path):
     x, y = Input((2, 3), dtype="float64", name="x"), Input((2, 3), dtype="float64", name="y")
     joined = fastnn.ops.concatenate(x, fastnn.ops.tanh(y) * x, axis=2)

@@ -34,7 +34,7 @@ DIFFERENTIABLE = sorted(rules() - {"python_call", "differs", "arg_reduce"})
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
 #: What has no gradient by design: targets, random numbers, and statistics, which count as constants
 #: or as x's own.
-CONSTANT = {"m", "i", "t", "mean", "var", "map", "factor", "ids", "mask"}
+CONSTANT = {"m", "i", "t", "mean", "var", "map", "factor", "ids", "mask", "keep"}
 #: Curves that pass what is not their gradient, and steep ones: test_a_curve_is_its_formula.
 NOT_HERE = {"step", "log", "log1p", "sqrt", "rsqrt", "reciprocal"} | FLAT_CURVES
 #: Functions of two numbers; steep ones: tests/test_ops.py; the others have no gradient.
@@ -165,7 +165,8 @@ def of_interest(op):
         and case.attrs.get("curve") not in NOT_HERE
         and case.attrs.get("binary", "add") in BINARY
         and not (case.attrs.get("reduction") in ("max", "min") and None in case.sizes["q"])
-        and (op not in WALKS or set(case.absent) <= {"b"})  # a way back needs what is kept for it
+        # a way back needs what is kept for it
+        and (op not in WALKS or set(case.absent) <= {"b", "mask", "s0", "e0", "keep"})
     ]
     batches = [
         case

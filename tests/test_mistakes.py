@@ -149,6 +149,18 @@ MISTAKES = [
         "validation_data (10, 2) (rows, 4)",
     ),
     ("validation_freq 0", fit(validation_freq=0), ValueError, "validation_freq positive"),
+    # batches
+    ("a batch of another width", fit(iter([(X[:, :2], Y)]), None), ShapeError, "(10, 2) (rows, 4)"),
+    ("a label in a batch", fit(iter([(X, Y + 1)]), None), LabelError, "label 3 0 to 2"),
+    ("batches and y", fit(iter([(X, Y)])), ValueError, "x gives batches y must not be given"),
+    ("no batch", fit(iter([]), None), ValueError, "no batch"),
+    ("steps_per_epoch 0", fit(steps_per_epoch=0), ValueError, "steps_per_epoch positive 0"),
+    (
+        "batches split",
+        fit(iter([(X, Y)]), None, validation_split=0.5),
+        ValueError,
+        "validation_split arrays validation_data",
+    ),
     ("verbose unknown", fit(verbose="loud"), ValueError, "verbose auto loud"),
     ("verbose 7", lambda m: m.evaluate(X, Y, verbose=7), ValueError, "evaluate verbose 7"),
     ("a callback that is none", fit(callbacks=[3]), TypeError, "callback Callback int"),

@@ -266,3 +266,201 @@ def test_more_units_than_a_thread_can_hold_are_refused():
 
     with pytest.raises(ShapeError, match="40000 units, at most 32768"):
         Sequential([Input((5, 1)), Huge()])
+
+
+# ---- masks, states -------------------------------------------------------------------------------
+
+
+def masked(layer, time, features, **options):
+    """Return a model of the layer behind a mask of steps of zeros, in float64."""
+    model = Sequential([Input((time, features)), layers.Masking(), layer], dtype="float64")
+    model.set_weights([0.5 * data(*w.shape, seed=i) for i, w in enumerate(model.get_weights())])
+    return model
+
+
+def with_gaps(rows, time, features):
+    x = data(rows, time, features)
+    x[np.random.default_rng(0).random((rows, time)) < 0.4] = 0
+    x[0, :2] = 0
+    return x
+
+
+@every_kind
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_step_that_is_left_out_is_as_if_it_were_not_there(kind, backwards):
+    x = with_gaps(6, 7, 2)
+    model = masked(kind(5, go_backwards=backwards), 7, 2)
+    got = model.predict(x)
+    for row, expected in zip(x, got, strict=True):
+        counted = row[(row != 0).any(-1)]
+        plain = made(kind(5, go_backwards=backwards), len(counted), 2)
+        plain.set_weights(model.get_weights())
+        np.testing.assert_allclose(plain.predict(counted[None])[0], expected, rtol=1e-12)
+
+
+@every_kind
+@pytest.mark.parametrize("zero", [False, True])
+def test_what_is_returned_of_a_step_that_is_left_out(kind, zero):
+    x = with_gaps(6, 7, 2)
+    model = masked(kind(5, return_sequences=True, zero_output_for_mask=zero), 7, 2)
+    out = (x == 0).all(-1)
+    y = model.predict(x)
+    before = np.concatenate([np.zeros((6, 1, 5)), y[:, :-1]], 1)
+    assert np.array_equal(y[out], np.zeros_like(y[out]) if zero else before[out])
+    last = masked(kind(5, zero_output_for_mask=zero), 7, 2)
+    last.set_weights(model.get_weights())
+    assert np.array_equal(last.predict(x), y[:, -1])
+
+
+def seq2seq(kind, dtype="float64", **options):
+    """Return an encoder whose states a decoder begins with, and both inputs' shapes."""
+    source, target = Input((5, 2), dtype=dtype), Input((4, 3), dtype=dtype)
+    _, *states = kind(6, return_state=True, **options)(source)
+    y, *_ = kind(6, return_sequences=True, return_state=True, **options)(
+        target, initial_state=states
+    )
+    return fastnn.Model([source, target], Dense(2)(y))
+
+
+@every_kind
+@pytest.mark.parametrize("masks", [False, True])
+def test_gradients_of_masks_and_states_are_right(kind, masks):
+    x = [with_gaps(3, 5, 2), with_gaps(3, 4, 3)]
+    source, target = Input((5, 2), dtype="float64"), Input((4, 3), dtype="float64")
+    steps = layers.Masking() if masks else layers.Activation("linear")
+    _, *states = kind(4, return_state=True)(steps(source))
+    y, *ends = kind(4, return_sequences=True, return_state=True)(
+        steps(target), initial_state=states
+    )
+    model = fastnn.Model([source, target], [Dense(2)(y), *ends])
+    model.compile("sgd", ["mse"] * (1 + len(ends)))
+    targets = [data(3, 4, 2), *(data(3, 4) for _ in ends)]
+    assert fastnn.gradcheck(model, x, targets).ok
+
+
+@every_kind
+def test_states_are_those_after_the_last_step(kind):
+    layer = kind(4, return_sequences=True, return_state=True)
+    x = Input((5, 2), dtype="float64")
+    every, *states = fastnn.Model(x, layer(x)).predict(data(3, 5, 2))
+    assert len(states) == (2 if kind is LSTM else 1)
+    assert np.array_equal(every[:, -1], states[0])
+    assert all(state.shape == (3, 4) for state in states)
+
+
+@every_kind
+def test_two_halves_are_the_whole(kind):
+    whole = made(kind(4), 6, 2)
+    x = data(3, 6, 2)
+    first, second = Input((3, 2), dtype="float64"), Input((3, 2), dtype="float64")
+    layer = kind(4, return_state=True)
+    _, *states = layer(first)
+    model = fastnn.Model([first, second], layer(second, initial_state=states)[0])
+    layer.set_weights(whole.get_weights())
+    np.testing.assert_allclose(model.predict([x[:, :3], x[:, 3:]]), whole.predict(x), rtol=1e-13)
+
+
+@every_kind
+@pytest.mark.parametrize("options", [{}, {"dropout": 0.3, "recurrent_dropout": 0.4}])
+def test_seq2seq_learns_the_same_bits_on_any_number_of_threads(kind, options, monkeypatch):
+    monkeypatch.setattr("fastnn.compiler.bind._WORTH_SHARING", 0)
+    x, y, known = [with_gaps(20, 5, 2), data(20, 4, 3)], data(20, 4, 2), None
+    for threads in (1, 2, 5):
+        monkeypatch.setattr("fastnn.config.get_num_threads", lambda threads=threads: threads)
+        fastnn.set_seed(3)
+        model = seq2seq(kind, "float32", **options)
+        model.compile("adam", "mse")
+        model.fit(x, y, batch_size=7, epochs=2, verbose=0)
+        weights = [w.tobytes() for w in model.get_weights()]
+        known = known or weights
+        assert weights == known, threads
+
+
+@every_kind
+def test_seq2seq_comes_back_from_a_file(kind, tmp_path):
+    model, x = seq2seq(kind), [data(3, 5, 2), data(3, 4, 3)]
+    model.save(tmp_path / "model")
+    again = fastnn.models.load_model(tmp_path / "model")
+    assert np.array_equal(again.predict(x), model.predict(x))
+
+
+@every_kind
+def test_recurrent_dropout_drops_units_of_the_state(kind):
+    """In training it differs, at inference it does not; with the same seed it is the same."""
+    fits = []
+    for rate, seed in ((0, 1), (0.5, 1), (0.5, 1), (0.5, 2)):
+        layer = kind(6, recurrent_dropout=rate, seed=seed)
+        model = made(layer, 5, 2)
+        model.compile(fastnn.optimizers.SGD(0.1), "mse")
+        x = data(9, 5, 2)
+        fits.append(model.fit(x, data(9, 6), verbose=0, shuffle=False).history["loss"][0])
+    assert fits[1] == fits[2]
+    assert len(set(fits)) == 3
+
+
+def test_recurrent_dropout_is_its_formula():
+    layer = SimpleRNN(4, "linear", recurrent_dropout=0.5)
+    model, x = made(layer, 3, 2), data(8, 3, 2)
+    w, u, b = model.get_weights()
+    keep = np.where(dropout_keep(model.seed, 0, np.arange(8), 0, 4, 0.5), 2.0, 0.0)
+    h = np.zeros((8, 4))
+    for t in range(3):
+        h = x[:, t] @ w + (h * keep) @ u + b
+    model.compile(fastnn.optimizers.SGD(0), "mse")
+    loss = model.fit(x, h, batch_size=8, shuffle=False, verbose=0).history["loss"][0]
+    assert loss < 1e-20
+
+
+@every_kind
+def test_the_reference_interpreter_trains_alike(kind):
+    fitted = []
+    for eager in (False, True):
+        fastnn.set_seed(3)
+        model = seq2seq(kind, recurrent_dropout=0.3)
+        model.compile("sgd", "mse", run_eagerly=eager)
+        x = [with_gaps(6, 5, 2), data(6, 4, 3)]
+        fitted.append(model.fit(x, data(6, 4, 2), epochs=2, verbose=0).history["loss"])
+    np.testing.assert_allclose(*fitted, rtol=1e-12)
+
+
+@every_kind
+def test_states_that_do_not_fit_are_refused(kind):
+    x, layer = Input((5, 2)), kind(4)
+    states = [Input((3,)), Input((3,))][: len(layer.state_names)]
+    with pytest.raises(ShapeError, match=r"initial state h has shape \(rows, 3\), expected"):
+        layer(x, initial_state=states)
+    with pytest.raises(ValueError, match=r"initial_state has to be a list of \d, \[h"):
+        layer(x, initial_state=[Input((4,))] * 3)
+    with pytest.raises(ValueError, match=r"stateful=True is not possible.*return_state=True"):
+        kind(4, stateful=True)
+
+
+@every_kind
+def test_a_mask_is_used_beside_an_initial_state(kind):
+    x, state = Input((7, 2), dtype="float64"), Input((4,), dtype="float64")
+    layer = kind(4)
+    states = [state] * len(layer.state_names)
+    model = fastnn.Model([x, state], layer(layers.Masking()(x), initial_state=states))
+    sequences, first = with_gaps(6, 7, 2), data(6, 4)
+    packed = np.zeros_like(sequences)  # the steps that count, then the others
+    for row, steps in zip(packed, sequences, strict=True):
+        counted = steps[(steps != 0).any(-1)]
+        row[: len(counted)] = counted
+    got = model.predict([sequences, first])
+    np.testing.assert_allclose(got, model.predict([packed, first]), rtol=1e-12)
+    plain = kind(4)
+    unmasked = fastnn.Model([x, state], plain(x, initial_state=states))
+    plain.set_weights(layer.get_weights())
+    assert not np.allclose(got, unmasked.predict([sequences, first]))
+
+
+@every_kind
+def test_the_mask_of_reversed_states_is_reversed(kind):
+    class Seen(Layer):
+        def call(self, x, mask=None):
+            return ops.scale(mask, 1.0)
+
+    x = with_gaps(6, 7, 2)
+    layer = kind(4, go_backwards=True, return_sequences=True)
+    model = Sequential([Input((7, 2)), layers.Masking(), layer, Seen()])
+    assert np.array_equal(model.predict(x), (x != 0).any(-1)[:, ::-1])

@@ -6,6 +6,9 @@
  * in its cache and nobody waits.  The way back walks from the last step to the first and ends in dz, from
  * which du, dw and dx are products over all steps at once.
  *
+ * A step that `mask` leaves out keeps state and cell, and its gates are 0; on the way back the gradients of
+ * both pass it by, and its dz is 0.  `keep` multiplies the state before the product, in all steps alike.
+ *
  * Invariant: sums of products are those of gemm-inl.h, in blocks of FNN_KC; a row depends on itself alone. */
 
 /* ---- the product of a step --------------------------------------------------------------------- */
@@ -76,17 +79,36 @@ enum {
     TAIL_REALS = FNN_KC * LANES
 };
 
+typedef struct recurrence recurrence;
+
+/* Step t of rows row.. + m, which are the block */
+typedef void recurrent_step(const fnn_op *op, const recurrence *s, int64_t row, int64_t m,
+                            int64_t t);
+
+/* A walk over time, back: from the last step to the first.  The others are numbers of operands, 0: none.
+ * state_from and cell_from [r,h] are state and cell before the walk, zero where absent; state_to and cell_to
+ * get those after it.  What a step that is left out does: forward, y and c [r,t,h] get state and cell, a
+ * [r,t,g] and q [r,t,h] zeros; back, the state's gradient gets dy [r,t,h], which is in y's place, and dz,
+ * in a's, zeros. */
+typedef struct {
+    recurrent_step *step;
+    int back, state_from, cell_from, state_to, cell_to, mask, keep, y, c, a, q;
+} walk_plan;
+
 /* A block of rows under way.  Going back, state and cell are the gradients of the state and the cell that
  * come from the step after, gates those of the gates. */
-typedef struct {
+struct recurrence {
     int64_t rows, steps, units, gates; /* r, t, h, g */
     int64_t block;                     /* rows of a block */
     int64_t unit_row, gate_row;        /* from row to row of state and cell, and of gates */
+    const walk_plan *plan;
+    const real *mask, *keep; /* [r,t], [r,h], or NULL */
     real *state, *cell, *gates_at;
+    real *kept; /* the state times keep; going back, its gradient */
     held u[2];
     real *free; /* scratch that is not taken yet */
     const real *end;
-} recurrence;
+};
 
 static inline int64_t padded(int64_t n) { return whole_vectors(n) + ROW_PAD; }
 
@@ -97,20 +119,30 @@ static inline real *take(recurrence *s, int64_t count)
     return taken;
 }
 
-static recurrence recurrence_of(const fnn_task *task, int64_t rows, int64_t steps, int64_t units,
-                                int64_t gates)
+/* Operand `arg` from element `offset` on; NULL where it is absent, or arg is 0. */
+static inline real *operand_at(const fnn_op *op, int arg, int64_t offset)
 {
-    recurrence s = {.rows = rows, .steps = steps, .units = units, .gates = gates};
-    s.unit_row = padded(units), s.gate_row = padded(gates);
+    return arg && op->arg[arg] ? (real *)op->arg[arg] + offset : NULL;
+}
+
+static recurrence recurrence_of(const fnn_op *op, const fnn_task *task, const walk_plan *plan,
+                                int64_t rows, int64_t steps, int64_t units)
+{
+    recurrence s = {.rows = rows, .steps = steps, .units = units, .plan = plan};
+    s.gates = op->dim[plan->back ? 0 : 2];
+    s.mask = operand_at(op, plan->mask, 0), s.keep = operand_at(op, plan->keep, 0);
+    s.unit_row = padded(units), s.gate_row = padded(s.gates);
     s.free = (real *)(void *)task->scratch;
     s.end = s.free + SCRATCH_REALS;
-    int64_t most = (SCRATCH_REALS - TAIL_REALS) / (2 * s.unit_row + s.gate_row);
+    int64_t row = (s.keep ? 3 : 2) * s.unit_row + s.gate_row;
+    int64_t most = min_of((SCRATCH_REALS - TAIL_REALS) / row, BLOCK_ROWS);
     int64_t mine = (rows + task->threads - 1) / task->threads;
-    int64_t blocks = (mine + min_of(most, BLOCK_ROWS) - 1) / min_of(most, BLOCK_ROWS);
+    int64_t blocks = (mine + most - 1) / most;
     s.block = blocks ? (mine + blocks - 1) / blocks : 0;
     s.state = take(&s, s.block * s.unit_row);
     s.cell = take(&s, s.block * s.unit_row);
     s.gates_at = take(&s, s.block * s.gate_row);
+    if (s.keep) s.kept = take(&s, s.block * s.unit_row);
     for (int i = 0; i < 2; i++) s.u[i].tail = s.free;
     take(&s, TAIL_REALS);
     return s;
@@ -144,34 +176,63 @@ static void store_rows(const real *from, real *to, int64_t m, int64_t n, int64_t
         memcpy(to + i * n, from + i * stride, (size_t)n * sizeof(real));
 }
 
-/* Operand `arg` from element `offset` on; NULL where it is absent, or arg is 0. */
-static inline real *operand_at(const fnn_op *op, int arg, int64_t offset)
+/* Whether step t of a row is left out */
+VERB int is_out(const recurrence *s, int64_t row, int64_t t)
 {
-    return arg && op->arg[arg] ? (real *)op->arg[arg] + offset : NULL;
+    return s->mask && s->mask[row * s->steps + t] == 0;
 }
 
-/* Step t of rows row.. + m, which are the block */
-typedef void recurrent_step(const fnn_op *op, const recurrence *s, int64_t row, int64_t m,
-                            int64_t t);
-
-/* A walk over time, back: from the last step to the first.  Operands state_from and cell_from [r,h] are
- * state and cell before the walk, zero where absent; state_to and cell_to get those after it.  0: none. */
-typedef struct {
-    recurrent_step *step;
-    int back, state_from, cell_from, state_to, cell_to;
-} walk_plan;
-
-static void walk_time(const fnn_op *op, const fnn_task *task, const recurrence *s,
-                      const walk_plan *w)
+static inline void zero_reals(real *p, int64_t n)
 {
+    if (p) memset(p, 0, (size_t)n * sizeof(real));
+}
+
+/* Forward, after step t: what the rows that it leaves out have instead of its results */
+static void stay(const fnn_op *op, const recurrence *s, int64_t row, int64_t m, int64_t t)
+{
+    const walk_plan *w = s->plan;
+    int64_t h = s->units;
+    for (int64_t i = 0; i < m; i++) {
+        int64_t at = (row + i) * s->steps + t;
+        if (!is_out(s, row + i, t)) continue;
+        store_rows(s->state + i * s->unit_row, operand_at(op, w->y, at * h), 1, h, 0);
+        store_rows(s->cell + i * s->unit_row, operand_at(op, w->c, at * h), 1, h, 0);
+        zero_reals(operand_at(op, w->a, at * s->gates), s->gates);
+        zero_reals(operand_at(op, w->q, at * h), h);
+    }
+}
+
+/* Back, before step t: the gradients of the rows that it leaves out pass by. */
+static void pass_by(const fnn_op *op, const recurrence *s, int64_t row, int64_t m, int64_t t)
+{
+    int64_t h = s->units;
+    for (int64_t i = 0; i < m; i++) {
+        int64_t at = (row + i) * s->steps + t;
+        if (!is_out(s, row + i, t)) continue;
+        real *state = s->state + i * s->unit_row, *dy = operand_at(op, s->plan->y, at * h);
+        for (int64_t j = 0; dy && j < h; j += LANES) {
+            vec sum = v_add(load_lanes(state + j, h - j), load_lanes(dy + j, h - j));
+            store_lanes(state + j, sum, h - j);
+        }
+        zero_reals(s->gates_at + i * s->gate_row, s->gates);
+        zero_reals(operand_at(op, s->plan->a, at * s->gates), s->gates);
+    }
+}
+
+static void walk_time(const fnn_op *op, const fnn_task *task, const recurrence *s)
+{
+    const walk_plan *w = s->plan;
     int64_t row, end, work = 0, h = s->units, stride = s->unit_row;
     fnn_share(task, s->rows, 1, &row, &end);
     for (int64_t m; row < end; row += m) {
         m = min_of(s->block, end - row);
         load_rows(operand_at(op, w->state_from, row * h), s->state, m, h, stride);
         load_rows(operand_at(op, w->cell_from, row * h), s->cell, m, h, stride);
-        for (int64_t t = 0; t < s->steps; t++) {
-            w->step(op, s, row, m, w->back ? s->steps - 1 - t : t);
+        for (int64_t i = 0; i < s->steps; i++) {
+            int64_t t = w->back ? s->steps - 1 - i : i;
+            if (s->mask && w->back) pass_by(op, s, row, m, t);
+            w->step(op, s, row, m, t);
+            if (s->mask && !w->back) stay(op, s, row, m, t);
             work += m * h * s->gates;
             if (work > STEP_POLL && fnn_poll(task)) return;
             if (work > STEP_POLL) work = 0;
@@ -181,16 +242,59 @@ static void walk_time(const fnn_op *op, const fnn_task *task, const recurrence *
     }
 }
 
+/* to[m,h] = from times keep, or plus `to` */
+static void times_keep(const recurrence *s, const real *from, real *to, int64_t row, int64_t m,
+                       int add)
+{
+    int64_t h = s->units;
+    for (int64_t i = 0; i < m; i++, from += s->unit_row, to += s->unit_row)
+        for (int64_t j = 0; j < h; j += LANES) {
+            vec k = load_lanes(s->keep + (row + i) * h + j, h - j);
+            vec sum = add ? load_lanes(to + j, h - j) : v_zero();
+            store_lanes(to + j, v_fma(load_lanes(from + j, h - j), k, sum), h - j);
+        }
+}
+
+/* The state as the product sees it */
+static inline real *seen_state(const recurrence *s) { return s->keep ? s->kept : s->state; }
+
+/* gates = state u */
+static void multiply_state(const recurrence *s, int64_t row, int64_t m)
+{
+    if (s->keep) times_keep(s, s->state, s->kept, row, m, 0);
+    multiply_held(&s->u[0], seen_state(s), s->unit_row, m, s->gates_at, s->gate_row, 0);
+}
+
+/* The gradient of the state before step t: gates ut, plus `state` if `add`.  There is none before the first
+ * step unless somebody wants it. */
+static void multiply_gates(const fnn_op *op, const recurrence *s, int64_t row, int64_t m, int64_t t,
+                           int add)
+{
+    if (!t && !operand_at(op, s->plan->state_to, 0)) return;
+    if (s->mask && !add) {
+        add = 1;
+        for (int64_t i = 0; i < m; i++)
+            if (!is_out(s, row + i, t)) zero_reals(s->state + i * s->unit_row, s->units);
+    }
+    int kept = s->keep != NULL;
+    multiply_held(&s->u[0], s->gates_at, s->gate_row, m, seen_state(s), s->unit_row, add && !kept);
+    if (kept) times_keep(s, s->kept, s->state, row, m, add);
+}
+
 /* Does a cell's step for rows row.. + m.  Keras's defaults are constants in a copy of the loop, which has
  * no switch left in it. */
-#define EACH_ROW(cell, g, gate)                                                                \
-    do {                                                                                       \
-        if ((int)(g) == FNN_ACTIVATION_tanh && (int)(gate) == FNN_ACTIVATION_sigmoid)          \
-            for (int64_t i = 0; i < m; i++)                                                    \
-                cell(op, s, i, row + i, t, FNN_ACTIVATION_tanh, FNN_ACTIVATION_sigmoid);       \
-        else                                                                                   \
-            for (int64_t i = 0; i < m; i++) cell(op, s, i, row + i, t, (int)(g), (int)(gate)); \
+#define EACH_ROW(cell, g, gate)                                                         \
+    do {                                                                                \
+        if ((int)(g) == FNN_ACTIVATION_tanh && (int)(gate) == FNN_ACTIVATION_sigmoid) { \
+            EACH_ROW_IN(cell, FNN_ACTIVATION_tanh, FNN_ACTIVATION_sigmoid)              \
+        } else {                                                                        \
+            EACH_ROW_IN(cell, (int)(g), (int)(gate))                                    \
+        }                                                                               \
     } while (0)
+#define EACH_ROW_IN(cell, g, gate)                                       \
+    for (int64_t i = 0; i < m; i++) {                                    \
+        if (!is_out(s, row + i, t)) cell(op, s, i, row + i, t, g, gate); \
+    }
 
 /* Rows of a step lie far apart, out of sight of the hardware's prefetchers: a step sends for the next. */
 static inline void fetch(const real *p) { __builtin_prefetch(p); }
@@ -223,7 +327,7 @@ VERB void rnn_cell(const fnn_op *op, const recurrence *s, int64_t i, int64_t row
 {
     int64_t h = s->units, at = (row * s->steps + t) * h;
     const real *z = (const real *)op->arg[0] + at, *sum = s->gates_at + i * s->gate_row;
-    real *state = s->state + i * s->unit_row, *y = operand_at(op, 2, at);
+    real *state = s->state + i * s->unit_row, *y = operand_at(op, 5, at);
     (void)gate;
     for (int64_t j = 0; j < h; j += LANES) {
         fetch(z + h + j);
@@ -235,16 +339,18 @@ VERB void rnn_cell(const fnn_op *op, const recurrence *s, int64_t i, int64_t row
 
 static void rnn_step(const fnn_op *op, const recurrence *s, int64_t row, int64_t m, int64_t t)
 {
-    multiply_held(&s->u[0], s->state, s->unit_row, m, s->gates_at, s->gate_row, 0);
+    multiply_state(s, row, m);
     EACH_ROW(rnn_cell, op->attr[0], FNN_ACTIVATION_sigmoid);
 }
 
 static void op_rnn_fwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], t = op->dim[1], g = op->dim[2], h = op->dim[3];
-    recurrence s = recurrence_of(task, r, t, h, g);
+    static const walk_plan plan = {
+        .step = rnn_step, .state_from = 3, .state_to = 6, .mask = 2, .keep = 4, .y = 5};
+    recurrence s = recurrence_of(op, task, &plan, r, t, h);
     hold(&s, 0, op->arg[1], g, h, g);
-    walk_time(op, task, &s, &(walk_plan){.step = rnn_step, .state_to = 3});
+    walk_time(op, task, &s);
 }
 
 VERB void rnn_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t row, int64_t t,
@@ -253,7 +359,7 @@ VERB void rnn_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t
     int64_t h = s->units, at = (row * s->steps + t) * h;
     const real *y = operand_at(op, 1, at), *dy = operand_at(op, 2, at);
     real *state = s->state + i * s->unit_row, *sum = s->gates_at + i * s->gate_row;
-    real *dz = operand_at(op, 4, at);
+    real *dz = operand_at(op, 6, at);
     (void)gate;
     for (int64_t j = 0; j < h; j += LANES) {
         fetch(y - h + j);
@@ -267,15 +373,23 @@ VERB void rnn_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t
 static void rnn_step_bwd(const fnn_op *op, const recurrence *s, int64_t row, int64_t m, int64_t t)
 {
     EACH_ROW(rnn_cell_bwd, op->attr[0], FNN_ACTIVATION_sigmoid);
-    if (t) multiply_held(&s->u[0], s->gates_at, s->gate_row, m, s->state, s->unit_row, 0);
+    multiply_gates(op, s, row, m, t, 0);
 }
 
 static void op_rnn_bwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t g = op->dim[0], h = op->dim[1], r = op->dim[2], t = op->dim[3];
-    recurrence s = recurrence_of(task, r, t, h, g);
+    static const walk_plan plan = {.step = rnn_step_bwd,
+                                   .back = 1,
+                                   .state_from = 3,
+                                   .state_to = 7,
+                                   .mask = 4,
+                                   .keep = 5,
+                                   .y = 2,
+                                   .a = 6};
+    recurrence s = recurrence_of(op, task, &plan, r, t, h);
     hold(&s, 0, op->arg[0], h, g, h);
-    walk_time(op, task, &s, &(walk_plan){.step = rnn_step_bwd, .back = 1, .state_from = 3});
+    walk_time(op, task, &s);
 }
 
 /* ---- LSTM: gates i, f, g, o; c_t = f c_{t-1} + i g; y_t = o act(c_t) ------------------------------- */
@@ -286,7 +400,7 @@ VERB void lstm_cell(const fnn_op *op, const recurrence *s, int64_t i, int64_t ro
     int64_t h = s->units, at = (row * s->steps + t) * h;
     const real *z = (const real *)op->arg[0] + 4 * at, *sum = s->gates_at + i * s->gate_row;
     real *state = s->state + i * s->unit_row, *cell = s->cell + i * s->unit_row;
-    real *a = operand_at(op, 2, 4 * at), *c = operand_at(op, 3, at), *y = operand_at(op, 4, at);
+    real *a = operand_at(op, 6, 4 * at), *c = operand_at(op, 7, at), *y = operand_at(op, 8, at);
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j, jf = h + j, jg = 2 * h + j, jo = 3 * h + j;
         for (int k = 4; k < 8; k++) fetch(z + k * h + j);
@@ -309,16 +423,26 @@ VERB void lstm_cell(const fnn_op *op, const recurrence *s, int64_t i, int64_t ro
 
 static void lstm_step(const fnn_op *op, const recurrence *s, int64_t row, int64_t m, int64_t t)
 {
-    multiply_held(&s->u[0], s->state, s->unit_row, m, s->gates_at, s->gate_row, 0);
+    multiply_state(s, row, m);
     EACH_ROW(lstm_cell, op->attr[0], op->attr[1]);
 }
 
 static void op_lstm_fwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], t = op->dim[1], g = op->dim[2], h = op->dim[3];
-    recurrence s = recurrence_of(task, r, t, h, g);
+    static const walk_plan plan = {.step = lstm_step,
+                                   .state_from = 3,
+                                   .cell_from = 4,
+                                   .state_to = 9,
+                                   .cell_to = 10,
+                                   .mask = 2,
+                                   .keep = 5,
+                                   .y = 8,
+                                   .c = 7,
+                                   .a = 6};
+    recurrence s = recurrence_of(op, task, &plan, r, t, h);
     hold(&s, 0, op->arg[1], g, h, g);
-    walk_time(op, task, &s, &(walk_plan){.step = lstm_step, .state_to = 5, .cell_to = 6});
+    walk_time(op, task, &s);
 }
 
 VERB void lstm_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t row, int64_t t,
@@ -326,9 +450,9 @@ VERB void lstm_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_
 {
     int64_t h = s->units, at = (row * s->steps + t) * h;
     const real *a = operand_at(op, 1, 4 * at), *c = operand_at(op, 2, at);
-    const real *before = t ? c - h : NULL, *dy = operand_at(op, 3, at);
+    const real *before = t ? c - h : operand_at(op, 7, row * h), *dy = operand_at(op, 3, at);
     real *state = s->state + i * s->unit_row, *cell = s->cell + i * s->unit_row;
-    real *sum = s->gates_at + i * s->gate_row, *dz = operand_at(op, 6, 4 * at);
+    real *sum = s->gates_at + i * s->gate_row, *dz = operand_at(op, 9, 4 * at);
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j, jf = h + j, jg = 2 * h + j, jo = 3 * h + j;
         for (int k = -4; k < 0; k++) fetch(a + k * h + j);
@@ -353,16 +477,25 @@ VERB void lstm_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_
 static void lstm_step_bwd(const fnn_op *op, const recurrence *s, int64_t row, int64_t m, int64_t t)
 {
     EACH_ROW(lstm_cell_bwd, op->attr[0], op->attr[1]);
-    if (t) multiply_held(&s->u[0], s->gates_at, s->gate_row, m, s->state, s->unit_row, 0);
+    multiply_gates(op, s, row, m, t, 0);
 }
 
 static void op_lstm_bwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t g = op->dim[0], h = op->dim[1], r = op->dim[2], t = op->dim[3];
-    recurrence s = recurrence_of(task, r, t, h, g);
+    static const walk_plan plan = {.step = lstm_step_bwd,
+                                   .back = 1,
+                                   .state_from = 4,
+                                   .cell_from = 5,
+                                   .state_to = 10,
+                                   .cell_to = 11,
+                                   .mask = 6,
+                                   .keep = 8,
+                                   .y = 3,
+                                   .a = 9};
+    recurrence s = recurrence_of(op, task, &plan, r, t, h);
     hold(&s, 0, op->arg[0], h, g, h);
-    walk_time(op, task, &s,
-              &(walk_plan){.step = lstm_step_bwd, .back = 1, .state_from = 4, .cell_from = 5});
+    walk_time(op, task, &s);
 }
 
 /* ---- GRU: gates z, r, n; y_t = z y_{t-1} + (1 - z) n ----------------------------------------------
@@ -378,7 +511,7 @@ VERB void gru_gates(const fnn_op *op, const recurrence *s, int64_t i, int64_t ro
 {
     int64_t h = s->units, at = (row * s->steps + t) * h;
     const real *z = (const real *)op->arg[0] + 3 * at, *b = op->arg[2];
-    const real *state = s->state + i * s->unit_row;
+    const real *state = seen_state(s) + i * s->unit_row;
     real *sum = s->gates_at + i * s->gate_row, *q = s->cell + i * s->unit_row;
     (void)g;
     for (int64_t j = 0; j < h; j += LANES) {
@@ -405,8 +538,8 @@ VERB void gru_cell(const fnn_op *op, const recurrence *s, int64_t i, int64_t row
     int64_t h = s->units, at = (row * s->steps + t) * h;
     const real *z = (const real *)op->arg[0] + 3 * at;
     const real *sum = s->gates_at + i * s->gate_row, *cell = s->cell + i * s->unit_row;
-    real *state = s->state + i * s->unit_row, *a = operand_at(op, 3, 3 * at);
-    real *q = operand_at(op, 4, at), *y = operand_at(op, 5, at);
+    real *state = s->state + i * s->unit_row, *a = operand_at(op, 6, 3 * at);
+    real *q = operand_at(op, 7, at), *y = operand_at(op, 8, at);
     (void)gate;
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j, jr = h + j, jn = 2 * h + j;
@@ -425,7 +558,7 @@ VERB void gru_cell(const fnn_op *op, const recurrence *s, int64_t i, int64_t row
 static void gru_step(const fnn_op *op, const recurrence *s, int64_t row, int64_t m, int64_t t)
 {
     int64_t u = s->unit_row, g = s->gate_row;
-    multiply_held(&s->u[0], s->state, u, m, s->gates_at, g, 0);
+    multiply_state(s, row, m);
     EACH_ROW(gru_gates, op->attr[0], op->attr[1]);
     if (!reset_after(op)) multiply_held(&s->u[1], s->cell, u, m, s->gates_at + 2 * s->units, g, 0);
     EACH_ROW(gru_cell, op->attr[0], op->attr[1]);
@@ -435,10 +568,18 @@ static void op_gru_fwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t r = op->dim[0], t = op->dim[1], g = op->dim[2], h = op->dim[3];
     const real *u = op->arg[1];
-    recurrence s = recurrence_of(task, r, t, h, g);
+    static const walk_plan plan = {.step = gru_step,
+                                   .state_from = 4,
+                                   .state_to = 9,
+                                   .mask = 3,
+                                   .keep = 5,
+                                   .y = 8,
+                                   .a = 6,
+                                   .q = 7};
+    recurrence s = recurrence_of(op, task, &plan, r, t, h);
     hold(&s, 0, u, g, h, reset_after(op) ? g : 2 * h);
     if (!reset_after(op)) hold(&s, 1, u + 2 * h, g, h, h);
-    walk_time(op, task, &s, &(walk_plan){.step = gru_step, .state_to = 6});
+    walk_time(op, task, &s);
 }
 
 /* dz but, with the reset before the product, for its gate; the gates' part of the state's gradient */
@@ -447,9 +588,10 @@ VERB void gru_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t
 {
     int64_t h = s->units, at = (row * s->steps + t) * h;
     const real *a = operand_at(op, 1, 3 * at), *q = operand_at(op, 2, at);
-    const real *before = t ? operand_at(op, 3, at - h) : NULL, *dy = operand_at(op, 4, at);
+    const real *before = t ? operand_at(op, 3, at - h) : operand_at(op, 7, row * h);
+    const real *dy = operand_at(op, 4, at);
     real *state = s->state + i * s->unit_row, *sum = s->gates_at + i * s->gate_row;
-    real *dz = operand_at(op, 6, 3 * at);
+    real *dz = operand_at(op, 9, 3 * at);
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j, jr = h + j, jn = 2 * h + j;
         for (int k = -3; k < 0; k++) fetch(a + k * h + j);
@@ -475,13 +617,15 @@ VERB void gru_reset_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_
 {
     int64_t h = s->units, at = (row * s->steps + t) * h;
     const real *reset = operand_at(op, 1, 3 * at + h), *dq = s->cell + i * s->unit_row;
-    const real *before = t ? operand_at(op, 3, at - h) : NULL;
+    const real *before = t ? operand_at(op, 3, at - h) : operand_at(op, 7, row * h);
+    const real *keep = s->keep ? s->keep + row * h : NULL;
     real *state = s->state + i * s->unit_row, *sum = s->gates_at + i * s->gate_row + h;
-    real *dz = operand_at(op, 6, 3 * at + h);
+    real *dz = operand_at(op, 9, 3 * at + h);
     (void)g;
     for (int64_t j = 0; j < h; j += LANES) {
         int64_t n = h - j;
         vec r = load_lanes(reset + j, n), d = load_lanes(dq + j, n);
+        if (keep) d = v_mul(d, load_lanes(keep + j, n));
         store_lanes(state + j, v_fma(d, r, load_lanes(state + j, n)), n);
         d = activation_gradient(gate, r, v_mul(d, load_or_zero(before, j, n)));
         store_twice(dz, sum, j, d, n);
@@ -496,20 +640,28 @@ static void gru_step_bwd(const fnn_op *op, const recurrence *s, int64_t row, int
         multiply_held(&s->u[1], s->gates_at + 2 * h, g, m, s->cell, u, 0);
         EACH_ROW(gru_reset_bwd, op->attr[0], op->attr[1]);
     }
-    real *dm = operand_at(op, 7, (row * s->steps + t) * 3 * h);
+    real *dm = operand_at(op, 10, (row * s->steps + t) * 3 * h);
     for (int64_t i = 0; dm && i < m; i++)
         store_rows(s->gates_at + i * g, dm + i * s->steps * 3 * h, 1, 3 * h, g);
-    if (t) multiply_held(&s->u[0], s->gates_at, g, m, s->state, u, 1);
+    multiply_gates(op, s, row, m, t, 1);
 }
 
 static void op_gru_bwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t g = op->dim[0], h = op->dim[1], r = op->dim[2], t = op->dim[3];
     const real *ut = op->arg[0];
-    recurrence s = recurrence_of(task, r, t, h, g);
+    static const walk_plan plan = {.step = gru_step_bwd,
+                                   .back = 1,
+                                   .state_from = 5,
+                                   .state_to = 11,
+                                   .mask = 6,
+                                   .keep = 8,
+                                   .y = 4,
+                                   .a = 9};
+    recurrence s = recurrence_of(op, task, &plan, r, t, h);
     hold(&s, 0, ut, h, reset_after(op) ? g : 2 * h, h);
     if (!reset_after(op)) hold(&s, 1, ut + 2 * h * h, h, h, h);
-    walk_time(op, task, &s, &(walk_plan){.step = gru_step_bwd, .back = 1, .state_from = 5});
+    walk_time(op, task, &s);
 }
 
 /* du with the reset before the product: columns of z and r from the states, those of n from q = r y_{t-1} */
@@ -531,19 +683,25 @@ static void op_gru_bwd_u(const fnn_op *op, const fnn_task *task)
     multiply(&p, task);
 }
 #undef EACH_ROW
+#undef EACH_ROW_IN
 
 /* ---- order of steps, of axes, of rows --------------------------------------------------------------- */
 
-/* y_t = x_{t-1}, and 0 before the first */
+/* y_t = x_{t-1}, and `first`, or 0, before the first; times keep, if given */
 static void op_shift(const fnn_op *op, const fnn_task *task)
 {
-    int64_t r, end, n = op->dim[2], sample = op->dim[1] * n;
+    int64_t r, end, steps = op->dim[1], n = op->dim[2], sample = steps * n;
     fnn_share(task, op->dim[0], 1, &r, &end);
     for (; r < end; r++) {
-        const real *x = (const real *)op->arg[0] + r * sample;
-        real *y = (real *)op->arg[1] + r * sample;
-        memset(y, 0, (size_t)n * sizeof(real));
-        memcpy(y + n, x, (size_t)(sample - n) * sizeof(real));
+        const real *keep = operand_at(op, 2, r * n);
+        real *y = (real *)op->arg[3] + r * sample;
+        load_rows(operand_at(op, 1, r * n), y, 1, n, n);
+        memcpy(y + n, (const real *)op->arg[0] + r * sample, (size_t)(sample - n) * sizeof(real));
+        for (int64_t i = 0; keep && i < sample; i += n)
+            for (int64_t j = 0; j < n; j += LANES) {
+                vec product = v_mul(load_lanes(y + i + j, n - j), load_lanes(keep + j, n - j));
+                store_lanes(y + i + j, product, n - j);
+            }
     }
 }
 

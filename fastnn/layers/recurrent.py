@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from fastnn import activations, ops
+from fastnn import activations, nests, ops
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.initializers import Initializer
-from fastnn.layers.base import Layer
 from fastnn.layers.core import fraction, positive
+from fastnn.layers.regularization import _Random
 from fastnn.ops.table import activation_names
 from fastnn.variables import Variable
 
@@ -21,14 +21,34 @@ __all__ = ["GRU", "LSTM", "SimpleRNN"]
 
 Activation = str | Callable[[Tensor], Tensor] | None
 
+_FLAGS = (
+    "return_sequences",
+    "return_state",
+    "go_backwards",
+    "stateful",
+    "unroll",
+    "zero_output_for_mask",
+)
 
-class _Recurrent(Layer):
+
+class _Recurrent(_Random):
     """What recurrent layers share: options, weights, which states of a walk they return."""
 
     #: The kernels have so many columns for each unit.
     gates: int
     bias: Variable | None
     bias_initializer: Initializer
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    stateful: bool
+    unroll: bool
+    zero_output_for_mask: bool
+
+    supports_masking = True
+
+    #: The names of the states, for messages.
+    state_names: tuple[str, ...] = ("h",)
 
     def __init__(
         self,
@@ -36,18 +56,26 @@ class _Recurrent(Layer):
         activation: Activation,
         use_bias: bool,
         weights: Sequence[Sequence[Any]],
-        dropout: float,
-        flags: tuple[bool, bool, bool],
+        dropout: tuple[float, float, int | None],
+        flags: Mapping[str, bool],
         **options: Any,
     ):
-        super().__init__(**options)
+        super().__init__(dropout[2], **options)
         self.units = positive(self.name, "units", units)
         self.activation = _activation(self.name, "activation", activation)
         self.use_bias = bool(use_bias)
         for what, kept in zip(("kernel", "recurrent", "bias"), weights, strict=True):
             self.describe_weight(what, *kept)
-        self.dropout = fraction(self.name, "dropout", dropout)
-        self.return_sequences, self.go_backwards, self.unroll = map(bool, flags)
+        self.dropout = fraction(self.name, "dropout", dropout[0])
+        self.recurrent_dropout = fraction(self.name, "recurrent_dropout", dropout[1])
+        for flag in _FLAGS:
+            setattr(self, flag, bool(flags[flag]))
+        if self.stateful:
+            raise ValueError(
+                f"{self.name}: stateful=True is not possible, as a row of a prediction depends "
+                "on no other; take the states with return_state=True and pass them on as "
+                "initial_state"
+            )
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernels and the bias."""
@@ -70,14 +98,68 @@ class _Recurrent(Layer):
     def _first_bias(self, shape: Sequence[int], dtype: Any = None) -> Array:
         return self.bias_initializer(shape, dtype)
 
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Return the last state, or with ``return_sequences`` that after every step."""
-        if training and self.dropout:
-            x = ops.dropout_steps(x, self.dropout)
-        states, last = self._walk(ops.reverse(x) if self.go_backwards else x)
-        return states if self.return_sequences else last
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
+        """Return the last state, or with ``return_sequences`` that after every step; with
+        ``return_state`` a list of it and the states after the last step.
 
-    def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        Args:
+            sequences: (rows, time, features).
+            initial_state: the state before the first step, or a list of the states, (rows, units)
+                each; ``None`` is zeros.
+            mask: (rows, time), 0 where a step is left out; ``None`` is that of ``sequences``.
+            training: whether there is dropout.
+        """
+        x = sequences
+        if training and self.dropout:
+            x = ops.dropout_steps(x, self.dropout, self.seed)
+        if self.go_backwards:
+            x, mask = ops.reverse(x), mask and ops.reverse(mask)
+        rate = self.recurrent_dropout if training else 0.0
+        options = {"mask": mask, "initial_state": self._states(initial_state)}
+        y, *states = self._walk(x, recurrent_dropout=rate, seed=self.seed, **options)
+        y = self._shown(y, states[0], mask)
+        return [y, *states] if self.return_state else y
+
+    def _shown(self, y: Tensor, last: Tensor, mask: Tensor | None) -> Tensor:
+        """Return what is returned of the states after every step, and the last."""
+        if mask is not None and self.zero_output_for_mask:
+            y = ops.mask_steps(y, mask)
+            if not self.return_sequences:
+                last = ops.mask_steps(last, ops.last_step(mask))
+        return y if self.return_sequences else last
+
+    def _states(self, given: Any) -> Any:
+        """Return the states before the first step as the operation takes them."""
+        if given is None:
+            return None
+        states = nests.flatten(given)
+        if len(states) != len(self.state_names):
+            raise ValueError(
+                f"{self.name}: initial_state has to be a list of {len(self.state_names)}, "
+                f"[{', '.join(self.state_names)}], got {len(states)}"
+            )
+        for name, state in zip(self.state_names, states, strict=True):
+            if state.shape != (None, self.units):
+                raise ShapeError(
+                    f"{self.name}: the initial state {name} has shape {format_shape(state.shape)}, "
+                    f"expected (rows, {self.units})"
+                )
+        return states if len(states) > 1 else states[0]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the states after every step, if those are returned."""
+        mask = nests.flatten(previous_mask)[0]
+        if mask is not None and self.go_backwards:
+            mask = ops.reverse(mask)
+        return [mask if self.return_sequences else None]
+
+    def _walk(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
         """Return the states after every step, and after the last."""
         raise NotImplementedError
 
@@ -87,7 +169,7 @@ class _Recurrent(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        kept = ("units", "use_bias", "dropout", "return_sequences", "go_backwards", "unroll")
+        kept = ("units", "use_bias", "dropout", "recurrent_dropout", *_FLAGS)
         return {
             **{name: getattr(self, name) for name in kept},
             **self._names(),
@@ -114,9 +196,15 @@ class SimpleRNN(_Recurrent):
         recurrent_constraint: what the recurrent kernel is held to.
         bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
+        recurrent_dropout: share of the state's units that it is trained without, in [0, 1).
+        seed: what both are drawn from; ``None``: the seed of the process.
         return_sequences: whether the states after all steps are returned, or the last one alone.
+        return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
+        stateful: has to be false; see ``initial_state`` of the call.
         unroll: accepted, and of no effect: the walk is always compiled.
+        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
+            what the step before returned.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -151,11 +239,16 @@ class SimpleRNN(_Recurrent):
         kernel_constraint: Any = None,
         recurrent_constraint: Any = None,
         bias_constraint: Any = None,
-        *,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         return_sequences: bool = False,
+        return_state: bool = False,
         go_backwards: bool = False,
+        stateful: bool = False,
         unroll: bool = False,
+        *,
+        zero_output_for_mask: bool = False,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
@@ -165,13 +258,22 @@ class SimpleRNN(_Recurrent):
             (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
             (bias_initializer, bias_regularizer, bias_constraint),
         )
-        flags = return_sequences, go_backwards, unroll
+        flags = {
+            "return_sequences": return_sequences,
+            "return_state": return_state,
+            "go_backwards": go_backwards,
+            "stateful": stateful,
+            "unroll": unroll,
+            "zero_output_for_mask": zero_output_for_mask,
+        }
+        rates = dropout, recurrent_dropout, seed
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
         options["activity_regularizer"] = activity_regularizer
-        super().__init__(units, activation, use_bias, weights, dropout, flags, **options)
+        super().__init__(units, activation, use_bias, weights, rates, flags, **options)
 
-    def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return ops.simple_rnn(x, self.kernel, self.recurrent_kernel, self.bias, **self._names())
+    def _walk(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
+        options |= self._names()
+        return ops.simple_rnn(x, self.kernel, self.recurrent_kernel, self.bias, **options)
 
 
 class _Gated(_Recurrent):
@@ -208,9 +310,15 @@ class LSTM(_Gated):
         recurrent_constraint: what the recurrent kernel is held to.
         bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
+        recurrent_dropout: share of the state's units that it is trained without, in [0, 1).
+        seed: what both are drawn from; ``None``: the seed of the process.
         return_sequences: whether the states after all steps are returned, or the last one alone.
+        return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
+        stateful: has to be false; see ``initial_state`` of the call.
         unroll: accepted, and of no effect: the walk is always compiled.
+        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
+            what the step before returned.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -237,6 +345,7 @@ class LSTM(_Gated):
     """
 
     gates = 4
+    state_names = ("h", "c")
 
     def __init__(
         self,
@@ -255,11 +364,16 @@ class LSTM(_Gated):
         kernel_constraint: Any = None,
         recurrent_constraint: Any = None,
         bias_constraint: Any = None,
-        *,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         return_sequences: bool = False,
+        return_state: bool = False,
         go_backwards: bool = False,
+        stateful: bool = False,
         unroll: bool = False,
+        *,
+        zero_output_for_mask: bool = False,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
@@ -269,10 +383,18 @@ class LSTM(_Gated):
             (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
             (bias_initializer, bias_regularizer, bias_constraint),
         )
-        flags = return_sequences, go_backwards, unroll
+        flags = {
+            "return_sequences": return_sequences,
+            "return_state": return_state,
+            "go_backwards": go_backwards,
+            "stateful": stateful,
+            "unroll": unroll,
+            "zero_output_for_mask": zero_output_for_mask,
+        }
+        rates = dropout, recurrent_dropout, seed
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
         options["activity_regularizer"] = activity_regularizer
-        common = units, activation, use_bias, weights, dropout, flags
+        common = units, activation, use_bias, weights, rates, flags
         super().__init__(recurrent_activation, *common, **options)
         self.unit_forget_bias = bool(unit_forget_bias)
 
@@ -283,10 +405,9 @@ class LSTM(_Gated):
         ones = np.ones(n, dtype)
         return np.concatenate([initial((n,), dtype), ones, initial((2 * n,), dtype)])
 
-    def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        names = self._names()
-        states, last, _ = ops.lstm(x, self.kernel, self.recurrent_kernel, self.bias, **names)
-        return states, last
+    def _walk(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
+        options |= self._names()
+        return ops.lstm(x, self.kernel, self.recurrent_kernel, self.bias, **options)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -313,10 +434,16 @@ class GRU(_Gated):
         recurrent_constraint: what the recurrent kernel is held to.
         bias_constraint: what the bias is held to.
         dropout: share of the inputs' features that a sequence is trained without, in [0, 1).
+        recurrent_dropout: share of the state's units that it is trained without, in [0, 1).
+        seed: what both are drawn from; ``None``: the seed of the process.
         return_sequences: whether the states after all steps are returned, or the last one alone.
+        return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
+        stateful: has to be false; see ``initial_state`` of the call.
         unroll: accepted, and of no effect: the walk is always compiled.
         reset_after: whether the gate r acts after the recurrent product, or before it.
+        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
+            what the step before returned.
         name: the layer's name.
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
@@ -363,12 +490,17 @@ class GRU(_Gated):
         kernel_constraint: Any = None,
         recurrent_constraint: Any = None,
         bias_constraint: Any = None,
-        *,
         dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
         return_sequences: bool = False,
+        return_state: bool = False,
         go_backwards: bool = False,
+        stateful: bool = False,
         unroll: bool = False,
         reset_after: bool = True,
+        *,
+        zero_output_for_mask: bool = False,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
@@ -378,19 +510,27 @@ class GRU(_Gated):
             (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
             (bias_initializer, bias_regularizer, bias_constraint),
         )
-        flags = return_sequences, go_backwards, unroll
+        flags = {
+            "return_sequences": return_sequences,
+            "return_state": return_state,
+            "go_backwards": go_backwards,
+            "stateful": stateful,
+            "unroll": unroll,
+            "zero_output_for_mask": zero_output_for_mask,
+        }
+        rates = dropout, recurrent_dropout, seed
         options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
         options["activity_regularizer"] = activity_regularizer
-        common = units, activation, use_bias, weights, dropout, flags
+        common = units, activation, use_bias, weights, rates, flags
         super().__init__(recurrent_activation, *common, **options)
         self.reset_after = bool(reset_after)
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
 
-    def _walk(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        u, b, names = self.recurrent_kernel, self.bias, self._names()
-        return ops.gru(x, self.kernel, u, b, **names, reset_after=self.reset_after)
+    def _walk(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
+        options |= {**self._names(), "reset_after": self.reset_after}
+        return ops.gru(x, self.kernel, self.recurrent_kernel, self.bias, **options)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

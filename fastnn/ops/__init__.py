@@ -69,7 +69,7 @@ from fastnn.ops.elementwise import (
     stop_gradient,
     tanh,
 )
-from fastnn.ops.embedding import differs, embed, mask_steps, mask_where
+from fastnn.ops.embedding import differs, embed, last_step, mask_steps, mask_where
 from fastnn.ops.functions import (
     abs,
     absolute,
@@ -217,6 +217,7 @@ __all__ = [
     "isfinite",
     "isnan",
     "keep_top_k",
+    "last_step",
     "layer_normalization",
     "leaky_relu",
     "less",

@@ -9,7 +9,7 @@ from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Operand, emit
 from fastnn.ops.elementwise import reshape
 
-__all__ = ["differs", "embed", "mask_steps", "mask_where"]
+__all__ = ["differs", "embed", "last_step", "mask_steps", "mask_where"]
 
 Gradients = Sequence[Tensor | None]
 
@@ -55,6 +55,13 @@ def _differs(node: Node, wanted: tuple[bool, ...], dm: Tensor) -> Gradients:
 def mask_where(ids: Tensor, value: float = 0) -> Tensor:
     """Return a mask of ``ids``, 1 where they are not ``value``; it has their shape."""
     return differs(reshape(ids, (*ids.shape, 1)), value)
+
+
+def last_step(mask: Tensor) -> Tensor:
+    """Return what a mask (rows, time) says of the last step, (rows,)."""
+    time = mask.shape[-1] or 0
+    (last,) = emit("slice", mask, axes={"i": 1}, begin=time - 1)
+    return reshape(last, mask.shape[:-1])
 
 
 def mask_steps(x: Tensor, mask: Tensor) -> Tensor:

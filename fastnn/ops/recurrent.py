@@ -4,6 +4,11 @@ A layer is two operations: the product of the inputs of all steps with the kerne
 the walk over time.  On the way back a walk in the other direction gives the gradient ``dz`` of what
 ``dense`` returned; that of the recurrent kernel is one product over all steps of ``dz`` and the
 states, shifted by a step.
+
+What the three have in common: a step whose ``mask`` is 0 leaves state and cell as they are, and
+``recurrent_dropout`` drops units of the state before the product with the recurrent kernel, the
+same ones at all steps of a row (Gal and Ghahramani, "A theoretically grounded application of
+dropout in recurrent neural networks", 2016).
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, emit
-from fastnn.ops.elementwise import random_key
+from fastnn.ops.elementwise import dropout, random_key
 from fastnn.ops.products import dense
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
@@ -31,8 +36,13 @@ def simple_rnn(
     recurrent_kernel: Operand,
     bias: Operand | None = None,
     activation: str = "tanh",
+    *,
+    mask: Tensor | None = None,
+    initial_state: Tensor | None = None,
+    recurrent_dropout: float = 0.0,
+    seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return the states ``h_t = g(x_t @ kernel + bias + h_{t-1} @ recurrent_kernel)``, ``h_0 = 0``.
+    """Return the states ``h_t = g(x_t @ kernel + bias + h_{t-1} @ recurrent_kernel)``.
 
     Args:
         x: (rows, time, in).
@@ -40,13 +50,18 @@ def simple_rnn(
         recurrent_kernel: (units, units).
         bias: (units,), or ``None``.
         activation: a name of ``csrc/activations.def``.
+        mask: (rows, time), 0 where a step is left out; ``None``: all count.
+        initial_state: h_0, (rows, units); ``None`` is zeros.
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
         The states after every step (rows, time, units), and after the last one (rows, units).
     """
     _check("simple_rnn", 1, x, kernel, recurrent_kernel)
-    z = dense(x, kernel, bias)
-    y, last = emit("rnn_fwd", z, recurrent_kernel, activation=activation)
+    keep = _keep(x, recurrent_kernel, recurrent_dropout, seed)
+    walk = dense(x, kernel, bias), recurrent_kernel, mask, initial_state, keep
+    y, last = emit("rnn_fwd", *walk, activation=activation)
     return y, last
 
 
@@ -54,9 +69,10 @@ def simple_rnn(
 def _simple_rnn(
     node: Node, wanted: tuple[bool, ...], dy: Tensor | None, ds: Tensor | None
 ) -> Gradients:
-    u, (y, _) = node.inputs[1], node.outputs
-    (dz,) = emit("rnn_bwd", *emit("transpose", u), y, dy, ds, **node.attrs)
-    return dz, _recurrent_kernel(wanted[1], y, dz)
+    (_, u, mask, s0, keep), (y, _) = node.inputs, node.outputs
+    flows = *emit("transpose", u), y, dy, ds, mask, keep
+    dz, *states = emit("rnn_bwd", *flows, absent=_absent(s0=s0), **node.attrs)
+    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), None, *_or_none(states), None
 
 
 def lstm(
@@ -66,6 +82,11 @@ def lstm(
     bias: Operand | None = None,
     activation: str = "tanh",
     recurrent_activation: str = "sigmoid",
+    *,
+    mask: Tensor | None = None,
+    initial_state: Sequence[Tensor] | None = None,
+    recurrent_dropout: float = 0.0,
+    seed: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the states of a long short-term memory (Hochreiter and Schmidhuber, 1997).
 
@@ -76,15 +97,22 @@ def lstm(
         bias: (4 units,), or ``None``.
         activation: g, a name of ``csrc/activations.def``.
         recurrent_activation: that of the gates i, f and o, s.
+        mask: (rows, time), 0 where a step is left out; ``None``: all count.
+        initial_state: h_0 and c_0, (rows, units) each; ``None`` is zeros.
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
         The states after every step (rows, time, units), the last of them (rows, units), and the
         cells after the last step.  With ``z = x_t @ kernel + bias + h_{t-1} @ recurrent_kernel``,
-        ``c_t = s(z_f) c_{t-1} + s(z_i) g(z_c)`` and ``h_t = s(z_o) g(c_t)``; both begin at 0.
+        ``c_t = s(z_f) c_{t-1} + s(z_i) g(z_c)`` and ``h_t = s(z_o) g(c_t)``.
     """
     _check("lstm", 4, x, kernel, recurrent_kernel)
     names = {"activation": activation, "recurrent_activation": recurrent_activation}
-    _, _, y, last, cell = emit("lstm_fwd", dense(x, kernel, bias), recurrent_kernel, **names)
+    state, cell = initial_state or (None, None)
+    keep = _keep(x, recurrent_kernel, recurrent_dropout, seed)
+    walk = dense(x, kernel, bias), recurrent_kernel, mask, state, cell, keep
+    _, _, y, last, cell = emit("lstm_fwd", *walk, **names)
     return y, last, cell
 
 
@@ -98,9 +126,12 @@ def _lstm(
     ds: Tensor | None,
     de: Tensor | None,
 ) -> Gradients:
-    u, (a, c, y, _, _) = node.inputs[1], node.outputs
-    (dz,) = emit("lstm_bwd", *emit("transpose", u), a, c, dy, ds, de, **node.attrs)
-    return dz, _recurrent_kernel(wanted[1], y, dz)
+    (_, u, mask, s0, e0, keep), (a, c, y, _, _) = node.inputs, node.outputs
+    flows = *emit("transpose", u), a, c, dy, ds, de, mask, e0, keep
+    dz, *before = emit("lstm_bwd", *flows, absent=_absent(s0=s0, e0=e0), **node.attrs)
+    known = iter(before)
+    states = [None if x is None else next(known) for x in (s0, e0)]
+    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), None, *states, None
 
 
 def gru(
@@ -111,6 +142,11 @@ def gru(
     activation: str = "tanh",
     recurrent_activation: str = "sigmoid",
     reset_after: bool = True,
+    *,
+    mask: Tensor | None = None,
+    initial_state: Tensor | None = None,
+    recurrent_dropout: float = 0.0,
+    seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states of gated recurrent units (Cho et al., 2014).
 
@@ -123,22 +159,25 @@ def gru(
         activation: g, a name of ``csrc/activations.def``.
         recurrent_activation: that of the gates z and r, s.
         reset_after: whether the gate r acts after the recurrent product.
+        mask: (rows, time), 0 where a step is left out; ``None``: all count.
+        initial_state: h_0, (rows, units); ``None`` is zeros.
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
         The states after every step (rows, time, units), and after the last one (rows, units).
         With ``x = x_t @ kernel + bias`` and ``m = h_{t-1} @ u + b``, ``z = s(x_z + m_z)``,
         ``r = s(x_r + m_r)``, ``n = g(x_n + r m_n)`` or, without ``reset_after``,
-        ``n = g(x_n + (r h_{t-1}) @ u_n)``, and ``h_t = z h_{t-1} + (1 - z) n``; ``h_0 = 0``.
+        ``n = g(x_n + (r h_{t-1}) @ u_n)``, and ``h_t = z h_{t-1} + (1 - z) n``.
     """
     _check("gru", 3, x, kernel, recurrent_kernel)
     names = {"activation": activation, "recurrent_activation": recurrent_activation}
     outer, inner = bias, None
     if reset_after and bias is not None:
         outer, inner = (x.graph.emit("pick", bias, index=i)[0] for i in (0, 1))
-    z = dense(x, kernel, outer)
-    _, _, y, last = emit(
-        "gru_fwd", z, recurrent_kernel, inner, reset_after=int(reset_after), **names
-    )
+    keep = _keep(x, recurrent_kernel, recurrent_dropout, seed)
+    walk = dense(x, kernel, outer), recurrent_kernel, inner, mask, initial_state, keep
+    _, _, y, last = emit("gru_fwd", *walk, reset_after=int(reset_after), **names)
     return y, last
 
 
@@ -151,23 +190,47 @@ def _gru(
     dy: Tensor | None,
     ds: Tensor | None,
 ) -> Gradients:
-    (_, u, b), (a, q, y, _) = node.inputs, node.outputs
-    absent = () if node.attrs["reset_after"] else ("dm",)
-    flows = (*emit("transpose", u), a, q, y, dy, ds)
-    dz, *dm = emit("gru_bwd", *flows, absent=absent, **node.attrs)
-    if not dm:
-        du = emit("gru_bwd_u", *emit("shift", y), q, dz)[0] if wanted[1] else None
-        return dz, du, None
+    (_, u, b, mask, s0, keep), (a, q, y, _) = node.inputs, node.outputs
+    after = bool(node.attrs["reset_after"])
+    flows = *emit("transpose", u), a, q, y, dy, ds, mask, s0, keep
+    absent = (*_absent(s0=s0), *(() if after else ("dm",)))
+    dz, *more = emit("gru_bwd", *flows, absent=absent, **node.attrs)
+    dm = more.pop(0) if after else None
+    rest = None, *_or_none(more), None
+    if dm is None:
+        before = emit("shift", y, s0, keep)[0]
+        du = emit("gru_bwd_u", before, q, dz)[0] if wanted[1] else None
+        return dz, du, None, *rest
     if b is None:
-        return dz, _recurrent_kernel(wanted[1], y, dm[0]), None
-    return dz, *emit("dense_bwd_w", *emit("shift", y), dm[0], None, activation="linear")
+        return dz, _recurrent_kernel(wanted[1], y, s0, keep, dm), None, *rest
+    before = emit("shift", y, s0, keep)[0]
+    return dz, *emit("dense_bwd_w", before, dm, None, activation="linear"), *rest
 
 
-def _recurrent_kernel(wanted: bool, y: Tensor | None, dz: Tensor) -> Tensor | None:
+def _keep(x: Tensor, recurrent_kernel: Operand, rate: float, seed: int | None) -> Tensor | None:
+    """Return what multiplies the units of the state of each row, if any are dropped."""
+    if not rate:
+        return None
+    shape = (None, recurrent_kernel.shape[0])
+    return dropout(x.graph.emit("fill", shapes={"y": shape}, value=1.0)[0], rate, seed=seed)
+
+
+def _or_none(given: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    return given or (None,)
+
+
+def _absent(**states: Tensor | None) -> tuple[str, ...]:
+    """Return the names of the gradients that nobody wants, of states that are not given."""
+    return tuple(f"d{name}" for name, state in states.items() if state is None)
+
+
+def _recurrent_kernel(
+    wanted: bool, y: Tensor | None, first: Tensor | None, keep: Tensor | None, dz: Tensor
+) -> Tensor | None:
     """Return ``sum h_{t-1}.T @ dz_t`` over rows and steps."""
     if not wanted:
         return None
-    before = emit("shift", y)[0]
+    before = emit("shift", y, first, keep)[0]
     return emit("dense_bwd_w", before, dz, None, absent=("db",), activation="linear")[0]
 
 

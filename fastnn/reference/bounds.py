@@ -28,6 +28,7 @@ from fastnn.reference.elementwise import ACTIVATIONS, sigmoid
 from fastnn.reference.normalization import grouped
 from fastnn.reference.pointwise import LOSSES, Constants
 from fastnn.reference.recurrent import (
+    Steps,
     gru_steps,
     gru_steps_back,
     lstm_steps,
@@ -352,8 +353,9 @@ def _given(o: Outcome, name: str) -> Rounded:
     return Rounded(np.zeros(o.case.filled(operand, o.case.rows)), o.u)
 
 
-def _start(o: Outcome) -> Rounded:
-    return Rounded(np.zeros((len(o["z"]), len(o["u"]))), o.u)
+def _steps(o: Outcome) -> Steps:
+    keep = Rounded(o["keep"], o.u) if "keep" in o.inputs else None
+    return Steps(o.inputs.get("mask"), keep)
 
 
 def _forward(o: Outcome, name: str) -> Callable[[Rounded], Rounded]:
@@ -375,47 +377,52 @@ def _walked(o: Outcome, **results: Rounded) -> dict[str, Array]:
 
 
 def _rnn_fwd(o: Outcome) -> dict[str, Array]:
-    steps = rnn_steps(_given(o, "z"), _given(o, "u"), _start(o), _forward(o, _ACT))
-    (y,) = zip(*steps, strict=True)
+    z, u, s0 = (_given(o, name) for name in ("z", "u", "s0"))
+    (y,) = zip(*rnn_steps(z, u, s0, _forward(o, _ACT), _steps(o)), strict=True)
     return _walked(o, y=Rounded.stack(y), s=y[-1])
 
 
 def _rnn_bwd(o: Outcome) -> dict[str, Array]:
     ut, y, dy, ds = (_given(o, name) for name in ("ut", "y", "dy", "ds"))
-    (dz,) = zip(*rnn_steps_back(ut, y, dy, ds, _backward(o, _ACT)), strict=True)
-    return _walked(o, dz=Rounded.stack(dz[::-1]))
+    back = rnn_steps_back(ut, y, dy, ds, _backward(o, _ACT), _steps(o))
+    dz, dh = zip(*back, strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]), ds0=dh[-1])
 
 
 def _lstm_fwd(o: Outcome) -> dict[str, Array]:
-    z, u, zero, act, gate = _given(o, "z"), _given(o, "u"), _start(o), *_both(o, _forward)
-    *a, c, y = zip(*lstm_steps(z, u, zero, zero, act, gate), strict=True)
+    flows: list[Any] = [_given(o, name) for name in ("z", "u", "s0", "e0")]
+    flows += [*_both(o, _forward), _steps(o)]
+    *a, c, y = zip(*lstm_steps(*flows), strict=True)
     gates = Rounded.join([Rounded.stack(gate) for gate in a])
     return _walked(o, a=gates, c=Rounded.stack(c), y=Rounded.stack(y), s=y[-1], e=c[-1])
 
 
 def _lstm_bwd(o: Outcome) -> dict[str, Array]:
-    names = ("ut", "a", "c", "dy", "ds", "de")
-    ut, a, c, dy, ds, de = (_given(o, name) for name in names)
+    flows: list[Any] = [_given(o, name) for name in ("ut", "a", "c", "e0", "dy", "ds", "de")]
     slope, gate = _both(o, _backward)
     act = (_forward(o, _ACT), slope)
-    (dz,) = zip(*lstm_steps_back(ut, a, c, dy, ds, de, act, gate, Rounded.join), strict=True)
-    return _walked(o, dz=Rounded.stack(dz[::-1]))
+    flows += [act, gate, Rounded.join, _steps(o)]
+    back = lstm_steps_back(*flows)
+    dz, dh, dc = zip(*back, strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]), ds0=dh[-1], de0=dc[-1])
 
 
 def _gru_fwd(o: Outcome) -> dict[str, Array]:
-    z, u, b = (_given(o, name) for name in ("z", "u", "b"))
-    (act, gate), after = _both(o, _forward), bool(o.attr("reset_after"))
-    *a, q, y = zip(*gru_steps(z, u, b, _start(o), act, gate, after), strict=True)
+    flows: list[Any] = [_given(o, name) for name in ("z", "u", "b", "s0")]
+    after = bool(o.attr("reset_after"))
+    flows += [*_both(o, _forward), after, _steps(o)]
+    *a, q, y = zip(*gru_steps(*flows), strict=True)
     gates = Rounded.join([Rounded.stack(gate) for gate in a])
     return _walked(o, a=gates, q=Rounded.stack(q), y=Rounded.stack(y), s=y[-1])
 
 
 def _gru_bwd(o: Outcome) -> dict[str, Array]:
-    ut, a, q, y, dy, ds = (_given(o, name) for name in ("ut", "a", "q", "y", "dy", "ds"))
-    (act, gate), after = _both(o, _backward), bool(o.attr("reset_after"))
-    back = gru_steps_back(ut, a, q, y, dy, ds, act, gate, after, Rounded.join)
-    dz, dm = zip(*back, strict=True)
-    return _walked(o, dz=Rounded.stack(dz[::-1]), dm=Rounded.stack(dm[::-1]))
+    flows: list[Any] = [_given(o, name) for name in ("ut", "a", "q", "y", "s0", "dy", "ds")]
+    after = bool(o.attr("reset_after"))
+    flows += [*_both(o, _backward), after, Rounded.join, _steps(o)]
+    back = gru_steps_back(*flows)
+    dz, dm, dh = zip(*back, strict=True)
+    return _walked(o, dz=Rounded.stack(dz[::-1]), dm=Rounded.stack(dm[::-1]), ds0=dh[-1])
 
 
 def _gru_bwd_u(o: Outcome) -> dict[str, Array]:
@@ -426,6 +433,11 @@ def _embed_bwd(o: Outcome) -> dict[str, Array]:
     """A sum over as many places as an id may have, in their order, and the twin's rounding."""
     places = o["ids"].size
     return {"dw": (places + 1) * o.u * _twin(o, {"ids": o["ids"], "dy": np.abs(o["dy"])})}
+
+
+def _shift(o: Outcome) -> dict[str, Array]:
+    """A product, if there is one."""
+    return {"y": o.u * o.out("y")} if "keep" in o.inputs else {}
 
 
 # ---- element by element --------------------------------------------------------------------------
@@ -1203,6 +1215,7 @@ _INEXACT: Mapping[str, Bound] = {
     "gru_fwd": _gru_fwd,
     "gru_bwd": _gru_bwd,
     "gru_bwd_u": _gru_bwd_u,
+    "shift": _shift,
     "embed_bwd": _embed_bwd,
     "scale": _scale,
     "binary": _binary,

@@ -320,17 +320,24 @@ def _walk(op: str) -> Iterator[Case]:
         return
     yield from _walks(op, {"reset_after": 1})
     for case in _walks(op, {"reset_after": 0}):  # without a bias of its own
-        yield replace(case, absent=("b", *case.absent)) if op == "gru_fwd" else case
+        yield replace(case, absent=tuple({"b", *case.absent})) if op == "gru_fwd" else case
+
+
+#: What a walk may do without: a mask, states before the first step and their gradients, dropout.
+_EXTRAS = ("mask", "s0", "e0", "keep", "ds0", "de0")
 
 
 def _walks(op: str, flag: Mapping[str, Any]) -> Iterator[Case]:
     names = [name for name in table()[op].attributes if name.endswith("activation")]
     usual = {**dict(zip(names, ("tanh", "sigmoid"), strict=False)), **flag}
-    yield from (_steps(op, *sizes, usual) for sizes in _WALKS)
+    plain = tuple(o.name for o in table()[op].inputs + table()[op].outputs if o.name in _EXTRAS)
+    for sizes in _WALKS:
+        yield replace(_steps(op, *sizes, usual), absent=plain)
+        yield _steps(op, *sizes, usual)
     yield replace(_steps(op, 1, 2, 5, usual), sizes=_steps_sizes(op, 2, 5, (0,)))
     for name, g in itertools.product(names, activation_names()):
         yield from _kinds([_steps(op, 5, 2, 19, usual | {name: g})])
-        yield _steps(op, 2, 3, 5, usual | {name: g})
+        yield replace(_steps(op, 2, 3, 5, usual | {name: g}), absent=plain)
     yield from (replace(_steps(op, 3, 3, 5, usual), absent=absent) for absent in _absent(op))
 
 
@@ -365,6 +372,12 @@ def _sequence(op: str) -> Iterator[Case]:
         yield _case(op, r, r=None, t=t, n=n)
     yield from _kinds([_case(op, 3, r=None, t=4, n=5)])
     yield _case(op, r=0, t=2, n=3)
+
+
+def _shift(op: str) -> Iterator[Case]:
+    for case in _sequence(op):
+        yield case
+        yield from (replace(case, absent=absent) for absent in _absent(op))
 
 
 def _transpose(op: str) -> Iterator[Case]:
@@ -1174,7 +1187,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gru_bwd": _walk,
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
-    "shift": _sequence,
+    "shift": _shift,
     "reverse": _sequence,
     "transpose": _transpose,
     "pick": _pick,

@@ -100,6 +100,12 @@ class Rounded:
     def __rsub__(self, other: Any) -> Rounded:
         return self._of(other) - self
 
+    def where(self, counts: Array, other: Any) -> Rounded:
+        """Return this where ``counts``, ``other`` elsewhere."""
+        b = self._of(other)
+        value = np.where(counts, self.value, b.value)
+        return Rounded(value, self.u, np.where(counts, self.error, b.error))
+
     @staticmethod
     def join(parts: Sequence[Rounded]) -> Rounded:
         """Return the parts side by side on the last axis."""

@@ -239,12 +239,8 @@ def test_arguments_and_their_order_and_defaults(keras, name):
     """Ours are Keras's without those of features we lack; what follows a lack is by keyword."""
     ours = inspect.signature(getattr(fastnn.layers, name)).parameters
     theirs = inspect.signature(getattr(keras.layers, name)).parameters
-    known = {
-        "name",
-        "trainable",
-        "dtype",
-        "activity_regularizer",
-    }  # of Keras's base class, in **kwargs there
+    # of Keras's base classes, in **kwargs there
+    known = {"name", "trainable", "dtype", "activity_regularizer", "zero_output_for_mask"}
     for argument, parameter in ours.items():
         if argument in known:
             continue

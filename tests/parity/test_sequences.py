@@ -1,0 +1,158 @@
+"""Layers of sequences beside Keras's: masks, states, tables of vectors; outputs and gradients."""
+
+import numpy as np
+import pytest
+
+import fastnn
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the peer's own
+
+RTOL = 1e-11
+KINDS = ["SimpleRNN", "LSTM", "GRU"]
+
+
+def descent(module):
+    return module.optimizers.SGD(1.0)
+
+
+def compare(ours, theirs, x, seed, rtol=RTOL):
+    """Compare outputs, and one step of gradient descent, which is the gradient of every weight."""
+    mine, peers = (
+        outs if isinstance(outs, list) else [outs]
+        for outs in (ours.predict(x), theirs.predict(x, verbose=0))
+    )
+    for a, b in zip(mine, map(np.asarray, peers), strict=True):
+        assert a.shape == b.shape
+        assert np.abs(a - b).max() <= rtol * max(1, np.abs(b).max())
+    rng = np.random.default_rng(seed)
+    y = [rng.normal(size=a.shape) for a in mine]
+    y = y if len(y) > 1 else y[0]
+    ours.train_on_batch(x, y)
+    theirs.train_on_batch(x, y)
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert a.shape == b.shape
+        assert np.abs(a - b).max() <= rtol * max(np.abs(b).max(), 1e-3)
+
+
+def weights_of(model, seed):
+    rng = np.random.default_rng(seed)
+    return [
+        rng.normal(size=w.shape) / np.sqrt(np.prod(w.shape[:-1], initial=4))
+        for w in model.get_weights()
+    ]
+
+
+def both(keras, build, seed, losses=1, dtype="float64"):
+    """Return the model that ``build(module, options of Input)`` makes, ours and theirs."""
+    made = [build(fastnn, {"dtype": dtype}), build(keras, {"dtype": "float64"})]
+    for module, model in zip((fastnn, keras), made, strict=True):
+        model.compile(descent(module), "mse" if losses == 1 else ["mse"] * losses)
+        model.set_weights(weights_of(made[0], seed))
+    return made
+
+
+def gapped(rng, *shape):
+    """Return numbers with steps of zeros, some at the beginning and the end."""
+    x = rng.normal(size=shape)
+    x[rng.random(shape[:2]) < 0.4] = 0
+    return x
+
+
+def drawn(name, seed):
+    """Return options of a recurrent layer, drawn from the seed."""
+    rng = np.random.default_rng(seed)
+    options = {
+        "units": int(rng.integers(1, 30)),
+        "use_bias": bool(seed % 4),
+        "return_sequences": bool(seed % 2),
+        "zero_output_for_mask": seed % 5 == 3,
+        "activation": ["tanh", "sigmoid", "relu", "linear"][seed // 2 % 4],
+    }
+    if name != "SimpleRNN":
+        options["recurrent_activation"] = ["sigmoid", "tanh"][seed // 5 % 2]
+    if name == "GRU":
+        options["reset_after"] = bool(seed // 2 % 2)
+    return tuple(int(n) for n in rng.integers(1, 9, 2)), options
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("seed", range(30))
+def test_masks(keras, name, seed):
+    """The output of a layer behind a mask, in both directions, and of one behind that."""
+    (time, features), options = drawn(name, seed)
+    options["go_backwards"] = seed % 3 == 1 and not options["return_sequences"]
+
+    def build(m, given):
+        x = m.Input((time, features), **given)
+        y = getattr(m.layers, name)(**options)(m.layers.Masking()(x))
+        if options["return_sequences"]:
+            y = m.layers.GRU(3)(m.layers.Dense(4)(y))
+        return m.Model(x, y)
+
+    rng = np.random.default_rng(seed)
+    x = gapped(rng, 5, time, features)
+    compare(*both(keras, build, seed), x, seed)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("seed", range(30))
+def test_states(keras, name, seed):
+    """An encoder whose states a decoder begins with; the outputs and states of both."""
+    (time, features), options = drawn(name, seed)
+    options |= {"return_state": True, "go_backwards": seed % 3 == 1}
+    units = options["units"]
+
+    def build(m, given):
+        first, second = m.Input((time, features), **given), m.Input((3, 2), **given)
+        state = m.layers.Dense(units, "tanh")(m.layers.Flatten()(second))
+        kind = getattr(m.layers, name)
+        states = [state, state] if name == "LSTM" else [state]
+        _, *states = kind(**options)(first, initial_state=states)
+        y, *ends = kind(**options)(second, initial_state=states)
+        return m.Model([first, second], [y, *ends])
+
+    rng = np.random.default_rng(seed)
+    x = [rng.normal(size=(5, time, features)), rng.normal(size=(5, 3, 2))]
+    losses = 3 if name == "LSTM" else 2
+    compare(*both(keras, build, seed, losses), x, seed, 1e-10)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("seed", range(4))
+def test_masks_in_float32(keras, name, seed):
+    (time, features), options = drawn(name, seed)
+
+    def build(m, given):
+        x = m.Input((time, features), **given)
+        return m.Model(x, getattr(m.layers, name)(**options)(m.layers.Masking()(x)))
+
+    x = gapped(np.random.default_rng(seed), 5, time, features)
+    compare(*both(keras, build, seed, dtype="float32"), x, seed, 2e-5)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_embedding(keras, seed):
+    """Vectors and their gradients, with and without a mask, through layers that pass it on."""
+    rng = np.random.default_rng(seed)
+    count, size, time = (int(n) for n in rng.integers(2, 20, 3))
+
+    def build(m, given):
+        ids = m.Input((time,), dtype="int32")
+        table = m.layers.Embedding(count, size, mask_zero=bool(seed % 2), dtype="float64")
+        y = m.layers.Activation("tanh", dtype="float64")(table(ids))
+        return m.Model(ids, m.layers.LSTM(3, dtype="float64")(y))
+
+    x = rng.integers(0, count, (5, time))
+    compare(*both(keras, build, seed), x, seed)
+
+
+@pytest.mark.parametrize("kind", ["Add", "Average", "Maximum"])
+def test_masks_of_merged_sequences(keras, kind):
+    def build(m, given):
+        a, b = (m.Input((6,), dtype="int32") for _ in "ab")
+        parts = [m.layers.Embedding(5, 3, mask_zero=True, dtype="float64")(x) for x in (a, b)]
+        y = getattr(m.layers, kind)(dtype="float64")(parts)
+        return m.Model([a, b], m.layers.GRU(4, dtype="float64")(y))
+
+    rng = np.random.default_rng(0)
+    compare(*both(keras, build, 0), [rng.integers(0, 5, (7, 6)) for _ in "ab"], 0)
