@@ -279,8 +279,8 @@ class MinMaxScaling(_Scaling):
     Shapes: x and y (rows, ..., features); weights, not trained: middle, and scale, the factor.
 
     ``adapt(data)`` sets them; they are saved with the model.  A column that is constant in the data
-    becomes the middle of the range, 0, and is not scaled where it is not.  Numbers beyond those of the data come out
-    beyond the range.
+    becomes the middle of the range, 0, and is not scaled where it is not.  Numbers beyond those of
+    the data come out beyond the range.
 
     Example:
         >>> import fastnn
