@@ -35,7 +35,7 @@ from fastnn.ops.curves import (
     tanh_shrink,
     threshold,
 )
-from fastnn.ops.elementwise import log_softmax, sigmoid, softmax, step, tanh
+from fastnn.ops.elementwise import sigmoid, step, tanh
 
 __all__ = [
     "celu",
@@ -123,6 +123,26 @@ def gelu(x: Tensor, approximate: bool = False) -> Tensor:
     (Hendrycks and Gimpel, "Gaussian error linear units", 2016.)
     """
     return ops.gelu(x, approximate)
+
+
+def softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """Return ``exp(x - max) / sum(exp(x - max))`` along an axis, whose numbers then sum to 1.
+
+    Args:
+        x: any shape.
+        axis: the axis, not that of the rows.
+    """
+    return ops.softmax(x, axis)
+
+
+def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
+    """Return ``x - log(sum(exp(x)))`` along an axis, the logarithm of ``softmax``.
+
+    Args:
+        x: any shape.
+        axis: the axis, not that of the rows.
+    """
+    return ops.log_softmax(x, axis)
 
 
 _BY_NAME: dict[str, Callable[..., Tensor]] = {

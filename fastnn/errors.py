@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "CollapseWarning",
     "ConcurrentUseError",
     "DTypeError",
     "DataFileError",
@@ -64,3 +65,7 @@ class ZeroGradientWarning(UserWarning):
 
 class MaskWarning(UserWarning):
     """A layer was given steps of which some do not count, and takes them as if they did."""
+
+
+class CollapseWarning(UserWarning):
+    """All hidden layers are linear, so that the model is no more than one linear layer."""

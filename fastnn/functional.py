@@ -16,6 +16,7 @@ import numpy as np
 
 from fastnn import config, nests
 from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
+from fastnn.operators import Operators
 
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
@@ -77,7 +78,7 @@ class Call:
 
 
 @dataclass(eq=False, frozen=True)
-class Symbol:
+class Symbol(Operators):
     """An output of a layer that was called before there is data.
 
     Attributes:
@@ -98,78 +99,8 @@ class Symbol:
         """The layer that was called."""
         return self.call.layer
 
-    def __add__(self, other: Any) -> Any:
-        return _operate("add", self, other)
-
-    def __radd__(self, other: Any) -> Any:
-        return _operate("add", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return _operate("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return _operate("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return _operate("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return _operate("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return _operate("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return _operate("divide", other, self)
-
-    def __floordiv__(self, other: Any) -> Any:
-        return _operate("floor_divide", self, other)
-
-    def __rfloordiv__(self, other: Any) -> Any:
-        return _operate("floor_divide", other, self)
-
-    def __mod__(self, other: Any) -> Any:
-        return _operate("mod", self, other)
-
-    def __rmod__(self, other: Any) -> Any:
-        return _operate("mod", other, self)
-
-    def __pow__(self, other: Any) -> Any:
-        return _operate("power", self, other)
-
-    def __rpow__(self, other: Any) -> Any:
-        return _operate("power", other, self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return _operate("matmul", self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return _operate("matmul", other, self)
-
-    def __lt__(self, other: Any) -> Any:
-        return _operate("less", self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return _operate("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return _operate("greater", self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return _operate("greater_equal", self, other)
-
-    def __neg__(self) -> Any:
-        return _operate("negative", self)
-
     def __repr__(self) -> str:
         return f"<Symbol {self.layer.name}{format_shape(self.shape)}>"
-
-
-def _operate(function: str, *operands: Any) -> Any:
-    """Return the symbol of an operation of ``fastnn.ops``."""
-    from fastnn import ops
-
-    return getattr(ops, function)(*operands)
 
 
 def call_on_symbols(

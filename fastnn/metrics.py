@@ -1369,8 +1369,8 @@ class R2Score(Metric):
 
     Example:
         >>> import fastnn
-        >>> fastnn.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]])
-        0.5714285714285714
+        >>> round(fastnn.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]), 6)
+        0.571429
     """
 
     direction = "up"

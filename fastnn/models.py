@@ -26,6 +26,7 @@ from fastnn import (
 )
 from fastnn._checks import count
 from fastnn._typing import Array
+from fastnn._warnings import warn_caller
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import as_text
 from fastnn.cloning import clone_model
@@ -35,7 +36,13 @@ from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.data import arrays
 from fastnn.data.streams import Batch, Stream, is_stream
 from fastnn.eager import call_on_arrays
-from fastnn.errors import ModelFileError, NotBuiltError, NotCompiledError, ShapeError
+from fastnn.errors import (
+    CollapseWarning,
+    ModelFileError,
+    NotBuiltError,
+    NotCompiledError,
+    ShapeError,
+)
 from fastnn.functional import Call, Composed, Ends, Network, Symbol, cut, rebuild
 from fastnn.layers import serialization
 from fastnn.layers.base import Layer, assign_all
@@ -531,7 +538,14 @@ class Model(Layer):
         if parameters is None or parameters.stale:
             parameters = Parameters(self.weights, self.dtype, self._guard)
         lower.training(self.network, self.input_shapes, objective, parameters, None)
-        objective = replace(objective, heads=lower.heads(self.network, self.input_shapes))
+        heads, linear = lower.heads(self.network, self.input_shapes)
+        if linear:
+            warn_caller(
+                f"compile: every hidden layer of {self.name!r} is linear, so that the model is one "
+                "linear layer (collapse() makes it); give them an activation, such as 'relu'",
+                CollapseWarning,
+            )
+        objective = replace(objective, heads=heads)
         self._parameters = parameters
         self._runtime = Runtime(
             self.network,

@@ -17,6 +17,17 @@ def _apply(name: str, *operands: Any) -> Any:
     return getattr(ops, name)(*operands)
 
 
+def _described(key: Any) -> Any:
+    """Return an index as a file can hold it, which ``ops.get_item`` reads."""
+    if isinstance(key, tuple):
+        return [_described(each) for each in key]
+    if key is Ellipsis:
+        return "..."
+    if isinstance(key, slice):
+        return {"slice": [key.start, key.stop, key.step]}
+    return key
+
+
 class Operators:
     """What has the operators of a NumPy array.
 
@@ -99,7 +110,7 @@ class Operators:
         return _apply("greater_equal", self, other)
 
     def __getitem__(self, key: Any) -> Any:
-        return _apply("get_item", self, key)
+        return _apply("get_item", self, _described(key))
 
     def __bool__(self) -> bool:
         raise TypeError(

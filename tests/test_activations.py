@@ -193,6 +193,20 @@ def test_softmax_and_its_logarithm():
     assert np.isclose(logarithm[0, 2], -502.31326168751822, rtol=1e-15)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_along_another_axis_is_that_of_the_last_turned(name):
+    points = np.random.default_rng(0).normal(0, 3, (2, 3, 4))
+    turned = np.ascontiguousarray(points.transpose(0, 2, 1))
+    along = Sequential([Input((3, 4)), Activation(of(name, axis=1))], dtype="float64")
+    last = Sequential([Input((4, 3)), Activation(name)], dtype="float64")
+    assert np.allclose(along.predict(points).transpose(0, 2, 1), last.predict(turned), rtol=1e-13)
+
+
+def test_softmax_has_no_axis_of_rows():
+    with pytest.raises(ValueError, match="axis"):
+        Sequential([Input((3,)), Activation(of("softmax", axis=0))])
+
+
 # ---- steps ---------------------------------------------------------------------------------------
 
 STEP_POINTS = np.tile([-3.0, -0.75, 0.0, 0.25, 1.0, 1.2501, 5.0, np.nan], 4)

@@ -158,6 +158,17 @@ def test_windows_stay_inside_and_leave_no_place_out(extent, size, stride, paddin
 # ---- rewrites ------------------------------------------------------------------------------------
 
 
+def test_an_activation_behind_a_reshape_is_absorbed():
+    """So a convolution of sequences applies its own, as one of images does."""
+    graph = Graph()
+    y = ops.relu(ops.conv(source(graph, 9, 2), weight(3, 2, 4)))
+    fused = fusion.fuse(stored(graph, y).nodes)
+    assert "activation_fwd" not in names(fused)
+    (product,) = (node for node in fused if node.op.name == "conv2d_fwd")
+    assert product.attrs["activation"] == "relu"
+    assert y.alias is product.outputs[0]
+
+
 def test_a_products_only_reader_is_absorbed():
     graph = Graph()
     y = ops.relu(ops.dense(source(graph, 5), weight(5, 3)))

@@ -30,7 +30,10 @@ TOLERANCE, FLOOR = 1e-7, 1e-2
 
 FLOAT64 = np.dtype("float64")
 
-DIFFERENTIABLE = sorted(rules() - {"python_call", "differs", "arg_reduce"})
+#: What has places among its results, or none for some indices: tests/test_ops.py.
+PLACES = {"arg_reduce", "sort", "take", "take_along", "put_along"}
+
+DIFFERENTIABLE = sorted(rules() - {"python_call", "differs"} - PLACES)
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
 #: What has no gradient by design: targets, random numbers, and statistics, which count as constants
 #: or as x's own.

@@ -158,7 +158,12 @@ CASES |= {
         ({"shared_axes": [2]}, (3, 2, 5), (3, 2, 5)),
     ],
     layers.ELU: [({}, (7,), (7,)), ({"alpha": 0.5}, (3, 5), (3, 5))],
-    layers.Softmax: [({}, (7,), (7,)), ({"axis": 2}, (3, 5), (3, 5))],
+    layers.Softmax: [
+        ({}, (7,), (7,)),
+        ({"axis": 2}, (3, 5), (3, 5)),
+        ({"axis": 1}, (3, 5), (3, 5)),
+        ({"axis": -2}, (2, 3, 5), (2, 3, 5)),
+    ],
 }
 CASES |= {
     layers.GaussianNoise: [({"stddev": 0.1}, (7, 3), (7, 3)), ({"stddev": 0}, (7,), (7,))],
@@ -350,7 +355,9 @@ def test_every_layer_class_has_cases():
         cls
         for cls in map(layers.__dict__.get, layers.__all__)
         if isinstance(cls, type) and cls not in (Layer, layers.InputLayer)
-        if not cls.__module__.endswith(("merging", "embedding"))  # in files of their own
+        if not cls.__module__.endswith(
+            ("merging", "embedding", "wrappers")
+        )  # in files of their own
     }
     assert set(CASES) == exported
 

@@ -1,5 +1,7 @@
 """Losses and metrics: their values, their gradients, which output they go with, their names."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -380,3 +382,15 @@ def test_a_metric_of_labels_one_hot_rows_and_logits_is_one():
     ]
     logits = losses.CategoricalCrossentropy(from_logits=True)
     np.testing.assert_allclose(measure(Z, ONE_HOT, logits, "linear", wanted), labels, rtol=1e-12)
+
+
+def test_linear_hidden_layers_warn_and_others_do_not():
+    def compiled(*layers):
+        Sequential([Input((5,)), *layers]).compile("sgd", "mse")
+
+    with pytest.warns(fastnn.errors.CollapseWarning, match="collapse"):
+        compiled(Dense(4), Dense(3), Dense(2, "sigmoid"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compiled(Dense(4, "relu"), Dense(2))
+        compiled(Dense(2))

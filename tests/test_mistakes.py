@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential, losses, optimizers
+from fastnn import Input, Sequential, layers, losses, optimizers
 from fastnn.errors import (
     DTypeError,
     LabelError,
@@ -232,6 +232,77 @@ MISTAKES = [
         ShapeError,
         "(10,) labels (rows, 2, 2) Flatten",
     ),
+    # head, loss and target that do not go together
+    (
+        "softmax of one unit",
+        compiled("softmax", "mse", units=1),
+        ShapeError,
+        "softmax one 'b' sigmoid",
+    ),
+    ("tanh with bce", compiled("tanh", "bce"), ValueError, "sigmoid 'b' tanh use"),
+    ("relu with bce", compiled("relu", "bce"), ValueError, "sigmoid 'b' relu use"),
+    (
+        "sigmoid with one-hot",
+        compiled("sigmoid", "categorical_crossentropy"),
+        ValueError,
+        "softmax",
+    ),
+    ("sigmoid with focal", compiled("softmax", "binary_focal_crossentropy"), ValueError, "sigmoid"),
+    ("linear with poisson", compiled(None, "poisson"), ValueError, "poisson 'b' linear softplus"),
+    ("linear with kl", compiled(None, "kl_divergence"), ValueError, "'b' linear softmax"),
+    ("sigmoid with hinge", compiled("sigmoid", "hinge"), ValueError, "hinge signs 'b' tanh"),
+    (
+        "accuracy of numbers",
+        compiled(None, "mse", ["accuracy"]),
+        ValueError,
+        "accuracy mae softmax",
+    ),
+    ("accuracy of counts", compiled("relu", "mae", ["acc"]), ValueError, "'acc' relu mae"),
+    (
+        "no reduction",
+        compiled(None, losses.MeanSquaredError(reduction=None)),
+        ValueError,
+        "reduction minimised",
+    ),
+    (
+        "targets below a relu",
+        other(Input((4,)), Dense(4, "relu"), targets=X),
+        ValueError,
+        "y holds relu 0 or more leave",
+    ),
+    (
+        "targets beyond a sigmoid's",
+        other(Input((4,)), Dense(4, "sigmoid"), targets=X * 9, loss="bce"),
+        ValueError,
+        "y holds binary_crossentropy 0 to 1 scale",
+    ),
+    (
+        "labels of -1 for bce",
+        other(Input((4,)), Dense(1, "sigmoid"), targets=np.sign(X[:, 0]), loss="bce"),
+        ValueError,
+        "-1 binary_crossentropy 0 to 1",
+    ),
+    (
+        "labels of 2 for hinge",
+        other(Input((4,)), Dense(1, "tanh"), targets=Y, loss="hinge"),
+        ValueError,
+        "hinge -1 to 1 labels",
+    ),
+    (
+        "labels as one-hot rows",
+        other(Input((4,)), Dense(4, "softmax"), targets=X, loss="categorical_crossentropy"),
+        ValueError,
+        "y holds 0 to 1 one-hot",
+    ),
+    ("unknown reduction", lambda m: losses.Huber(reduction="max"), ValueError, "reduction 'max'"),
+    ("delta 0", lambda m: losses.Huber(0), ValueError, "Huber delta positive 0"),
+    ("smoothing 2", lambda m: losses.BinaryCrossentropy(label_smoothing=2), ValueError, "[0, 1] 2"),
+    ("axis 1", compiled("softmax", losses.CategoricalCrossentropy(axis=0)), ValueError, "axis=0"),
+    ("k 0", lambda m: fastnn.metrics.TopKCategoricalAccuracy(0), ValueError, "k positive 0"),
+    ("thresholds 2", lambda m: fastnn.metrics.Precision(2.0), ValueError, "thresholds [0, 1] 2"),
+    ("curve unknown", lambda m: fastnn.metrics.AUC(curve="X"), ValueError, "curve 'ROC' 'PR' 'X'"),
+    ("average unknown", lambda m: fastnn.metrics.F1Score("all"), ValueError, "average macro 'all'"),
+    ("a loss as metric", compiled(None, "mse", [losses.Huber()]), TypeError, "huber_loss loss"),
     # too early
     ("fit before compile", lambda m: Sequential([Dense(3)]).fit(X, Y), NotCompiledError, "compile"),
     (
@@ -273,6 +344,68 @@ MISTAKES = [
         lambda m: Sequential([Input((4, 4, 1)), Conv2D(1, 5)]),
         ShapeError,
         "4x4 5x5 floor((4 - 5 + 2*0)/1) + 1 = 0 padding",
+    ),
+    (
+        "sequence shorter than the window",
+        lambda m: Sequential([Input((4, 1)), layers.Conv1D(1, 3, dilation_rate=2)]),
+        ShapeError,
+        "4 steps 5 window floor((4 - 5 + 2*0)/1) + 1 = 0 dilation_rate",
+    ),
+    (
+        "groups that do not part the filters",
+        lambda m: Conv2D(4, 3, groups=3),
+        ValueError,
+        "filters groups 4 / 3 is not whole",
+    ),
+    (
+        "groups that do not part the channels",
+        lambda m: Sequential([Input((8, 8, 4)), Conv2D(3, 3, groups=3)]),
+        ShapeError,
+        "groups 4 channels 3 groups",
+    ),
+    (
+        "strides and dilation",
+        lambda m: Conv2D(4, 3, strides=2, dilation_rate=2),
+        ValueError,
+        "strides=(2, 2) dilation_rate=(2, 2) use one",
+    ),
+    ("padding below 0", lambda m: Conv2D(4, 3, padding=-1), ValueError, 'padding "same" count -1'),
+    ("padding of images causal", lambda m: Conv2D(4, 3, padding="causal"), ValueError, "valid"),
+    (
+        "padding of a transposed convolution",
+        lambda m: layers.Conv2DTranspose(4, 3, padding=1),
+        ValueError,
+        "padding output_padding",
+    ),
+    (
+        "output_padding too large",
+        lambda m: layers.Conv1DTranspose(4, 3, strides=2, output_padding=2),
+        ValueError,
+        "output_padding less than strides (2,)",
+    ),
+    (
+        "a pool of padding alone",
+        lambda m: MaxPooling2D(2, padding=2),
+        ValueError,
+        "padding less than pool_size",
+    ),
+    (
+        "channels first",
+        lambda m: Conv2D(4, 3, data_format="channels_first"),
+        ValueError,
+        "data_format channels_last moveaxis",
+    ),
+    (
+        "crop of all steps",
+        lambda m: Sequential([Input((4, 1)), layers.Cropping1D(2)]),
+        ShapeError,
+        "nothing is left of 4 steps",
+    ),
+    (
+        "interpolation unknown",
+        lambda m: layers.UpSampling2D(interpolation="bicubic"),
+        ValueError,
+        "nearest, bilinear 'bicubic'",
     ),
     (
         "grey image without channel",

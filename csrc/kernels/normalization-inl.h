@@ -188,13 +188,22 @@ static void op_moving_average(const fnn_op *op, const fnn_task *task)
     }
 }
 
-VERB void mean_of_sample(int vecs, int64_t i, const fnn_op *op, int64_t r)
+/* What the sum over the n places of sample r is divided by: those that count */
+static real places_of_sample(const real *counts, int64_t r, int64_t n)
+{
+    real sum = 0;
+    if (!counts) return (real)n;
+    for (int64_t i = 0; i < n; i++) sum += counts[r * n + i];
+    return sum;
+}
+
+VERB void mean_of_sample(int vecs, int64_t i, const fnn_op *op, int64_t r, real places)
 {
     int64_t n = op->dim[1], c = op->dim[2];
     vec sum[BAND];
     sum_band(vecs, (band_rows){(const real *)op->arg[0] + r * n * c + i, n, c, c - i}, sum);
-    EACH_VEC(v, vecs) sum[v] = v_div(sum[v], v_set1((real)n));
-    store_band(vecs, (real *)op->arg[1] + r * c + i, sum, c - i);
+    EACH_VEC(v, vecs) sum[v] = v_div(sum[v], v_set1(places));
+    store_band(vecs, (real *)op->arg[2] + r * c + i, sum, c - i);
 }
 
 static void op_global_mean_fwd(const fnn_op *op, const fnn_task *task)
@@ -203,17 +212,18 @@ static void op_global_mean_fwd(const fnn_op *op, const fnn_task *task)
     fnn_share(task, op->dim[0], 1, &r, &end);
     for (; r < end; r++) {
         int64_t i = 0;
-        EACH_BAND(mean_of_sample, i, op->dim[2], op, r);
+        real places = places_of_sample(op->arg[1], r, op->dim[1]);
+        EACH_BAND(mean_of_sample, i, op->dim[2], op, r, places);
     }
 }
 
 static void op_global_mean_bwd(const fnn_op *op, const fnn_task *task)
 {
     int64_t r, end, c = op->dim[1], n = op->dim[2];
-    vec count = v_set1((real)n);
     fnn_share(task, op->dim[0], 1, &r, &end);
     for (; r < end; r++) {
-        real *dx = (real *)op->arg[1] + r * n * c;
+        real *dx = (real *)op->arg[2] + r * n * c;
+        vec count = v_set1(places_of_sample(op->arg[1], r, n));
         for (int64_t i = 0; i < c; i += LANES) {
             vec dy = load_lanes((const real *)op->arg[0] + r * c + i, c - i);
             store_lanes(dx + i, v_div(dy, count), c - i);

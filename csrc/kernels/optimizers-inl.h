@@ -127,9 +127,9 @@ static double nadam_momentum(double beta_1, int64_t t) { return beta_1 * (1 - po
 static void op_nadam_product(const fnn_op *op, const fnn_task *task)
 {
     if (task->thread) return;
-    double *product = op->arg[0];
+    double *momenta = op->arg[0];
     const int64_t *step = op->arg[1];
-    product[0] *= nadam_momentum(op->attr[0], step[0] + 1);
+    momenta[0] *= nadam_momentum(op->attr[0], step[0] + 1);
 }
 
 /* m and v as of Adam; w -= lr (mu_{t+1} m / (1 - mu_1 ... mu_{t+1}) + (1 - mu_t) g / (1 - mu_1 ... mu_t)) /
@@ -138,11 +138,11 @@ static void op_nadam(const fnn_op *op, const fnn_task *task)
 {
     real *w = op->arg[0], *m = op->arg[2], *v = op->arg[3];
     const real *g = op->arg[1];
-    const double *product = op->arg[4], *hyper = op->arg[5];
+    const double *momenta = op->arg[4], *hyper = op->arg[5];
     const int64_t t = ((const int64_t *)op->arg[6])[0] + 1;
     double now = nadam_momentum(op->attr[0], t), next = nadam_momentum(op->attr[0], t + 1);
-    vec of_mean = v_set1((real)(hyper[0] * next / (1 - product[0] * next)));
-    vec of_gradient = v_set1((real)(hyper[0] * (1 - now) / (1 - product[0])));
+    vec of_mean = v_set1((real)(hyper[0] * next / (1 - momenta[0] * next)));
+    vec of_gradient = v_set1((real)(hyper[0] * (1 - now) / (1 - momenta[0])));
     vec correction = v_set1((real)(1 / (1 - power(op->attr[1], t))));
     vec gain_1 = v_set1((real)(1 - op->attr[0])), gain_2 = v_set1((real)(1 - op->attr[1]));
     vec epsilon = v_set1((real)op->attr[2]);

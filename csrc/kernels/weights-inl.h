@@ -100,9 +100,9 @@ static inline vec squares_along(const real *w, int64_t n)
 static inline vec norm_factor(vec squares, const double *attr)
 {
     vec norm = v_sqrt(squares);
-    vec held = v_at_most(v_at_least(norm, v_set1((real)attr[0])), v_set1((real)attr[1]));
+    vec within = v_at_most(v_at_least(norm, v_set1((real)attr[0])), v_set1((real)attr[1]));
     vec rest = v_mul(v_set1((real)(1 - attr[2])), norm);
-    vec kept = v_fma(v_set1((real)attr[2]), held, rest);
+    vec kept = v_fma(v_set1((real)attr[2]), within, rest);
     return v_div(kept, v_add(v_set1((real)attr[3]), norm));
 }
 

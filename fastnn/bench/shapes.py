@@ -190,6 +190,10 @@ def _places(op: str) -> Iterator[Case]:
     yield from (_case(op, r, r=None, n=n, c=c) for r, n, c in _PLACES)
 
 
+def _global_mean(op: str) -> Iterator[Case]:
+    yield from (replace(case, absent=("mask",)) for case in _places(op))
+
+
 def _normalize_bwd_p(op: str) -> Iterator[Case]:
     for case in _places(op):
         yield replace(case, attrs={"activation": "linear"}, absent=("y",))
@@ -626,8 +630,8 @@ _MAKERS: Mapping[str, Any] = {
     "row_norm_fwd": _row_norm,
     "row_norm_bwd_x": _row_norm,
     "row_norm_bwd_w": _row_norm,
-    "global_mean_fwd": _places,
-    "global_mean_bwd": _places,
+    "global_mean_fwd": _global_mean,
+    "global_mean_bwd": _global_mean,
     "activation_fwd": _activation,
     "activation_bwd": _activation,
     "curve_fwd": _curve,

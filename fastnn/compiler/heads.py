@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from fastnn import ops
 from fastnn.compiler.graph import Node, Tensor
 
-__all__ = ["Head", "head_of"]
+__all__ = ["Head", "collapses", "head_of"]
 
 #: Operations whose output may have any sign and size: a layer without activation.
 _LINEAR = ("dense", "conv", "normalize", "row_norm", "embed", "depthwise", "separable")
@@ -53,3 +54,50 @@ def _name(node: Node) -> str | None:
     if name in ("activation_fwd", "curve_fwd"):
         return str(node.attrs.get("activation", node.attrs.get("curve")))
     return "linear" if name.startswith(_LINEAR) else None
+
+
+#: Operations that a product before and one after make no more than one product.
+_PASSING = frozenset(
+    {
+        "gather",
+        "reshape",
+        "add",
+        "subtract",
+        "scale",
+        "slice",
+        "concatenate",
+        "pad",
+        "crop",
+        "dropout",
+    }
+)
+_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "conv1d_fwd", "depthwise_fwd"})
+
+
+def collapses(prediction: Tensor) -> bool:
+    """Whether the layers before the last one are linear, so that all are one linear layer."""
+    node = head_of(prediction).node
+    if node is not None and node.op.name not in _PRODUCTS:  # the activation of the last layer
+        node = None if node.inputs[0] is None else node.inputs[0].producer
+    before = list(_before(node))
+    products = [each for each in before if each.op.name in _PRODUCTS]
+    plain = all(
+        each.op.name in _PASSING
+        or each.op.name in _PRODUCTS
+        or each.attrs.get("activation") == "linear"
+        for each in before
+    )
+    return len(products) > 1 and plain
+
+
+def _before(last: Node | None) -> Iterable[Node]:
+    """Yield a node and those it is computed from, each once."""
+    seen: set[int] = set()
+    stack = [last]
+    while stack:
+        node = stack.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        yield node
+        stack += [t.producer for t in node.inputs if t is not None]

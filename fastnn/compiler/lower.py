@@ -11,8 +11,9 @@ import numpy as np
 from fastnn import ops
 from fastnn.compiler.gradients import differentiate
 from fastnn.compiler.graph import LENT, Graph, Node, Shape, Tensor, size_of
-from fastnn.compiler.heads import head_of
+from fastnn.compiler.heads import collapses, head_of
 from fastnn.compiler.updates import update
+from fastnn.errors import ShapeError
 from fastnn.losses import Loss, Lowered, Reduced, Targets
 from fastnn.metrics import Seen
 
@@ -133,6 +134,11 @@ def _loss(
             f"compile: {loss.name} has no reduction, but what is minimised is one number; leave "
             "reduction='sum_over_batch_size'"
         )
+    if y.shape[-1] == 1 and head_of(y).name == "softmax":
+        raise ShapeError(
+            f"compile: a softmax of one unit, that of {head_of(y).layer!r}, is always 1; use "
+            "activation='sigmoid' with binary_crossentropy, or a unit for each class"
+        )
     with graph.scope("loss"):
         targets, kind = _targets(graph, index, loss.targets(y.shape))
         if loss.flat and len(y.shape) > 2 and weights is None and y.mask is None:
@@ -161,9 +167,11 @@ def _masked(mask: Tensor | None, weights: Tensor | None) -> Tensor | None:
     return ops.multiply(mask, weights)
 
 
-def heads(call: Call, input_shapes: Sequence[Shape]) -> tuple[str | None, ...]:
-    """Return the activation of each output, as far as it is known."""
-    return tuple(head_of(y).name for y in call(_samples(Graph(), input_shapes), False))
+def heads(call: Call, input_shapes: Sequence[Shape]) -> tuple[tuple[str | None, ...], bool]:
+    """Return the activation of each output, as far as it is known, and whether the layers before
+    are all linear."""
+    ys = call(_samples(Graph(), input_shapes), False)
+    return tuple(head_of(y).name for y in ys), all(map(collapses, ys))
 
 
 def training(

@@ -60,6 +60,7 @@ from fastnn.layers.regularization import (
 )
 from fastnn.layers.serialization import deserialize, serialize
 from fastnn.layers.upsampling import UpSampling1D, UpSampling2D
+from fastnn.layers.wrappers import Bidirectional, RepeatVector, TimeDistributed
 
 __all__ = [
     "ELU",
@@ -73,6 +74,7 @@ __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "Bidirectional",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -116,6 +118,7 @@ __all__ = [
     "RandomTranslation",
     "RandomZoom",
     "ReLU",
+    "RepeatVector",
     "Rescaling",
     "Reshape",
     "SeparableConv1D",
@@ -125,6 +128,7 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "Subtract",
+    "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastnn import activations, ops
-from fastnn._checks import not_negative, number
+from fastnn._checks import count, not_negative, number
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
@@ -207,10 +207,10 @@ class ELU(Layer):
 
 
 class Softmax(Layer):
-    """``exp(x) / sum(exp(x))`` along the last axis.
+    """``exp(x) / sum(exp(x))`` along an axis.
 
     Args:
-        axis: the axis whose numbers sum to 1.
+        axis: the axis whose numbers sum to 1, not that of the rows.
         name: the layer's name.
 
     Example:
@@ -231,11 +231,11 @@ class Softmax(Layer):
         dtype: str | None = None,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.axis = axis
+        self.axis = count(self.name, "axis", axis, -8)
 
     def call(self, x: Tensor) -> Tensor:
         """Return the shares."""
-        return ops.softmax(x)
+        return activations.softmax(x, self.axis)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -40,7 +40,7 @@ class _Merge(Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the steps that count in any input; all do if one has no mask."""
-        if not isinstance(previous_mask, list) or None in previous_mask:
+        if not isinstance(previous_mask, list) or any(mask is None for mask in previous_mask):
             return None
         return reduce(ops.maximum, previous_mask)
 

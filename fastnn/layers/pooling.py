@@ -327,7 +327,8 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
         keepdims: whether the steps stay, as an axis of 1.
         name: the layer's name.
 
-    Shapes: x (rows, steps, channels), y (rows, channels) or (rows, 1, channels).
+    Shapes: x (rows, steps, channels), y (rows, channels) or (rows, 1, channels).  Steps that the
+    mask of x leaves out do not count; where it leaves out all, the mean is NaN, as in Keras.
 
     Example:
         >>> import fastnn
@@ -338,6 +339,15 @@ class GlobalAveragePooling1D(GlobalAveragePooling2D):
     """
 
     rank = 1
+    supports_masking = True
+
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the mean of each channel over the steps that count."""
+        require_places(self.name, x.shape, 1)
+        return self.shaped(ops.global_mean(x, mask), x.shape)
+
+    def compute_mask(self, inputs: Tensor, previous_mask: Tensor | None) -> None:
+        """Return ``None``: there are no steps any more."""
 
 
 class GlobalMaxPooling1D(GlobalMaxPooling2D):

@@ -119,7 +119,7 @@ class _Recurrent(_Random):
         if training and self.dropout:
             x = ops.dropout_steps(x, self.dropout, self.seed)
         if self.go_backwards:
-            x, mask = ops.reverse(x), mask and ops.reverse(mask)
+            x, mask = ops.reverse(x), None if mask is None else ops.reverse(mask)
         rate = self.recurrent_dropout if training else 0.0
         options = {"mask": mask, "initial_state": self._states(initial_state)}
         y, *states = self._walk(x, recurrent_dropout=rate, seed=self.seed, **options)

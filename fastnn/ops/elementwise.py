@@ -16,11 +16,9 @@ __all__ = [
     "alpha_dropout",
     "dropout",
     "gaussian_noise",
-    "log_softmax",
     "relu",
     "reshape",
     "sigmoid",
-    "softmax",
     "step",
     "stop_gradient",
     "tanh",
@@ -73,19 +71,9 @@ def step(x: Tensor, threshold: float = 0.0, straight_through: str | None = None)
     return passing_step(x, known, straight_through)
 
 
-def softmax(x: Tensor) -> Tensor:
-    """Return ``exp(x) / sum(exp(x))`` along the last axis."""
-    return emit("softmax_fwd", x)[0]
-
-
 @gradient_of("softmax_fwd")
 def _softmax(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("softmax_bwd", dy, node.outputs[0])
-
-
-def log_softmax(x: Tensor) -> Tensor:
-    """Return ``x - log(sum(exp(x)))`` along the last axis, the logarithm of ``softmax``."""
-    return emit("log_softmax_fwd", x)[0]
 
 
 @gradient_of("log_softmax_fwd")

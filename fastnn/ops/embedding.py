@@ -8,6 +8,7 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Operand, emit
 from fastnn.ops.elementwise import reshape
+from fastnn.ops.merging import part
 
 __all__ = ["differs", "embed", "last_step", "mask_steps", "mask_where"]
 
@@ -60,8 +61,7 @@ def mask_where(ids: Tensor, value: float = 0) -> Tensor:
 def last_step(mask: Tensor) -> Tensor:
     """Return what a mask (rows, time) says of the last step, (rows,)."""
     time = mask.shape[-1] or 0
-    (last,) = emit("slice", mask, axes={"i": 1}, begin=time - 1)
-    return reshape(last, mask.shape[:-1])
+    return reshape(part(mask, time - 1, 1), mask.shape[:-1])
 
 
 def mask_steps(x: Tensor, mask: Tensor) -> Tensor:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 
 from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor
 from fastnn.ops._emit import emit
 
-__all__ = ["concatenate", "crop", "pad", "scale"]
+__all__ = ["concatenate", "crop", "pad", "part", "scale"]
 
 Gradients = Sequence[Tensor | None]
 
@@ -54,6 +55,26 @@ def _concatenate(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     (da,) = emit("slice", dy, axes={"i": i}, begin=0)
     (db,) = emit("slice", dy, axes={"i": j}, begin=i)
     return da, db
+
+
+def part(x: Tensor, begin: int, size: int) -> Tensor:
+    """Return ``x[..., begin : begin + size]``, a part of the last axis."""
+    return emit("slice", x, axes={"i": size}, begin=begin)[0]
+
+
+@gradient_of("slice")
+def _part(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    """Zeros stand beside the gradient."""
+    before = int(node.attrs["begin"])
+    after = node.sizes["k"].base - before - node.sizes["i"].base
+    sides = [_zeros(dy, before), dy, _zeros(dy, after)]
+    return (reduce(lambda a, b: concatenate(a, b, -1), [x for x in sides if x is not None]),)
+
+
+def _zeros(like: Tensor, size: int) -> Tensor | None:
+    """Return ``size`` zeros beside each row of ``like``, if there are any."""
+    shape = (*like.shape[:-1], size)
+    return like.graph.emit("fill", shapes={"y": shape}, value=0.0)[0] if size else None
 
 
 def pad(x: Tensor, padding: tuple[tuple[int, int], tuple[int, int]]) -> Tensor:

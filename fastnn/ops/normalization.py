@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor, size_of
 from fastnn.ops._emit import Operand, emit
+from fastnn.ops.embedding import mask_steps
 from fastnn.variables import Variable
 
 __all__ = [
@@ -184,19 +185,22 @@ def _row_norm(node: Node, wanted: tuple[bool, ...], dm: None, ds: None, dy: Tens
     return dx, dgamma, dbeta
 
 
-def global_mean(x: Tensor) -> Tensor:
-    """Return the mean of each channel over all places of a sample.
+def global_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Return the mean of each channel over the places of a sample.
 
     Args:
         x: (rows, ..., channels).
+        mask: (rows, ...), 1 where a place counts, else 0; ``None``: all count.
 
     Returns:
-        (rows, channels).
+        (rows, channels); NaN where no place counts.
     """
-    return emit("global_mean_fwd", x)[0]
+    seen = x if mask is None else mask_steps(x, mask)
+    return emit("global_mean_fwd", seen, mask)[0]
 
 
 @gradient_of("global_mean_fwd")
 def _global_mean(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    (x,) = node.inputs
-    return emit("global_mean_bwd", dy, shapes={"dx": x.shape if x is not None else ()})
+    x, mask = node.inputs
+    shapes = {"dx": x.shape if x is not None else ()}
+    return emit("global_mean_bwd", dy, mask, shapes=shapes)[0], None

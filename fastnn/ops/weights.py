@@ -12,7 +12,7 @@ from fastnn.ops._emit import emit
 from fastnn.ops.normalization import unit_normalization
 from fastnn.ops.products import dense
 
-__all__ = ["clip_norm", "over_rows", "penalty", "products_of_rows", "transpose"]
+__all__ = ["clip_norm", "over_rows", "penalty", "products_of_rows"]
 
 Gradients = Sequence[Tensor | None]
 
@@ -45,17 +45,12 @@ def products_of_rows(x: Tensor) -> Tensor:
         (n, n), cosines of the angles between rows.
     """
     rows = unit_normalization(x)
-    return emit("hollow", dense(rows, transpose(rows)))[0]
+    return emit("hollow", dense(rows, *emit("transpose", rows)))[0]
 
 
 @gradient_of("hollow")
 def _hollow(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("hollow", dy)
-
-
-def transpose(x: Tensor) -> Tensor:
-    """Return a matrix with its axes exchanged."""
-    return emit("transpose", x)[0]
 
 
 @gradient_of("transpose")

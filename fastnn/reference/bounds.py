@@ -263,7 +263,7 @@ def _normalize_fold(o: Outcome) -> dict[str, Array]:
 
 
 def _global_mean_fwd(o: Outcome) -> dict[str, Array]:
-    return {"y": PRODUCT * o.u * _twin(o, {"x": np.abs(o["x"])})}
+    return {"y": PRODUCT * o.u * _twin(o, {**o.inputs, "x": np.abs(o["x"])})}
 
 
 def _global_mean_bwd(o: Outcome) -> dict[str, Array]:

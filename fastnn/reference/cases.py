@@ -533,6 +533,12 @@ def _places(op: str) -> Iterator[Case]:
     yield _case(op, r=0, n=3, c=5)
 
 
+def _global_mean(op: str) -> Iterator[Case]:
+    """Yield the mean of all places, and of those that count."""
+    yield from (replace(case, absent=("mask",)) for case in _places(op))
+    yield from _kinds([_case(op, 5, r=None, n=7, c=3), _case(op, 3, r=None, n=(3, 7), c=17)])
+
+
 def _activated_places(op: str) -> Iterator[Case]:
     yield from (_activated(case, "linear") for case in _places(op))
     for name in activation_names():
@@ -1217,8 +1223,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "row_norm_fwd": _row_norm,
     "row_norm_bwd_x": _row_norm,
     "row_norm_bwd_w": _row_norm,
-    "global_mean_fwd": _places,
-    "global_mean_bwd": _places,
+    "global_mean_fwd": _global_mean,
+    "global_mean_bwd": _global_mean,
     "activation_fwd": _activation,
     "activation_bwd": _activation,
     "curve_fwd": _curve,

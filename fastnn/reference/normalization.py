@@ -133,16 +133,23 @@ def normalize_fold(
     return (wide(w) * scale).astype(w.dtype), shift.astype(w.dtype)
 
 
-def global_mean_fwd(run: Run, attrs: Attrs, x: Real) -> Real:
-    """y = mean over each sample's places"""
-    mean = _mean(x, _within(x))
-    return mean.reshape(len(x), x.shape[-1]).astype(x.dtype)
+def _places(mask: Real | None, shape: tuple[int, ...]) -> Real:
+    """What a sum over places is divided by: those of a sample, or those that count in each."""
+    if mask is None:
+        return np.full((shape[0], 1), np.prod(shape[1:-1], initial=1), np.float64)
+    return np.asarray(wide(mask).reshape(len(mask), -1).sum(1, keepdims=True))
 
 
-def global_mean_bwd(run: Run, attrs: Attrs, dy: Real) -> Real:
-    """dx = dy / n at each of n places"""
+def global_mean_fwd(run: Run, attrs: Attrs, x: Real, mask: Real | None) -> Real:
+    """y = sum over each sample's places / those that count"""
+    total = wide(x).sum(_within(x)).reshape(len(x), x.shape[-1])
+    return np.asarray(total / _places(mask, x.shape)).astype(x.dtype)
+
+
+def global_mean_bwd(run: Run, attrs: Attrs, dy: Real, mask: Real | None) -> Real:
+    """dx = dy / n at each of n places, or dy / those that count"""
     shape = attrs["shape"]
-    share = wide(dy) / np.float64(np.prod(shape[1:-1], initial=1))
+    share = wide(dy) / _places(mask, shape)
     inner = (1,) * (len(shape) - 2)
     places = share.reshape(shape[0], *inner, shape[-1])
     return np.broadcast_to(places, shape).astype(dy.dtype)

@@ -133,7 +133,7 @@ LAYERS = {
         "shared_axes": [None, [1], list(range(1, len(shape) + 1))][seed % 3]
     },
     "ELU": lambda seed, shape: {"alpha": drawn(seed)[0]},
-    "Softmax": lambda seed, shape: {},
+    "Softmax": lambda seed, shape: {"axis": -1 - seed % len(shape)},
     "LayerNormalization": normalization,
     "RMSNormalization": lambda seed, shape: {"axis": normalization(seed, shape)["axis"]},
     "UnitNormalization": lambda seed, shape: {"axis": normalization(seed, shape)["axis"]},
@@ -215,3 +215,30 @@ def test_noise_has_the_mean_square_of_keras(keras, name, rate):
     ours = in_training(getattr(fastnn.layers, name)(rate), x)
     theirs = np.asarray(getattr(keras.layers, name)(rate, seed=1)(x, training=True))
     assert np.isclose(ours, np.sqrt((theirs**2).mean()), rtol=0.02)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+def test_normalization_adapts_as_keras(keras, invert):
+    for seed in range(15):
+        shape = sizes(seed, seed % 3 + 1, 2, 7)
+        axis = [-1, None, tuple(range(1, len(shape) + 1))][seed // 3 % 3]
+        x = single(np.random.default_rng(seed).normal(3, 2, size=(11, *shape)))
+        made = [module.layers.Normalization(axis, invert=invert) for module in (fastnn, keras)]
+        for layer in made:
+            layer.adapt(x)
+        ours, theirs = made
+        expected = np.asarray(theirs(x))
+        for dtype in RTOL:
+            model = fastnn.Sequential([fastnn.Input(shape), ours], dtype=dtype)
+            close(model.predict(x.astype(dtype)), expected, dtype)
+            ours = fastnn.layers.Normalization(axis, invert=invert)
+            ours.adapt(x)
+
+
+def test_rescaling(keras):
+    x = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    model = fastnn.Sequential(
+        [fastnn.Input((16,)), fastnn.layers.Rescaling(1 / 127.5, -1)], dtype="float64"
+    )
+    theirs = keras.layers.Rescaling(1 / 127.5, -1)
+    close(model.predict(x), theirs(x), "float64")

@@ -29,7 +29,7 @@ def check(keras, shape, layer, seed):
     theirs = layer(keras)
     theirs.build((None, *shape))
 
-    y = rng.normal(size=ours[0].predict(x).shape)
+    y = rng.random(ours[0].predict(x).shape)  # what every activation may answer
 
     def loss(weights):
         kernel, bias, *others = weights
@@ -234,3 +234,28 @@ def test_bilinear_upsampling_by_three_is_rounded(keras):
 @pytest.mark.parametrize("name", ["ZeroPadding1D", "Cropping1D"])
 def test_frames_of_sequences(keras, name, frame):
     check(keras, (7, 3), lambda m: getattr(m.layers, name)(frame), 0)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_the_mean_of_a_sequence_leaves_out_masked_steps(keras, keepdims):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 4, (6, 7))
+    x[:, 0] = 1  # at least one step counts
+    table, dense = rng.normal(size=(4, 3)), rng.normal(size=(3, 2))
+
+    def layers(m):
+        pool = m.layers.GlobalAveragePooling1D(keepdims=keepdims)
+        return [m.layers.Embedding(4, 3, mask_zero=True), pool, m.layers.Dense(2, use_bias=False)]
+
+    outputs = []
+    for module, options in ((fastnn, {"dtype": "float64"}), (keras, {})):
+        model = module.Sequential([module.Input((7,), dtype="int32"), *layers(module)], **options)
+        model.compile(module.optimizers.SGD(1.0), "mse")
+        model.set_weights([table, dense])
+        shape = (6, 1, 2) if keepdims else (6, 2)
+        y = np.random.default_rng(1).normal(size=shape)
+        outputs.append((np.asarray(model.predict(x, verbose=0)), y))
+        model.train_on_batch(x, y)
+        outputs[-1] += tuple(map(np.asarray, model.get_weights()))
+    for ours, theirs in zip(*outputs, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=RTOL, atol=RTOL)

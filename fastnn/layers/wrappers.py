@@ -1,0 +1,311 @@
+"""Layers around others: both directions of a sequence, each of its steps; a vector as all steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from fastnn import config, ops
+from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.errors import ShapeError
+from fastnn.layers.base import Layer, assign_all
+from fastnn.layers.core import Activation, Dense, positive
+from fastnn.layers.serialization import deserialize, serialize
+
+__all__ = ["Bidirectional", "RepeatVector", "TimeDistributed"]
+
+Merge = Callable[[Tensor, Tensor], Tensor]
+
+_MERGES: Mapping[str, Merge] = {
+    "concat": partial(ops.concatenate, axis=-1),
+    "sum": ops.add,
+    "mul": ops.multiply,
+    "ave": lambda a, b: ops.scale(ops.add(a, b), 0.5),
+}
+
+#: What two layers of opposite directions have to have in common.
+_COMMON = ("stateful", "return_sequences", "return_state")
+
+
+class Bidirectional(Layer):
+    """A recurrent layer, and one like it that walks the other way.
+
+    Args:
+        layer: a recurrent layer; the wrapper holds one like it, of the name ``forward_...``,
+            and one that begins with the last step, ``backward_...``.
+        merge_mode: what becomes of both outputs: ``"concat"``, ``"sum"``, ``"mul"``, ``"ave"``, or
+            ``None``: a list of both.
+        weights: first values of the weights of both, in the order of ``get_weights``.
+        backward_layer: the layer that walks the other way, if it is not like ``layer``.
+        name: the layer's name.
+        trainable: whether ``fit`` changes the weights.
+        dtype: the precision of the weights.
+
+    Returned steps are in the order of the sequence.  With ``return_state`` the states of both come
+    after the output; ``initial_state`` is a list of those of both.  What is returned of a step that
+    a mask leaves out is 0.  (Schuster and Paliwal, "Bidirectional recurrent neural
+    networks", 1997.)
+
+    Example:
+        >>> import fastnn
+        >>> from fastnn.layers import Bidirectional, LSTM
+        >>> model = fastnn.Sequential([fastnn.Input((5, 2)), Bidirectional(LSTM(3))])
+        >>> model.output_shape, [weight.shape for weight in model.get_weights()]
+        ((None, 6), [(2, 12), (3, 12), (12,), (2, 12), (3, 12), (12,)])
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        layer: Layer,
+        merge_mode: str | None = "concat",
+        weights: Sequence[ArrayLike] | None = None,
+        backward_layer: Layer | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        for each in (layer, backward_layer or layer):
+            if not isinstance(each, Layer) or not hasattr(each, "go_backwards"):
+                raise TypeError(
+                    f"{self.name}: expected a recurrent layer such as LSTM(8), got "
+                    f"{type(each).__name__}"
+                )
+        if merge_mode is not None and merge_mode not in _MERGES:
+            raise ValueError(
+                f"{self.name}: merge_mode must be one of {', '.join(_MERGES)} or None, got "
+                f"{merge_mode!r:.40}"
+            )
+        self.merge_mode = merge_mode
+        back: Any = backward_layer
+        self.forward_layer = _like(layer, "forward_")
+        self.backward_layer = back or _like(layer, "backward_", go_backwards=True)
+        self._check()
+        self.forward_layer.zero_output_for_mask = self.return_sequences
+        self.backward_layer.zero_output_for_mask = self.return_sequences
+        self._given = None if weights is None else list(weights)
+
+    def _check(self) -> None:
+        """Refuse layers of one direction, or that return different things."""
+        ahead, back = self.forward_layer, self.backward_layer
+        if ahead.go_backwards == back.go_backwards:
+            raise ValueError(
+                f"{self.name}: one of both layers has to walk backwards, got "
+                f"go_backwards={ahead.go_backwards} of both"
+            )
+        for attribute in _COMMON:
+            if getattr(ahead, attribute) != getattr(back, attribute):
+                raise ValueError(f"{self.name}: both layers need the same {attribute}")
+
+    @property
+    def return_sequences(self) -> bool:
+        """Whether the states after all steps are returned."""
+        return bool(self.forward_layer.return_sequences)
+
+    @property
+    def return_state(self) -> bool:
+        """Whether the states after the last step are returned besides."""
+        return bool(self.forward_layer.return_state)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights of both layers."""
+        for each in (self.forward_layer, self.backward_layer):
+            each.adopt_dtype(self.dtype or config.floatx())
+            each.build(input_shape)
+            each.built = True
+        if self._given is not None:
+            assign_all(self.name, self.weights, self._given)
+
+    def call(
+        self,
+        sequences: Tensor,
+        initial_state: Any = None,
+        mask: Tensor | None = None,
+        training: bool = False,
+    ) -> Any:
+        """Return the merged outputs of both layers; with ``return_state`` a list of it and their
+        states."""
+        states: tuple[Any, Any] = (None, None)
+        if initial_state is not None:
+            half = len(initial_state) // 2
+            states = initial_state[:half], initial_state[half:]
+        ends: list[Tensor] = []
+        outputs = []
+        for layer, state in zip((self.forward_layer, self.backward_layer), states, strict=True):
+            y = layer(sequences, initial_state=state, mask=mask, training=training)
+            if self.return_state:
+                y, *more = y
+                ends += more
+            reverse = layer.go_backwards and self.return_sequences
+            outputs.append(ops.reverse(y) if reverse else y)
+        merged = [_MERGES[self.merge_mode](*outputs)] if self.merge_mode else outputs
+        return [*merged, *ends] if len(merged) + len(ends) > 1 else merged[0]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """Return the mask of the input for each output, if those have steps."""
+        mask = previous_mask[0] if isinstance(previous_mask, list) else previous_mask
+        count = 1 if self.merge_mode else 2
+        return [mask if self.return_sequences else None] * count
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {
+            "layer": serialize(self.forward_layer),
+            "merge_mode": self.merge_mode,
+            "backward_layer": serialize(self.backward_layer),
+            **super().get_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Layer:
+        """Return the layer that ``get_config`` described."""
+        both = {key: deserialize(config[key]) for key in ("layer", "backward_layer")}
+        return cls(**{**config, **both})
+
+
+class TimeDistributed(Layer):
+    """A layer, or a model, on each step of a sequence by itself, with the same weights.
+
+    Args:
+        layer: any layer that takes one step and returns one tensor.
+        name: the wrapper's name.
+        trainable: whether ``fit`` changes the weights.
+        dtype: the precision of the weights.
+
+    Shapes: x (rows, time, ...), y (rows, time, ...), with the layer's own shapes for a step.
+
+    Example:
+        >>> import fastnn
+        >>> from fastnn.layers import Conv2D, TimeDistributed
+        >>> frames = fastnn.Input((5, 8, 8, 3))
+        >>> TimeDistributed(Conv2D(4, 3))(frames).shape
+        (None, 5, 6, 6, 4)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        layer: Layer,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        if not isinstance(layer, Layer):
+            hint = "; write it with ()" if isinstance(layer, type) else ""
+            raise TypeError(f"{self.name}: expected a layer, got {type(layer).__name__}{hint}")
+        self.layer = layer
+
+    def build(self, input_shape: Shape) -> None:
+        """Check that there are steps; the layer makes its weights when it is called."""
+        if len(input_shape) < 3:
+            raise ShapeError(
+                f"{self.name}: expected sequences (rows, time, ...), got "
+                f"{format_shape(input_shape)}; without steps, use the layer by itself"
+            )
+        if not self.layer.built:
+            self.layer.adopt_dtype(self.dtype or config.floatx())
+
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
+        """Return the layer's outputs for all steps."""
+        if type(self.layer) in (Dense, Activation):  # for which time is one more axis
+            whole: Tensor = self.layer(x, training=training)
+            return whole
+        time = x.shape[1] or 0
+        outputs = [self.layer(step, training=training) for step in _split(x, time)]
+        if not all(isinstance(y, Tensor) for y in outputs):
+            raise TypeError(f"{self.name}: the layer has to return one tensor for a step")
+        flat = [ops.reshape(y, (None, y.size.base)) for y in outputs]
+        return ops.reshape(_joined(flat), (None, time, *outputs[0].shape[1:]))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"layer": serialize(self.layer), **super().get_config()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Layer:
+        """Return the layer that ``get_config`` described."""
+        return cls(**{**config, "layer": deserialize(config["layer"])})
+
+
+class RepeatVector(Layer):
+    """A vector, once for each step: (rows, features) becomes (rows, n, features).
+
+    Args:
+        n: how many steps, at least 1.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.RepeatVector(3)])
+        >>> model.predict([[1.0, 2.0]])
+        array([[[1., 2.],
+                [1., 2.],
+                [1., 2.]]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        n: int,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.n = positive(self.name, "n", n)
+
+    def build(self, input_shape: Shape) -> None:
+        """Check that there is one vector a row."""
+        if len(input_shape) != 2:
+            raise ShapeError(
+                f"{self.name}: expected vectors (rows, features), got {format_shape(input_shape)}"
+            )
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x`` as each of the steps."""
+        return ops.reshape(_joined([x] * self.n), (None, self.n, *x.shape[1:]))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"n": self.n, **super().get_config()}
+
+
+def _like(layer: Layer, prefix: str, **changes: Any) -> Any:
+    """Return a layer like ``layer``, with other weights, of a name that begins with ``prefix``."""
+    name = prefix + layer.name.removeprefix(prefix)
+    return type(layer).from_config({**layer.get_config(), "name": name, **changes})
+
+
+def _split(x: Tensor, count: int) -> list[Tensor]:
+    """Return the steps of ``x``, (rows, ...) each, by halves: each number is moved as often as
+    the count can be halved."""
+    if count == 1:
+        return [ops.reshape(x, (None, *x.shape[2:]))]
+    half, flat = count // 2, ops.reshape(x, (None, x.size.base))
+    size = x.size.base // count
+    parts = [(0, half), (half, count - half)]
+    return [
+        step
+        for begin, steps in parts
+        for step in _split(
+            ops.reshape(ops.part(flat, begin * size, steps * size), (None, steps, *x.shape[2:])),
+            steps,
+        )
+    ]
+
+
+def _joined(flat: Sequence[Tensor]) -> Tensor:
+    """Return rows of numbers side by side, by pairs, pairs of those, and so on."""
+    if len(flat) == 1:
+        return flat[0]
+    half = len(flat) // 2
+    return ops.concatenate(_joined(flat[:half]), _joined(flat[half:]), -1)
