@@ -186,7 +186,9 @@ def _step(
     policy: str,
 ) -> Step:
     """Return what is known of a node; derivatives of those outputs that the loss sees."""
-    outputs = [(o.name, t) for o, t in zip(node.op.outputs, node.outputs, strict=False) if t]
+    outputs = [
+        (o.name, t) for o, t in zip(node.op.outputs, node.outputs, strict=False) if t is not None
+    ]
     return Step(
         layer=node.layer,
         op=node.op.name,

@@ -267,28 +267,28 @@ class Normalization(_Scaling):
 
 
 class MinMaxScaling(_Scaling):
-    """``y = (x - least) (high - low) / (largest - least) + low``, least and largest those of data.
+    """``y = (x - (least + largest) / 2) (high - low) / (largest - least) + (low + high) / 2``.
 
     Args:
-        feature_range: ``(low, high)``, what the data's least and largest numbers become.
+        feature_range: ``(low, high)``, what the data's ``least`` and ``largest`` numbers become.
         axis: the axes whose places have numbers of their own, which are the last ones: -1, each
             feature; ``None``: one range for all numbers.
         name: the layer's name.
         dtype: the precision of the numbers.
 
-    Shapes: x and y (rows, ..., features); weights, not trained: minimum, and scale, the factor.
+    Shapes: x and y (rows, ..., features); weights, not trained: middle, and scale, the factor.
 
     ``adapt(data)`` sets them; they are saved with the model.  A column that is constant in the data
-    becomes ``low``, and is not scaled where it is not.  Numbers beyond those of the data come out
-    beyond the range.
+    becomes the middle of the range, 0, and is not scaled where it is not.  Numbers beyond those of
+    the data come out beyond the range.
 
     Example:
         >>> import fastnn
         >>> layer = fastnn.layers.MinMaxScaling()
         >>> layer.adapt([[1.0, 5.0], [3.0, 5.0]])
         >>> fastnn.Sequential([fastnn.Input((2,)), layer]).predict([[1.0, 5.0], [2.5, 5.0]])
-        array([[-1. , -1. ],
-               [ 0.5, -1. ]], dtype=float32)
+        array([[-1. ,  0. ],
+               [ 0.5,  0. ]], dtype=float32)
     """
 
     def __init__(
@@ -310,22 +310,27 @@ class MinMaxScaling(_Scaling):
         self.feature_range = (ends[0], ends[1])
 
     def build(self, input_shape: Shape) -> None:
-        """Make minimum and scale, of data that lies in the range already."""
-        low, shape = self.feature_range[0], self.kept(input_shape)
+        """Make middle and scale, of data that lies in the range already."""
+        shape = self.kept(input_shape)
         options: Any = {"trainable": False, "dtype": "float64"}
-        self.minimum = self.add_weight(shape, "zeros", name="minimum", **options)
+        self.middle = self.add_weight(shape, "zeros", name="middle", **options)
         self.scale = self.add_weight(shape, "ones", name="scale", **options)
-        self.minimum.assign(np.full(shape, low))
+        self.middle.assign(np.full(shape, self._center))
+
+    @property
+    def _center(self) -> float:
+        """The middle of the range."""
+        return sum(self.feature_range) / 2
 
     def _assign(self, moments: _Moments) -> None:
         low, high = self.feature_range
         extent = moments.largest - moments.least
-        self.minimum.assign(moments.least)
+        self.middle.assign(moments.least + extent / 2)
         self.scale.assign((high - low) / np.where(extent == 0, high - low, extent))
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` in the range."""
-        return self.scaled(x, self.minimum, factor=self.scale, offset=self.feature_range[0])
+        return self.scaled(x, self.middle, factor=self.scale, offset=self._center)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -32,7 +32,7 @@ def beside(make, shape, seed):
         return ((y - target) ** 2).mean(), y
 
     values = [v.value for v in theirs.trainable_variables]
-    target = single(rng.normal(size=(4, *shape)))
+    target = single(rng.random((4, *shape)))  # what every activation may answer
     (_, y), (dw, dx) = jax.value_and_grad(loss, (0, 1), has_aux=True)(values, x)
     for dtype in RTOL:
         model = fastnn.Sequential([fastnn.Input(shape), make(fastnn)], dtype=dtype)
