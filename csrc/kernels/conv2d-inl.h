@@ -131,9 +131,9 @@ typedef struct {
     int activation;
 } transposition;
 
-/* Group number `group` at the places of one phase of each axis: a convolution with some of the taps */
+/* Group number `which` at the places of one phase of each axis: a convolution with some of the taps */
 static void transposed_phase(const transposition *t, const fnn_task *task, const phase *fh,
-                             const phase *fw, int64_t group)
+                             const phase *fw, int64_t which)
 {
     int64_t width = t->o / (t->c / t->i), tap = t->i * t->o, row = t->w * t->c;
     window g = {.h = t->p,
@@ -149,7 +149,7 @@ static void transposed_phase(const transposition *t, const fnn_task *task, const
                 .left = fw->start,
                 .dilation_h = fh->dilation,
                 .dilation_w = fw->dilation,
-                .first = group * width,
+                .first = which * width,
                 .channels = width};
     product p = {.m = t->r * g.p * g.q,
                  .n = t->i,
@@ -161,13 +161,13 @@ static void transposed_phase(const transposition *t, const fnn_task *task, const
                         .width = g.n,
                         .step_h = -fh->step * t->n * tap,
                         .step_w = -fw->step * tap},
-                 .c = {.base = t->to + fh->first * row + fw->first * t->c + group * t->i,
+                 .c = {.base = t->to + fh->first * row + fw->first * t->c + which * t->i,
                        .h = g.p,
                        .w = g.q,
                        .image = t->h * row,
                        .row = fh->stride * row,
                        .column = fw->stride * t->c},
-                 .bias = t->bias ? t->bias + group * t->i : NULL,
+                 .bias = t->bias ? t->bias + which * t->i : NULL,
                  .activation = t->activation};
     if (fh->stride == 1 && fw->stride == 1) p.c = rows_of(p.c.base, p.m, t->c);
     multiply_patches(&p, task);
@@ -175,12 +175,12 @@ static void transposed_phase(const transposition *t, const fnn_task *task, const
 
 static void transpose_window(const transposition *t, const sliding_rule *s, const fnn_task *task)
 {
-    for (int64_t group = 0; group < t->c / t->i; group++)
+    for (int64_t which = 0; which < t->c / t->i; which++)
         for (int64_t a = 0; a < s->stride_h; a++)
             for (int64_t b = 0; b < s->stride_w; b++) {
                 phase fh = phase_of(a, s->stride_h, s->dilation_h, s->pad_h, t->h, t->m);
                 phase fw = phase_of(b, s->stride_w, s->dilation_w, s->pad_w, t->w, t->n);
-                transposed_phase(t, task, &fh, &fw, group);
+                transposed_phase(t, task, &fh, &fw, which);
             }
 }
 

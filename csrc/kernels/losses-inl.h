@@ -328,13 +328,13 @@ static inline loss_frame frame_of(const fnn_op *op)
 
 static void op_loss_fwd(const fnn_op *op, const fnn_task *task)
 {
-    typedef vec terms(const real *, const real *, const vec *, real *, int64_t);
+    typedef vec sum_terms(const real *, const real *, const vec *, real *, int64_t);
 #define LOSS(name, term, slope) name##_terms,
-    static terms *const all[] = {
+    static sum_terms *const all[] = {
 #include "../losses.def"
     };
 #undef LOSS
-    terms *of = all[(int)op->attr[0]];
+    sum_terms *of = all[(int)op->attr[0]];
     const real *a = op->arg[0], *t = op->arg[1];
     real *l = op->arg[2];
     int64_t r, end, n = op->dim[1];

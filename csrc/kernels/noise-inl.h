@@ -86,7 +86,7 @@ static void noise_row(const fnn_op *op, const fnn_run *run, int64_t row, int64_t
     const real *x = (const real *)op->arg[0] + row * n;
     real *y = (real *)op->arg[1] + row * n, normal[DROPOUT_UNITS];
     vec deviation = v_set1((real)op->attr[0]);
-    int product = op->attr[1] != 0;
+    int factor = op->attr[1] != 0;
     words counter[4];
     random_counters(run, row, op->attr[2], counter);
     for (; g < end; g++) {
@@ -98,7 +98,7 @@ static void noise_row(const fnn_op *op, const fnn_run *run, int64_t row, int64_t
         for (int64_t u = 0; u < DROPOUT_UNITS && unit + u < n; u += LANES) {
             vec v = load_lanes(x + unit + u, n - unit - u);
             vec noise = v_mul(deviation, v_load(normal + u));
-            v = v_fma(noise, product ? v : v_set1(1), v);
+            v = v_fma(noise, factor ? v : v_set1(1), v);
             store_lanes(y + unit + u, v, n - unit - u);
         }
     }

@@ -61,15 +61,15 @@ static inline void pool_max(const pool_shape *s, pool_window v, const real *x, r
     }
 }
 
-/* The largest of four, or for a mean their sum times `share`. */
-VERB vec pool_square(vec a, vec b, vec c, vec d, int mean, real share)
+/* The largest of four, or for a mean their sum times `part`. */
+VERB vec pool_square(vec a, vec b, vec c, vec d, int mean, real part)
 {
-    if (mean) return v_mul(v_add(v_add(v_add(a, b), c), d), v_set1(share));
+    if (mean) return v_mul(v_add(v_add(v_add(a, b), c), d), v_set1(part));
     return v_max(v_max(a, b), v_max(c, d));
 }
 
 /* y[q,c] of whole 2 x 2 squares of the image rows x[2,w,c]. */
-VERB void pool_halve(const pool_shape *s, const real *x, real *y, int mean, real share)
+VERB void pool_halve(const pool_shape *s, const real *x, real *y, int mean, real part)
 {
     int64_t c = s->c, below = s->w * c;
     for (int64_t q = 0; q < s->q; q++, x += 2 * c, y += c)
@@ -77,7 +77,7 @@ VERB void pool_halve(const pool_shape *s, const real *x, real *y, int mean, real
             vec top = load_lanes(x + k, c - k), right = load_lanes(x + c + k, c - k);
             vec bottom = load_lanes(x + below + k, c - k);
             vec last = load_lanes(x + below + c + k, c - k);
-            store_lanes(y + k, pool_square(top, right, bottom, last, mean, share), c - k);
+            store_lanes(y + k, pool_square(top, right, bottom, last, mean, part), c - k);
         }
 }
 

@@ -699,8 +699,8 @@ static void op_shift(const fnn_op *op, const fnn_task *task)
         memcpy(y + n, (const real *)op->arg[0] + r * sample, (size_t)(sample - n) * sizeof(real));
         for (int64_t i = 0; keep && i < sample; i += n)
             for (int64_t j = 0; j < n; j += LANES) {
-                vec product = v_mul(load_lanes(y + i + j, n - j), load_lanes(keep + j, n - j));
-                store_lanes(y + i + j, product, n - j);
+                vec kept = v_mul(load_lanes(y + i + j, n - j), load_lanes(keep + j, n - j));
+                store_lanes(y + i + j, kept, n - j);
             }
     }
 }

@@ -171,18 +171,18 @@ static inline void row_norm_weights(const fnn_op *op, int64_t j, int64_t lanes)
     const real *dy = (const real *)op->arg[0] + j, *x = (const real *)op->arg[1] + j;
     int64_t rows = op->dim[0], places = op->dim[1], c = op->dim[2], g = op->dim[3], f = 0;
     vec a = v_zero(), b = v_zero();
-    vec product[2] = {v_zero(), v_zero()}, sum[2] = {v_zero(), v_zero()};
+    vec dot[2] = {v_zero(), v_zero()}, sum[2] = {v_zero(), v_zero()};
     for (int64_t r = 0; r < rows; r++) {
         vec mean = spread_groups((const real *)op->arg[2] + r * g, j, lanes, c / g, g);
         vec scale = spread_groups((const real *)op->arg[3] + r * g, j, lanes, c / g, g);
         for (int64_t p = 0; p < places; p++, dy += c, x += c) {
             vec slope = load_lanes(dy, lanes), gap = v_sub(load_lanes(x, lanes), mean);
-            product[f % 2] = v_fma(slope, v_mul(gap, scale), product[f % 2]);
+            dot[f % 2] = v_fma(slope, v_mul(gap, scale), dot[f % 2]);
             sum[f % 2] = v_add(sum[f % 2], slope);
             if (++f % CHUNK_ROWS && f < rows * places) continue;
-            a = v_add(a, v_add(product[0], product[1]));
+            a = v_add(a, v_add(dot[0], dot[1]));
             b = v_add(b, v_add(sum[0], sum[1]));
-            product[0] = product[1] = sum[0] = sum[1] = v_zero();
+            dot[0] = dot[1] = sum[0] = sum[1] = v_zero();
         }
     }
     store_lanes((real *)op->arg[4] + j, a, lanes);

@@ -34,9 +34,9 @@ static const uint64_t two_over_pi[] = {0,
 /* the 64 bits from bit `first` on */
 static inline uint64_t bits_of_two_over_pi(int first)
 {
-    const uint64_t *word = two_over_pi + first / 64;
+    const uint64_t *from = two_over_pi + first / 64;
     int skip = first % 64;
-    return skip ? word[0] << skip | word[1] >> (64 - skip) : word[0];
+    return skip ? from[0] << skip | from[1] >> (64 - skip) : from[0];
 }
 
 /* a b + carry: the low half, and the high half in *high */
