@@ -34,7 +34,9 @@ FLOAT64 = np.dtype("float64")
 PLACES = {"arg_reduce", "sort", "take", "take_along", "put_along"}
 
 DIFFERENTIABLE = sorted(rules() - {"python_call", "differs"} - PLACES)
+#: Operations whose way back takes the activation's derivative in, and those that only apply one.
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
+ACTIVATED = (*FUSING, "conv2d_transpose_fwd", "depthwise_fwd")
 #: What has no gradient by design: targets, random numbers, and statistics, which count as constants
 #: or as x's own.
 CONSTANT = {"m", "i", "t", "mean", "var", "map", "factor", "ids", "mask", "keep"}
@@ -164,7 +166,7 @@ def of_interest(op):
         for case in cases(op)
         if case.data in ("normal", "uniform")
         and (0,) not in case.sizes.values()
-        and (not op.startswith(FUSING) or case.attrs["activation"] == "linear")
+        and (not op.startswith(ACTIVATED) or case.attrs["activation"] == "linear")
         and case.attrs.get("curve") not in NOT_HERE
         and case.attrs.get("binary", "add") in BINARY
         and not (case.attrs.get("reduction") in ("max", "min") and None in case.sizes["q"])

@@ -494,7 +494,7 @@ MISTAKES = [
     ("threads 0", lambda m: fastnn.set_num_threads(0), ValueError, "1 to 256 0"),
     ("threads text", lambda m: fastnn.set_num_threads("2"), TypeError, "integer None str"),
     ("floatx", lambda m: fastnn.config.set_floatx("half"), ValueError, "float32 float64 half"),
-    ("array to a layer", lambda m: m.layers[0](X), TypeError, "Input ndarray predict"),
+    ("text to a layer", lambda m: m.layers[0]("a b"), TypeError, "Input arrays str asarray"),
     ("array to an operation", lambda m: fastnn.ops.relu(X), TypeError, "tensor ndarray call(x)"),
     ("not a model file", lambda m: load_model(__file__), ModelFileError, "test_mistakes.py not"),
 ]

@@ -1,13 +1,31 @@
 """Keras as a peer: imported once, in float64, on jax; without it these tests are skipped, unless
-FASTNN_REQUIRE_PARITY=1 makes its absence an error."""
+FASTNN_REQUIRE_PARITY=1 makes its absence an error.
+
+FASTNN_PARITY_SEEDS=3 leaves out all seeds of a test but the first three: for those in a hurry."""
 
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastnn
+
+
+def pytest_collection_modifyitems(config, items):
+    seeds = float(os.environ.get("FASTNN_PARITY_SEEDS") or "inf")
+    late = [item for item in items if _seed(item) >= seeds]
+    config.hook.pytest_deselected(items=late)
+    kept = set(items) - set(late)
+    items[:] = [item for item in items if item in kept]
+
+
+def _seed(item):
+    """The seed of one of these tests, 0 if it has none."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    seed = parameters.get("seed", 0) if Path(__file__).parent in item.path.parents else 0
+    return seed if isinstance(seed, int) else 0
 
 
 @pytest.fixture(scope="session", autouse=True)
