@@ -331,10 +331,10 @@ def _row_norm_bwd_x(o: Outcome) -> dict[str, Array]:
 
 
 def _row_norm_bwd_w(o: Outcome) -> dict[str, Array]:
-    """Sums over chunks of two chains of 128 rows."""
+    """Chains of rows, of at most 128 in a chunk, that are held to a product's constant."""
     xhat, axes = _group_xhat(o)[0].reshape(o["x"].shape), tuple(range(o["x"].ndim - 1))
     dy, rows = np.abs(o["dy"]), math.prod(o["x"].shape[:-1])
-    steps = min(rows, 128) + rows // 256 + 4
+    steps = min(rows + 4, PRODUCT)
     dgamma = (dy * xhat).sum(axes)
     return {"dgamma": o.u * (steps + 4) * dgamma, "dbeta": o.u * steps * dy.sum(axes)}
 
