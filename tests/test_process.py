@@ -243,7 +243,8 @@ WORK = {
         "m.fit(x[:8], y[:8], verbose=0)",
     ),
     "fit, huge convolutions": (
-        "m = Sequential([Input((64, 64, 32)), Conv2D(64, 5, activation='relu'), Flatten(), Dense(1)])\n"
+        "m = Sequential([Input((64, 64, 32)), Conv2D(64, 5, activation='relu'), Flatten()])\n"
+        "m.add(Dense(1))\n"
         "m.compile('sgd', 'mse'); x = np.ones((100, 64, 64, 32), np.float32); y = np.ones(100)",
         "m.fit(x, y, batch_size=100, epochs=10**6, verbose=0)",
         "m.train_on_batch(x[:2], y[:2])",

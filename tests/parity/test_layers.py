@@ -20,7 +20,7 @@ def check(made, shape, seed):
     ours, theirs = made.ours.predict(x), np.asarray(made.theirs.predict(x, verbose=0))
     assert ours.shape == theirs.shape
     assert np.abs(ours - theirs).max() <= RTOL * max(1, np.abs(theirs).max())
-    y = rng.normal(size=theirs.shape)
+    y = rng.uniform(0, 2, theirs.shape)  # of one sign, for a ReLU may come last
     assert np.isclose(
         made.ours.train_on_batch(x, y), float(made.theirs.train_on_batch(x, y)), rtol=RTOL
     )
@@ -276,8 +276,8 @@ def test_configs(keras, name, options):
     """What both describe, both describe alike."""
     ours = getattr(fastnn.layers, name)(**options).get_config()
     theirs = getattr(keras.layers, name)(**options).get_config()
-    assert set(ours) <= set(theirs)
-    for key in set(ours) - {"name", "dtype"}:
+    assert set(ours) <= set(theirs) | {"seed"}  # which Keras's SimpleRNN forgets
+    for key in set(ours) & set(theirs) - {"name", "dtype"}:
         a, b = ours[key], theirs[key]
         if isinstance(a, dict):
             assert a["class_name"] == b["class_name"]

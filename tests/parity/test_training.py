@@ -102,14 +102,6 @@ def test_a_hundred_steps(pair, name):
     made.assert_same_weights(1e-6)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
-def test_optimizers_arguments_and_defaults(keras, name):
-    ours = inspect.signature(getattr(fastnn.optimizers, name)).parameters
-    theirs = inspect.signature(getattr(keras.optimizers, name)).parameters
-    for argument in set(ours) - {"name"}:
-        assert ours[argument].default == theirs[argument].default
-
-
 def mlp(m):
     return [m.layers.Dense(16, "relu"), m.layers.Dense(8, "tanh"), m.layers.Dense(4, "softmax")]
 
