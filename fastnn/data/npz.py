@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 import os
-import zipfile
 import zlib
 
 import numpy as np
@@ -34,6 +33,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
         DataFileError: it is no npz file, was damaged, or holds objects: those need pickles, which
             can run code.
     """
+    import zipfile  # slow to import
+
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]

@@ -82,8 +82,12 @@ def _groups(channels: int, part: int, outputs: int) -> Iterator[tuple[slice, sli
 
 
 def _transposed(attrs: Attrs, dz: Real, k: Real, channels: int) -> Real:
-    """to[tap] += dz @ k[a, b].T for every tap (a, b), group by group"""
+    """to[tap] += dz @ k[a, b].T for every tap (a, b), group by group
+
+    Every place of the image meets all of its taps: beyond dz they are zeros that take part.
+    """
     windows = Windows(attrs, (attrs["h"], attrs["w"]), k.shape[:2], dz.shape[1:3])
+    windows, dz = windows.surrounded(dz)
     padded = windows.pad(np.zeros((len(dz), attrs["h"], attrs["w"], channels)), 0)
     for inputs, outputs in _groups(channels, *k.shape[2:]):
         for row, column, tap in windows.taps():

@@ -6,6 +6,8 @@ of the image.  So one tap, place (a, b) of all windows at once, is a strided sli
 image.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +37,18 @@ class Windows:
         """The image without its frame."""
         return framed[self._inside()]
 
+    def surrounded(self, z: Real) -> tuple[Windows, Real]:
+        """The windows and all others that meet the image, and z[r,p,q,...] with zeros for those."""
+        above, below = self._others("h", self.image[0], self.size[0], self.count[0])
+        left, right = self._others("w", self.image[1], self.size[1], self.count[1])
+        zeros = np.pad(z, ((0, 0), (above, below), (left, right), *[(0, 0)] * (z.ndim - 3)))
+        attrs = {
+            **self.attrs,
+            "pad_h": self.attrs["pad_h"] + above * self.attrs["stride_h"],
+            "pad_w": self.attrs["pad_w"] + left * self.attrs["stride_w"],
+        }
+        return Windows(attrs, self.image, self.size, (zeros.shape[1], zeros.shape[2])), zeros
+
     def taps(self) -> Iterator[tuple[int, int, Slices]]:
         """(a, b, the slice [r,p,q,...] of the padded image), a and b in row-major order."""
         (m, n), (p, q) = self.size, self.count
@@ -50,6 +64,12 @@ class Windows:
     def _inside(self) -> Slices:
         (h, w), top, left = self.image, int(self.attrs["pad_h"]), int(self.attrs["pad_w"])
         return slice(None), slice(top, top + h), slice(left, left + w)
+
+    def _others(self, axis: str, image: int, size: int, count: int) -> tuple[int, int]:
+        """How many windows before the first one and after the last one may meet the image."""
+        stride, pad = int(self.attrs[f"stride_{axis}"]), int(self.attrs[f"pad_{axis}"])
+        before = (size - 1) * self._dilation(axis) // stride
+        return before, max(0, -(-(image + pad) // stride) - count)
 
     def _framed(self) -> tuple[int, int]:
         (h, w), (m, n), (p, q) = self.image, self.size, self.count
