@@ -48,11 +48,14 @@ class _Dropout(_Random):
     def __init__(
         self,
         rate: float,
-        noise_shape: Sequence[int | None] | None,
-        seed: int | None,
-        **options: Any,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
     ):
-        super().__init__(seed, **options)
+        super().__init__(seed, name=name, trainable=trainable, dtype=dtype)
         self.rate = fraction(self.name, "rate", rate)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
 
@@ -103,18 +106,6 @@ class Dropout(_Dropout):
         array([[1., 2.]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(rate, noise_shape, seed, name=name, trainable=trainable, dtype=dtype)
-
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, with units dropped in training."""
         shared = self.shared(x.shape)
@@ -140,18 +131,6 @@ class AlphaDropout(_Dropout):
         array([[1., 2.]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(rate, noise_shape, seed, name=name, trainable=trainable, dtype=dtype)
-
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, with units dropped in training."""
         shared = self.shared(x.shape)
@@ -163,8 +142,16 @@ class _SpatialDropout(_Random):
 
     _RANK = 0
 
-    def __init__(self, rate: float, seed: int | None, **options: Any):
-        super().__init__(seed, **options)
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+        *,
+        trainable: bool = True,
+    ):
+        super().__init__(seed, name=name, trainable=trainable, dtype=dtype)
         self.rate = fraction(self.name, "rate", rate)
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
@@ -204,17 +191,6 @@ class SpatialDropout1D(_SpatialDropout):
 
     _RANK = 3
 
-    def __init__(
-        self,
-        rate: float,
-        seed: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-        *,
-        trainable: bool = True,
-    ):
-        super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype)
-
 
 class SpatialDropout2D(_SpatialDropout):
     """Sets whole channels of an image to 0 at random in training, scaling the others up.
@@ -235,17 +211,6 @@ class SpatialDropout2D(_SpatialDropout):
     """
 
     _RANK = 4
-
-    def __init__(
-        self,
-        rate: float,
-        seed: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-        *,
-        trainable: bool = True,
-    ):
-        super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype)
 
 
 class GaussianNoise(_Random):
