@@ -9,7 +9,9 @@ Every loss can also be called on arrays: ``loss(y_true, y_pred, sample_weight)``
 
 from __future__ import annotations
 
-from fastnn.losses.base import Loss, Lowered, Targets
+from fastnn.losses.base import Loss
+from fastnn.losses.base import Lowered as Lowered
+from fastnn.losses.base import Targets as Targets
 from fastnn.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -68,7 +70,6 @@ __all__ = [
     "KLDivergence",
     "LogCosh",
     "Loss",
-    "Lowered",
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
@@ -77,7 +78,6 @@ __all__ = [
     "SparseCategoricalCrossEntropy",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
-    "Targets",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "categorical_crossentropy",

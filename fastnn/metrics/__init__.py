@@ -31,8 +31,8 @@ from fastnn.metrics.answers import (
 from fastnn.metrics.base import (
     MeanMetricWrapper,
     Metric,
-    Seen,
 )
+from fastnn.metrics.base import Seen as Seen
 from fastnn.metrics.confusion import (
     ConfusionMatrix,
     MeanIoU,
@@ -108,7 +108,6 @@ __all__ = [
     "Recall",
     "RecallAtPrecision",
     "RootMeanSquaredError",
-    "Seen",
     "SensitivityAtSpecificity",
     "SparseCategoricalAccuracy",
     "SparseCategoricalCrossentropy",

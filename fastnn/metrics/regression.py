@@ -58,7 +58,7 @@ class R2Score(Metric):
             raise self._refuse("targets of the prediction's shape")
         error = ops.subtract(targets, prediction)
         squares = (ops.multiply(targets, targets), ops.multiply(error, error))
-        return ops.concatenate(ops.concatenate(targets, squares[0]), squares[1])
+        return ops.concatenate([targets, *squares], -1)
 
     def combine(self, sums: Array, count: float) -> Any:
         """Return the value from the sums of columns and the sum of weights."""

@@ -105,13 +105,7 @@ from fastnn.ops.losses import (
     sparse_categorical_crossentropy,
 )
 from fastnn.ops.matrices import matmul
-from fastnn.ops.merging import (
-    concatenate,
-    crop,
-    pad,
-    part,
-    scale,
-)
+from fastnn.ops.merging import concatenate, scale
 from fastnn.ops.metrics import (
     binary_accuracy,
     categorical_accuracy,
@@ -179,6 +173,7 @@ from fastnn.ops.shaping import (
 )
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 from fastnn.ops.weights import clip_norm, over_rows, penalty, products_of_rows
+from fastnn.ops.windows import crop, pad, part
 
 __all__ = [
     "abs",
