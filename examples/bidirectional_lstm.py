@@ -1,7 +1,7 @@
 """A bidirectional LSTM reads opinions, as Keras's bidirectional_lstm_imdb does.
 
-The texts are made here: a word of praise or blame somewhere among others.  "hardly" before it, and
-"joking" after it, each turn it round, so that one has to read from both ends.
+The texts are made here: a word of praise or blame somewhere among others.  "hardly" somewhere before
+it, or "joking" somewhere after it, turns it round, so that it helps to read from both ends.
 """
 
 import numpy as np
@@ -22,7 +22,8 @@ def opinions(rows):
     texts, y = [], np.zeros(rows)
     for row in range(rows):
         text = list(rng.choice(PLAIN, rng.integers(6, maxlen - 2)))
-        praise, hardly, joking = rng.random(3) < 0.5
+        praise = rng.random() < 0.5
+        hardly, joking = np.equal(rng.choice(3, p=[0.6, 0.2, 0.2]), [1, 2])
         at = int(rng.integers(len(text)))
         text.insert(at, int(rng.choice(GOOD if praise else BAD)))
         if joking:
@@ -53,7 +54,7 @@ model.summary()
 
 model.compile(optimizer="adam", loss="binary_crossentropy", metrics=["accuracy"])
 history = model.fit(
-    x_train, y_train, batch_size=32, epochs=12, validation_data=(x_val, y_val), verbose=2
+    x_train, y_train, batch_size=32, epochs=6, validation_data=(x_val, y_val), verbose=2
 )
 accuracy = model.evaluate(x_val, y_val, verbose=0)[1]
 assert accuracy > 0.9
@@ -66,12 +67,7 @@ if plot:
     left.legend(frameon=False, fontsize=8)
     told = (model.predict(x_val, verbose=0)[:, 0] > 0.5) == y_val
     hardly, joking = ((x_val == word).any(axis=1) for word in (HARDLY, JOKING))
-    kinds = {
-        "neither": ~hardly & ~joking,
-        "hardly": hardly & ~joking,
-        "joking": ~hardly & joking,
-        "both": hardly & joking,
-    }
+    kinds = {"neither": ~hardly & ~joking, "hardly": hardly, "joking": joking}
     shares = [told[kind].mean() for kind in kinds.values()]
     right.bar_label(right.bar(list(kinds), shares), fmt="{:.0%}", padding=2, fontsize=8)
     right.set(ylabel="share told right", ylim=(0, 1.1))

@@ -34,7 +34,7 @@ def pictures(rows, seed):
 
 def get_model(img_size, num_classes, widths=(16, 32)):
     """A U-Net in the style of Xception."""
-    inputs = keras.Input(shape=img_size + (3,))
+    inputs = keras.Input(shape=(*img_size, 3))
 
     ### [First half of the network: downsampling inputs] ###
 

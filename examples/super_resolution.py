@@ -67,7 +67,7 @@ model.compile(optimizer=optimizer, loss=loss_fn)
 model.fit(
     coarse(x_train),
     x_train,
-    epochs=40,
+    epochs=20,
     callbacks=[early_stopping_callback],
     validation_data=(coarse(x_test), x_test),
     verbose=2,
