@@ -90,7 +90,7 @@ if plot:
     lower.plot((np.arange(len(anomalies)) + TIME_STEPS / 2) / DAY, test_mae_loss, linewidth=0.8)
     lower.axhline(threshold, linestyle=":", color="gray", label="the worst of the training")
     upper.set(xlabel="day", ylabel="load")
-    lower.set(xlabel="day of the middle of the piece", ylabel="mean absolute error")
+    lower.set(xlabel="day of the middle of the piece", ylabel="mean absolute error", ylim=(0, 0.42))
     for panel in (upper, lower):
         panel.legend(frameon=False, fontsize=8, loc="upper right")
     figure.savefig(plot)

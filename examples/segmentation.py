@@ -1,7 +1,7 @@
 """A U-Net says of each pixel what it belongs to, as in Keras's image segmentation example.
 
 Separable convolutions lead down to few pixels, transposed ones up again, past residuals.  The
-images are made here: discs, squares and stripes over one another, with noise.
+images are made here: striped discs and barred squares over one another, with noise.
 """
 
 import numpy as np
@@ -22,12 +22,13 @@ def pictures(rows, seed):
     y = np.zeros((rows, *img_size, 1), "uint8")
     for picture, mask in zip(x, y, strict=True):
         picture[...] = rng.uniform(0, 1, 3)
-        picture[(down + across) % rng.integers(4, 8) == 0] = rng.uniform(0, 1, 3)
         for _ in range(rng.integers(1, 5)):
-            kind, radius = rng.integers(1, num_classes), rng.uniform(3, 8)
+            kind, radius = rng.integers(1, num_classes), rng.uniform(4, 9)
             a, b = np.abs([down - rng.uniform(0, 31), across - rng.uniform(0, 31)])
             inside = (np.hypot(a, b) if kind == 1 else np.maximum(a, b)) <= radius
             picture[inside], mask[inside] = rng.uniform(0, 1, 3), kind
+            line = (down + across if kind == 1 else down) % 4 < 2
+            picture[inside & line] = rng.uniform(0, 1, 3)
         picture += rng.normal(0, 0.08, picture.shape)
     return x, y
 
@@ -58,7 +59,7 @@ def get_model(img_size, num_classes, widths=(16, 32)):
 
         # Project residual
         residual = layers.Conv2D(filters, 1, strides=2, padding="same")(previous_block_activation)
-        x = layers.add([x, residual])  # Add back residual
+        x = layers.Add()([x, residual])  # Add back residual
         previous_block_activation = x  # Set aside next residual
 
     ### [Second half of the network: upsampling inputs] ###
@@ -77,7 +78,7 @@ def get_model(img_size, num_classes, widths=(16, 32)):
         # Project residual
         residual = layers.UpSampling2D(2)(previous_block_activation)
         residual = layers.Conv2D(filters, 1, padding="same")(residual)
-        x = layers.add([x, residual])  # Add back residual
+        x = layers.Add()([x, residual])  # Add back residual
         previous_block_activation = x  # Set aside next residual
 
     # Add a per-pixel classification layer
@@ -93,7 +94,7 @@ model.compile(
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
-x_train, y_train = pictures(600, seed=1)
+x_train, y_train = pictures(400, seed=1)
 x_test, y_test = pictures(100, seed=2)
 model.fit(
     x_train,
@@ -111,7 +112,7 @@ overlaps = [
 ]
 print(f"{np.mean(said == truth):.1%} of the pixels are told right")
 print("intersection over union: " + ", ".join(f"{overlap:.2f}" for overlap in overlaps))
-assert np.mean(said == truth) > 0.8
+assert np.mean(overlaps) > 0.65
 
 if plot:
     shown = {"image": np.clip(x_test[:8], 0, 1), "true": truth[:8], "told": said[:8]}

@@ -70,7 +70,7 @@ if plot:
     points = embedding_network.predict(x_test, verbose=0)
     for digit in range(10):
         place = points[y_test == digit].mean(axis=0)
-        left.scatter(*points[y_test == digit].T, s=5)
+        left.scatter(*points[y_test == digit].T, s=5, color=f"C{digit}")
         left.text(*place, str(digit), fontsize=11, weight="bold", ha="center", va="center")
     left.set(xlabel="first output", ylabel="second output")
     for label, name in ((0, "the same digit"), (1, "different digits")):
