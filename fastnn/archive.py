@@ -199,8 +199,9 @@ def read(file: BinaryIO, size: int) -> tuple[dict[str, Any], dict[str, Array]]:
             raise ModelFileError("it has more entries than a model of this size can have")
         if entry.name in digests:
             raise ModelFileError(f"two entries have the same name, {entry.name!r}")
-        most = _most_text(size) if entry.name == _CONFIG else size
-        arrays[entry.name], digests[entry.name] = source.array(entry, most)
+        if entry.name == _CONFIG and entry.size > _most_text(size):
+            raise ModelFileError(f"the config is larger than it can be: {entry.size:,} bytes")
+        arrays[entry.name], digests[entry.name] = source.array(entry)
         entries.append(entry)
     source.end(entries)
     config = _config(arrays.pop(_CONFIG), size)
@@ -235,7 +236,7 @@ class _Source:
         """Return what the next header says, which has to be one that the writer writes."""
         offset = self._at
         what = "the header of the first entry" if first else "the header of the next entry"
-        self._recognise(self.take(min(4, self._size - self._at), what), first)
+        self._recognise(self.take(min(4, self._size) if first else 4, what), first)
         fields = _LOCAL.unpack(b"PK\3\4" + self.take(_LOCAL.size - 4, what))
         _, version, _, flags, method, _, _, crc, packed, size, length, rest = fields
         raw = self.take(length, what)
@@ -249,7 +250,9 @@ class _Source:
             size = struct.unpack("<4xQ8x", extra)[0]
         entry = Entry(name, crc, size, offset)
         if _local(entry) != _LOCAL.pack(*fields) + raw + extra:
-            raise ModelFileError(f"the header of the entry {_shown(name)} is damaged, or not fastnn's")
+            raise ModelFileError(
+                f"the header of the entry {_shown(name)} is damaged, or not fastnn's"
+            )
         return entry
 
     def _recognise(self, magic: bytes, first: bool) -> None:
@@ -262,11 +265,9 @@ class _Source:
         what = _FOREIGN.get(magic, pickled) or "its beginning is another, or damaged"
         raise ModelFileError(f"not a fastnn model file: {what}")
 
-    def array(self, entry: Entry, most: int) -> tuple[Array, str]:
+    def array(self, entry: Entry) -> tuple[Array, str]:
         """Return the array of an entry, and its SHA-256."""
         name = _shown(entry.name)
-        if entry.size > most:
-            raise ModelFileError(f"the entry {name} is larger than it can be: {entry.size:,} bytes")
         if entry.size > self._size - self._at:
             left = self._size - self._at
             raise ModelFileError(self._truncated(f"the entry {name}", left, entry.size))
@@ -294,7 +295,9 @@ class _Source:
             crc = zlib.crc32(part, crc)
         self._at += len(room)
         if crc != entry.crc:
-            raise ModelFileError(f"the entry {_shown(entry.name)} is damaged: its CRC-32 is another")
+            raise ModelFileError(
+                f"the entry {_shown(entry.name)} is damaged: its CRC-32 is another"
+            )
         return digest.hexdigest()
 
     def end(self, entries: list[Entry]) -> None:

@@ -18,8 +18,6 @@ from typing import BinaryIO
 
 __all__ = ["replace"]
 
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-
 
 def replace(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) -> None:
     """Replace the file at ``path`` by one that holds ``pieces``; a reader sees the old or the new.
@@ -56,7 +54,7 @@ def _create(folder: str, stem: str) -> tuple[str, BinaryIO]:
     """Return a new file, and its path; it is locked until it is closed."""
     while True:
         path = os.path.join(folder, stem + secrets.token_hex(8))
-        file = os.fdopen(os.open(path, _FLAGS, 0o666), "wb")
+        file = open(path, "xb")  # noqa: SIM115
         if _is_locked_by(file) and os.fstat(file.fileno()).st_nlink:
             return path, file
         file.close()  # another process swept it away before it was locked

@@ -151,6 +151,7 @@ def read(
     with _opened(path) as (file, size):
         config, arrays = archive.read(file, size)
         _check_config(config, {}, beside)
+        _check_arrays(arrays, *beside)
         return config, arrays
 
 
@@ -197,6 +198,14 @@ def _check_config(
             )
 
 
+def _check_arrays(arrays: Mapping[str, Array], *beside: str) -> None:
+    """Refuse arrays that are neither weights nor an optimizer's nor in a folder ``beside``."""
+    for name in arrays:
+        folder, _, rest = name.partition("/")
+        if folder not in ("weights", *beside) and not (folder == "state" and rest in _STATE):
+            raise ModelFileError(f"the file has the array {name[:80]!r}, which nobody knows")
+
+
 def _model_of(
     config: dict[str, Any],
     arrays: dict[str, Array],
@@ -207,6 +216,7 @@ def _model_of(
     if "class_name" not in config and config.get("format") == _FORMAT:
         raise ModelFileError("the file holds weights alone; use model.load_weights")
     _check_config(config, _WHOLE, {})
+    _check_arrays(arrays)
     try:
         with unfilled(sum(each.nbytes for each in arrays.values())):
             return _restore(config, arrays, custom_objects, compile)
