@@ -1,7 +1,7 @@
 """A bidirectional LSTM reads opinions, as Keras's bidirectional_lstm_imdb does.
 
-The texts are made here: a word of praise or blame somewhere among others.  "hardly" somewhere before
-it, or "joking" somewhere after it, turns it round, so that it helps to read from both ends.
+The texts are made here: a word of praise or blame somewhere among others.  "hardly" before it, or
+"joking" after it, at any distance, turns it round, so that it helps to read from both ends.
 """
 
 import numpy as np
