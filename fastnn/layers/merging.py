@@ -185,8 +185,7 @@ class Concatenate(_Merge):
 
     def call(self, x: Any) -> Tensor:
         """Return the tensors of the list ``x`` side by side."""
-        y: Tensor = reduce(lambda a, b: ops.concatenate(a, b, self.axis), x)
-        return y
+        return ops.concatenate(x, self.axis)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
