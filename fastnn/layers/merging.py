@@ -398,83 +398,24 @@ def _all_steps(x: Tensor) -> Tensor:
     return x.graph.emit("fill", shapes={"y": x.shape[:-1]}, value=1.0)[0]
 
 
-def add(inputs: Sequence[Any], **options: Any) -> Any:
-    """Return what ``Add`` makes of ``inputs``.
+def _function(kind: type[_Merge]) -> Callable[..., Any]:
+    """Return a function of a list of tensors and the arguments of a merging layer."""
 
-    Args:
-        inputs: a list of what ``Input`` or layers returned.
-        options: of the layer.
-    """
-    return Add(**options)(list(inputs))
+    def merged(inputs: Sequence[Any], *args: Any, **options: Any) -> Any:
+        return kind(*args, **options)(list(inputs))
 
-
-def average(inputs: Sequence[Any], **options: Any) -> Any:
-    """Return what ``Average`` makes of ``inputs``.
-
-    Args:
-        inputs: a list of what ``Input`` or layers returned.
-        options: of the layer.
-    """
-    return Average(**options)(list(inputs))
+    merged.__name__ = merged.__qualname__ = kind.__name__.lower()
+    merged.__doc__ = (
+        f"Return what the layer ``{kind.__name__}`` of these arguments makes of a list of tensors."
+    )
+    return merged
 
 
-def concatenate(inputs: Sequence[Any], axis: int = -1, **options: Any) -> Any:
-    """Return what ``Concatenate`` makes of ``inputs``.
-
-    Args:
-        inputs: a list of what ``Input`` or layers returned.
-        axis: the axis along which their sizes add up.
-        options: of the layer.
-    """
-    return Concatenate(axis, **options)(list(inputs))
+add, average, concatenate = map(_function, (Add, Average, Concatenate))
+maximum, minimum, multiply = map(_function, (Maximum, Minimum, Multiply))
+subtract = _function(Subtract)
 
 
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **options: Any) -> Any:
-    """Return what ``Dot`` makes of ``inputs``.
-
-    Args:
-        inputs: a list of what ``Input`` or layers returned.
-        axes: those that are summed along.
-        options: of the layer.
-    """
+    """Return what the layer ``Dot`` of these arguments makes of a list of two tensors."""
     return Dot(axes, **options)(list(inputs))
-
-
-def maximum(inputs: Sequence[Any], **options: Any) -> Any:
-    """Return what ``Maximum`` makes of ``inputs``.
-
-    Args:
-        inputs: a list of what ``Input`` or layers returned.
-        options: of the layer.
-    """
-    return Maximum(**options)(list(inputs))
-
-
-def minimum(inputs: Sequence[Any], **options: Any) -> Any:
-    """Return what ``Minimum`` makes of ``inputs``.
-
-    Args:
-        inputs: a list of what ``Input`` or layers returned.
-        options: of the layer.
-    """
-    return Minimum(**options)(list(inputs))
-
-
-def multiply(inputs: Sequence[Any], **options: Any) -> Any:
-    """Return what ``Multiply`` makes of ``inputs``.
-
-    Args:
-        inputs: a list of what ``Input`` or layers returned.
-        options: of the layer.
-    """
-    return Multiply(**options)(list(inputs))
-
-
-def subtract(inputs: Sequence[Any], **options: Any) -> Any:
-    """Return what ``Subtract`` makes of ``inputs``.
-
-    Args:
-        inputs: a list of what ``Input`` or layers returned.
-        options: of the layer.
-    """
-    return Subtract(**options)(list(inputs))
