@@ -4,8 +4,6 @@ The images are made here, as uint8: pieces of five textures in a dark and a ligh
 uint8 in memory; each batch is converted and scaled.
 """
 
-import sys
-
 import numpy as np
 
 import fastnn
@@ -21,6 +19,9 @@ from fastnn.layers import (
     Rescaling,
 )
 from fastnn.models import Sequential
+from fastnn.plots import plot_option, training_report
+
+plot = plot_option(__doc__)
 
 size, num_classes = 16, 5
 names = ("stripes", "checks", "rings", "dots", "noise")
@@ -87,8 +88,6 @@ scores = model.evaluate(x_test, y_test, verbose=0)
 print(f"Test accuracy: {scores[1]:.1%}")
 assert scores[1] > 0.8
 
-if len(sys.argv) > 1:  # python examples/colour_cnn.py report.png
-    from fastnn.plots import training_report
-
+if plot:
     title = ", ".join(f"{number}: {name}" for number, name in enumerate(names))
-    training_report(history, x_test, y_test, model.predict(x_test), title).savefig(sys.argv[1])
+    training_report(history, x_test, y_test, model.predict(x_test), title).savefig(plot)

@@ -3,14 +3,15 @@
 Encoder, decoder and autoencoder are three models of the same weights, as in Keras's examples.
 """
 
-import sys
-
 import numpy as np
 
 import fastnn
 from fastnn import layers
 from fastnn.datasets import load_digits, train_test_split
 from fastnn.models import Model
+from fastnn.plots import image_rows, plot_option
+
+plot = plot_option(__doc__)
 
 rng = np.random.default_rng(0)
 x, y = load_digits()
@@ -56,16 +57,7 @@ print(f"mean squared error {before:.4f} with noise, {after:.4f} without")
 assert after < before / 2
 assert np.array_equal(decoder.predict(encoder.predict(x_noisy)), cleaned)
 
-if len(sys.argv) > 1:  # python examples/denoising_autoencoder.py digits.png
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3), dpi=150, layout="constrained")
-    panels = figure.subplots(3, 10)
-    for line, (name, images) in enumerate(
-        (("original", x_test), ("with noise", x_noisy), ("cleaned", cleaned))
-    ):
-        panels[line, 0].set_ylabel(name, fontsize=8)
-        for panel, picture in zip(panels[line], images, strict=False):
-            panel.imshow(picture[..., 0], cmap="gray_r", vmin=0, vmax=1)
-            panel.set(xticks=[], yticks=[])
-    figure.savefig(sys.argv[1])
+if plot:
+    shown = {"original": x_test, "with noise": x_noisy, "cleaned": cleaned}
+    title = f"mean squared error {before:.3f} with noise, {after:.3f} cleaned"
+    image_rows({name: images[:10] for name, images in shown.items()}, title).savefig(plot)

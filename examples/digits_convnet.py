@@ -6,6 +6,9 @@ from pathlib import Path
 import fastnn
 from fastnn import layers
 from fastnn.datasets import load_digits, train_test_split
+from fastnn.plots import plot_option, training_report
+
+plot = plot_option(__doc__)
 
 x, y = load_digits()  # (1797, 8, 8, 1), 0 to 16; labels 0 to 9
 x_train, x_test, y_train, y_test = train_test_split((x / 16).astype("float32"), y)
@@ -24,7 +27,7 @@ model = fastnn.Sequential(
 )
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 model.summary()
-model.fit(x_train, y_train, epochs=10, validation_data=(x_test, y_test), verbose=2)
+history = model.fit(x_train, y_train, epochs=10, validation_data=(x_test, y_test), verbose=2)
 
 loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
 print(f"{accuracy:.1%} of {len(x_test)} test images read right")
@@ -35,3 +38,6 @@ with tempfile.TemporaryDirectory() as folder:
     model.save(path)
     again = fastnn.models.load_model(path)
     assert (again.predict(x_test) == model.predict(x_test)).all()
+
+if plot:
+    training_report(history, x_test, y_test, model.predict(x_test)).savefig(plot)

@@ -1,13 +1,14 @@
 """A multi-layer perceptron reads handwritten digits, as Keras's classic mnist_mlp does."""
 
-import sys
-
 import fastnn
 from fastnn.datasets import load_digits, train_test_split
 from fastnn.layers import Dense, Dropout
 from fastnn.models import Sequential
 from fastnn.optimizers import RMSprop
+from fastnn.plots import plot_option, training_report
 from fastnn.utils import to_categorical
+
+plot = plot_option(__doc__)
 
 batch_size, num_classes, epochs = 64, 10, 30
 
@@ -40,8 +41,6 @@ print(f"Test loss: {score[0]:.4f}")
 print(f"Test accuracy: {score[1]:.1%}")
 assert score[1] > 0.95
 
-if len(sys.argv) > 1:  # python examples/digits_mlp.py report.png
-    from fastnn.plots import training_report
-
+if plot:
     pictures = x_test.reshape(-1, 8, 8)
-    training_report(history, pictures, y_test, model.predict(x_test)).savefig(sys.argv[1])
+    training_report(history, pictures, y_test, model.predict(x_test)).savefig(plot)

@@ -4,14 +4,15 @@ It goes the way of Keras's guide to transfer learning: a base model is cut out o
 frozen, and called by a new model; then unfrozen and trained on with a small learning rate.
 """
 
-import sys
-
 import numpy as np
 
 import fastnn
 from fastnn import layers
 from fastnn.callbacks import EarlyStopping
 from fastnn.datasets import load_digits, train_test_split
+from fastnn.plots import panels, plot_option
+
+plot = plot_option(__doc__)
 
 x, y = load_digits()
 x = (x / 16).astype("float32")
@@ -62,10 +63,11 @@ for name, score in scores.items():
     print(f"{name:17}  {score:.1%}")
 assert scores["then fine-tuned"] > scores["frozen, untrained"]
 
-if len(sys.argv) > 1:  # python examples/fine_tuning.py bars.png
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 2.5), dpi=150, layout="constrained")
-    panel = figure.add_subplot(xlim=(0, 1), xlabel="accuracy on odd digits")
-    panel.bar_label(panel.barh(list(scores), list(scores.values())), fmt="%.2f")
-    figure.savefig(sys.argv[1])
+if plot:
+    figure, (panel,) = panels("images of odd digits read right", width=5, height=2.4)
+    panel.bar_label(
+        panel.barh(list(scores), list(scores.values())), fmt="{:.0%}", padding=3, fontsize=8
+    )
+    panel.set(xlim=(0, 1.08), xlabel=f"share, having learnt from {len(few)} images")
+    panel.invert_yaxis()
+    figure.savefig(plot)

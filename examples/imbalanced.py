@@ -1,11 +1,12 @@
 """A rare class: what class weights are good for, measured by precision, recall and area."""
 
-import sys
-
 import numpy as np
 
 import fastnn
 from fastnn import layers, metrics
+from fastnn.plots import panels, plot_option
+
+plot = plot_option(__doc__)
 
 rng = np.random.default_rng(1)
 
@@ -60,12 +61,13 @@ for name, weight in (("all alike", None), ("by class", {0: 1.0, 1: count[0] / co
 assert found["by class"]["recall"] > found["all alike"]["recall"] + 0.3
 assert found["by class"]["auc"] > 0.85
 
-if len(sys.argv) > 1:  # python examples/imbalanced.py curve.png
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5, 4), dpi=150, layout="constrained")
-    panel = figure.add_subplot(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+if plot:
+    figure, (panel,) = panels("payments that are frauds, found in 6,000", width=5, height=4)
     for name, (recall, precision) in curves.items():
-        panel.plot(recall, precision, label=f"weights {name}")
-    panel.legend(frameon=False)
-    figure.savefig(sys.argv[1])
+        (line,) = panel.plot(recall, precision, label=f"errors weigh {name}")
+        score = found[name]
+        panel.plot(score["recall"], score["precision"], "o", color=line.get_color())
+    panel.axhline(0.02, linestyle=":", color="gray", label="a guess")
+    panel.set(xlabel="recall (dots: at one half)", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    panel.legend(frameon=False, fontsize=8)
+    figure.savefig(plot)

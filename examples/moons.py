@@ -2,7 +2,9 @@
 
 import fastnn
 from fastnn.layers import Dense
-from fastnn.plots import decision_regions
+from fastnn.plots import decision_regions, plot_option
+
+plot = plot_option(__doc__)
 
 x, y = fastnn.datasets.make_moons(400, noise=0.2)
 
@@ -27,5 +29,7 @@ print(found[16])
 model = maker(16)()
 stop = fastnn.callbacks.EarlyStopping(patience=20, restore_best_weights=True)
 model.fit(x, y, epochs=300, validation_split=0.25, callbacks=[stop], verbose=0)
-decision_regions(model, x, y, "two moons").savefig("moons.png")
 assert found[16].mean["accuracy"] > found[0].mean["accuracy"] + 0.05
+
+if plot:
+    decision_regions(model, x, y, "two moons, two layers of 16").savefig(plot)

@@ -5,6 +5,9 @@ import numpy as np
 import fastnn
 from fastnn import ops
 from fastnn.layers import Dense, Layer
+from fastnn.plots import panels, plot_option
+
+plot = plot_option(__doc__)
 
 
 class Residual(Layer):
@@ -34,7 +37,7 @@ class Periodic(Layer):
 
 
 model = fastnn.Sequential([fastnn.Input((1,)), Dense(16), Residual(), Periodic(), Dense(1)])
-model.compile(optimizer="adam", loss="mse")
+model.compile(optimizer=fastnn.optimizers.Adam(0.01), loss="mse")
 
 x = np.linspace(-3, 3, 200)[:, None]
 y = x + np.sin(3 * x)
@@ -42,8 +45,19 @@ check = fastnn.gradcheck(model, x[::20], y[::20])
 print(check)
 assert check.ok
 
-losses = model.fit(x, y, epochs=100, verbose=0).history["loss"]
+losses = model.fit(x, y, epochs=300, verbose=0).history["loss"]
 print(f"loss {losses[0]:.3f} before, {losses[-1]:.3f} after")
 assert losses[-1] < losses[0] / 4
 
 model.explain()
+
+if plot:
+    figure, (left, middle) = panels("what it was given, and beyond", "how it learns")
+    beyond = np.linspace(-5, 5, 400)[:, None]
+    left.plot(beyond, model.predict(beyond), label="the model")
+    left.plot(x, y, linestyle="--", label="x + sin 3x, learnt from")
+    left.set(xlabel="x", ylabel="y")
+    left.legend(frameon=False, fontsize=8)
+    middle.semilogy(losses)
+    middle.set(xlabel="epoch", ylabel="mean squared error")
+    figure.savefig(plot)

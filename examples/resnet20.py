@@ -3,12 +3,13 @@
 The images are made here: circles, squares and crosses of any size, place and colour, in noise.
 """
 
-import sys
-
 import numpy as np
 
 import fastnn
 from fastnn.layers import Activation, Add, BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D
+from fastnn.plots import plot_option, training_report
+
+plot = plot_option(__doc__)
 
 SIZE, NAMES = 16, ("circle", "square", "cross")
 
@@ -57,7 +58,9 @@ def resnet(depth=20, width=16):
 
 model = resnet(width=8)
 model.compile(
-    fastnn.optimizers.SGD(0.02, momentum=0.9),
+    fastnn.optimizers.SGD(
+        fastnn.optimizers.schedules.CosineDecay(0.02, decay_steps=6 * 24), momentum=0.9
+    ),
     "sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
@@ -73,9 +76,7 @@ accuracy = np.mean(probabilities.argmax(axis=1) == y_test)
 print(f"{accuracy:.1%} of {len(x_test)} new pictures told right")
 assert accuracy > 0.9
 
-if len(sys.argv) > 1:  # python examples/resnet20.py report.png
-    from fastnn.plots import training_report
-
+if plot:
     shown = np.clip(x_test.mean(axis=-1), 0, 1)
     title = ", ".join(f"{number}: {name}" for number, name in enumerate(NAMES))
-    training_report(history, shown, y_test, probabilities, title).savefig(sys.argv[1])
+    training_report(history, shown, y_test, probabilities, title).savefig(plot)

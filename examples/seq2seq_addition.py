@@ -1,13 +1,17 @@
 """An encoder reads "17+85 ", a decoder writes "102 ": a sum of numbers that come as characters.
 
 The encoder's states are what the decoder begins with; the decoder reads what it should have written
-before.  A picture shows how many digits are right after each epoch.
+before.  The picture shows how many letters are right after each epoch, and which
+sums.
 """
 
 import numpy as np
 
 import fastnn
 from fastnn.layers import GRU, Dense, Embedding
+from fastnn.plots import panels, plot_option
+
+plot = plot_option(__doc__)
 
 LETTERS = "^0123456789+ "  # ^ begins an answer, a space fills it up
 NUMBER = {letter: index for index, letter in enumerate(LETTERS)}
@@ -69,15 +73,18 @@ for row in range(5):
 print(f"{right:.1%} of {len(new_answers)} new sums are right")
 assert right > 0.8
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    print("for the picture: pip install matplotlib")
-else:
-    figure, axes = plt.subplots(figsize=(6, 4))
+if plot:
+    figure, (left, middle) = panels(
+        "letters right, given those before", f"new sums, {right:.0%} right"
+    )
     for name, label in (("accuracy", "training"), ("val_accuracy", "new sums")):
-        axes.plot(history.history[name], label=label)
-    axes.set(xlabel="epoch", ylabel="share of right letters")
-    axes.legend()
-    figure.savefig("seq2seq_addition.png")
-    print("seq2seq_addition.png written")
+        left.plot(history.epoch, history.history[name], label=label)
+    left.set(xlabel="epoch", ylabel="share of letters")
+    left.legend(frameon=False, fontsize=8)
+    asked = np.array(["".join(LETTERS[i] for i in ids).split("+") for ids in new_questions])
+    places, solves = asked.astype(int), (solved == new_answers).all(axis=1)
+    for answer, label in ((True, "right"), (False, "wrong")):
+        middle.scatter(*places[solves == answer].T, s=8, label=label)
+    middle.set(xlabel="first number", ylabel="second number", ylim=(-2, 58))
+    middle.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
+    figure.savefig(plot)

@@ -1,4 +1,4 @@
-"""An LSTM adds two marked numbers of a long sequence, and a picture shows how it learns to.
+"""An LSTM adds two marked numbers of a long sequence, and the picture shows how it learns to.
 
 The adding problem (Hochreiter and Schmidhuber, 1997): of thirty random numbers two are marked, one
 in each half; their sum is wanted.  Whoever forgets the first says 1 and errs by a variance of 1/6.
@@ -8,6 +8,9 @@ import numpy as np
 
 import fastnn
 from fastnn.layers import LSTM, Dense
+from fastnn.plots import panels, plot_option
+
+plot = plot_option(__doc__)
 
 STEPS = 30
 rng = np.random.default_rng(0)
@@ -36,16 +39,14 @@ error = history.history["val_loss"][-1]
 print(f"mean squared error {error:.5f}; whoever guesses 1 errs by {guess:.3f}")
 assert error < guess / 20
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    print("for the picture: pip install matplotlib")
-else:
-    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
-    left.semilogy(history.history["val_loss"])
-    left.axhline(guess, linestyle=":", color="gray")
+if plot:
+    figure, (left, middle) = panels("how it learns", f"{len(x_test)} new sequences")
+    for name, label in (("loss", "training"), ("val_loss", "new sequences")):
+        left.semilogy(history.epoch, history.history[name], label=label)
+    left.axhline(guess, linestyle=":", color="gray", label="whoever says 1")
     left.set(xlabel="epoch", ylabel="mean squared error")
-    right.scatter(y_test, model.predict(x_test), s=4)
-    right.set(xlabel="sum of the marked numbers", ylabel="what the LSTM says")
-    figure.savefig("sequence_lstm.png")
-    print("sequence_lstm.png written")
+    left.legend(frameon=False, fontsize=8)
+    middle.scatter(y_test, model.predict(x_test), s=4)
+    middle.plot([0, 2], [0, 2], color="gray", linewidth=0.8)
+    middle.set(xlabel="sum of the marked numbers", ylabel="what the LSTM says")
+    figure.savefig(plot)

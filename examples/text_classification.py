@@ -1,4 +1,5 @@
-"""Texts as numbers of words: an Embedding and a GRU tell praise from blame; a picture shows words.
+"""Texts as numbers of words: an Embedding and a GRU tell praise from blame; the picture shows
+words.
 
 The corpus makes itself: opinions of films, some turned round by "not".  Texts are of any length up
 to twelve words; the rest is the word 0, which the mask leaves out.
@@ -8,6 +9,9 @@ import numpy as np
 
 import fastnn
 from fastnn.layers import GRU, Dense, Embedding
+from fastnn.plots import panels, plot_option
+
+plot = plot_option(__doc__)
 
 GOOD = ["good", "great", "fine", "brilliant", "moving", "funny", "clever"]
 BAD = ["bad", "awful", "dull", "boring", "silly", "weak", "flat"]
@@ -50,19 +54,17 @@ accuracy = model.evaluate(x_test, y_test, verbose=0, return_dict=True)["accuracy
 print(f"{accuracy:.1%} of {len(x_test)} new texts are told right")
 assert accuracy > 0.9
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    print("for the picture: pip install matplotlib")
-else:
+if plot:
     vectors = embedding.get_weights()[0]
     centred = vectors - vectors.mean(axis=0)
     places = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
-    figure, axes = plt.subplots(figsize=(6, 5))
-    for words, colour in ((GOOD, "tab:green"), (BAD, "tab:red"), (PLAIN, "gray"), (["not"], "k")):
-        for word in words:
-            axes.text(*places[NUMBER[word]], word, color=colour, ha="center")
-    axes.scatter(*places[1:].T, s=1)
-    axes.set_title("the words' vectors")
-    figure.savefig("text_classification.png")
-    print("text_classification.png written")
+    figure, (panel,) = panels(
+        "the words' vectors, in their plane of most spread", width=6, height=5
+    )
+    kinds = {"praise": GOOD, "blame": BAD, "neither": PLAIN, "turns round": ["not"]}
+    for kind, words in kinds.items():
+        label = f"{kind}: {', '.join(words[:4])}{', ...' * (len(words) > 4)}"
+        panel.scatter(*places[[NUMBER[word] for word in words]].T, s=14, label=label)
+    panel.legend(frameon=False, fontsize=8)
+    panel.set(xlabel="first direction", ylabel="second direction")
+    figure.savefig(plot)

@@ -4,12 +4,13 @@ From a title, a text and tags of a customer's ticket it says how urgent it is an
 should answer.  The tickets are made here: each department has words of its own.
 """
 
-import sys
-
 import numpy as np
 
 import fastnn
 from fastnn import layers
+from fastnn.plots import learning_curve, plot_option
+
+plot = plot_option(__doc__)
 
 num_words, num_tags, num_departments = 200, 12, 4
 title_length, body_length = 6, 20
@@ -65,8 +66,6 @@ print(
 assert scores["priority_accuracy"] > 0.85
 assert scores["department_accuracy"] > 0.85
 
-if len(sys.argv) > 1:  # python examples/tickets.py curves.png
-    from fastnn.plots import learning_curve
-
+if plot:
     names = ("loss", "priority_accuracy", "department_accuracy")
-    learning_curve(history, names).savefig(sys.argv[1])
+    learning_curve(history, names).savefig(plot)

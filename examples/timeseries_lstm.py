@@ -1,4 +1,4 @@
-"""An LSTM forecasts a temperature from two days of made-up weather, and a picture shows a week.
+"""An LSTM forecasts a temperature from two days of made-up weather, and the picture shows a week.
 
 Hours of a year: seasons, days, and a slow disturbance that the pressure announces.
 """
@@ -7,6 +7,9 @@ import numpy as np
 
 import fastnn
 from fastnn.layers import LSTM, Dense, Normalization
+from fastnn.plots import panels, plot_option
+
+plot = plot_option(__doc__)
 
 PAST, AHEAD = 48, 6
 rng = np.random.default_rng(0)
@@ -45,17 +48,12 @@ naive = float(np.abs(yesterday - change)[cut:].mean())
 print(f"mean error {error:.2f} degrees; whoever says what was yesterday errs by {naive:.2f}")
 assert error < naive / 2
 
-try:
-    import matplotlib.pyplot as plt
-except ImportError:
-    print("for the picture: pip install matplotlib")
-else:
+if plot:
     week = slice(0, 7 * 24)
     now = temperature[starts + PAST - 1][cut:]
-    figure, axes = plt.subplots(figsize=(9, 4))
-    axes.plot((now + change[cut:])[week], label="temperature")
-    axes.plot((now + said)[week], label=f"forecast {AHEAD} hours before")
-    axes.set(xlabel="hour", ylabel="degrees")
-    axes.legend()
-    figure.savefig("timeseries_lstm.png")
-    print("timeseries_lstm.png written")
+    figure, (panel,) = panels(f"a week that it has not seen, {AHEAD} hours ahead", width=8)
+    panel.plot((now + change[cut:])[week], label="temperature")
+    panel.plot((now + said)[week], label=f"forecast, mean error {error:.2f}")
+    panel.set(xlabel="hour", ylabel="degrees")
+    panel.legend(frameon=False, fontsize=8)
+    figure.savefig(plot)

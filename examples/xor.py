@@ -2,7 +2,9 @@
 
 import fastnn
 from fastnn.layers import Dense
-from fastnn.plots import decision_regions
+from fastnn.plots import decision_regions, plot_option
+
+plot = plot_option(__doc__)
 
 x, y = fastnn.datasets.make_xor(400)
 
@@ -17,5 +19,7 @@ def train(*layers):
 _, straight = train()
 model, bent = train(Dense(8, "tanh"))
 print(f"right without a hidden layer {straight:.1%}, with one {bent:.1%}")
-decision_regions(model, x, y, "exclusive or, one hidden layer").savefig("xor.png")
 assert straight < 0.8 < 0.97 < bent
+
+if plot:
+    decision_regions(model, x, y, "exclusive or, one hidden layer").savefig(plot)

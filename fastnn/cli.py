@@ -18,7 +18,7 @@ from typing import Any
 
 from fastnn._version import __version__
 
-__all__ = ["main"]
+__all__ = ["main", "picture_file"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +82,7 @@ def _add_train(commands: Any) -> None:
     none: dict[str, Any] = {"default": argparse.SUPPRESS}
     digits.add_argument("--threads", type=_positive, help="default: all CPUs allowed", **none)
     digits.add_argument("--save", type=_new_file, metavar="FILE", help="keep the model", **none)
-    digits.add_argument("--plot", type=_picture, metavar="FILE", help="draw a report", **none)
+    digits.add_argument("--plot", type=picture_file, metavar="FILE", help="draw a report", **none)
     digits.add_argument("--quiet", action="store_true", help="print the result alone")
 
 
@@ -125,7 +125,7 @@ def _add_bench(commands: Any) -> None:
     bench.add_argument("--seconds", type=_seconds, default=0.3, help="least length of a turn")
     for name, kind, what in (
         ("json", _new_file, "write all numbers"),
-        ("picture", _picture, "draw the ratios"),
+        ("picture", picture_file, "draw the ratios"),
         ("document", _new_file, "write docs/performance.md, or bring it up to date"),
     ):
         bench.add_argument(f"--{name}", type=kind, metavar="FILE", help=what, **none)
@@ -168,7 +168,12 @@ def _new_file(text: str) -> Path:
     return path
 
 
-def _picture(text: str) -> Path:
+def picture_file(text: str) -> Path:
+    """Returns the path of a picture that can be written: a type of argparse's options.
+
+    Raises:
+        ArgumentTypeError: it is not of a kind that can be drawn, or its folder cannot be written.
+    """
     if not text.endswith((".png", ".pdf", ".svg")):
         raise argparse.ArgumentTypeError("the file must end in .png, .pdf or .svg")
     return _new_file(text)

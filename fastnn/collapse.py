@@ -22,8 +22,8 @@ __all__ = ["collapse", "first_nonlinear"]
 #: Operations that are affine in their first operand, whatever the others are.
 _AFFINE = frozenset(
     {
-        *("avgpool2d_fwd", "conv2d_fwd", "crop", "dense_fwd", "gather", "global_mean_fwd", "pad"),
-        *("pick", "reshape", "reverse", "scale", "shift", "slice", "transpose"),
+        *("avgpool2d_fwd", "conv2d_fwd", "dense_fwd", "gather", "global_mean_fwd", "place"),
+        *("reshape", "scale", "shift", "slice", "transpose"),
     }
 )
 #: Those that are affine in all of their operands together.

@@ -1,4 +1,4 @@
-"""Pictures of a training run.
+"""Pictures of training runs and of what came of them.
 
 Invariant: matplotlib is imported only when a picture is drawn, and never its `pyplot`: no window,
 no global state, no choice of backend; a figure belongs to who asked for it.
@@ -6,8 +6,10 @@ no global state, no choice of backend; a figure belongs to who asked for it.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,14 +23,90 @@ if TYPE_CHECKING:
 __all__ = [
     "decision_regions",
     "diagnosis",
+    "image_rows",
     "labelled_images",
     "learning_curve",
+    "panels",
+    "plot_option",
     "require_matplotlib",
     "training_report",
 ]
 
 _TRAIN, _VALIDATION, _WRONG, _INK = "#4c72b0", "#dd8452", "#c44e52", "#444444"
+_CYCLE = (_TRAIN, _VALIDATION, "#55a868", _WRONG, "#8172b3", "#937860")
 _COLUMNS = 8
+
+
+def plot_option(description: str | None, arguments: Sequence[str] | None = None) -> Path | None:
+    """Reads the option ``--plot PATH`` of a script's command line.
+
+    Args:
+        description: what ``--help`` says of the script, such as its ``__doc__``.
+        arguments: words after the script's name; by default those of this process.
+
+    Returns:
+        Where the picture shall go, a name that ends in .png, .pdf or .svg; None without the option.
+
+    Raises:
+        ImportError: a picture is wanted, and matplotlib is not installed.
+        SystemExit: after help, with 0, and after wrong usage, with 2.
+
+    Example:
+        >>> plot_option("Trains.", ["--plot", "result.png"]).name
+        'result.png'
+    """
+    from fastnn.cli import picture_file
+
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--plot",
+        type=picture_file,
+        metavar="PATH",
+        help="draw the result: a .png, .pdf or .svg file",
+    )
+    path: Path | None = parser.parse_args(arguments).plot
+    if path:
+        require_matplotlib()
+    return path
+
+
+def panels(*titles: str, width: float = 4.2, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    """Returns a figure of panels side by side that look like those of the other pictures.
+
+    Args:
+        titles: a line above each panel.
+        width: inches of a panel.
+        height: inches.
+
+    Returns:
+        A matplotlib `Figure`, and its `Axes` to draw on, one for each title.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: there is no title.
+
+    Example:
+        >>> figure, (left, right) = panels("what was said", "what was right")
+    """
+    if not titles:
+        raise ValueError("panels: expected a title for each panel, got none")
+    figure = _figure(width=width * len(titles), height=height)
+    axes = list(figure.subplots(1, len(titles), squeeze=False)[0])
+    for panel, title in zip(axes, titles, strict=True):
+        panel.set_prop_cycle(color=_CYCLE)
+        _dress(panel, title)
+    return figure, axes
+
+
+def _dress(panel: Axes, title: str, grid: Literal["both", "x", "y"] = "both") -> None:
+    panel.set_title(title, color=_INK, fontsize=10)
+    panel.tick_params(labelsize=8, colors=_INK)
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.label.set(color=_INK, fontsize=9)
+    panel.grid(alpha=0.25, linewidth=0.6, axis=grid)
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def learning_curve(history: Any, metrics: Sequence[str] = ("loss", "accuracy")) -> Figure:
@@ -117,10 +195,7 @@ def _draw_bars(
     if log and any(values):
         panel.set_xscale("log")
         panel.set_xlim(left=min(value for value in values if value > 0) / 3)
-    panel.set_title(title, color=_INK, fontsize=9)
-    panel.tick_params(labelsize=8, colors=_INK)
-    panel.grid(alpha=0.25, linewidth=0.6, axis="x")
-    panel.spines[["top", "right"]].set_visible(False)
+    _dress(panel, title, grid="x")
 
 
 def decision_regions(model: Any, x: ArrayLike, y: ArrayLike, title: str = "") -> Figure:
@@ -151,7 +226,7 @@ def decision_regions(model: Any, x: ArrayLike, y: ArrayLike, title: str = "") ->
     colors = _class_colors(max(p.shape[1], y.max(initial=0) + 1))
     sure = p.max(axis=1, keepdims=True)
     picture = 1 - sure * 0.6 * (1 - colors[p.argmax(axis=1)])
-    figure = _figure(width=4.4, height=4.2 + (0.3 if title else 0))
+    figure = _figure(width=4.4, height=4.5 + (0.3 if title else 0))
     panel = figure.subplots()
     panel.imshow(
         picture.reshape(240, 240, 3),
@@ -159,9 +234,21 @@ def decision_regions(model: Any, x: ArrayLike, y: ArrayLike, title: str = "") ->
         extent=(left, right, bottom, top),
         aspect="auto",
     )
-    panel.scatter(x[:, 0], x[:, 1], c=colors[y], s=12, edgecolors="white", linewidths=0.5)
+    for label in np.unique(y):
+        panel.scatter(
+            x[y == label, 0],
+            x[y == label, 1],
+            color=colors[label],
+            s=12,
+            edgecolors="white",
+            linewidths=0.5,
+            label=f"class {label}",
+        )
     panel.set_title(title, color=_INK, fontsize=10)
+    panel.set_xlabel("x[:, 0]", color=_INK, fontsize=9)
+    panel.set_ylabel("x[:, 1]", color=_INK, fontsize=9)
     panel.tick_params(labelsize=8, colors=_INK)
+    figure.legend(loc="outside lower center", ncols=5, fontsize=8, frameon=False, labelcolor=_INK)
     return figure
 
 
@@ -202,6 +289,41 @@ def labelled_images(x: ArrayLike, labels: Sequence[str], title: str = "") -> Fig
     for panel, image, label in zip(panels, x, labels, strict=False):
         _draw_image(panel, image, vmin=x.min(), vmax=x.max())
         panel.set_title(label, color=_INK, fontsize=7)
+    return figure
+
+
+def image_rows(rows: Mapping[str, ArrayLike], title: str = "") -> Figure:
+    """Draws lines of images below one another, each with its name at the left.
+
+    Args:
+        rows: for each name its images, ``(columns, height, width)`` or
+            ``(columns, height, width, channels)``, as many as the others have.
+        title: a line above all.
+
+    Returns:
+        A matplotlib ``Figure``.  Each line has a scale of grey of its own.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: there are no images, or not as many on each line.
+
+    Example:
+        >>> figure = image_rows({"dark": np.zeros((3, 8, 8)), "light": np.ones((3, 8, 8))})
+    """
+    lines = {name: np.asarray(images) for name, images in rows.items()}
+    counts = {len(images) for images in lines.values()}
+    if len(counts) != 1 or 0 in counts:
+        raise ValueError(
+            f"image_rows: expected as many images on each line, got {sorted(counts)} of them"
+        )
+    (columns,) = counts
+    figure = _figure(width=0.5 + 0.95 * columns, height=len(lines) + (0.3 if title else 0))
+    figure.suptitle(title, color=_INK, fontsize=10)
+    grid = figure.subplots(len(lines), columns, squeeze=False)
+    for line, (name, images) in zip(grid, lines.items(), strict=True):
+        line[0].set_ylabel(name, color=_INK, fontsize=8)
+        for panel, image in zip(line, images, strict=True):
+            _draw_image(panel, image, vmin=images.min(), vmax=images.max())
     return figure
 
 
@@ -247,12 +369,9 @@ def _draw_curves(
         _draw_curve(panel, series[name], _TRAIN, "training")
         if f"val_{name}" in series:
             _draw_curve(panel, series[f"val_{name}"], _VALIDATION, "validation")
-        panel.set_title(name, color=_INK, fontsize=10)
-        panel.set_xlabel("epoch", color=_INK, fontsize=9)
+        _dress(panel, name)
+        panel.set_xlabel("epoch")
         panel.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        panel.tick_params(labelsize=8, colors=_INK)
-        panel.grid(alpha=0.25, linewidth=0.6)
-        panel.spines[["top", "right"]].set_visible(False)
         panel.legend(frameon=False, fontsize=8, labelcolor=_INK)
 
 

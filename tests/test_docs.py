@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 import fastnn
@@ -69,7 +70,8 @@ def script(text):
 
 
 def run(command, folder, **options):
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONWARNINGS": "error"}
+    path = os.pathsep.join([str(folder), str(Path(fastnn.__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "error"}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     result = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, **options
@@ -115,8 +117,21 @@ def test_code_runs_and_prints_what_the_document_says(path, tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*.py")), ids=relative)
-def test_example_runs(path, tmp_path):
-    assert run([sys.executable, str(path)], tmp_path)
+def test_example_runs_and_draws_its_result(path, tmp_path):
+    image = pytest.importorskip("matplotlib.image")
+    assert run([sys.executable, str(path), "--plot", "result.png"], tmp_path)
+    assert os.listdir(tmp_path) == ["result.png"]
+    pixels = image.imread(tmp_path / "result.png")[..., :3].reshape(-1, 3)
+    assert len(np.unique(pixels, axis=0)) > 50
+    assert 0.02 < (pixels < 0.98).any(axis=1).mean() < 1  # neither empty nor all over
+
+
+def test_an_example_needs_no_matplotlib(tmp_path):
+    (tmp_path / "matplotlib.py").write_text("raise ImportError")
+    path = str(ROOT / "examples" / "xor.py")
+    assert run([sys.executable, path], tmp_path)
+    with pytest.raises(AssertionError, match=r"pip install 'fastnn\[plot\]'"):
+        run([sys.executable, path, "--plot", "result.png"], tmp_path)
 
 
 # ---- recipes -------------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ def test_operations_repeat_what_is_short_and_reduce():
 
 def test_operations_on_symbols_are_layers(tmp_path):
     x, y = Input((2, 3), dtype="float64", name="x"), Input((2, 3), dtype="float64", name="y")
-    joined = fastnn.ops.concatenate(x, fastnn.ops.tanh(y) * x, axis=2)
+    joined = fastnn.ops.concatenate([x, fastnn.ops.tanh(y) * x], axis=2)
     model = Model([x, y], fastnn.ops.reshape(joined, (None, 12)))
     data = np.random.default_rng(0).normal(size=(2, 5, 2, 3))
     want = np.concatenate([data[0], np.tanh(data[1]) * data[0]], 2).reshape(5, 12)

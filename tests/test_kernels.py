@@ -81,12 +81,12 @@ def laid_out(op, n):
     one = (1,)
     axes = {
         "concatenate": {"i": (n,), "j": one, "k": (n + 1,)},
-        "slice": {"k": (n + 1,), "i": (n,)},
-        "pad": {"h": one, "w": one, "p": one, "q": (2,)},
-        "crop": {"h": one, "w": (2,), "p": one, "q": one},
+        "slice": {"p": (None,), "h": one, "w": (n + 1,), "s": (), "k": one, "q": (n,)},
+        "place": {"p": (None,), "h": one, "w": (n,), "s": (), "k": one, "q": (n + 1,)},
     }[op]
     case = sized(op, n, **axes)
-    attrs = {name: {"begin": 1, "pad_h": 0, "pad_w": 1}[name] for name in table()[op].attributes}
+    begin = {"begin_h": 0, "begin_w": 1, "step_h": 1, "step_w": 1, "value": 0.0}
+    attrs = {name: begin[name] for name in table()[op].attributes}
     return Case(op, case.sizes, case.rows, attrs)
 
 
@@ -143,7 +143,7 @@ TOTALS = {
 def wide_cases(op, n):
     if op.split("_")[0] in GATES:
         return list(walk(op, n)) if n < 36 else []
-    if op in ("concatenate", "slice", "pad", "crop"):
+    if op in ("concatenate", "slice", "place"):
         return [laid_out(op, n)]
     if op.startswith("warp"):
         return [warped(op, n)]

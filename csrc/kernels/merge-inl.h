@@ -62,41 +62,72 @@ static void op_concatenate(const fnn_op *op, const fnn_task *task)
     }
 }
 
-static void op_slice(const fnn_op *op, const fnn_task *task)
+/* ---- parts: lines along the axis w, the rows of a window of the axes h and w ------------------------- */
+
+/* One line: n pieces of s reals, the pieces of a whole line `step` apart */
+typedef struct {
+    int64_t n, s, step;
+} pieces;
+
+/* to[i] = from[i step] for each piece i */
+static void gather_pieces(real *to, const real *from, pieces a)
 {
-    const real *x = (const real *)op->arg[0] + (int64_t)op->attr[0];
-    int64_t r, end, k = op->dim[1], i = op->dim[2];
-    fnn_share(task, op->dim[0], rows_to_copy(i), &r, &end);
-    for (; r < end; r++) copy_reals((real *)op->arg[1] + r * i, x + r * k, i);
+    if (a.step == 1)
+        copy_reals(to, from, a.n * a.s);
+    else if (a.s == 1)
+        for (int64_t i = 0; i < a.n; i++) to[i] = from[i * a.step];
+    else
+        for (int64_t i = 0; i < a.n; i++) copy_reals(to + i * a.s, from + i * a.step * a.s, a.s);
 }
 
-/* Threads share the images. */
-static void op_pad(const fnn_op *op, const fnn_task *task)
+/* to[i step] = from[i] for each piece i */
+static void scatter_pieces(real *to, const real *from, pieces a)
 {
-    int64_t h = op->dim[1], row = op->dim[2] * op->dim[3];
-    int64_t p = op->dim[4], wide = op->dim[5] * op->dim[3];
-    int64_t top = (int64_t)op->attr[0], left = (int64_t)op->attr[1] * op->dim[3];
-    int64_t r, end;
-    fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++) {
-        const real *x = (const real *)op->arg[0] + r * h * row;
-        real *y = (real *)op->arg[1] + r * p * wide;
-        memset(y, 0, (size_t)(p * wide) * sizeof(real));
-        for (int64_t i = 0; i < h; i++) copy_reals(y + (top + i) * wide + left, x + i * row, row);
+    if (a.step == 1)
+        copy_reals(to, from, a.n * a.s);
+    else if (a.s == 1)
+        for (int64_t i = 0; i < a.n; i++) to[i * a.step] = from[i];
+    else
+        for (int64_t i = 0; i < a.n; i++) copy_reals(to + i * a.step * a.s, from + i * a.s, a.s);
+}
+
+static void set_reals(real *to, real value, int64_t n)
+{
+    for (int64_t i = 0; i < n; i += LANES) store_lanes(to + i, v_set1(value), n - i);
+}
+
+/* Threads share the lines of y. */
+static void op_slice(const fnn_op *op, const fnn_task *task)
+{
+    int64_t p = op->dim[0], h = op->dim[1], w = op->dim[2], s = op->dim[3];
+    int64_t k = op->dim[4], q = op->dim[5], i, end;
+    int64_t top = (int64_t)op->attr[0], left = (int64_t)op->attr[1], step = (int64_t)op->attr[2];
+    pieces line = {q, s, (int64_t)op->attr[3]};
+    fnn_share(task, p * k, rows_to_copy(q * s), &i, &end);
+    for (; i < end && q > 0 && s > 0; i++) {
+        int64_t row = i / k * h + top + i % k * step;
+        gather_pieces((real *)op->arg[1] + i * q * s,
+                      (const real *)op->arg[0] + (row * w + left) * s, line);
     }
 }
 
-/* Threads share the images. */
-static void op_crop(const fnn_op *op, const fnn_task *task)
+/* Threads share the lines of y. */
+static void op_place(const fnn_op *op, const fnn_task *task)
 {
-    int64_t h = op->dim[1], wide = op->dim[2] * op->dim[3];
-    int64_t p = op->dim[4], row = op->dim[5] * op->dim[3];
-    int64_t top = (int64_t)op->attr[0], left = (int64_t)op->attr[1] * op->dim[3];
-    int64_t r, end;
-    fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++) {
-        const real *x = (const real *)op->arg[0] + r * h * wide;
-        real *y = (real *)op->arg[1] + r * p * row;
-        for (int64_t i = 0; i < p; i++) copy_reals(y + i * row, x + (top + i) * wide + left, row);
+    int64_t p = op->dim[0], h = op->dim[1], w = op->dim[2], s = op->dim[3];
+    int64_t k = op->dim[4], q = op->dim[5], i, end;
+    int64_t top = (int64_t)op->attr[0], left = (int64_t)op->attr[1], step = (int64_t)op->attr[2];
+    real value = (real)op->attr[4];
+    pieces line = {w, s, (int64_t)op->attr[3]};
+    fnn_share(task, p * k, rows_to_copy(q * s), &i, &end);
+    for (; i < end; i++) {
+        int64_t from = i % k - top, row = from / step;
+        real *y = (real *)op->arg[1] + i * q * s;
+        int there = from % step == 0 && row >= 0 && row < h && w > 0 && s > 0;
+        int64_t before = there && line.step == 1 ? left * s : q * s;
+        set_reals(y, value, before);
+        if (!there) continue;
+        if (line.step == 1) set_reals(y + before + w * s, value, (q - w) * s - before);
+        scatter_pieces(y + left * s, (const real *)op->arg[0] + (i / k * h + row) * w * s, line);
     }
 }

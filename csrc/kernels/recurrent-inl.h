@@ -706,17 +706,6 @@ static void op_shift(const fnn_op *op, const fnn_task *task)
 }
 
 /* y_t = x_{T-1-t} */
-static void op_reverse(const fnn_op *op, const fnn_task *task)
-{
-    int64_t r, end, t = op->dim[1], n = op->dim[2];
-    fnn_share(task, op->dim[0], 1, &r, &end);
-    for (; r < end; r++) {
-        const real *x = (const real *)op->arg[0] + (r + 1) * t * n;
-        real *y = (real *)op->arg[1] + r * t * n;
-        for (int64_t i = 0; i < t; i++, y += n) memcpy(y, x -= n, (size_t)n * sizeof(real));
-    }
-}
-
 /* Whole vectors of rows by registers; the last rows, whose vectors would spoil their neighbours, one by one. */
 static void op_transpose(const fnn_op *op, const fnn_task *task)
 {
@@ -727,26 +716,4 @@ static void op_transpose(const fnn_op *op, const fnn_task *task)
     if (whole) transpose(from + j, cols, whole, end - j, to + j * rows, rows);
     for (; j < end; j++)
         for (int64_t i = whole; i < rows; i++) to[j * rows + i] = from[i * cols + j];
-}
-
-static void op_pick(const fnn_op *op, const fnn_task *task)
-{
-    int64_t i, end, n = op->dim[1];
-    share_elements(task, n, &i, &end);
-    const real *x = (const real *)op->arg[0] + (int64_t)op->attr[0] * n;
-    memcpy((real *)op->arg[1] + i, x + i, (size_t)(end - i) * sizeof(real));
-}
-
-static void op_pick_bwd(const fnn_op *op, const fnn_task *task)
-{
-    int64_t i, end, n = op->dim[0], rows = op->dim[1], index = (int64_t)op->attr[0];
-    share_elements(task, n, &i, &end);
-    size_t bytes = (size_t)(end - i) * sizeof(real);
-    for (int64_t k = 0; k < rows; k++) {
-        real *dx = (real *)op->arg[1] + k * n + i;
-        if (k == index)
-            memcpy(dx, (const real *)op->arg[0] + i, bytes);
-        else
-            memset(dx, 0, bytes);
-    }
 }

@@ -165,10 +165,6 @@ def _transpose(op: str) -> Iterator[Case]:
     yield from (_case(op, i=i, o=o) for i, o in ((256, 64), (784, 512), (2048, 2048)))
 
 
-def _pick(op: str) -> Iterator[Case]:
-    yield from (_case(op, 1, {"index": 1}, k=2, n=n) for n in ELEMENTS)
-
-
 def _embed(op: str) -> Iterator[Case]:
     """A batch of texts: words of a large vocabulary, characters of a small one."""
     for r, t, v, o in ((32, 200, 20000, 64), (64, 100, 100, 32)):
@@ -332,17 +328,22 @@ def _concatenate(op: str) -> Iterator[Case]:
         yield _case(op, r, r=None, i=i, j=j, k=i + j)
 
 
-def _slice(op: str) -> Iterator[Case]:
-    for r, k, i in ((128, 384, 128), (4096, 128, 64), (65536, 64, 48)):
-        yield _case(op, r, {"begin": k - i}, r=None, k=k, i=i)
+#: r, h, w, s before and after: the last part of a row, a frame around images, a sequence from the
+#: end
+_WINDOWS = (
+    ((128, (), 384, ()), ((), 128), {"begin_h": 0, "begin_w": 256, "step_h": 1, "step_w": 1}),
+    ((64, 34, 34, 64), (32, 32), {"begin_h": 1, "begin_w": 1, "step_h": 1, "step_w": 1}),
+    ((64, (), 100, 128), ((), 100), {"begin_h": 0, "begin_w": 99, "step_h": 1, "step_w": -1}),
+)
 
 
-def _framed(op: str) -> Iterator[Case]:
-    for r, h, c in ((16, 32, 16), (64, 32, 64)):
-        small, large = {"h": h, "w": h}, {"h": h + 2, "w": h + 2}
-        before, after = (small, large) if op == "pad" else (large, small)
-        axes = {**before, "c": c, "p": after["h"], "q": after["w"]}
-        yield _case(op, r, {"pad_h": 1, "pad_w": 1}, r=None, **axes)
+def _window(op: str) -> Iterator[Case]:
+    for (r, h, w, s), (k, q), attrs in _WINDOWS:
+        large, small = {"h": h, "w": w}, {"h": k, "w": q}
+        before, after = (large, small) if op == "slice" else (small, large)
+        sizes = {**before, "k": after["h"], "q": after["w"], "s": s}
+        known = attrs if op == "slice" else {**attrs, "value": 0.0}
+        yield _in_order(op, r, known, p=None, **sizes)
 
 
 def _binary(op: str) -> Iterator[Case]:
@@ -601,10 +602,7 @@ _MAKERS: Mapping[str, Any] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _sequence,
-    "reverse": _sequence,
     "transpose": _transpose,
-    "pick": _pick,
-    "pick_bwd": _pick,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "differs": _masked,
@@ -662,9 +660,8 @@ _MAKERS: Mapping[str, Any] = {
     "scale": _scale,
     "pass_largest": _pass_largest,
     "concatenate": _concatenate,
-    "slice": _slice,
-    "pad": _framed,
-    "crop": _framed,
+    "slice": _window,
+    "place": _window,
     "dropout": _dropout,
     "gaussian_noise": _gaussian_noise,
     "softmax_fwd": _scores,

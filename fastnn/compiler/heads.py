@@ -66,8 +66,7 @@ _PASSING = frozenset(
         "scale",
         "slice",
         "concatenate",
-        "pad",
-        "crop",
+        "place",
         "dropout",
     }
 )

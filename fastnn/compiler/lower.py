@@ -14,7 +14,7 @@ from fastnn.compiler.graph import LENT, Graph, Node, Shape, Tensor, size_of
 from fastnn.compiler.heads import collapses, head_of
 from fastnn.compiler.updates import update
 from fastnn.errors import ShapeError
-from fastnn.losses import Loss, Lowered, Reduced, Targets
+from fastnn.losses.base import Loss, Lowered, Reduced, Targets
 from fastnn.metrics import Seen
 
 if TYPE_CHECKING:

@@ -264,8 +264,7 @@ class Concatenate(_Merge):
 
     def call(self, x: Any) -> Tensor:
         """Return the tensors of the list ``x`` side by side."""
-        y: Tensor = reduce(lambda a, b: ops.concatenate(a, b, self.axis), x)
-        return y
+        return ops.concatenate(x, self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the masks side by side, or of features the steps that count in any input; all

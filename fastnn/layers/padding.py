@@ -53,7 +53,7 @@ class ZeroPadding2D(Layer):
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` among zeros."""
         require_places(self.name, x.shape, 2)
-        return ops.pad(x, self.padding)
+        return ops.pad(x, ((0, 0), *self.padding, (0, 0)))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -93,7 +93,8 @@ class ZeroPadding1D(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` among zeros."""
-        return in_one_row(self.name, ops.pad, x, self.padding)
+        require_places(self.name, x.shape, 1)
+        return ops.pad(x, ((0, 0), self.padding, (0, 0)))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -184,19 +185,11 @@ class Cropping1D(Layer):
                 f"{self.name}: nothing is left of {x.shape[1]} steps without the first "
                 f"{self.cropping[0]} and the last {self.cropping[1]}"
             )
-        return in_one_row(self.name, ops.crop, x, self.cropping)
+        return ops.crop(x, [self.cropping])
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {"cropping": list(self.cropping), **super().get_config()}
-
-
-def in_one_row(who: str, change: Any, x: Tensor, sides: Pair) -> Tensor:
-    """Return what ``change`` makes of sequences as images of one row."""
-    require_places(who, x.shape, 1)
-    _, steps, channels = x.shape
-    y = change(ops.reshape(x, (None, 1, steps, channels)), ((0, 0), sides))
-    return ops.reshape(y, (None, *y.shape[2:]))
 
 
 def ends(who: str, name: str, given: Any) -> Pair:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -20,7 +19,7 @@ __all__ = ["Bidirectional", "RepeatVector", "TimeDistributed"]
 Merge = Callable[[Tensor, Tensor], Tensor]
 
 _MERGES: Mapping[str, Merge] = {
-    "concat": partial(ops.concatenate, axis=-1),
+    "concat": lambda a, b: ops.concatenate([a, b], -1),
     "sum": ops.add,
     "mul": ops.multiply,
     "ave": lambda a, b: ops.scale(ops.add(a, b), 0.5),
@@ -224,7 +223,7 @@ class TimeDistributed(Layer):
         if not all(isinstance(y, Tensor) for y in outputs):
             raise TypeError(f"{self.name}: the layer has to return one tensor for a step")
         flat = [ops.reshape(y, (None, y.size.base)) for y in outputs]
-        return ops.reshape(_joined(flat), (None, time, *outputs[0].shape[1:]))
+        return ops.reshape(ops.concatenate(flat, -1), (None, time, *outputs[0].shape[1:]))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -272,7 +271,7 @@ class RepeatVector(Layer):
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` as each of the steps."""
-        return ops.reshape(_joined([x] * self.n), (None, self.n, *x.shape[1:]))
+        return ops.reshape(ops.concatenate([x] * self.n, -1), (None, self.n, *x.shape[1:]))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -301,11 +300,3 @@ def _split(x: Tensor, count: int) -> list[Tensor]:
             steps,
         )
     ]
-
-
-def _joined(flat: Sequence[Tensor]) -> Tensor:
-    """Return rows of numbers side by side, by pairs, pairs of those, and so on."""
-    if len(flat) == 1:
-        return flat[0]
-    half = len(flat) // 2
-    return ops.concatenate(_joined(flat[:half]), _joined(flat[half:]), -1)

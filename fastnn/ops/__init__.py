@@ -57,9 +57,6 @@ from fastnn.ops.curves import (
 )
 from fastnn.ops.elementwise import (
     activation,
-    alpha_dropout,
-    dropout,
-    gaussian_noise,
     relu,
     reshape,
     sigmoid,
@@ -105,13 +102,7 @@ from fastnn.ops.losses import (
     sparse_categorical_crossentropy,
 )
 from fastnn.ops.matrices import matmul
-from fastnn.ops.merging import (
-    concatenate,
-    crop,
-    pad,
-    part,
-    scale,
-)
+from fastnn.ops.merging import concatenate, scale
 from fastnn.ops.metrics import (
     binary_accuracy,
     categorical_accuracy,
@@ -131,6 +122,7 @@ from fastnn.ops.normalization import (
 )
 from fastnn.ops.pooling import average_pool, max_pool
 from fastnn.ops.products import dense
+from fastnn.ops.random import alpha_dropout, dropout, gaussian_noise
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.reductions import (
     all,
@@ -179,6 +171,7 @@ from fastnn.ops.shaping import (
 )
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
 from fastnn.ops.weights import clip_norm, over_rows, penalty, products_of_rows
+from fastnn.ops.windows import crop, pad, part
 
 __all__ = [
     "abs",

@@ -8,7 +8,7 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Operand, emit
 from fastnn.ops.elementwise import reshape
-from fastnn.ops.merging import part
+from fastnn.ops.windows import part
 
 __all__ = ["differs", "embed", "last_step", "mask_steps", "mask_where"]
 

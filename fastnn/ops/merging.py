@@ -1,16 +1,18 @@
-"""Operations that make one tensor of several, or of parts of one; and their gradients."""
+"""One tensor of several side by side, and of one times a number; with gradients."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
 
 from fastnn.compiler.gradients import gradient_of
-from fastnn.compiler.graph import Node, Shape, Tensor
-from fastnn.ops._emit import emit
+from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
+from fastnn.errors import ShapeError
+from fastnn.ops._axes import axis_along
+from fastnn.ops._emit import Number, as_tensors, emit, reshaped
+from fastnn.ops.windows import strided
 
-__all__ = ["concatenate", "crop", "pad", "part", "scale"]
+__all__ = ["concatenate", "scale"]
 
 Gradients = Sequence[Tensor | None]
 
@@ -25,23 +27,43 @@ def _scale(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("scale", dy, **node.attrs)
 
 
-def concatenate(a: Tensor, b: Tensor, axis: int = -1) -> Tensor:
-    """Return two tensors side by side.
+def concatenate(xs: Sequence[Number], axis: int = 0) -> Tensor:
+    """Return tensors side by side.
 
     Args:
-        a: (rows, ...).
-        b: the same shape, but along ``axis``.
-        axis: the axis along which their sizes add up; not 0, which is that of the rows.
+        xs: one or more, of one shape but along ``axis``.
+        axis: the axis along which their sizes add up; not that of the rows.
+
+    Raises:
+        ShapeError: if they differ along another axis.
+        ValueError: if there are none.
     """
-    at = axis % len(a.shape)
-    flat = [_reshaped(x, _flat(x.shape, at)) for x in (a, b)]
-    (y,) = emit("concatenate", *flat, axes={"k": sum(x.shape[-1] or 0 for x in flat)})
-    along = (a.shape[at] or 0) + (b.shape[at] or 0)
-    return _reshaped(y, (*a.shape[:at], along, *a.shape[at + 1 :]))
+    if not isinstance(xs, Sequence) or not len(xs):
+        raise ValueError("concatenate: expected a list of tensors, concatenate([a, b], axis=-1)")
+    tensors = as_tensors("concatenate", *xs)
+    at = axis_along("concatenate", tensors[0], axis)
+    if len({(*x.shape[:at], ..., *x.shape[at + 1 :]) for x in tensors}) > 1:
+        raise ShapeError(
+            f"concatenate: {' and '.join(format_shape(x.shape) for x in tensors)} may differ along "
+            f"axis {axis} alone"[:390]
+        )
+    flat = [reshaped(x, _flat(x.shape, at)) for x in tensors]
+    sizes = [x.shape[at] or 0 for x in tensors]
+    rest = tensors[0].shape
+    return reshaped(_joined(flat), (*rest[:at], sum(sizes), *rest[at + 1 :]))
 
 
-def _reshaped(x: Tensor, shape: Shape) -> Tensor:
-    return x if x.shape == shape else emit("reshape", x, shapes={"y": shape})[0]
+def _joined(parts: list[Tensor]) -> Tensor:
+    """Return tensors side by side along their last axis, put together in pairs."""
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        parts = [_pair(a, b) for a, b in pairs] + parts[len(parts) // 2 * 2 :]
+    return parts[0]
+
+
+def _pair(a: Tensor, b: Tensor) -> Tensor:
+    together = (a.shape[-1] or 0) + (b.shape[-1] or 0)
+    return emit("concatenate", a, b, axes={"k": together})[0]
 
 
 def _flat(shape: Shape, at: int) -> Shape:
@@ -52,64 +74,5 @@ def _flat(shape: Shape, at: int) -> Shape:
 @gradient_of("concatenate")
 def _concatenate(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     i, j = (node.sizes[axis].base for axis in "ij")
-    (da,) = emit("slice", dy, axes={"i": i}, begin=0)
-    (db,) = emit("slice", dy, axes={"i": j}, begin=i)
-    return da, db
-
-
-def part(x: Tensor, begin: int, size: int) -> Tensor:
-    """Return ``x[..., begin : begin + size]``, a part of the last axis."""
-    return emit("slice", x, axes={"i": size}, begin=begin)[0]
-
-
-@gradient_of("slice")
-def _part(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    """Zeros stand beside the gradient."""
-    before = int(node.attrs["begin"])
-    after = node.sizes["k"].base - before - node.sizes["i"].base
-    sides = [_zeros(dy, before), dy, _zeros(dy, after)]
-    return (reduce(lambda a, b: concatenate(a, b, -1), [x for x in sides if x is not None]),)
-
-
-def _zeros(like: Tensor, size: int) -> Tensor | None:
-    """Return ``size`` zeros beside each row of ``like``, if there are any."""
-    shape = (*like.shape[:-1], size)
-    return like.graph.emit("fill", shapes={"y": shape}, value=0.0)[0] if size else None
-
-
-def pad(x: Tensor, padding: tuple[tuple[int, int], tuple[int, int]]) -> Tensor:
-    """Return images with zeros around them.
-
-    Args:
-        x: (rows, height, width, channels).
-        padding: rows above and below, columns left and right.
-    """
-    (top, bottom), (left, right) = padding
-    _, height, width, _ = x.shape
-    axes = {"p": (height or 0) + top + bottom, "q": (width or 0) + left + right}
-    return emit("pad", x, axes=axes, pad_h=top, pad_w=left)[0]
-
-
-@gradient_of("pad")
-def _pad(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    axes = {"p": node.sizes["h"].base, "q": node.sizes["w"].base}
-    return emit("crop", dy, axes=axes, **node.attrs)
-
-
-def crop(x: Tensor, cropping: tuple[tuple[int, int], tuple[int, int]]) -> Tensor:
-    """Return images without their outer pixels.
-
-    Args:
-        x: (rows, height, width, channels).
-        cropping: rows to drop above and below, columns to drop left and right.
-    """
-    (top, bottom), (left, right) = cropping
-    _, height, width, _ = x.shape
-    axes = {"p": (height or 0) - top - bottom, "q": (width or 0) - left - right}
-    return emit("crop", x, axes=axes, pad_h=top, pad_w=left)[0]
-
-
-@gradient_of("crop")
-def _crop(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    axes = {"p": node.sizes["h"].base, "q": node.sizes["w"].base}
-    return emit("pad", dy, axes=axes, **node.attrs)
+    at = len(dy.shape) - 1
+    return strided(dy, at, 0, i), strided(dy, at, i, j)

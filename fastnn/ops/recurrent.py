@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
-from fastnn.ops._emit import Operand, emit
-from fastnn.ops.elementwise import dropout, random_key
+from fastnn.ops._emit import Operand, as_tensors, emit, reshaped
 from fastnn.ops.products import dense
+from fastnn.ops.random import dropout, random_key
+from fastnn.ops.windows import strided
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
 
@@ -174,7 +175,8 @@ def gru(
     names = {"activation": activation, "recurrent_activation": recurrent_activation}
     outer, inner = bias, None
     if reset_after and bias is not None:
-        outer, inner = (x.graph.emit("pick", bias, index=i)[0] for i in (0, 1))
+        _, known = as_tensors("gru", x, bias)
+        outer, inner = (reshaped(strided(known, 0, i, 1), known.shape[1:]) for i in (0, 1))
     keep = _keep(x, recurrent_kernel, recurrent_dropout, seed)
     walk = dense(x, kernel, outer), recurrent_kernel, inner, mask, initial_state, keep
     _, _, y, last = emit("gru_fwd", *walk, reset_after=int(reset_after), **names)
@@ -234,12 +236,6 @@ def _recurrent_kernel(
     return emit("dense_bwd_w", before, dz, None, absent=("db",), activation="linear")[0]
 
 
-@gradient_of("pick")
-def _pick(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    axes = {"k": node.sizes["k"].base}
-    return emit("pick_bwd", dy, axes=axes, **node.attrs)
-
-
 def dropout_steps(x: Tensor, rate: float, seed: int | None = None) -> Tensor:
     """Return a sequence with features set to 0 with probability ``rate``, the others scaled up.
 
@@ -267,12 +263,7 @@ def reverse(x: Tensor) -> Tensor:
     Args:
         x: (rows, time, ...).
     """
-    return emit("reverse", x)[0]
-
-
-@gradient_of("reverse")
-def _reverse(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return emit("reverse", dy)
+    return strided(x, 1, (x.shape[1] or 0) - 1, x.shape[1] or 0, -1)
 
 
 def _check(who: str, gates: int, x: Tensor, kernel: Operand, recurrent_kernel: Operand) -> None:

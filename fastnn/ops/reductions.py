@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
+from fastnn.ops._axes import Axes, axis_runs, reduced_axes
 from fastnn.ops._emit import Number, as_tensors, emit, reshaped
 from fastnn.ops.arithmetic import add, divide, multiply, not_equal, power, subtract
 from fastnn.ops.broadcasting import expanded
@@ -20,7 +21,6 @@ from fastnn.ops.functions import absolute, exp, isfinite, log, sqrt, square
 from fastnn.ops.merging import scale
 
 __all__ = [
-    "Axes",
     "all",
     "amax",
     "amin",
@@ -35,7 +35,6 @@ __all__ = [
     "mean",
     "min",
     "norm",
-    "one_axis",
     "prod",
     "std",
     "sum",
@@ -43,50 +42,6 @@ __all__ = [
 ]
 
 Gradients = Sequence[Tensor | None]
-
-#: One axis, several, or all.
-Axes = int | Sequence[int] | None
-
-
-def one_axis(name: str, axis: int, rank: int) -> int:
-    """Return ``axis`` of ``rank`` axes, counted from the first.
-
-    Raises:
-        TypeError: if it is not an integer.
-        ValueError: if there is no such axis; ``name`` is the operation's, for the message.
-    """
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise TypeError(f"{name}: axis must be an integer, got {type(axis).__name__}")
-    if not -rank <= int(axis) < rank:
-        raise ValueError(f"{name}: axis {int(axis)} is not one of {rank} axes")
-    return int(axis) % rank
-
-
-def _axes(name: str, shape: Shape, axis: Axes) -> tuple[int, ...]:
-    """Return the axes to reduce, in order, none of which may be that of the rows."""
-    rank = len(shape)
-    given = range(rank) if axis is None else axis if isinstance(axis, Sequence) else (axis,)
-    axes = tuple(sorted(one_axis(name, each, rank) for each in given))
-    if len(set(axes)) < len(axes):
-        raise ValueError(f"{name}: an axis is given twice: {axis}")
-    if None in (shape[each] for each in axes):
-        others = ", ".join(map(str, range(1, rank))) or "none"
-        raise ShapeError(
-            f"{name}: axis 0 of {format_shape(shape)} is that of the rows, and what a row gives "
-            f"must not depend on the others of its batch; reduce other axes ({others}): axis=-1"
-        )
-    return axes
-
-
-def _runs(axes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the stretches of axes that lie side by side, the last first."""
-    runs: list[tuple[int, int]] = []
-    for axis in axes:
-        if runs and runs[-1][1] == axis:
-            runs[-1] = (runs[-1][0], axis + 1)
-        else:
-            runs.append((axis, axis + 1))
-    return runs[::-1]
 
 
 def _kept(shape: Shape, axes: Sequence[int]) -> Shape:
@@ -97,11 +52,11 @@ def _kept(shape: Shape, axes: Sequence[int]) -> Shape:
 def _reduce(kind: str, x: Number, axis: Axes, keepdims: bool) -> Tensor:
     """Return a reduction of ``csrc/reductions.def`` along some axes."""
     (tensor,) = as_tensors(kind, x)
-    axes = _axes(kind, tensor.shape, axis)
+    axes = reduced_axes(kind, tensor.shape, axis)
     if kind in ("max", "min") and any_empty(tensor.shape, axes):
         raise ShapeError(f"{kind}: {format_shape(tensor.shape)} has no numbers along axis {axis}")
     y = tensor
-    for begin, end in _runs(axes):
+    for begin, end in reversed(axis_runs(axes)):
         (y,) = emit("reduce", y, ranks={"p": begin, "q": end - begin}, reduction=kind)
     return reshaped(y, _kept(tensor.shape, axes)) if keepdims else y
 
@@ -174,7 +129,7 @@ def amin(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 
 def _count(name: str, x: Tensor, axis: Axes) -> int:
-    return math.prod(x.shape[each] or 0 for each in _axes(name, x.shape, axis))
+    return math.prod(x.shape[each] or 0 for each in reduced_axes(name, x.shape, axis))
 
 
 def mean(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
@@ -234,7 +189,7 @@ def logsumexp(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
         keepdims: whether the axes stay, with size 1.
     """
     (tensor,) = as_tensors("logsumexp", x)
-    axes = _axes("logsumexp", tensor.shape, axis)
+    axes = reduced_axes("logsumexp", tensor.shape, axis)
     most = stop_gradient(max(tensor, axes, True))
     (most,) = emit("select", isfinite(most), most, None)
     y = add(log(sum(exp(subtract(tensor, most)), axes, True)), most)
@@ -290,7 +245,7 @@ def argmin(x: Number, axis: int | None = None, keepdims: bool = False) -> Tensor
 
 def _arg_reduce(name: str, x: Number, axis: int | None, keepdims: bool, smallest: int) -> Tensor:
     (tensor,) = as_tensors(name, x)
-    axes = _axes(name, tensor.shape, axis)
+    axes = reduced_axes(name, tensor.shape, axis)
     if any_empty(tensor.shape, axes):
         raise ShapeError(f"{name}: {format_shape(tensor.shape)} has no numbers along axis {axis}")
     ranks = {"p": axes[0] if axes else 0, "q": len(axes)}
@@ -312,9 +267,9 @@ def cumsum(x: Number, axis: int | None = None) -> Tensor:
     """
     (tensor,) = as_tensors("cumsum", x)
     if axis is None:
-        _axes("cumsum", tensor.shape, None)
+        reduced_axes("cumsum", tensor.shape, None)
         tensor, axis = reshaped(tensor, (tensor.size.base,)), 0
-    (at,) = _axes("cumsum", tensor.shape, axis)
+    (at,) = reduced_axes("cumsum", tensor.shape, axis)
     return emit("cumsum", tensor, ranks={"p": at}, reverse=0)[0]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,10 @@ from fastnn._checks import count
 from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
+from fastnn.ops._axes import axis_along, one_axis, rows_first, several
 from fastnn.ops._emit import Number, as_tensors, emit, reshaped
 from fastnn.ops.merging import concatenate
-from fastnn.ops.reductions import one_axis
+from fastnn.ops.windows import picked, strided
 
 __all__ = [
     "argsort",
@@ -55,17 +55,6 @@ def _one(name: str, x: Number) -> Tensor:
     return tensor
 
 
-def _axis_of(name: str, x: Tensor, axis: int) -> int:
-    """Return an axis along which numbers may be moved: any but that of the rows."""
-    at = one_axis(name, axis, len(x.shape))
-    if x.shape[at] is None:
-        raise ShapeError(
-            f"{name}: axis 0 of {format_shape(x.shape)} is that of the rows, along which nothing "
-            "is moved; use another axis"
-        )
-    return at
-
-
 def shape(x: Tensor) -> Shape:
     """Return the shape, ``None`` for the rows of the batch."""
     return tuple(x.shape)
@@ -99,13 +88,8 @@ def expand_dims(x: Number, axis: int | Sequence[int]) -> Tensor:
     places = {one_axis("expand_dims", each, rank) for each in new}
     rest = iter(tensor.shape)
     target = tuple(1 if i in places else next(rest) for i in range(rank))
-    _rows_first("expand_dims", target)
+    rows_first("expand_dims", target)
     return reshaped(tensor, target)
-
-
-def _rows_first(name: str, target: Shape) -> None:
-    if None in target[1:]:
-        raise ShapeError(f"{name}: the axis of the rows has to stay the first")
 
 
 def squeeze(x: Number, axis: int | Sequence[int] | None = None) -> Tensor:
@@ -129,20 +113,28 @@ def squeeze(x: Number, axis: int | Sequence[int] | None = None) -> Tensor:
 
 
 def permuted(name: str, x: Number, axes: Sequence[int]) -> Tensor:
-    """Return ``x`` with its axes in another order, one moved after the other."""
+    """Return ``x`` with its axes in another order, those that stay together moved as one."""
     tensor = _one(name, x)
-    order = [one_axis(name, axis, len(tensor.shape)) for axis in axes]
-    if sorted(order) != list(range(len(tensor.shape))):
+    order = several(name, axes, len(tensor.shape))
+    if len(order) != len(tensor.shape):
         raise ValueError(f"{name}: {list(axes)} is not an order of {len(tensor.shape)} axes")
-    _rows_first(name, tuple(tensor.shape[i] for i in order))
+    rows_first(name, tuple(tensor.shape[i] for i in order))
     now = list(range(len(order)))
     for place, axis in enumerate(order):
         at = now.index(axis)
         if at != place:
-            ranks = {"p": place, "b": at - place, "c": 1}
+            run = _common(now[at:], order[place:])
+            ranks = {"p": place, "b": at - place, "c": run}
             (tensor,) = emit("swap", tensor, ranks=ranks)
-            now.insert(place, now.pop(at))
+            now[place:at] = now[at : at + run] + now[place:at]
+            del now[at + run : at + 2 * run]
     return tensor
+
+
+def _common(a: Sequence[int], b: Sequence[int]) -> int:
+    """Return how many numbers two sequences begin with alike, the first being the shorter."""
+    ended = zip([*a, None], b, strict=False)
+    return next(i for i, (x, y) in enumerate(ended) if x != y)
 
 
 @gradient_of("swap")
@@ -178,7 +170,7 @@ def log_softmax(x: Number, axis: int = -1) -> Tensor:
 def _along_last(name: str, op: str, x: Number, axis: int) -> Tensor:
     """Return an operation of the last axis along another one."""
     tensor = _one(name, x)
-    at = _axis_of(name, tensor, axis)
+    at = axis_along(name, tensor, axis)
     (y,) = emit(op, moveaxis(tensor, at, -1))
     return moveaxis(y, -1, at)
 
@@ -217,8 +209,8 @@ def take(x: Number, indices: Number, axis: int = 0) -> Tensor:
         The shape of ``x`` with that of ``indices`` in place of the axis.
     """
     tensor, places = as_tensors("take", x, indices)
-    at = _axis_of("take", tensor, axis)
-    _rows_first("take", tensor.shape[:at] + places.shape + tensor.shape[at + 1 :])
+    at = axis_along("take", tensor, axis)
+    rows_first("take", tensor.shape[:at] + places.shape + tensor.shape[at + 1 :])
     return emit("take", tensor, places, ranks={"p": at})[0]
 
 
@@ -238,7 +230,7 @@ def take_along_axis(x: Number, indices: Number, axis: int = -1) -> Tensor:
         axis: along which; not that of the rows.
     """
     tensor, places = as_tensors("take_along_axis", x, indices)
-    at = _axis_of("take_along_axis", tensor, axis)
+    at = axis_along("take_along_axis", tensor, axis)
     return emit("take_along", tensor, places, ranks={"p": at})[0]
 
 
@@ -253,13 +245,6 @@ def _put_along(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     if not wanted[0]:
         return None, None
     return emit("take_along", dy, node.inputs[1], ranks={"p": node.ranks["p"]})[0], None
-
-
-def _at(x: Tensor, axis: int, places: np.ndarray) -> Tensor:
-    """Return known places along an axis; those that are all there are in order are ``x`` itself."""
-    if np.array_equal(places, np.arange(x.shape[axis] or 0)):
-        return x
-    return take(x, places, axis)
 
 
 def get_item(x: Number, key: Any) -> Tensor:
@@ -302,7 +287,7 @@ def _indexed(x: Tensor, keys: Sequence[Any]) -> Tensor:
         axis += 1
         if kept:
             target.append(x.shape[axis - 1])
-    _rows_first("get_item", tuple(target))
+    rows_first("get_item", tuple(target))
     return reshaped(x, tuple(target))
 
 
@@ -311,18 +296,18 @@ def _along(x: Tensor, axis: int, key: Any) -> tuple[Tensor, bool]:
     if isinstance(key, slice):
         if key == slice(None):
             return x, True
-        size = x.shape[_axis_of("get_item", x, axis)] or 0
-        return _at(x, axis, np.arange(size)[key]), True
+        size = x.shape[axis_along("get_item", x, axis)] or 0
+        return picked(x, axis, np.arange(size)[key]), True
     if isinstance(key, bool) or not hasattr(key, "__index__"):
         raise TypeError(
             f"get_item: expected integers, slices, None and ..., got {type(key).__name__}; numbers "
             "at several places are ops.take(x, indices, axis)"
         )
-    size = x.shape[_axis_of("get_item", x, axis)] or 0
+    size = x.shape[axis_along("get_item", x, axis)] or 0
     index = operator.index(key)
     if not -size <= index < size:
         raise IndexError(f"get_item: index {index} is not one of {size} places of axis {axis}")
-    return take(x, [index % size], axis), False
+    return strided(x, axis, index % size, 1), False
 
 
 def split(x: Number, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
@@ -337,36 +322,36 @@ def split(x: Number, indices_or_sections: int | Sequence[int], axis: int = 0) ->
         ShapeError: if there are no such parts of one size.
     """
     tensor = _one("split", x)
-    at = _axis_of("split", tensor, axis)
+    at = axis_along("split", tensor, axis)
     size = tensor.shape[at] or 0
     if not isinstance(indices_or_sections, Sequence):
         parts = count("split", "indices_or_sections", indices_or_sections, 1)
         if size % parts:
             raise ShapeError(f"split: axis {at} of size {size} has no {parts} parts of one size")
     pieces = np.split(np.arange(size), indices_or_sections)
-    return [_at(tensor, at, piece) for piece in pieces]
+    return [picked(tensor, at, piece) for piece in pieces]
 
 
 def flip(x: Number, axis: int) -> Tensor:
     """Return ``x`` from the last to the first along an axis; not that of the rows."""
     tensor = _one("flip", x)
-    at = _axis_of("flip", tensor, axis)
-    return _at(tensor, at, np.arange(tensor.shape[at] or 0)[::-1])
+    at = axis_along("flip", tensor, axis)
+    return picked(tensor, at, np.arange(tensor.shape[at] or 0)[::-1])
 
 
 def roll(x: Number, shift: int, axis: int) -> Tensor:
     """Return ``x`` moved along an axis, what leaves at the end coming in at the begin."""
     tensor = _one("roll", x)
-    at = _axis_of("roll", tensor, axis)
-    return _at(tensor, at, np.roll(np.arange(tensor.shape[at] or 0), shift))
+    at = axis_along("roll", tensor, axis)
+    return picked(tensor, at, np.roll(np.arange(tensor.shape[at] or 0), shift))
 
 
 def repeat(x: Number, repeats: int, axis: int) -> Tensor:
     """Return ``x`` with each place of an axis several times; not that of the rows."""
     tensor = _one("repeat", x)
-    at = _axis_of("repeat", tensor, axis)
+    at = axis_along("repeat", tensor, axis)
     times = count("repeat", "repeats", repeats)
-    return _at(tensor, at, np.repeat(np.arange(tensor.shape[at] or 0), times))
+    return picked(tensor, at, np.repeat(np.arange(tensor.shape[at] or 0), times))
 
 
 def tile(x: Number, repeats: Sequence[int]) -> Tensor:
@@ -382,16 +367,16 @@ def tile(x: Number, repeats: Sequence[int]) -> Tensor:
         raise ValueError(f"tile: {len(repeats)} repeats for {format_shape(tensor.shape)}")
     for axis, times in enumerate(repeats, first):
         if times != 1:
-            at = _axis_of("tile", tensor, axis)
-            tensor = _at(tensor, at, np.tile(np.arange(tensor.shape[at] or 0), times))
+            at = axis_along("tile", tensor, axis)
+            tensor = picked(tensor, at, np.tile(np.arange(tensor.shape[at] or 0), times))
     return tensor
 
 
 def stack(x: Sequence[Number], axis: int = 0) -> Tensor:
     """Return tensors of one shape side by side along a new axis; not before that of the rows."""
-    tensors = as_tensors("stack", *x)
-    new = [expand_dims(each, axis) for each in tensors]
-    return reduce(lambda a, b: concatenate(a, b, one_axis("stack", axis, len(a.shape))), new)
+    if not isinstance(x, Sequence) or not len(x):
+        raise ValueError("stack: expected a list of tensors, stack([a, b], axis=-1)")
+    return concatenate([expand_dims(each, axis) for each in as_tensors("stack", *x)], axis)
 
 
 def one_hot(x: Number, num_classes: int, axis: int = -1) -> Tensor:
@@ -414,7 +399,7 @@ def one_hot(x: Number, num_classes: int, axis: int = -1) -> Tensor:
 
 def _sorted(name: str, x: Number, axis: int, descending: int) -> tuple[Tensor, Tensor]:
     tensor = _one(name, x)
-    at = _axis_of(name, tensor, axis)
+    at = axis_along(name, tensor, axis)
     last = moveaxis(tensor, at, -1)
     values, places = emit("sort", last, descending=descending)
     return moveaxis(values, -1, at), moveaxis(places, -1, at)
@@ -452,4 +437,4 @@ def top_k(x: Number, k: int, sorted: bool = True) -> tuple[Tensor, Tensor]:
     if count("top_k", "k", k, 1) > size:
         raise ShapeError(f"top_k: k={k} of {size} numbers")
     first, axis = np.arange(k), len(values.shape) - 1
-    return _at(values, axis, first), _at(places, axis, first)
+    return picked(values, axis, first), picked(places, axis, first)

@@ -385,12 +385,6 @@ def _transpose(op: str) -> Iterator[Case]:
     yield _case(op, 5, i=7, o=None)
 
 
-def _pick(op: str) -> Iterator[Case]:
-    for k, index, n in ((1, 0, 3), (2, 0, 67), (2, 1, 33), (3, 1, (2, 7))):
-        yield _case(op, k=k, n=n, attrs={"index": index})
-    yield from _kinds([_case(op, 5, k=2, n=(None, 3), attrs={"index": 1})])
-
-
 # ---- ids, masks ----------------------------------------------------------------------------------
 
 
@@ -658,27 +652,35 @@ def _concatenate(op: str) -> Iterator[Case]:
     yield _case(op, r=0, i=3, j=2, k=5)
 
 
-def _slice(op: str) -> Iterator[Case]:
-    for r, k, i, begin in ((1, 1, 1, 0), (3, 21, 5, 16), (2, 17, 16, 0), (67, 3, 2, 1)):
-        yield _case(op, r, r=None, k=k, i=i, attrs={"begin": begin})
-    yield from _kinds([_case(op, 3, r=(None, 5), k=9, i=7, attrs={"begin": 2})])
-
-
-_FRAMES = (
-    *((1, 1, 1, 1, (0, 0), (0, 0)), (2, 3, 5, 7, (1, 2), (0, 3)), (3, 5, 2, 17, (0, 0), (2, 1))),
-    (2, 7, 3, 2, (3, 0), (1, 1)),
+#: rows, p, h and w before, s, h and w after; where the window begins and its steps: parts of the
+#: last axis, of a weight, images without their frame, every second or third place, from the end
+_WINDOWS: tuple[tuple[int, tuple[Any, ...], tuple[Any, ...], tuple[int, ...]], ...] = (
+    (1, (None, (), 1, ()), ((), 1), (0, 0, 1, 1)),
+    (3, (None, (), 21, ()), ((), 5), (0, 16, 1, 1)),
+    (67, (None, (), 3, ()), ((), 2), (0, 1, 1, 1)),
+    (1, ((), (), 2, 67), ((), 1), (0, 1, 1, 1)),
+    (3, (None, (), 7, 17), ((), 7), (0, 6, 1, -1)),
+    (2, ((None, 3), (), 35, ()), ((), 12), (0, 34, 1, -3)),
+    (5, (None, (), 11, (3, 2)), ((), 4), (0, 1, 1, 3)),
+    (2, (None, 6, 8, 7), (3, 5), (1, 0, 1, 1)),
+    (2, (None, 7, 9, 16), (4, 3), (0, 8, 2, -4)),
+    (7, (None, 6, 4, 2), (2, 3), (5, 1, -3, 1)),
+    (2, (None, 3, 4, 1), (3, 0), (0, 0, 1, 1)),
 )
 
 
-def _framed(op: str) -> Iterator[Case]:
-    """Yield the cases of h x w images among zeros, or of the way back."""
-    for r, h, w, c, (top, bottom), (left, right) in _FRAMES:
-        small, large = {"h": h, "w": w}, {"h": h + top + bottom, "w": w + left + right}
-        before, after = (small, large) if op == "pad" else (large, small)
-        axes = {**before, "c": c, "p": after["h"], "q": after["w"]}
-        attrs = {"pad_h": top, "pad_w": left}
-        kinds = KINDS if r == 3 else ("normal",)
-        yield from _kinds([_case(op, r, r=None, attrs=attrs, **axes)], kinds)
+def _window(op: str) -> Iterator[Case]:
+    """Yield the cases of a window of two axes, or of the way back."""
+    for rows, (p, h, w, s), (k, q), (top, left, down, right) in _WINDOWS:
+        large, small = {"h": h, "w": w}, {"h": k, "w": q}
+        before, after = (large, small) if op == "slice" else (small, large)
+        sizes = {"p": p, **before, "s": s, "k": after["h"], "q": after["w"]}
+        attrs: dict[str, float] = {"begin_h": top, "begin_w": left, "step_h": down}
+        attrs["step_w"] = right
+        if op == "place":
+            attrs["value"] = -1.5 if right == 1 else 0.0
+        kinds = KINDS if rows == 3 else ("normal",)
+        yield from _kinds([replace(_in_order(op, rows, **sizes), attrs=attrs)], kinds)
 
 
 def _activation(op: str) -> Iterator[Case]:
@@ -1199,10 +1201,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _shift,
-    "reverse": _sequence,
     "transpose": _transpose,
-    "pick": _pick,
-    "pick_bwd": _pick,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "differs": _masked,
@@ -1242,9 +1241,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "scale": _scale,
     "pass_largest": _pass_largest,
     "concatenate": _concatenate,
-    "slice": _slice,
-    "pad": _framed,
-    "crop": _framed,
+    "slice": _window,
+    "place": _window,
     "fill": _fill,
     "binary": _binary,
     "binary_spread": _binary_spread,

@@ -1,8 +1,13 @@
 """Twins of the ops that make one tensor of several, and others of parts of tensors."""
 
+from typing import Any
+
 import numpy as np
 
 from fastnn.reference.contract import Attrs, Real, Run, wide
+from fastnn.reference.tensors import in_groups
+
+Index = np.ndarray[Any, np.dtype[np.int64]]
 
 
 def subtract(run: Run, attrs: Attrs, a: Real, b: Real) -> Real:
@@ -45,21 +50,24 @@ def concatenate(run: Run, attrs: Attrs, a: Real, b: Real) -> Real:
     return np.concatenate([a, b], -1)
 
 
+def _window(attrs: Attrs, sizes: str) -> tuple[Index, Index]:
+    """The places along h and w that a window of these sizes shows"""
+    along_h, along_w = (
+        int(attrs[f"begin_{axis}"]) + int(attrs[f"step_{axis}"]) * np.arange(attrs[size])
+        for axis, size in zip("hw", sizes, strict=True)
+    )
+    return along_h[:, None], along_w
+
+
 def slice(run: Run, attrs: Attrs, x: Real) -> Real:
-    """y = x[..., begin : begin + i]"""
-    begin = int(attrs["begin"])
-    return x[..., begin : begin + attrs["i"]]
+    """y_ij = x at (begin_h + i step_h, begin_w + j step_w)"""
+    rows, columns = _window(attrs, "kq")
+    return in_groups(attrs, x, "phws")[:, rows, columns].reshape(attrs["shape"])
 
 
-def pad(run: Run, attrs: Attrs, x: Real) -> Real:
-    """y = x in the middle of zeros"""
-    top, left = int(attrs["pad_h"]), int(attrs["pad_w"])
-    y = np.zeros((len(x), attrs["p"], attrs["q"], x.shape[3]), x.dtype)
-    y[:, top : top + x.shape[1], left : left + x.shape[2]] = x
-    return y
-
-
-def crop(run: Run, attrs: Attrs, x: Real) -> Real:
-    """y = the p x q pixels of x from (pad_h, pad_w) on"""
-    top, left = int(attrs["pad_h"]), int(attrs["pad_w"])
-    return x[:, top : top + attrs["p"], left : left + attrs["q"]]
+def place(run: Run, attrs: Attrs, x: Real) -> Real:
+    """y at (begin_h + i step_h, begin_w + j step_w) = x_ij, elsewhere value"""
+    rows, columns = _window(attrs, "hw")
+    y = np.full([attrs[axis] for axis in "pkqs"], attrs["value"], x.dtype)
+    y[:, rows, columns] = in_groups(attrs, x, "phws")
+    return y.reshape(attrs["shape"])

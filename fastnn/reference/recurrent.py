@@ -330,24 +330,6 @@ def shift(run: Run, attrs: Attrs, x: Real, first: Real | None, keep: Real | None
     return y if keep is None else y * keep[:, None]
 
 
-def reverse(run: Run, attrs: Attrs, x: Real) -> Real:
-    """y_t = x_{T-1-t}"""
-    return x[:, ::-1]
-
-
 def transpose(run: Run, attrs: Attrs, w: Real) -> Real:
     """t = w.T"""
     return w.T
-
-
-def pick(run: Run, attrs: Attrs, x: Real) -> Real:
-    """y = x[index]"""
-    row: Real = x[int(attrs["index"])]
-    return row
-
-
-def pick_bwd(run: Run, attrs: Attrs, dy: Real) -> Real:
-    """dx[index] = dy, elsewhere 0"""
-    dx = np.zeros((attrs["k"], *dy.shape), dy.dtype)
-    dx[int(attrs["index"])] = dy
-    return dx

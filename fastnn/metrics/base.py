@@ -1,0 +1,228 @@
+"""What a metric is: totals over all places, and a number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastnn import registry
+from fastnn._typing import Array
+from fastnn.compiler.graph import Tensor, format_shape
+from fastnn.losses import Loss, Targets
+from fastnn.naming import snake_case
+
+__all__ = ["MeanMetricWrapper", "Metric", "Seen", "ratio"]
+
+
+class Seen(NamedTuple):
+    """What a metric may look at.
+
+    Attributes:
+        prediction: the model's output, as probabilities where the loss knows them.
+        targets: the labels or numbers it is compared with.
+        kind: which of the two.
+        weights: of the places before the last axis, if there are any.
+        loss: what training minimises; ``None`` where the metric is used by itself.
+    """
+
+    prediction: Tensor
+    targets: Tensor
+    kind: Targets
+    weights: Tensor | None = None
+    loss: Loss | None = None
+
+    @property
+    def labels(self) -> Tensor | None:
+        """The targets, if they are labels."""
+        return None if self.kind.classes is None else self.targets
+
+    @property
+    def numbers(self) -> Tensor | None:
+        """The targets, if they are numbers."""
+        return self.targets if self.kind.classes is None else None
+
+
+class Metric:
+    """A metric: the mean over all places of a value for each; one of your own overrides ``lower``.
+
+    Args:
+        name: its name in the logs.
+        dtype: accepted as in Keras; totals are float64.
+
+    With ``columns = True`` in the class, the last axis of what ``lower`` returns are columns, whose
+    sums ``combine(sums, count)`` makes a number of.
+
+    Example:
+        >>> import fastnn
+        >>> class Bias(fastnn.metrics.Metric):
+        ...     def lower(self, prediction, targets, kind):
+        ...         return fastnn.ops.subtract(prediction, targets)
+        ...     columns = True
+        ...     def combine(self, sums, count):
+        ...         return float(sums[0] / count)
+        >>> bias = Bias()
+        >>> bias.update_state([[1.0], [2.0]], [[2.0], [4.0]])
+        >>> bias.result()
+        1.5
+    """
+
+    columns = False
+    #: How many totals ``track`` asks for.
+    parts = 1
+    #: Whether more of it is better, ``"up"``, or less, ``"down"``; ``None`` is not known.
+    direction: str | None = None
+
+    def __init__(self, name: str | None = None, dtype: Any = None):
+        self.name = name or snake_case(type(self).__name__)
+        self._own: Any = None
+
+    # ---- in a program ----------------------------------------------------------------------------
+
+    def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
+        """Compose the value of each place, (rows, ...).
+
+        Args:
+            prediction: the model's output, as probabilities where the loss knows them.
+            targets: the labels or numbers it is compared with.
+            kind: which of the two.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__}: write lower(prediction, targets, kind), which composes "
+            "fastnn.ops and returns a value for each row; one that has update_state in NumPy "
+            "cannot be in compile(metrics=), call it by itself"
+        )
+
+    def track(self, seen: Seen) -> None:
+        """Add the metric to the graph: operations that add to totals."""
+        values, weights = self.values(seen), seen.weights
+        graph = values.graph
+        places = values.shape[:-1] if self.columns else values.shape
+        if weights is not None and weights.shape != places:
+            raise ValueError(
+                f"compile: the metric {self.name!r} has values {format_shape(values.shape)}, which "
+                f"weights {format_shape(weights.shape)} do not fit; use it without weights"
+            )
+        if self.columns:
+            total = graph.total(np.zeros((values.shape[-1] or 0) + 1))
+            graph.emit("accumulate_columns", values, weights, total)
+        else:
+            graph.emit("accumulate", values, weights, weights, graph.total(np.zeros(2)), watched=0)
+
+    def values(self, seen: Seen) -> Tensor:
+        """Compose the value of each place from all that there is to see."""
+        return self.lower(seen.prediction, seen.targets, seen.kind)
+
+    def read(self, total: Array) -> Any:
+        """Return the metric's value from its totals."""
+        if self.columns:
+            return self.combine(total[:-1], float(total[-1]))
+        return float(total[0] / total[1]) if total[1] else 0.0
+
+    def combine(self, sums: Array, count: float) -> Any:
+        """Return the value from the sums of columns and the sum of weights."""
+        return sums / count if count else sums
+
+    # ---- by itself -------------------------------------------------------------------------------
+
+    def kind_of(self, y_true: Array, y_pred: Array) -> Targets:
+        """Return what the metric expects beside predictions, where it is used by itself."""
+        if y_true.ndim < y_pred.ndim and y_pred.shape[-1] > 1:
+            return Targets((None, *y_pred.shape[1:-1]), y_pred.shape[-1])
+        return Targets((None, *y_pred.shape[1:]))
+
+    def prepared(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """Return arrays as the metric takes them, where it is used by itself."""
+        return y_true, y_pred
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add arrays to the totals.
+
+        Args:
+            y_true: labels or numbers.
+            y_pred: predictions, (rows, ..., n).
+            sample_weight: (rows,) or (rows, ...), a weight for each place.
+        """
+        from fastnn import standalone
+
+        if self._own is None:
+            self._own = standalone.Tracker(self)
+        self._own.update(y_true, y_pred, sample_weight)
+
+    def result(self) -> Any:
+        """Return the value of all that was added since ``reset_state``."""
+        return 0.0 if self._own is None else self._own.result()
+
+    def reset_state(self) -> None:
+        """Begin anew."""
+        self._own = None
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Add arrays, and return the value so far."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    # ---- saving ----------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal metric."""
+        registry.require_config(type(self), Metric)
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Metric:
+        """Return the metric that ``get_config`` described."""
+        return cls(**config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_own": None}  # programs are not copied
+
+    def _refuse(self, expected: str) -> ValueError:
+        return ValueError(
+            f"compile: the metric {self.name!r} expects {expected}, which the loss does not use; "
+            "metrics=['accuracy'] picks the one that fits"
+        )
+
+
+class MeanMetricWrapper(Metric):
+    """The mean of what a function ``f(y_true, y_pred)`` of tensors composes of ``fastnn.ops``.
+
+    Args:
+        fn: returns a value for each place.
+        name: its name in the logs; ``None`` is the function's.
+        dtype: accepted as in Keras.
+        **kwargs: handed on to the function.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Tensor],
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(name or snake_case(getattr(fn, "__name__", "metric")), dtype)
+        self.fn, self.options = fn, kwargs
+
+    def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
+        """Compose the value of each place."""
+        values = self.fn(targets, prediction, **self.options)
+        if not isinstance(values, Tensor):
+            raise TypeError(
+                f"{self.name}: a metric gets tensors of the graph and returns one, composed of "
+                f"fastnn.ops; it returned {type(values).__name__}"
+            )
+        return values
+
+    def get_config(self) -> dict[str, Any]:
+        """Refuse: a file cannot hold code."""
+        raise NotImplementedError(
+            f"{self.name}: a file cannot hold a function; write a class derived from "
+            "fastnn.metrics.Metric and give it to load_model"
+        )
+
+
+def ratio(a: Array, b: Array) -> Array:
+    """a / b, and 0 where b is 0."""
+    return np.divide(a, b, out=np.zeros(np.shape(a)), where=np.asarray(b) != 0)

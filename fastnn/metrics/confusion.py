@@ -1,0 +1,126 @@
+"""Pairs of classes: which was taken for which."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fastnn._typing import Array
+from fastnn.metrics.base import Metric, Seen, ratio
+
+__all__ = ["ConfusionMatrix", "MeanIoU", "confusion_matrix"]
+
+
+class ConfusionMatrix(Metric):
+    """How often class i was taken for class j: (classes, classes), or the sums of weights.
+
+    Args:
+        name: its name in the logs.
+        dtype: accepted as in Keras.
+        threshold: where one unit tells two classes apart.
+
+    Rows are the true classes.  In ``compile(metrics=)`` the logs have the matrix as an array.
+
+    Example:
+        >>> import fastnn
+        >>> matrix = fastnn.metrics.ConfusionMatrix()
+        >>> matrix.update_state([0, 1, 1], [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+        >>> matrix.result().tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
+    """
+
+    def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5):
+        super().__init__(name, dtype)
+        self.threshold = float(threshold)
+
+    def track(self, seen: Seen) -> None:
+        """Add the counts to the graph."""
+        p, graph = seen.prediction, seen.prediction.graph
+        classes = max(p.shape[-1] or 0, 2)
+        total = graph.total(np.zeros(classes * classes))
+        given = (seen.labels, seen.numbers, seen.weights)
+        graph.emit("confusion", p, *given, total, threshold=self.threshold)
+
+    def matrix(self, total: Array) -> Array:
+        """Return the totals as a matrix."""
+        classes = math.isqrt(total.size)
+        return total.reshape(classes, classes)
+
+    def read(self, total: Array) -> Any:
+        """Return the metric's value from its totals."""
+        return self.matrix(total).copy()
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal metric."""
+        return {**super().get_config(), "threshold": self.threshold}
+
+
+class MeanIoU(ConfusionMatrix):
+    """The mean over classes of ``both / either``, of places that are or are said to be of a class.
+
+    Args:
+        num_classes: how many; the model's outputs tell it, too.
+        name: its name in the logs.
+        dtype: accepted as in Keras.
+
+    Classes that are nowhere do not count.
+    """
+
+    direction = "up"
+
+    def __init__(self, num_classes: int | None = None, name: str | None = None, dtype: Any = None):
+        super().__init__(name or "mean_io_u", dtype)
+        self.num_classes = num_classes
+
+    def read(self, total: Array) -> Any:
+        """Return the metric's value from its totals."""
+        matrix = self.matrix(total)
+        both = np.diag(matrix)
+        either = matrix.sum(0) + matrix.sum(1) - both
+        return float(ratio(both, either).sum() / max(np.count_nonzero(either), 1))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal metric."""
+        config = super().get_config()
+        del config["threshold"]
+        return {"num_classes": self.num_classes, **config}
+
+
+def confusion_matrix(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:
+    """Return how often class i was taken for class j, (classes, classes).
+
+    Args:
+        y_true: labels (rows,), or one-hot targets (rows, classes).
+        y_pred: labels (rows,), or scores (rows, classes).
+        sample_weight: (rows,), or ``None`` to count.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.metrics.confusion_matrix([0, 1, 1], [0, 0, 1]).tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
+    """
+    true, said = (_classes_of(name, y) for name, y in (("y_true", y_true), ("y_pred", y_pred)))
+    classes = max(true.max(initial=-1), said.max(initial=-1)) + 1
+    if np.ndim(y_pred) > 1:
+        classes = max(classes, np.shape(y_pred)[-1])
+    matrix = ConfusionMatrix()
+    matrix.update_state(true, np.eye(max(classes, 2))[said], sample_weight)
+    found: Array = matrix.result()
+    return found[: max(classes, 1), : max(classes, 1)]
+
+
+def _classes_of(name: str, values: Any) -> Array:
+    array = np.asarray(values)
+    if array.ndim > 1 and array.shape[-1] > 1:
+        return np.asarray(array.argmax(-1))
+    flat = array.reshape(len(array))
+    if flat.dtype.kind not in "biu" and not (flat == np.floor(flat)).all():
+        raise ValueError(
+            f"confusion_matrix: {name} must hold labels, whole numbers from 0 on, or a score for "
+            "each class"
+        )
+    if flat.size and flat.min() < 0:
+        raise ValueError(f"confusion_matrix: {name} has the label {flat.min()}, below 0")
+    return flat.astype(np.int64)

@@ -1,0 +1,171 @@
+"""Metrics by name, by description and by function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastnn import registry
+from fastnn.losses import Loss
+from fastnn.losses.names import is_own
+from fastnn.metrics.accuracy import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    SubsetAccuracy,
+    TopKCategoricalAccuracy,
+)
+from fastnn.metrics.answers import (
+    FalseNegatives,
+    FalsePositives,
+    Precision,
+    Recall,
+    TrueNegatives,
+    TruePositives,
+)
+from fastnn.metrics.base import (
+    MeanMetricWrapper,
+    Metric,
+)
+from fastnn.metrics.confusion import (
+    ConfusionMatrix,
+    MeanIoU,
+)
+from fastnn.metrics.curves import (
+    AUC,
+    PrecisionAtRecall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+)
+from fastnn.metrics.fscores import (
+    F1Score,
+    FBetaScore,
+)
+from fastnn.metrics.of_losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalHinge,
+    CosineSimilarity,
+    Hinge,
+    KLDivergence,
+    LogCoshError,
+    MeanAbsoluteError,
+    MeanAbsolutePercentageError,
+    MeanSquaredError,
+    MeanSquaredLogarithmicError,
+    Poisson,
+    RootMeanSquaredError,
+    SparseCategoricalCrossentropy,
+    SquaredHinge,
+)
+from fastnn.metrics.regression import (
+    R2Score,
+)
+from fastnn.naming import lookup, snake_case
+
+__all__ = ["CLASSES", "deserialize", "get", "serialize"]
+
+CLASSES: dict[str, type[Metric]] = {
+    cls.__name__: cls
+    for cls in (
+        AUC,
+        Accuracy,
+        BinaryAccuracy,
+        BinaryCrossentropy,
+        CategoricalAccuracy,
+        CategoricalCrossentropy,
+        CategoricalHinge,
+        ConfusionMatrix,
+        CosineSimilarity,
+        F1Score,
+        FBetaScore,
+        FalseNegatives,
+        FalsePositives,
+        Hinge,
+        KLDivergence,
+        LogCoshError,
+        MeanAbsoluteError,
+        MeanAbsolutePercentageError,
+        MeanIoU,
+        MeanSquaredError,
+        MeanSquaredLogarithmicError,
+        Poisson,
+        Precision,
+        PrecisionAtRecall,
+        R2Score,
+        Recall,
+        RecallAtPrecision,
+        RootMeanSquaredError,
+        SensitivityAtSpecificity,
+        SparseCategoricalAccuracy,
+        SparseCategoricalCrossentropy,
+        SparseTopKCategoricalAccuracy,
+        SpecificityAtSensitivity,
+        SquaredHinge,
+        SubsetAccuracy,
+        TopKCategoricalAccuracy,
+        TrueNegatives,
+        TruePositives,
+    )
+}
+_BY_NAME: dict[str, type[Metric]] = {
+    **{snake_case(name): cls for name, cls in CLASSES.items()},
+    **CLASSES,
+    "acc": Accuracy,
+    "bce": BinaryCrossentropy,
+    "f1": F1Score,
+    "fbeta_score": FBetaScore,
+    "kld": KLDivergence,
+    "logcosh": LogCoshError,
+    "log_cosh": LogCoshError,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mean_io_u": MeanIoU,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+    "r2": R2Score,
+    "rmse": RootMeanSquaredError,
+    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+}
+
+
+def get(identifier: str | Mapping[str, Any] | Metric | type[Metric] | Callable[..., Any]) -> Metric:
+    """Return the metric that a name, a class, a config, a function or an object stands for.
+
+    A metric given by name keeps that name in the logs, as in Keras: ``"acc"`` stays ``"acc"``.
+    """
+    if isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Metric):
+        return identifier()
+    if isinstance(identifier, Mapping):
+        return deserialize(identifier)
+    if isinstance(identifier, Loss):
+        raise TypeError(
+            f"metric: {identifier.name!r} is a loss; give the metric of its name, or the function "
+            "fastnn.losses has for it"
+        )
+    if callable(identifier) and not isinstance(identifier, type) and is_own(identifier):
+        return MeanMetricWrapper(identifier)
+    return lookup("metric", identifier, _BY_NAME)(name=snake_case(str(identifier)))
+
+
+def serialize(metric: Metric) -> dict[str, Any]:
+    """Return a description that ``deserialize`` makes an equal metric from."""
+    return registry.serialize(metric)
+
+
+def deserialize(
+    description: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
+) -> Metric:
+    """Return the metric that a description stands for.
+
+    Args:
+        description: what ``serialize`` returned.
+        custom_objects: classes that are not fastnn's, by name.
+    """
+    return registry.deserialize("metric", description, CLASSES, custom_objects)

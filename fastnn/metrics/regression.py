@@ -1,0 +1,86 @@
+"""How well numbers are predicted, against how much they vary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastnn import ops
+from fastnn._typing import Array
+from fastnn.compiler.graph import Tensor
+from fastnn.losses import Targets
+from fastnn.metrics.base import Metric, ratio
+
+__all__ = ["R2Score"]
+
+
+class R2Score(Metric):
+    """``1 - sum (target - prediction)^2 / sum (target - mean target)^2``: 1 is perfect.
+
+    Args:
+        class_aggregation: of several columns: ``"uniform_average"``,
+            ``"variance_weighted_average"``, or ``None`` for one number each.
+        num_regressors: for the adjusted score ``1 - (1 - r2) (n - 1) / (n - p - 1)``; 0 leaves it.
+        name: its name in the logs.
+        dtype: accepted as in Keras.
+
+    Example:
+        >>> import fastnn
+        >>> round(fastnn.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]), 6)
+        0.571429
+    """
+
+    direction = "up"
+
+    columns = True
+
+    def __init__(
+        self,
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: Any = None,
+    ):
+        super().__init__(name, dtype)
+        if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
+            raise ValueError(
+                "R2Score: class_aggregation must be None, 'uniform_average' or "
+                f"'variance_weighted_average', got {str(class_aggregation)[:40]!r}"
+            )
+        if num_regressors < 0:
+            raise ValueError(f"R2Score: num_regressors must be 0 or more, got {num_regressors}")
+        self.class_aggregation, self.num_regressors = class_aggregation, int(num_regressors)
+
+    def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
+        """Compose targets, their squares, and squared errors, side by side."""
+        if kind.classes is not None:
+            raise self._refuse("targets of the prediction's shape")
+        error = ops.subtract(targets, prediction)
+        squares = (ops.multiply(targets, targets), ops.multiply(error, error))
+        return ops.concatenate([targets, *squares], -1)
+
+    def combine(self, sums: Array, count: float) -> Any:
+        """Return the value from the sums of columns and the sum of weights."""
+        plain, square, error = sums.reshape(3, -1)
+        variation = square - plain * ratio(plain, np.full(len(plain), count))
+        scores = np.where(variation > 0, 1 - ratio(error, np.maximum(variation, 0)), 0.0)
+        if self.class_aggregation is None:
+            return self._adjusted(scores, count)
+        weighted = self.class_aggregation == "variance_weighted_average"
+        weights = variation if weighted else np.ones(len(scores))
+        return float(self._adjusted(ratio(weights @ scores, weights.sum()), count))
+
+    def _adjusted(self, score: Array, count: float) -> Array:
+        left = count - self.num_regressors - 1
+        if not self.num_regressors or left <= 0:
+            return score
+        return np.asarray(1 - (1 - score) * (count - 1) / left)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal metric."""
+        return {
+            "class_aggregation": self.class_aggregation,
+            "num_regressors": self.num_regressors,
+            **super().get_config(),
+        }
