@@ -275,7 +275,7 @@ class Concatenate(_Merge):
             return super().compute_mask(inputs, previous_mask)
         pairs = zip(inputs, previous_mask, strict=True)
         masks = [_all_steps(x) if mask is None else mask for x, mask in pairs]
-        return reduce(lambda a, b: ops.concatenate(a, b, at), masks)
+        return ops.concatenate(masks, at)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -410,8 +410,8 @@ def _function(kind: type[_Merge]) -> Callable[..., Any]:
     return merged
 
 
-add, average, concatenate = map(_function, (Add, Average, Concatenate))
-maximum, minimum, multiply = map(_function, (Maximum, Minimum, Multiply))
+add, average, concatenate = _function(Add), _function(Average), _function(Concatenate)
+maximum, minimum, multiply = _function(Maximum), _function(Minimum), _function(Multiply)
 subtract = _function(Subtract)
 
 
