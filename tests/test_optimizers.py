@@ -485,6 +485,15 @@ def test_a_rate_can_be_assigned_at_any_time():
     assert model.get_weights()[0][0, 0] == pytest.approx(1000 - 1.875)
 
 
+def test_a_rate_counts_again_after_a_schedule_in_between():
+    model, x = unit_slope(optimizers.SGD(0.5)), np.zeros((4, 1))
+    for rate, falls in ((0.5, 0.5), (Halving(), 0.9375), (0.5, 0.5)):
+        before = model.get_weights()[0][0, 0]
+        model.optimizer.learning_rate = rate
+        model.fit(x, x, batch_size=4 if rate == 0.5 else 1, verbose=0)
+        assert before - model.get_weights()[0][0, 0] == pytest.approx(falls)
+
+
 def test_schedules_in_configs():
     for schedule in (
         schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True),
