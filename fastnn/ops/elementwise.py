@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from fastnn._checks import number
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor
 from fastnn.ops._emit import emit
 from fastnn.ops.curves import passing_step, warn_of_step
@@ -19,8 +17,6 @@ __all__ = [
     "stop_gradient",
     "tanh",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 
 def activation(x: Tensor, name: str) -> Tensor:
@@ -91,7 +87,7 @@ def reshape(x: Tensor, shape: Shape) -> Tensor:
 def _reshape(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     (x,) = node.inputs
     if node.attrs.get("stops"):
-        return (None,)
+        return (ZERO,)
     return emit("reshape", dy, shapes={"y": x.shape if x is not None else ()})
 
 
