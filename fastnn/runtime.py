@@ -228,7 +228,7 @@ class Runtime:
             "step": np.zeros(counters(optimizer), np.int64),
         }
         if optimizer is not None:
-            optimizer.watch(buffers["step"])
+            optimizer.watch(buffers, self.parameters)
         return buffers
 
     def copies(self, dtype: str) -> dict[str, Array]:
