@@ -151,8 +151,9 @@ class Memory:
         self.program = program
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
         self.buffers = buffers
-        if program.totals and "totals" not in buffers:
-            self.buffers = {**buffers, "totals": np.concatenate(program.totals)}
+        if program.totals:
+            self._totals = np.concatenate(program.totals)
+            self.buffers = {"totals": self._totals.copy(), **buffers}
         if program.packing is not None:
             packed = _core.aligned_zeros(program.packed, program.dtype)
             self.buffers = {**self.buffers, HOME: packed}
@@ -162,7 +163,7 @@ class Memory:
     def clear_totals(self) -> None:
         """Begin sums and counts anew."""
         if self.program.totals:
-            self.buffers["totals"][:] = np.concatenate(self.program.totals)
+            self.buffers["totals"][:] = self._totals
 
     def dtype(self, tensor: Tensor) -> np.dtype[Any]:
         """Return the NumPy type of a tensor that is not lent."""

@@ -637,4 +637,4 @@ def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLi
         )
     values = [variable.check(array) for variable, array in zip(variables, given, strict=True)]
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        variable.fill(value)
