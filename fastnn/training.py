@@ -21,7 +21,8 @@ from fastnn.errors import NonFiniteWarning
 from fastnn.runtime import Executable, Runtime, Weighing
 
 if TYPE_CHECKING:
-    from fastnn.models import Model
+    from fastnn.models.connected import Connected
+    from fastnn.models.trainer import Trainer
 
 __all__ = ["Fit", "Job", "evaluate", "predict", "train_batch"]
 
@@ -78,7 +79,7 @@ def _lent(xs: Sequence[Array], outs: Sequence[Array]) -> dict[str, Array]:
     return {**named("x", xs), **named("out", outs)}
 
 
-def check_samples(who: str, model: Model, x: Any) -> list[Array]:
+def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
     """Return the caller's samples, an array for each input, as programs can gather from."""
     ends = model.ends
     if len(ends.input_shapes) == 1:
@@ -98,7 +99,7 @@ def check_samples(who: str, model: Model, x: Any) -> list[Array]:
 
 def check_data(
     who: str,
-    model: Model,
+    model: Connected,
     runtime: Runtime,
     x: Any,
     y: Any,
@@ -347,7 +348,7 @@ class Job:
 
     def __init__(
         self,
-        model: Model,
+        model: Trainer,
         validate: Callable[[CallbackList], dict[str, float]] | None = None,
         *,
         epochs: int,
@@ -457,7 +458,7 @@ class Fit(Job):
 
     def __init__(
         self,
-        model: Model,
+        model: Trainer,
         data: Data,
         *,
         batch: int,
