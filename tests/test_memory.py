@@ -63,10 +63,9 @@ USES = {
     "set_weights": replace,
     "copy": lambda m: pickle.loads(pickle.dumps(m)),
     "clone_model": fastnn.models.clone_model,
-    "explain": lambda m: m.explain(x=X[:1], print_fn=quiet),
+    "explain": lambda m: m.explain(x=X[:1], y=Y[:1], print_fn=quiet),
     "diagnose": lambda m: m.diagnose(X, Y),
     "gradients": lambda m: fastnn.grad(m)(X),
-    "summary": lambda m: m.summary(print_fn=quiet),
 }
 
 
@@ -86,21 +85,18 @@ def test_each_allocation_that_fails_is_a_memory_error_that_changes_nothing(
             assert pickle.dumps(model) == trained, f"allocation {number}"
         else:
             break
-        number += 1
+        number += 1 if number < 200 else 499  # explain makes thousands
     assert not allocator.refused
-    if use != "summary":
-        assert number > 0
+    assert number > 0
 
 
-def test_a_model_whose_memory_ran_out_goes_on_as_if_nothing_had_happened(allocator, trained):
-    model, other = pickle.loads(trained), pickle.loads(trained)
-    for number in range(12):
-        with allocator.refusing(number, False), pytest.raises(MemoryError):
-            model.fit(X, Y, epochs=2, validation_data=(X, Y), verbose=0)
-        break
-    for each in model, other:
-        each.fit(X, Y, epochs=2, validation_data=(X, Y), verbose=0)
-    assert pickle.dumps(model) == pickle.dumps(other)
+def test_after_memory_ran_out_training_is_what_it_would_have_been(allocator, trained):
+    failed, other = pickle.loads(trained), pickle.loads(trained)
+    with allocator.refusing(3, for_ever=False), pytest.raises(MemoryError):
+        USES["fit"](failed)
+    for model in failed, other:
+        USES["fit"](model)
+    assert pickle.dumps(failed) == pickle.dumps(other)
 
 
 @pytest.mark.parametrize("use", USES)

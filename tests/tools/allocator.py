@@ -1,4 +1,4 @@
-"""NumPy's allocations counted, and refused on demand (NEP 49): what running out of memory is made of."""
+"""NumPy's allocations counted, and refused on demand (NEP 49): running out of memory, in tests."""
 
 from __future__ import annotations
 
