@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from fastnn._checks import number
 from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
