@@ -33,11 +33,17 @@ CASES = {
         ({"rate": 0.3}, (7, 3), (7, 3)),
         ({"rate": 0}, (7,), (7,)),
         ({"rate": 0.5, "noise_shape": [None, 1, None], "seed": 7}, (7, 3), (7, 3)),
+        ({"rate": 0.5, "noise_shape": [None, None, 1]}, (7, 3), (7, 3)),
     ],
     Flatten: [({}, (2, 3, 5), (30,)), ({}, (7,), (7,))],
     Reshape: [
         ({"target_shape": (5, -1)}, (2, 3, 5), (5, 6)),
         ({"target_shape": [6]}, (2, 3), (6,)),
+    ],
+    layers.Permute: [
+        ({"dims": (2, 1)}, (3, 5), (5, 3)),
+        ({"dims": [3, 1, 2]}, (2, 3, 4), (4, 2, 3)),
+        ({"dims": (1,)}, (7,), (7,)),
     ],
     Conv2D: [
         ({"filters": 3, "kernel_size": 2}, (5, 7, 2), (4, 6, 3)),
@@ -67,6 +73,7 @@ CASES |= {
         ({"epsilon": 0.1, "momentum": 0.9}, (3, 4, 5), (3, 4, 5)),
         ({"center": False, "gamma_initializer": "he_normal"}, (2, 3), (2, 3)),
         ({"scale": False, "beta_initializer": "ones", "axis": 3}, (2, 2, 3), (2, 2, 3)),
+        ({"axis": 1}, (4, 2, 3), (4, 2, 3)),
     ],
     layers.GlobalAveragePooling2D: [
         ({}, (5, 7, 2), (2,)),
@@ -189,17 +196,24 @@ CASES |= {
         ({"axis": [1, 2], "epsilon": 0.1, "center": False}, (3, 5), (3, 5)),
         ({"axis": [-3, -2, -1], "beta_initializer": "he_normal"}, (2, 3, 4), (2, 3, 4)),
         ({"scale": False}, (3, 17), (3, 17)),
+        ({"axis": [1, 3]}, (4, 2, 3), (4, 2, 3)),
     ],
     layers.RMSNormalization: [
         ({}, (7,), (7,)),
         ({"axis": [-2, -1], "epsilon": 0.1}, (3, 5), (3, 5)),
+        ({"axis": 1}, (4, 5), (4, 5)),
     ],
-    layers.UnitNormalization: [({}, (7,), (7,)), ({"axis": [-2, -1]}, (3, 5), (3, 5))],
+    layers.UnitNormalization: [
+        ({}, (7,), (7,)),
+        ({"axis": [-2, -1]}, (3, 5), (3, 5)),
+        ({"axis": -2}, (3, 5), (3, 5)),
+    ],
     layers.GroupNormalization: [
         ({"groups": 2}, (6,), (6,)),
         ({"groups": -1, "epsilon": 0.1, "scale": False}, (3, 5), (3, 5)),
         ({"groups": 3, "center": False, "axis": 3}, (2, 3, 9), (2, 3, 9)),
         ({"groups": 1}, (4, 5), (4, 5)),
+        ({"groups": 2, "axis": -2}, (2, 4, 3), (2, 4, 3)),
     ],
 }
 CASES |= {
@@ -212,9 +226,11 @@ CASES |= {
         ({"mean": [0.1, 0.2, 0.3], "variance": [4, 5, 0], "axis": 2}, (2, 3), (2, 3)),
         ({"axis": None, "mean": 0.1, "variance": 0.2, "invert": True}, (2, 3), (2, 3)),
         ({"axis": [1, 2]}, (2, 3), (2, 3)),
+        ({"axis": [1, 3], "mean": 0.1, "variance": 2}, (2, 3, 4), (2, 3, 4)),
     ],
     layers.MinMaxScaling: [
         ({}, (7,), (7,)),
+        ({"axis": 1}, (2, 3), (2, 3)),
         ({"feature_range": [0, 1], "axis": [-2, -1]}, (2, 3), (2, 3)),
     ],
 }

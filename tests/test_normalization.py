@@ -310,7 +310,113 @@ def test_moments_of_any_shape():
         assert np.allclose(y.var(axes), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("axis", [1, 0, -2, 4])
-def test_channels_come_last(axis):
-    with pytest.raises(ShapeError, match="axis=-1"):
-        Sequential([Input((5, 4, 3)), BatchNormalization(axis=axis)])
+# ---- axes ----------------------------------------------------------------------------------------
+
+
+def by_axes(axis, shape):
+    """The axes that are normalised together, and the shape of weights that go with them."""
+    axes = sorted(a % len(shape) for a in (axis if isinstance(axis, list) else [axis]))
+    return tuple(axes), tuple(n if i in axes else 1 for i, n in enumerate(shape))
+
+
+@pytest.mark.parametrize("axis", [1, 2, -2, [1], [1, 3], [-1, 1], [2, 1], [3, 2, 1]])
+def test_rows_of_any_axes_are_normalised_together(axis):
+    layer = layers.LayerNormalization(axis, epsilon=0.1)
+    model = Sequential([Input((5, 4, 3)), layer], dtype="float64")
+    x, rng = images(), np.random.default_rng(0)
+    gamma, beta = (rng.normal(size=w.shape) for w in layer.get_weights())
+    layer.set_weights([gamma, beta])
+    axes, broadcast = by_axes(axis, x.shape)
+    assert gamma.shape == tuple(x.shape[a] for a in axes)
+    y = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 0.1)
+    y = y * gamma.reshape(broadcast) + beta.reshape(broadcast)
+    assert np.allclose(model.predict(x), y, rtol=1e-12, atol=1e-13)
+    for other, scale in (
+        (layers.UnitNormalization(axis), np.sqrt((x**2).sum(axes, keepdims=True))),
+        (
+            layers.RMSNormalization(axis, epsilon=0.1),
+            np.sqrt((x**2).mean(axes, keepdims=True) + 0.1),
+        ),
+    ):
+        found = Sequential([Input((5, 4, 3)), other], dtype="float64").predict(x)
+        assert np.allclose(found, x / scale, rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3, -1, -2, -3])
+def test_channels_may_be_any_axis(axis):
+    layer = BatchNormalization(axis, momentum=0.0)
+    model = Sequential([Input((5, 4, 3)), layer], dtype="float64")
+    model.compile(fastnn.optimizers.SGD(0.0), "mse")
+    x = images()
+    others = tuple(i for i in range(4) if i != axis % 4)
+    y = (x - x.mean(others, keepdims=True)) / np.sqrt(x.var(others, keepdims=True) + 1e-3)
+    assert np.isclose(model.train_on_batch(x, y), 0, atol=1e-25)
+    assert layer.moving_mean.shape == (x.shape[axis],)
+    assert np.allclose(layer.moving_mean.value, x.mean(others), rtol=1e-13)
+    assert np.allclose(model.predict(x), y, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3, -1, -2, -3])
+def test_groups_may_be_of_any_axis(axis):
+    layer = layers.GroupNormalization(2, axis)
+    moved = Sequential([Input((4, 6, 8)), layer], dtype="float64")
+    last = layers.GroupNormalization(2)
+    there = np.random.default_rng(0).normal(1, 2, (3, 4, 6, 8))
+    x = np.moveaxis(there, axis, -1)
+    plain = Sequential([Input(x.shape[1:]), last], dtype="float64")
+    weights = np.random.default_rng(1).normal(size=(2, x.shape[-1]))
+    for each in (layer, last):
+        each.set_weights(weights)
+    assert np.allclose(np.moveaxis(moved.predict(there), axis, -1), plain.predict(x), rtol=1e-12)
+
+
+AXES = [
+    lambda axis: BatchNormalization(axis=axis),
+    lambda axis: layers.GroupNormalization(axis=axis, groups=1),
+    lambda axis: layers.LayerNormalization(axis=axis),
+    lambda axis: layers.RMSNormalization(axis=axis),
+    lambda axis: layers.UnitNormalization(axis=axis),
+    lambda axis: layers.Normalization(axis=axis),
+    lambda axis: layers.MinMaxScaling(axis=axis),
+]
+
+
+@pytest.mark.parametrize("axis", [0, -4, 4, -5])
+@pytest.mark.parametrize("make", AXES)
+def test_axes_are_those_of_a_sample(make, axis):
+    with pytest.raises(ShapeError, match="must name axes of a sample, each once: 1, 2, 3, or"):
+        Sequential([Input((5, 4, 3)), make(axis)])
+
+
+@pytest.mark.parametrize("make", AXES)
+@pytest.mark.parametrize("axis", ["x", 1.5, True])
+def test_axes_are_integers(make, axis):
+    with pytest.raises(TypeError, match="axis must be an integer"):
+        make(axis)
+
+
+@pytest.mark.parametrize("make", AXES[2:])
+def test_axes_are_named_once(make):
+    with pytest.raises(ShapeError, match="each once"):
+        Sequential([Input((5, 4, 3)), make([1, -3])])
+
+
+@pytest.mark.parametrize("groups", [2, 5, 7])
+def test_groups_divide_the_channels(groups):
+    with pytest.raises(ShapeError, match=f"groups={groups} does not divide the 3 channels"):
+        Sequential([Input((5, 4, 3)), layers.GroupNormalization(groups)])
+
+
+def test_channels_that_are_last_are_not_moved():
+    for layer in (BatchNormalization(), layers.LayerNormalization(), layers.GroupNormalization(3)):
+        assert "swap" not in operations(Sequential([Input((5, 4, 3)), layer]), "predict")
+
+
+def test_statistics_are_those_of_all_places():
+    made = [layers.Masking(), BatchNormalization(momentum=0.0)]
+    model = Sequential([Input((4, 3)), *made], dtype="float64")
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(1, 2, (5, 4, 3))
+    x[:, 2:] = 0
+    model.train_on_batch(x, x)
+    assert np.allclose(made[1].moving_mean.value, x.mean((0, 1)), rtol=1e-13)

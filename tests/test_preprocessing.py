@@ -18,16 +18,38 @@ def through(layer, x, dtype="float64"):
     return Sequential([Input(x.shape[1:]), layer], dtype=dtype).predict(x)
 
 
-@pytest.mark.parametrize(("axis", "shape"), [(-1, (50, 3)), (-1, (20, 4, 3)), ((1, 2), (20, 4, 3))])
+AXES = [
+    (-1, (50, 3)),
+    (-1, (20, 4, 3)),
+    ((1, 2), (20, 4, 3)),
+    (1, (20, 4, 3)),
+    ((3, 1), (9, 4, 3, 2)),
+    ([-3, -2], (9, 4, 3, 2)),
+]
+
+
+@pytest.mark.parametrize(("axis", "shape"), AXES)
 def test_normalization_has_the_moments_of_its_data(axis, shape):
     layer = Normalization(axis)
     x = numbers(*shape)
     layer.adapt(x)
     kept = tuple(a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis))
     others = tuple(a for a in range(len(shape)) if a not in kept)
-    y = through(layer, x)
-    assert np.allclose(y, (x - x.mean(others)) / x.std(others), rtol=1e-11, atol=1e-11)
+    mean, deviation = x.mean(others, keepdims=True), x.std(others, keepdims=True)
+    assert np.allclose(through(layer, x), (x - mean) / deviation, rtol=1e-11, atol=1e-11)
     assert np.allclose(layer.mean.value, x.mean(others), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("axis", "shape"), AXES)
+def test_min_max_is_the_range_of_any_axes(axis, shape):
+    layer = MinMaxScaling(axis=axis)
+    x = numbers(*shape)
+    layer.adapt(x)
+    kept = tuple(a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis))
+    others = tuple(a for a in range(len(shape)) if a not in kept)
+    y = through(layer, x)
+    assert np.allclose(y.min(others), -1, rtol=1e-11)
+    assert np.allclose(y.max(others), 1, rtol=1e-11)
 
 
 def test_one_mean_for_all_numbers():
@@ -157,8 +179,8 @@ def test_training_leaves_them_alone():
             ShapeError,
             r"one shape .* got \(2, 4\) after \(rows, 3\)",
         ),
-        (lambda: Normalization(axis=1).adapt(np.ones((2, 3, 4))), ShapeError, "not its last axes"),
-        (lambda: Normalization(axis="x"), TypeError, "axis must hold integers"),
+        (lambda: Normalization(axis=0).adapt(np.ones((2, 3, 4))), ShapeError, "axes of a sample"),
+        (lambda: Normalization(axis="x"), TypeError, "axis must be an integer"),
         (lambda: Normalization(mean=1.0), ValueError, "come together"),
         (lambda: Normalization(mean=1.0, variance=-1.0), ValueError, "not be negative"),
         (

@@ -307,10 +307,22 @@ class RandomCrop(Layer):
 class _Tone(Layer):
     """Images whose numbers change at random, within a range."""
 
-    def __init__(self, value_range: Sequence[float], **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        factor: Factor,
+        value_range: Sequence[float] = (0, 255),
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.value_range = pair(self.name, "value_range", value_range)
-        self.factor: Range
+        self.factor = self.changes(factor)
+
+    def changes(self, factor: Factor) -> Range:
+        """Return the two numbers that a factor stands for."""
+        raise NotImplementedError
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, changed in training."""
@@ -344,18 +356,10 @@ class RandomContrast(_Tone):
         [0.5, 0.2]
     """
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(value_range, name=name, trainable=trainable, dtype=dtype)
+    def changes(self, factor: Factor) -> Range:
+        """Return the changes to less and to more."""
         both = factor if isinstance(factor, list | tuple) else (factor, factor)
-        self.factor = two(self.name, "factor", both, 0, 1)
+        return two(self.name, "factor", both, 0, 1)
 
     def toned(self, x: Tensor) -> Tensor:
         """Return ``x`` with other contrasts."""
@@ -378,17 +382,9 @@ class RandomBrightness(_Tone):
         [0.0, 1.0]
     """
 
-    def __init__(
-        self,
-        factor: Factor,
-        value_range: Sequence[float] = (0, 255),
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(value_range, name=name, trainable=trainable, dtype=dtype)
-        self.factor = share(self.name, "factor", factor)
+    def changes(self, factor: Factor) -> Range:
+        """Return the least and the largest change."""
+        return share(self.name, "factor", factor)
 
     def toned(self, x: Tensor) -> Tensor:
         """Return ``x``, brighter or darker."""

@@ -7,7 +7,6 @@ import inspect
 import itertools
 import re
 import warnings
-from abc import ABCMeta
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,50 +15,17 @@ from numpy.typing import ArrayLike
 
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
-from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import MaskWarning, ShapeError
 from fastnn.functional import Call, Symbol, call_on_symbols
+from fastnn.layers.constructors import Constructed
 from fastnn.naming import snake_case, unique_name
 from fastnn.variables import Variable
 
 __all__ = ["Layer"]
 
 
-class _Kind(ABCMeta):
-    """Lets any layer take the shape of a model's input, as old scripts for Keras give it."""
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-    def __call__(cls, *args: Any, **options: Any) -> Any:
-        own = cls.__signature__.parameters
-        taken = [name for name in _SHAPES if name in options and name not in own]
-        shapes = {name: options.pop(name) for name in taken}
-        layer = super().__call__(*args, **options)
-        for name, value in shapes.items():
-            layer.given_shape = _given_shape(layer.name, name, value)
-        return layer
-
-
-_SHAPES = ("input_shape", "batch_input_shape", "input_dim")
-
-
-def _given_shape(who: str, name: str, value: Any) -> Shape:
-    """Return the shape of samples that an option of a layer gives, with ``None`` for the rows."""
-    sizes = tuple(value) if isinstance(value, list | tuple) else (value,)
-    sizes = sizes[1:] if name == "batch_input_shape" else sizes
-    if not sizes or not all(map(is_size, sizes)):
-        raise ShapeError(
-            f"{who}: {name} must hold positive integers, got {str(value)[:60]}; the shape of a "
-            "sample has no axis of the batch: input_shape=(4,)"
-        )
-    return (None, *map(int, sizes))
-
-
-class Layer(metaclass=_Kind):
+class Layer(metaclass=Constructed):
     """A step of a model.
 
     Args:
@@ -635,6 +601,8 @@ def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLi
             f"{who}: set_weights expects {len(variables)} arrays, in the order of get_weights, "
             f"got {len(given)}"
         )
-    values = [variable.check(array) for variable, array in zip(variables, given, strict=True)]
+    # copies, since an array may be the live value of another variable
+    pairs = zip(variables, given, strict=True)
+    values = [variable.check(array).copy() for variable, array in pairs]
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -17,6 +17,7 @@ from fastnn.compiler.geometry import (
 from fastnn.compiler.graph import Shape, Tensor
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
+from fastnn.layers.constructors import with_defaults
 from fastnn.layers.core import positive
 from fastnn.ops.pooling import channels_last
 
@@ -115,9 +116,36 @@ class _Conv(Sliding):
     """A convolution of all channels, or of each group of them."""
 
     def __init__(
-        self, filters: int, groups: int, *window: Any, weights: tuple[Any, ...], **options: Any
+        self,
+        filters: int,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str | Sizes = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        groups: int = 1,
+        activation: Activation = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
     ):
-        super().__init__(*window, **options)
+        window = (kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
+        super().__init__(
+            *window,
+            activity_regularizer=activity_regularizer,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
         self.filters = positive(self.name, "filters", filters)
         self.groups = positive(self.name, "groups", groups)
         refuse_strides_and_dilation(self)
@@ -126,7 +154,8 @@ class _Conv(Sliding):
                 f"{self.name}: filters must be a multiple of groups, got {self.filters} filters "
                 f"for {self.groups} groups: {self.filters} / {self.groups} is not whole"
             )
-        kernel_and_bias(self, *weights)
+        self.describe_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel and the bias."""
@@ -148,20 +177,6 @@ class _Conv(Sliding):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {"filters": self.filters, "groups": self.groups, **super().get_config()}
-
-
-def kernel_and_bias(
-    layer: Layer,
-    kernel_initializer: Any,
-    bias_initializer: Any,
-    kernel_regularizer: Any,
-    bias_regularizer: Any,
-    kernel_constraint: Any,
-    bias_constraint: Any,
-) -> None:
-    """Describe the two weights of a layer, given in the order of Keras's arguments."""
-    layer.describe_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
-    layer.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 
 
 class Conv2D(_Conv):
@@ -204,52 +219,7 @@ class Conv2D(_Conv):
         'floor((8 - 3 + 2*1)/2) + 1 = 4'
     """
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | tuple[int, int],
-        strides: int | tuple[int, int] = (1, 1),
-        padding: str | int | tuple[int, int] = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, int] = (1, 1),
-        groups: int = 1,
-        activation: Activation = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            filters,
-            groups,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            weights=(
-                kernel_initializer,
-                bias_initializer,
-                kernel_regularizer,
-                bias_regularizer,
-                kernel_constraint,
-                bias_constraint,
-            ),
-            activity_regularizer=activity_regularizer,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
+    __init__ = with_defaults(_Conv.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 class Conv1D(_Conv):
@@ -292,15 +262,19 @@ class Conv1D(_Conv):
 
     rank = 1
 
+
+class _Transpose(Sliding):
+    """A convolution from its outputs to its inputs."""
+
     def __init__(
         self,
         filters: int,
-        kernel_size: int | tuple[int],
-        strides: int | tuple[int] = 1,
-        padding: str | int | tuple[int] = "valid",
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str = "valid",
+        output_padding: Sizes | None = None,
         data_format: str | None = None,
-        dilation_rate: int | tuple[int] = 1,
-        groups: int = 1,
+        dilation_rate: Sizes = 1,
         activation: Activation = None,
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
@@ -315,43 +289,14 @@ class Conv1D(_Conv):
         trainable: bool = True,
         dtype: str | None = None,
     ):
+        window = (kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
         super().__init__(
-            filters,
-            groups,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            weights=(
-                kernel_initializer,
-                bias_initializer,
-                kernel_regularizer,
-                bias_regularizer,
-                kernel_constraint,
-                bias_constraint,
-            ),
+            *window,
             activity_regularizer=activity_regularizer,
             name=name,
             trainable=trainable,
             dtype=dtype,
         )
-
-
-class _Transpose(Sliding):
-    """A convolution from its outputs to its inputs."""
-
-    def __init__(
-        self,
-        filters: int,
-        output_padding: Sizes | None,
-        *window: Any,
-        weights: tuple[Any, ...],
-        **options: Any,
-    ):
-        super().__init__(*window, **options)
         self.filters = positive(self.name, "filters", filters)
         refuse_strides_and_dilation(self)
         if self.padding not in ("valid", "same"):
@@ -360,7 +305,8 @@ class _Transpose(Sliding):
                 "output_padding adds places at the end"
             )
         self.output_padding = output_padding_of(self.name, output_padding, self.strides)
-        kernel_and_bias(self, *weights)
+        self.describe_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel and the bias."""
@@ -431,52 +377,7 @@ class Conv2DTranspose(_Transpose):
         (None, 16, 16, 4)
     """
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | tuple[int, int],
-        strides: int | tuple[int, int] = (1, 1),
-        padding: str = "valid",
-        output_padding: int | tuple[int, int] | None = None,
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, int] = (1, 1),
-        activation: Activation = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            filters,
-            output_padding,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            weights=(
-                kernel_initializer,
-                bias_initializer,
-                kernel_regularizer,
-                bias_regularizer,
-                kernel_constraint,
-                bias_constraint,
-            ),
-            activity_regularizer=activity_regularizer,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
+    __init__ = with_defaults(_Transpose.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 class Conv1DTranspose(_Transpose):
@@ -517,50 +418,3 @@ class Conv1DTranspose(_Transpose):
     """
 
     rank = 1
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | tuple[int],
-        strides: int | tuple[int] = 1,
-        padding: str = "valid",
-        output_padding: int | tuple[int] | None = None,
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int] = 1,
-        activation: Activation = None,
-        use_bias: bool = True,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            filters,
-            output_padding,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            weights=(
-                kernel_initializer,
-                bias_initializer,
-                kernel_regularizer,
-                bias_regularizer,
-                kernel_constraint,
-                bias_constraint,
-            ),
-            activity_regularizer=activity_regularizer,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastnn import ops
 from fastnn.compiler.graph import Shape, Tensor
-from fastnn.layers.convolution import Activation, Sliding
+from fastnn.layers.constructors import with_defaults
+from fastnn.layers.convolution import Activation, Sizes, Sliding
 from fastnn.layers.core import positive
 
 __all__ = ["DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"]
@@ -16,13 +17,39 @@ class _Depthwise(Sliding):
     """A convolution of each channel with kernels of its own."""
 
     def __init__(
-        self, depth_multiplier: int, *window: Any, weights: tuple[Any, ...], **options: Any
+        self,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str | Sizes = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        activation: Activation = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
     ):
-        super().__init__(*window, **options)
+        window = (kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
+        super().__init__(
+            *window,
+            activity_regularizer=activity_regularizer,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
         self.depth_multiplier = positive(self.name, "depth_multiplier", depth_multiplier)
-        first, bias, *others = weights
-        self.describe_weight("depthwise", first, others[0], others[2])
-        self.describe_weight("bias", bias, others[1], others[3])
+        depthwise = depthwise_initializer, depthwise_regularizer, depthwise_constraint
+        self.describe_weight("depthwise", *depthwise)
+        self.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel and the bias."""
@@ -79,50 +106,7 @@ class DepthwiseConv2D(_Depthwise):
         (None, 8, 8, 10)
     """
 
-    def __init__(
-        self,
-        kernel_size: int | tuple[int, int],
-        strides: int | tuple[int, int] = (1, 1),
-        padding: str | int | tuple[int, int] = "valid",
-        depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, int] = (1, 1),
-        activation: Activation = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            depth_multiplier,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            weights=(
-                depthwise_initializer,
-                bias_initializer,
-                depthwise_regularizer,
-                bias_regularizer,
-                depthwise_constraint,
-                bias_constraint,
-            ),
-            activity_regularizer=activity_regularizer,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
+    __init__ = with_defaults(_Depthwise.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 class DepthwiseConv1D(_Depthwise):
@@ -165,51 +149,6 @@ class DepthwiseConv1D(_Depthwise):
 
     rank = 1
 
-    def __init__(
-        self,
-        kernel_size: int | tuple[int],
-        strides: int | tuple[int] = 1,
-        padding: str | int | tuple[int] = "valid",
-        depth_multiplier: int = 1,
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int] = 1,
-        activation: Activation = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            depth_multiplier,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            weights=(
-                depthwise_initializer,
-                bias_initializer,
-                depthwise_regularizer,
-                bias_regularizer,
-                depthwise_constraint,
-                bias_constraint,
-            ),
-            activity_regularizer=activity_regularizer,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
-
 
 class _Separable(Sliding):
     """A convolution of each channel by itself, then one of each place by itself."""
@@ -217,16 +156,44 @@ class _Separable(Sliding):
     def __init__(
         self,
         filters: int,
-        depth_multiplier: int,
-        *window: Any,
-        weights: tuple[Any, ...],
-        **options: Any,
+        kernel_size: Sizes,
+        strides: Sizes = 1,
+        padding: str | Sizes = "valid",
+        data_format: str | None = None,
+        dilation_rate: Sizes = 1,
+        depth_multiplier: int = 1,
+        activation: Activation = None,
+        use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform",
+        pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        depthwise_regularizer: Any = None,
+        pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None,
+        bias_constraint: Any = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
     ):
-        super().__init__(*window, **options)
+        window = (kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias)
+        super().__init__(
+            *window,
+            activity_regularizer=activity_regularizer,
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
         self.filters = positive(self.name, "filters", filters)
         self.depth_multiplier = positive(self.name, "depth_multiplier", depth_multiplier)
-        for at, what in enumerate(("depthwise", "pointwise", "bias")):
-            self.describe_weight(what, *weights[at::3])
+        depthwise = depthwise_initializer, depthwise_regularizer, depthwise_constraint
+        pointwise = pointwise_initializer, pointwise_regularizer, pointwise_constraint
+        self.describe_weight("depthwise", *depthwise)
+        self.describe_weight("pointwise", *pointwise)
+        self.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Make both kernels and the bias."""
@@ -296,58 +263,7 @@ class SeparableConv2D(_Separable):
         69
     """
 
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | tuple[int, int],
-        strides: int | tuple[int, int] = (1, 1),
-        padding: str | int | tuple[int, int] = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int, int] = (1, 1),
-        depth_multiplier: int = 1,
-        activation: Activation = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            filters,
-            depth_multiplier,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            weights=(
-                depthwise_initializer,
-                pointwise_initializer,
-                bias_initializer,
-                depthwise_regularizer,
-                pointwise_regularizer,
-                bias_regularizer,
-                depthwise_constraint,
-                pointwise_constraint,
-                bias_constraint,
-            ),
-            activity_regularizer=activity_regularizer,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
+    __init__ = with_defaults(_Separable.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 class SeparableConv1D(_Separable):
@@ -395,56 +311,3 @@ class SeparableConv1D(_Separable):
     """
 
     rank = 1
-
-    def __init__(
-        self,
-        filters: int,
-        kernel_size: int | tuple[int],
-        strides: int | tuple[int] = 1,
-        padding: str | int | tuple[int] = "valid",
-        data_format: str | None = None,
-        dilation_rate: int | tuple[int] = 1,
-        depth_multiplier: int = 1,
-        activation: Activation = None,
-        use_bias: bool = True,
-        depthwise_initializer: Any = "glorot_uniform",
-        pointwise_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        depthwise_regularizer: Any = None,
-        pointwise_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        activity_regularizer: Any = None,
-        depthwise_constraint: Any = None,
-        pointwise_constraint: Any = None,
-        bias_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            filters,
-            depth_multiplier,
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            weights=(
-                depthwise_initializer,
-                pointwise_initializer,
-                bias_initializer,
-                depthwise_regularizer,
-                pointwise_regularizer,
-                bias_regularizer,
-                depthwise_constraint,
-                pointwise_constraint,
-                bias_constraint,
-            ),
-            activity_regularizer=activity_regularizer,
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )

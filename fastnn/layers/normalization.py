@@ -7,10 +7,10 @@ from typing import Any
 
 from fastnn import initializers, ops
 from fastnn._checks import count, fraction, positive_number
-from fastnn.compiler.graph import Shape, Tensor, format_shape, size_of
+from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
+from fastnn.layers.axes import along, axis_numbers, flat_weight, sample_axes
 from fastnn.layers.base import Layer
-from fastnn.variables import Variable
 
 __all__ = [
     "BatchNormalization",
@@ -20,12 +20,49 @@ __all__ = [
     "UnitNormalization",
 ]
 
+#: Arrays of NumPy have no more.
+_MOST_AXES = 64
 
-class BatchNormalization(Layer):
+
+class _Affine(Layer):
+    """What normalisations with a factor and an offset of their own share."""
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        axis: Any,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        *,
+        beta: tuple[Any, Any, Any],
+        gamma: tuple[Any, Any, Any],
+        **options: Any,
+    ):
+        super().__init__(**options)
+        self.axis = axis
+        self.epsilon = positive_number(self.name, "epsilon", epsilon)
+        self.center, self.scale = bool(center), bool(scale)
+        self.describe_weight("beta", *beta)
+        self.describe_weight("gamma", *gamma)
+
+    def add_affine(self, shape: Shape) -> None:
+        """Make gamma and beta, if there are any."""
+        self.gamma = self.add_described("gamma", shape) if self.scale else None
+        self.beta = self.add_described("beta", shape) if self.center else None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        kept = ("axis", "epsilon", "center", "scale")
+        return {**{name: getattr(self, name) for name in kept}, **super().get_config()}
+
+
+class BatchNormalization(_Affine):
     """``y = (x - mean) / sqrt(variance + epsilon) gamma + beta``, channel by channel.
 
     Args:
-        axis: the axis of the channels, which has to be the last: -1.
+        axis: the axis of the channels; -1 is the last.
         momentum: how much of a moving statistic stays in each step, in [0, 1].
         epsilon: added to the variance, positive.
         center: whether there is a ``beta``.
@@ -43,10 +80,11 @@ class BatchNormalization(Layer):
             as at inference, in training too.
         dtype: the precision of the weights.
 
-    Shapes: x and y (rows, ..., channels); weights, in this order, gamma, beta, moving_mean,
-    moving_variance, (channels,) each.
+    Shapes: x and y (rows, ..., channels), or with the channels at ``axis``, which costs moving them
+    to the end and back; weights, in this order, gamma, beta, moving_mean, moving_variance,
+    (channels,) each.
 
-    In training, mean and variance are those of the batch, over all axes but the last, and each step
+    In training, mean and variance are those of the batch, over all axes but ``axis``, and each step
     ends with ``moving = momentum moving + (1 - momentum) batch``; at inference they are the moving
     ones (Ioffe and Szegedy, "Batch normalization", 2015).  Both variances are sums of squares
     divided by their count, not by one less.
@@ -60,8 +98,6 @@ class BatchNormalization(Layer):
         array([[5.],
                [7.]], dtype=float32)
     """
-
-    supports_masking = True
 
     def __init__(
         self,
@@ -83,27 +119,27 @@ class BatchNormalization(Layer):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
-        if isinstance(axis, bool) or not isinstance(axis, int):
-            raise TypeError(f"{self.name}: axis must be an integer, got {type(axis).__name__}")
-        self.axis = axis
+        super().__init__(
+            axis,
+            epsilon,
+            center,
+            scale,
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
+        self.axis = count(self.name, "axis", axis, -_MOST_AXES)
         self.momentum = fraction(self.name, "momentum", momentum, closed=True)
-        self.epsilon = positive_number(self.name, "epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
-        self.describe_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.describe_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma, beta and the moving statistics."""
-        require_last(self.name, self.axis, input_shape)
-        shape = (input_shape[-1],)
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_described("gamma", shape)
-        if self.center:
-            self.beta = self.add_described("beta", shape)
+        (channels,) = sample_axes(self.name, self.axis, input_shape)
+        shape = (input_shape[channels],)
+        self.add_affine(shape)
         self.moving_mean = self.add_weight(
             shape, self.moving_mean_initializer, name="moving_mean", trainable=False
         )
@@ -113,23 +149,24 @@ class BatchNormalization(Layer):
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x`` normalised by its own moments in training, by the moving ones otherwise."""
-        learned = (self.gamma, self.beta, self.epsilon)
-        if not (training and self.trainable):
-            return ops.normalize(x, self.moving_mean, self.moving_variance, *learned)
+        axes = sample_axes(self.name, self.axis, x.shape)
+        return along(x, axes, self._by_batch if training and self.trainable else self._by_moving)
+
+    def _by_moving(self, x: Tensor) -> Tensor:
+        moments = self.moving_mean, self.moving_variance
+        return ops.normalize(x, *moments, self.gamma, self.beta, self.epsilon)
+
+    def _by_batch(self, x: Tensor) -> Tensor:
         mean, variance = ops.moments(x)
         ops.moving_average(self.moving_mean, mean, self.momentum)
         ops.moving_average(self.moving_variance, variance, self.momentum)
-        return ops.normalize(x, mean, variance, *learned, batch=True)
+        return ops.normalize(x, mean, variance, self.gamma, self.beta, self.epsilon, batch=True)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         first_values = ("moving_mean", "moving_variance")
         return {
-            "axis": self.axis,
             "momentum": self.momentum,
-            "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
             **{
                 f"{name}_initializer": initializers.serialize(getattr(self, f"{name}_initializer"))
                 for name in first_values
@@ -138,56 +175,11 @@ class BatchNormalization(Layer):
         }
 
 
-class _RowNormalization(Layer):
-    """Scales each row by its own moments; the last axes are what a row is."""
-
-    supports_masking = True
-
-    def __init__(self, axis: int | Sequence[int], **options: Any):
-        super().__init__(**options)
-        axes = axis if isinstance(axis, Sequence) else [axis]
-        if not axes or not all(isinstance(a, int) and not isinstance(a, bool) for a in axes):
-            raise TypeError(
-                f"{self.name}: axis must be an integer or a list of them, got {axis!r:.60}"
-            )
-        self.axis = list(axes) if isinstance(axis, Sequence) else axis
-
-    def row(self, shape: Shape) -> Shape:
-        """Return the shape of what is normalised together.
-
-        Raises:
-            ShapeError: if ``axis`` does not name the last axes of a sample.
-        """
-        axes = self.axis if isinstance(self.axis, list) else [self.axis]
-        known = sorted({a % len(shape) for a in axes if -len(shape) <= a < len(shape)})
-        if len(known) != len(axes) or known != list(range(len(shape) - len(axes), len(shape))):
-            raise ShapeError(
-                f"{self.name}: axis={self.axis} of {format_shape(shape)} are not its last axes; "
-                "use axis=-1, or [-2, -1] and so on"
-            )
-        if known[0] == 0:
-            raise ShapeError(f"{self.name}: axis 0 is that of the rows, which stand by themselves")
-        return shape[known[0] :]
-
-    def flat(self, x: Tensor) -> Tensor:
-        """Return ``x`` with each row in one axis."""
-        row = self.row(x.shape)
-        if len(row) == 1:
-            return x
-        return ops.reshape(x, (*x.shape[: -len(row)], size_of(row).base))
-
-    def weight(self, x: Tensor, variable: Variable | None) -> Tensor | None:
-        """Return a weight of the shape of a row as one axis."""
-        if variable is None:
-            return None
-        return x.graph.emit("reshape", variable, shapes={"y": (variable.size,)})[0]
-
-
-class LayerNormalization(_RowNormalization):
+class LayerNormalization(_Affine):
     """``y = (x - mean) / sqrt(variance + epsilon) gamma + beta``, row by row.
 
     Args:
-        axis: the last axis, -1, or a list of the last axes: what is normalised together.
+        axis: the axis, or a list of axes, of what is normalised together; -1 is the last.
         epsilon: added to the variance, positive.
         center: whether there is a ``beta``.
         scale: whether there is a ``gamma``.
@@ -201,7 +193,8 @@ class LayerNormalization(_RowNormalization):
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
 
-    Shapes: x and y (rows, ..., features); gamma and beta, in this order, those of ``axis``.
+    Shapes: x and y (rows, ..., features); gamma and beta, in this order, have the sizes of
+    ``axis``, in rising order.  Axes that are not the last are moved there and back.
 
     Mean and variance are those of a row, in training and at inference alike (Ba, Kiros and Hinton,
     "Layer normalization", 2016).
@@ -231,42 +224,43 @@ class LayerNormalization(_RowNormalization):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(axis, name=name, trainable=trainable, dtype=dtype)
-        self.epsilon = positive_number(self.name, "epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
-        self.describe_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.describe_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        super().__init__(
+            axis,
+            epsilon,
+            center,
+            scale,
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
+        self.axis = several_axes(self.name, axis)
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma and beta."""
-        shape = self.row(input_shape)
-        self.gamma = self.add_described("gamma", shape) if self.scale else None
-        self.beta = self.add_described("beta", shape) if self.center else None
+        axes = sample_axes(self.name, self.axis, input_shape)
+        self.add_affine(tuple(input_shape[a] for a in axes))
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` with its rows normalised."""
-        learned = self.weight(x, self.gamma), self.weight(x, self.beta)
-        y = ops.layer_normalization(self.flat(x), *learned, self.epsilon)
-        return ops.reshape(y, x.shape)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        kept = ("axis", "epsilon", "center", "scale")
-        return {**{name: getattr(self, name) for name in kept}, **super().get_config()}
+        learned = flat_weight(x, self.gamma), flat_weight(x, self.beta)
+        axes = sample_axes(self.name, self.axis, x.shape)
+        return along(x, axes, lambda row: ops.layer_normalization(row, *learned, self.epsilon))
 
 
-class RMSNormalization(_RowNormalization):
+class RMSNormalization(Layer):
     """``y = x / sqrt(mean(x^2) + epsilon) scale``, row by row.
 
     Args:
-        axis: the last axis, -1, or a list of the last axes: what is normalised together.
+        axis: the axis, or a list of axes, of what is normalised together; -1 is the last.
         epsilon: added to the mean, positive.
         name: the layer's name.
         trainable: whether ``fit`` changes the weight.
         dtype: the precision of the weight.
 
-    Shapes: x and y (rows, ..., features); scale has the sizes of ``axis``.  (Zhang and Sennrich,
-    "Root mean square layer normalization", 2019.)
+    Shapes: x and y (rows, ..., features); scale has the sizes of ``axis``, in rising order.  (Zhang
+    and Sennrich, "Root mean square layer normalization", 2019.)
 
     Example:
         >>> import fastnn
@@ -275,6 +269,8 @@ class RMSNormalization(_RowNormalization):
         array([[ 1.       , -1.       ],
                [ 0.       ,  1.4142135]], dtype=float32)
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -285,28 +281,30 @@ class RMSNormalization(_RowNormalization):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(axis, name=name, trainable=trainable, dtype=dtype)
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.axis = several_axes(self.name, axis)
         self.epsilon = positive_number(self.name, "epsilon", epsilon)
 
     def build(self, input_shape: Shape) -> None:
         """Make the scale."""
-        self.scale = self.add_weight(self.row(input_shape), "ones", name="scale")
+        axes = sample_axes(self.name, self.axis, input_shape)
+        self.scale = self.add_weight([input_shape[a] for a in axes], "ones", name="scale")
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` with its rows normalised."""
-        y = ops.rms_normalization(self.flat(x), self.weight(x, self.scale), self.epsilon)
-        return ops.reshape(y, x.shape)
+        scale, axes = flat_weight(x, self.scale), sample_axes(self.name, self.axis, x.shape)
+        return along(x, axes, lambda row: ops.rms_normalization(row, scale, self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {"axis": self.axis, "epsilon": self.epsilon, **super().get_config()}
 
 
-class UnitNormalization(_RowNormalization):
+class UnitNormalization(Layer):
     """``y = x / sqrt(sum(x^2))``, row by row; rows of zeros stay as they are.
 
     Args:
-        axis: the last axis, -1, or a list of the last axes: what is normalised together.
+        axis: the axis, or a list of axes, of what is normalised together; -1 is the last.
         name: the layer's name.
 
     Example:
@@ -317,6 +315,8 @@ class UnitNormalization(_RowNormalization):
                [0. , 0. ]], dtype=float32)
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         axis: int | Sequence[int] = -1,
@@ -325,23 +325,24 @@ class UnitNormalization(_RowNormalization):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(axis, name=name, trainable=trainable, dtype=dtype)
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.axis = several_axes(self.name, axis)
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` with its rows of length 1."""
-        return ops.reshape(ops.unit_normalization(self.flat(x)), x.shape)
+        return along(x, sample_axes(self.name, self.axis, x.shape), ops.unit_normalization)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {"axis": self.axis, **super().get_config()}
 
 
-class GroupNormalization(Layer):
+class GroupNormalization(_Affine):
     """``y = (x - mean) / sqrt(variance + epsilon) gamma + beta``, by groups of a sample's channels.
 
     Args:
         groups: how many; a divisor of the number of channels, or -1: each channel by itself.
-        axis: the axis of the channels, which has to be the last: -1.
+        axis: the axis of the channels; -1 is the last.
         epsilon: added to the variance, positive.
         center: whether there is a ``beta``.
         scale: whether there is a ``gamma``.
@@ -355,7 +356,8 @@ class GroupNormalization(Layer):
         trainable: whether ``fit`` changes the weights.
         dtype: the precision of the weights.
 
-    Shapes: x and y (rows, ..., channels); gamma and beta, in this order, (channels,).
+    Shapes: x and y (rows, ..., channels), or with the channels at ``axis``, which costs moving them
+    to the end and back; gamma and beta, in this order, (channels,).
 
     A group is channels next to each other, at all places of a sample (Wu and He, "Group
     normalization", 2018).
@@ -367,8 +369,6 @@ class GroupNormalization(Layer):
         >>> model.predict([[1.0, 3.0, 20.0, 10.0]])
         array([[-1.,  1.,  1., -1.]], dtype=float32)
     """
-
-    supports_masking = True
 
     def __init__(
         self,
@@ -388,48 +388,48 @@ class GroupNormalization(Layer):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(
+            axis,
+            epsilon,
+            center,
+            scale,
+            beta=(beta_initializer, beta_regularizer, beta_constraint),
+            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            name=name,
+            trainable=trainable,
+            dtype=dtype,
+        )
+        self.axis = count(self.name, "axis", axis, -_MOST_AXES)
         self.groups = groups if groups == -1 else count(self.name, "groups", groups, 1)
-        self.axis = count(self.name, "axis", axis, -8)
-        self.epsilon = positive_number(self.name, "epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
-        self.describe_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
-        self.describe_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma and beta."""
-        require_last(self.name, self.axis, input_shape)
-        channels = input_shape[-1]
-        if channels is None or channels % self._groups(channels):
+        (axis,) = sample_axes(self.name, self.axis, input_shape)
+        channels = input_shape[axis] or 0
+        if channels % self._groups(channels):
             raise ShapeError(
                 f"{self.name}: groups={self.groups} does not divide the {channels} channels of "
                 f"{format_shape(input_shape)}"
             )
-        self.gamma = self.add_described("gamma", (channels,)) if self.scale else None
-        self.beta = self.add_described("beta", (channels,)) if self.center else None
+        self.add_affine((channels,))
 
     def _groups(self, channels: int) -> int:
         return channels if self.groups == -1 else self.groups
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` with its groups normalised."""
+        return along(x, sample_axes(self.name, self.axis, x.shape), self._normalized)
+
+    def _normalized(self, x: Tensor) -> Tensor:
         groups = self._groups(x.shape[-1] or 1)
         return ops.group_normalization(x, groups, self.gamma, self.beta, self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        kept = ("groups", "axis", "epsilon", "center", "scale")
-        return {**{name: getattr(self, name) for name in kept}, **super().get_config()}
+        return {"groups": self.groups, **super().get_config()}
 
 
-def require_last(who: str, axis: int, shape: Shape) -> None:
-    """Refuse an axis of channels that is not the last.
-
-    Raises:
-        ShapeError: if it is another.
-    """
-    if len(shape) < 2 or axis not in (-1, len(shape) - 1):
-        raise ShapeError(
-            f"{who}: axis={axis} of {format_shape(shape)} is not the last, where channels are; "
-            "use axis=-1"
-        )
+def several_axes(who: str, axis: int | Sequence[int]) -> int | list[int]:
+    """Return the axis, or the list of axes, that a layer was given."""
+    axes = axis_numbers(who, axis)
+    return axes if isinstance(axis, list | tuple) else axes[0]

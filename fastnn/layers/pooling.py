@@ -9,6 +9,7 @@ from fastnn.compiler.geometry import Padding, Window, sizes_of
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
+from fastnn.layers.constructors import with_defaults
 from fastnn.ops.pooling import channels_last, pool_padding
 
 __all__ = [
@@ -33,12 +34,15 @@ class _Pooling(Layer):
     def __init__(
         self,
         pool_size: Sizes,
-        strides: Sizes | None,
-        padding: Any,
-        data_format: str | None,
-        **options: Any,
+        strides: Sizes | None = None,
+        padding: str | Sizes = "valid",
+        data_format: str | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
     ):
-        super().__init__(**options)
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.pool_size = sizes_of(self.name, "pool_size", pool_size, self.rank)
         self.strides = self.pool_size
         if strides is not None:
@@ -106,19 +110,7 @@ class MaxPooling2D(_MaxPooling):
         (None, 2, 2, 3)
     """
 
-    def __init__(
-        self,
-        pool_size: int | tuple[int, int] = (2, 2),
-        strides: int | tuple[int, int] | None = None,
-        padding: str | int | tuple[int, int] = "valid",
-        data_format: str | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        options = {"name": name, "trainable": trainable, "dtype": dtype}
-        super().__init__(pool_size, strides, padding, data_format, **options)
+    __init__ = with_defaults(_Pooling.__init__, pool_size=(2, 2))
 
 
 class AveragePooling2D(_AveragePooling):
@@ -141,20 +133,6 @@ class AveragePooling2D(_AveragePooling):
         >>> model.predict([[[[1], [2]], [[3], [4]]]]).item()
         2.5
     """
-
-    def __init__(
-        self,
-        pool_size: int | tuple[int, int],
-        strides: int | tuple[int, int] | None = None,
-        padding: str | int | tuple[int, int] = "valid",
-        data_format: str | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        options = {"name": name, "trainable": trainable, "dtype": dtype}
-        super().__init__(pool_size, strides, padding, data_format, **options)
 
 
 class MaxPooling1D(_MaxPooling):
@@ -181,19 +159,7 @@ class MaxPooling1D(_MaxPooling):
 
     rank = 1
 
-    def __init__(
-        self,
-        pool_size: int | tuple[int] = 2,
-        strides: int | tuple[int] | None = None,
-        padding: str | int | tuple[int] = "valid",
-        data_format: str | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        options = {"name": name, "trainable": trainable, "dtype": dtype}
-        super().__init__(pool_size, strides, padding, data_format, **options)
+    __init__ = with_defaults(_Pooling.__init__, pool_size=2)
 
 
 class AveragePooling1D(_AveragePooling):
@@ -218,20 +184,6 @@ class AveragePooling1D(_AveragePooling):
     """
 
     rank = 1
-
-    def __init__(
-        self,
-        pool_size: int | tuple[int],
-        strides: int | tuple[int] | None = None,
-        padding: str | int | tuple[int] = "valid",
-        data_format: str | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        options = {"name": name, "trainable": trainable, "dtype": dtype}
-        super().__init__(pool_size, strides, padding, data_format, **options)
 
 
 class _GlobalPooling(Layer):

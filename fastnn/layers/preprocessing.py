@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike
 from fastnn import ops
 from fastnn._checks import number
 from fastnn._typing import Array
-from fastnn.compiler.graph import Shape, Tensor, format_shape, size_of
+from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
+from fastnn.layers.axes import along, axis_numbers, flat_weight, sample_axes
 from fastnn.layers.base import Layer
 from fastnn.ops.curves import line
 from fastnn.variables import Variable
@@ -71,31 +72,26 @@ class _Scaling(Layer):
     They are float64 until a model takes them in, whatever it computes in.
 
     Args:
-        axis: the axes whose places have numbers of their own, the last ones; ``None``: no axis.
+        axis: the axes whose places have numbers of their own; ``None``: no axis.
     """
 
     supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] | None, **options: Any):
         super().__init__(**options)
-        self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-        if not all(isinstance(a, int) and not isinstance(a, bool) for a in self.axis):
-            raise TypeError(f"{self.name}: axis must hold integers, got {str(axis)[:60]}")
+        self.axis = () if axis is None else tuple(axis_numbers(self.name, axis))
 
-    def kept(self, shape: Shape) -> tuple[int, ...]:
-        """Return the sizes of the axes whose places have numbers of their own.
+    def places(self, shape: Shape) -> tuple[int, ...]:
+        """Return the axes whose places have numbers of their own, in rising order.
 
         Raises:
-            ShapeError: if they are not the last axes of a sample.
+            ShapeError: if they are not axes of a sample.
         """
-        rank, axes = len(shape), self.axis
-        known = sorted(a % rank for a in axes if -rank <= a < rank)
-        if len(known) != len(axes) or known != list(range(rank - len(axes), rank)) or 0 in known:
-            raise ShapeError(
-                f"{self.name}: axis={self.axis} of {format_shape(shape)} are not its last axes; "
-                "use -1, or (-2, -1) and so on, or None for one number for all"
-            )
-        return tuple(int(n) for n in shape[rank - len(axes) :] if n is not None)
+        return sample_axes(self.name, self.axis, shape)
+
+    def kept(self, shape: Shape) -> tuple[int, ...]:
+        """Return the sizes of those axes."""
+        return tuple(shape[a] or 0 for a in self.places(shape))
 
     def adapt(self, data: ArrayLike | Iterable[ArrayLike]) -> None:
         """Take the layer's numbers from data, in place of those that it had.
@@ -137,10 +133,10 @@ class _Scaling(Layer):
                 continue
             shape = (None, *array.shape[1:])
             self._build_once(shape)
-            kept = self.kept(shape)
+            places, kept = self.places(shape), self.kept(shape)
             for first in range(0, len(array), _CHUNK):
-                part = array[first : first + _CHUNK]
-                yield self._finite(part).reshape(-1, *kept)
+                part = self._finite(array[first : first + _CHUNK])
+                yield np.moveaxis(part, places, range(-len(places), 0)).reshape(-1, *kept)
 
     def _finite(self, part: Array) -> Array:
         values = part.astype(np.float64)
@@ -159,31 +155,31 @@ class _Scaling(Layer):
     ) -> Tensor:
         """Return ``(x - mean) / sqrt(variance) factor + offset``; each a weight, or one number."""
         count = math.prod(self.kept(x.shape))
-        rows = ops.reshape(x, (x.shape[0], size_of(x.shape[1:]).base // count, count))
 
-        def known(value: Any) -> Tensor:
+        def known(value: Any) -> Any:
             if isinstance(value, Variable | Tensor):
-                return x.graph.emit("reshape", value, shapes={"y": (count,)})[0]
+                return flat_weight(x, value)
             return x.graph.emit("fill", shapes={"y": (count,)}, value=float(value))[0]
 
         moments, affine = (known(mean), known(variance)), (known(factor), known(offset))
-        return ops.reshape(ops.normalize(rows, *moments, *affine, epsilon=0.0), x.shape)
+        numbers = *moments, *affine
+        return along(x, self.places(x.shape), lambda row: ops.normalize(row, *numbers, epsilon=0.0))
 
 
 class Normalization(_Scaling):
     """``y = (x - mean) / sqrt(variance)``, with the mean and variance of data.
 
     Args:
-        axis: the axes whose places have a mean and a variance each, which are the last ones: -1,
-            each feature; ``None``: one mean and variance of all numbers.
+        axis: the axis, or the axes, whose places have a mean and a variance each: -1, each feature;
+            ``None``: one mean and variance of all numbers.
         mean: the mean, instead of ``adapt``; a number, or as many as ``axis`` has places.
         variance: the variance, likewise.
         invert: whether it is the way back, ``y = mean + x sqrt(variance)``.
         name: the layer's name.
         dtype: the precision of the numbers.
 
-    Shapes: x and y (rows, ..., features); weights, not trained: mean, variance, and count, which
-    stays 0.
+    Shapes: x and y (rows, ..., features); weights, not trained: mean and variance, of the sizes of
+    ``axis`` in rising order, and count, which stays 0.
 
     ``adapt(data)`` sets mean and variance; they are saved with the model.  A variance below 1e-14
     counts as that: a column that is constant in the data becomes 0.
@@ -271,8 +267,8 @@ class MinMaxScaling(_Scaling):
 
     Args:
         feature_range: ``(low, high)``, what the data's ``least`` and ``largest`` numbers become.
-        axis: the axes whose places have numbers of their own, which are the last ones: -1, each
-            feature; ``None``: one range for all numbers.
+        axis: the axis, or the axes, whose places have numbers of their own: -1, each feature;
+            ``None``: one range for all numbers.
         name: the layer's name.
         dtype: the precision of the numbers.
 

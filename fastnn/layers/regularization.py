@@ -8,9 +8,9 @@ from typing import Any
 
 from fastnn import ops, regularizers
 from fastnn._checks import count, fraction, not_negative
-from fastnn.compiler.graph import Shape, Tensor, format_shape
-from fastnn.errors import ShapeError
+from fastnn.compiler.graph import Tensor
 from fastnn.layers.base import Layer
+from fastnn.layers.pooling import require_places
 
 __all__ = [
     "ActivityRegularization",
@@ -48,33 +48,24 @@ class _Dropout(_Random):
     def __init__(
         self,
         rate: float,
-        noise_shape: Sequence[int | None] | None,
-        seed: int | None,
-        **options: Any,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
     ):
-        super().__init__(seed, **options)
+        super().__init__(seed, name=name, trainable=trainable, dtype=dtype)
         self.rate = fraction(self.name, "rate", rate)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.noise_shape = None if noise_shape is None else self._shape(noise_shape)
 
-    def shared(self, shape: Shape) -> int:
-        """Return how many axes of a sample, from its first on, have one mask.
-
-        Raises:
-            ShapeError: if that is not what ``noise_shape`` says.
-        """
-        if self.noise_shape is None:
-            return 0
-        known = zip(self.noise_shape, shape, strict=False)
-        sizes = [size if n is None else n for n, size in known][1:]
-        first = next((at for at, n in enumerate(sizes) if n != 1), len(sizes))
-        fits = len(self.noise_shape) == len(shape) and self.noise_shape[0] is None
-        if not fits or tuple(sizes[first:]) != shape[1 + first :]:
-            raise ShapeError(
-                f"{self.name}: noise_shape {str(self.noise_shape)[:60]} does not go with inputs "
-                f"{format_shape(shape)}: first is None, for the rows, then 1 for each axis whose "
-                "units are dropped together, then None or the size of the others"
+    def _shape(self, given: Any) -> tuple[int | None, ...]:
+        if not isinstance(given, list | tuple):
+            raise TypeError(
+                f"{self.name}: noise_shape must be a tuple of sizes or None, got "
+                f"{type(given).__name__}"
             )
-        return first
+        return tuple(n if n is None else count(self.name, "noise_shape", n, 1) for n in given)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -87,8 +78,9 @@ class Dropout(_Dropout):
 
     Args:
         rate: the probability that a unit is dropped, 0 <= rate < 1.
-        noise_shape: the shape of the mask, ``None`` for the rows; units are dropped together along
-            axes of size 1, which come first: ``(None, 1, features)``.  ``None``: each by itself.
+        noise_shape: the shape of the mask, in which ``None`` stands for the size of the input and
+            1 for units that are dropped together: ``(None, 1, features)``.  With 1 for the rows all
+            samples of a batch have the mask of its first.  ``None``: each unit by itself.
         seed: what the mask is drawn from, at least 0; ``None``: the seed of the process.
         name: the layer's name.
 
@@ -103,22 +95,11 @@ class Dropout(_Dropout):
         array([[1., 2.]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(rate, noise_shape, seed, name=name, trainable=trainable, dtype=dtype)
-
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, with units dropped in training."""
-        shared = self.shared(x.shape)
-        return ops.dropout(x, self.rate, shared, self.seed) if training and self.rate else x
+        if not (training and self.rate):
+            return x
+        return ops.dropout(x, self.rate, self.noise_shape, self.seed)
 
 
 class AlphaDropout(_Dropout):
@@ -140,44 +121,36 @@ class AlphaDropout(_Dropout):
         array([[1., 2.]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        rate: float,
-        noise_shape: Sequence[int | None] | None = None,
-        seed: int | None = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(rate, noise_shape, seed, name=name, trainable=trainable, dtype=dtype)
-
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, with units dropped in training."""
-        shared = self.shared(x.shape)
-        return ops.alpha_dropout(x, self.rate, shared, self.seed) if training and self.rate else x
+        if not (training and self.rate):
+            return x
+        return ops.alpha_dropout(x, self.rate, self.noise_shape, self.seed)
 
 
 class _SpatialDropout(_Random):
     """Drops whole channels of a sample: the channels are its last axis."""
 
-    _RANK = 0
+    rank = 2
 
-    def __init__(self, rate: float, seed: int | None, **options: Any):
-        super().__init__(seed, **options)
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+        *,
+        trainable: bool = True,
+    ):
+        super().__init__(seed, name=name, trainable=trainable, dtype=dtype)
         self.rate = fraction(self.name, "rate", rate)
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, with channels dropped in training."""
-        if len(x.shape) != self._RANK:
-            places = {3: "steps", 4: "height, width"}[self._RANK]
-            raise ShapeError(
-                f"{self.name}: expected inputs (rows, {places}, channels), "
-                f"got {format_shape(x.shape)}"
-            )
+        require_places(self.name, x.shape, self.rank)
         if not (training and self.rate):
             return x
-        return ops.dropout(x, self.rate, self._RANK - 2, self.seed)
+        return ops.dropout(x, self.rate, (None, *(1,) * self.rank, None), self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -202,18 +175,7 @@ class SpatialDropout1D(_SpatialDropout):
         array([1., 2.], dtype=float32)
     """
 
-    _RANK = 3
-
-    def __init__(
-        self,
-        rate: float,
-        seed: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-        *,
-        trainable: bool = True,
-    ):
-        super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype)
+    rank = 1
 
 
 class SpatialDropout2D(_SpatialDropout):
@@ -233,19 +195,6 @@ class SpatialDropout2D(_SpatialDropout):
         >>> fastnn.Sequential([fastnn.Input((1, 1, 2)), drop]).predict([[[[1.0, 2.0]]]]).ravel()
         array([1., 2.], dtype=float32)
     """
-
-    _RANK = 4
-
-    def __init__(
-        self,
-        rate: float,
-        seed: int | None = None,
-        name: str | None = None,
-        dtype: str | None = None,
-        *,
-        trainable: bool = True,
-    ):
-        super().__init__(rate, seed, name=name, trainable=trainable, dtype=dtype)
 
 
 class GaussianNoise(_Random):

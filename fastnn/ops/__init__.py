@@ -57,9 +57,6 @@ from fastnn.ops.curves import (
 )
 from fastnn.ops.elementwise import (
     activation,
-    alpha_dropout,
-    dropout,
-    gaussian_noise,
     relu,
     reshape,
     sigmoid,
@@ -125,6 +122,7 @@ from fastnn.ops.normalization import (
 )
 from fastnn.ops.pooling import average_pool, max_pool
 from fastnn.ops.products import dense
+from fastnn.ops.random import alpha_dropout, dropout, gaussian_noise
 from fastnn.ops.recurrent import dropout_steps, gru, lstm, reverse, simple_rnn
 from fastnn.ops.reductions import (
     all,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import emit
-from fastnn.ops.elementwise import free_stream
 from fastnn.ops.normalization import global_mean
+from fastnn.ops.random import free_stream
 
 __all__ = ["random_map", "random_uniform", "tone", "warp"]
 

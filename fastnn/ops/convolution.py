@@ -51,11 +51,7 @@ def conv(
     Raises:
         ShapeError: if the inputs are smaller than the window, or channels and groups do not fit.
     """
-    channels_last("conv", data_format)
-    rank = _rank("conv", inputs, kernel)
-    window = Window.of(
-        "conv", inputs.shape, _taps(kernel), strides, padding, dilation_rate, rank=rank
-    )
+    window = _window("conv", inputs, kernel, strides, padding, data_format, dilation_rate)
     check_groups("conv", inputs.shape[-1], kernel.shape)
     y = emit(
         "conv2d_fwd",
@@ -65,7 +61,7 @@ def conv(
         activation="linear",
         **window.conv_attrs,
     )[0]
-    return _lowered(y, rank)
+    return _lowered(y, len(inputs.shape))
 
 
 @gradient_of("conv2d_fwd")
@@ -112,9 +108,7 @@ def depthwise_conv(
         a channel side by side.
     """
     who = "depthwise_conv"
-    channels_last(who, data_format)
-    rank = _rank(who, inputs, kernel)
-    window = Window.of(who, inputs.shape, _taps(kernel), strides, padding, dilation_rate, rank=rank)
+    window = _window(who, inputs, kernel, strides, padding, data_format, dilation_rate)
     *_, channels, multiplier = kernel.shape
     check_channels(who, inputs.shape[-1], channels or 0)
     x, k = _lifted(inputs, kernel)
@@ -123,7 +117,7 @@ def depthwise_conv(
     attrs = {"activation": "linear", **window.conv_attrs}
     x = _repeated(x, multiplier or 1)
     y = emit("depthwise_fwd", x, flat, bias, axes=window.out_axes, **attrs)[0]
-    return _lowered(y, rank)
+    return _lowered(y, len(inputs.shape))
 
 
 def _repeated(x: Tensor, times: int) -> Tensor:
@@ -220,7 +214,7 @@ def conv_transpose(
     axes = dict(zip("hw", geometry.out, strict=True))
     attrs = {"activation": "linear", **geometry.conv_attrs}
     y = emit("conv2d_transpose_fwd", *_lifted(inputs, kernel), bias, axes=axes, **attrs)[0]
-    return _lowered(y, rank)
+    return _lowered(y, len(inputs.shape))
 
 
 @gradient_of("conv2d_transpose_fwd")
@@ -265,6 +259,21 @@ def check_channels(who: str, channels: int | None, expected: int) -> None:
         )
 
 
+def _window(
+    who: str,
+    inputs: Tensor,
+    kernel: Operand,
+    strides: Sizes,
+    padding: str | Sizes,
+    data_format: str | None,
+    dilation_rate: Sizes,
+) -> Window:
+    """Return the window that a kernel is moved in, over inputs that it fits on."""
+    channels_last(who, data_format)
+    known = _taps(kernel), strides, padding, dilation_rate
+    return Window.of(who, inputs.shape, *known, rank=_rank(who, inputs, kernel))
+
+
 def _rank(who: str, inputs: Tensor, kernel: Operand) -> int:
     """Return how many axes a window moves along: 2 in images, 1 in sequences."""
     rank = len(inputs.shape) - 2
@@ -290,8 +299,8 @@ def _lifted(x: Tensor, kernel: Operand) -> tuple[Tensor, Operand]:
     return reshape(x, (rows, 1, *rest)), lifted
 
 
-def _lowered(y: Tensor, rank: int) -> Tensor:
-    return y if rank == 2 else reshape(y, (y.shape[0], *y.shape[2:]))
+def _lowered(y: Tensor, axes: int) -> Tensor:
+    return y if axes == 4 else reshape(y, (y.shape[0], *y.shape[2:]))
 
 
 def _axes(node: Node, letters: str) -> dict[str, int]:

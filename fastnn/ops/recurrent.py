@@ -19,8 +19,8 @@ from fastnn.compiler.gradients import gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, as_tensors, emit, reshaped
-from fastnn.ops.elementwise import dropout, random_key
 from fastnn.ops.products import dense
+from fastnn.ops.random import dropout, random_key
 from fastnn.ops.windows import strided
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]

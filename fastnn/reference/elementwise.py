@@ -98,7 +98,8 @@ def dropout(run: Run, attrs: Attrs, x: Real) -> Real:
     A dropped unit is x times 0, so that NaN passes.
     """
     rate, stream = attrs["rate"], int(attrs["stream"])
-    keep = dropout_keep(_seed(run, attrs), run.epoch, sample_numbers(run), stream, columns(x), rate)
+    rows = sample_numbers(run)[: len(x)]  # a mask that all rows of a batch share has one
+    keep = dropout_keep(_seed(run, attrs), run.epoch, rows, stream, columns(x), rate)
     return x * np.where(keep, np.divide(1, 1 - rate), 0).astype(x.dtype).reshape(x.shape)
 
 
