@@ -473,8 +473,9 @@ def _confusion(op: str) -> Iterator[Case]:
 
 
 def _gather(op: str) -> Iterator[Case]:
-    for r, n, source in ((128, 784, "float32"), (32, 30, "float32"), (64, 3072, "uint8")):
-        case = rows_of(op, r, "n", n)
+    shapes = ((128, 784, "float32"), (32, 30, "float32"), (64, 3072, "uint8"))
+    for (r, n, source), scaled in (*((shape, 0) for shape in shapes), (shapes[-1], 1)):
+        case = rows_of(op, r, "n", n, scaled=scaled, slope=1 / 255, offset=0.0)
         yield replace(case, source=source, steps=max(1, 2_000_000 // (r * n)), shuffled=True)
 
 

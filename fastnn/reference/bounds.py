@@ -554,6 +554,14 @@ def _curve_fwd(o: Outcome) -> dict[str, Array]:
     return {"y": o.u * _CURVE[name](x) * y + _underflow(o)}
 
 
+def _gather(o: Outcome) -> dict[str, Array]:
+    """A conversion is exact; a line as the curve of that name."""
+    if not o.case.attrs["scaled"]:
+        return {}
+    y, offset = o.out("x"), abs(o.case.attrs["offset"])
+    return {"x": o.u * (2 * (y + offset) + 2 * y)}
+
+
 def _curve_bwd(o: Outcome) -> dict[str, Array]:
     """dy g': the error of g', a product's and the twin's."""
     name, x, dy = o.case.attrs["curve"], o["x"], np.abs(o["dy"])
@@ -1251,6 +1259,7 @@ _INEXACT: Mapping[str, Bound] = {
     "activation_fwd": _activation_fwd,
     "activation_bwd": _activation_bwd,
     "gaussian_noise": _gaussian_noise,
+    "gather": _gather,
     "curve_fwd": _curve_fwd,
     "curve_bwd": _curve_bwd,
     "softmax_fwd": _softmax_fwd,

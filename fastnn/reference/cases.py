@@ -875,10 +875,14 @@ def _gaussian_noise(op: str) -> Iterator[Case]:
 
 
 def _gather(op: str) -> Iterator[Case]:
+    plain, scaled = ({"scaled": k, "slope": 1 / 255, "offset": -0.5} for k in (0, 1))
     for source, shuffled in itertools.product(_SOURCES, (False, True)):
-        known = (_case(op, r, r=None, n=n) for r, n in ((1, 1), (5, 3), (3, (2, 17)), (2, 67)))
+        sizes = ((1, 1), (5, 3), (3, (2, 17)), (2, 67))
+        known = [_case(op, r, r=None, n=n, attrs=plain) for r, n in sizes]
+        known += [_case(op, 3, r=None, n=n, attrs=scaled) for n in (1, 67, 2049)]
         yield from (replace(case, source=source, steps=3, shuffled=shuffled) for case in known)
-    yield from (replace(_case(op, 5, r=None, n=7), source=s, data="special") for s in _SOURCES[:2])
+    for attrs, source in itertools.product((plain, scaled), _SOURCES[:2]):
+        yield replace(_case(op, 5, r=None, n=7, attrs=attrs), source=source, data="special")
 
 
 _SOURCES = ("float32", "float64", "uint8", "int32", "int64")
