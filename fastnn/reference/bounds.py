@@ -435,6 +435,12 @@ def _embed_bwd(o: Outcome) -> dict[str, Array]:
     return {"dw": (places + 1) * o.u * _twin(o, {"ids": o["ids"], "dy": np.abs(o["dy"])})}
 
 
+def _encode(o: Outcome) -> dict[str, Array]:
+    """As many sums as there are ids, and the twin's rounding."""
+    sizes = {**o.inputs, **({"w": np.abs(o["w"])} if "w" in o.inputs else {})}
+    return {"y": (o["ids"].shape[-1] + 1) * o.u * _twin(o, sizes)}
+
+
 def _shift(o: Outcome) -> dict[str, Array]:
     """A product, if there is one."""
     return {"y": o.u * o.out("y")} if "keep" in o.inputs else {}
@@ -1225,6 +1231,7 @@ _INEXACT: Mapping[str, Bound] = {
     "gru_bwd_u": _gru_bwd_u,
     "shift": _shift,
     "embed_bwd": _embed_bwd,
+    "encode": _encode,
     "scale": _scale,
     "binary": _binary,
     "binary_spread": _binary,

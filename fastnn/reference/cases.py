@@ -396,6 +396,14 @@ def _embed(op: str) -> Iterator[Case]:
     yield _case(op, r=0, v=2, o=3)
 
 
+def _encode(op: str) -> Iterator[Case]:
+    for once, absent in itertools.product((0, 1), ((), ("w",))):
+        for r, n, v in ((1, 1, 2), (5, 3, 7), (3, 17, 5), (7, 2, 67)):
+            known = _case(op, r, r=(None, 2), n=n, v=v, attrs={"once": once})
+            yield replace(known, absent=absent)
+    yield from _kinds([_case(op, 5, r=None, n=7, v=3, attrs={"once": 0})])
+
+
 def _masked(op: str) -> Iterator[Case]:
     attrs = {"value": 3.0} if op == "differs" else {}
     for r, n in ((1, 1), (5, 3), (3, 16), (7, 33)):
@@ -1208,6 +1216,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "transpose": _transpose,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
+    "encode": _encode,
     "differs": _masked,
     "mask_steps": _masked,
     "maxpool2d_fwd": _pool,
