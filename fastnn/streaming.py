@@ -22,7 +22,7 @@ from fastnn.runtime import Executable, Runtime
 from fastnn.training import SLICE_SECONDS, Data, Job, drive
 
 if TYPE_CHECKING:
-    from fastnn.models import Model
+    from fastnn.models.trainer import Trainer
 
 __all__ = ["StreamFit", "evaluate", "predict"]
 
@@ -126,7 +126,7 @@ class StreamFit(Job):
 
     def __init__(
         self,
-        model: Model,
+        model: Trainer,
         stream: Stream,
         check: Callable[[Batch], Data],
         shuffle: bool,

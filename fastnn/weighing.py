@@ -11,7 +11,7 @@ from fastnn._typing import Array
 from fastnn.data import arrays
 
 if TYPE_CHECKING:
-    from fastnn.models import Model
+    from fastnn.models.connected import Connected
     from fastnn.objectives import Objective
 
 __all__ = ["weights"]
@@ -19,7 +19,7 @@ __all__ = ["weights"]
 
 def weights(
     who: str,
-    model: Model,
+    model: Connected,
     objective: Objective,
     ys: Mapping[int, Array],
     sample_weight: Any,
@@ -86,7 +86,7 @@ def _everywhere(array: Array, places: tuple[int | None, ...]) -> Array:
 
 def _by_class(
     who: str,
-    model: Model,
+    model: Connected,
     objective: Objective,
     ys: Mapping[int, Array],
     given: Mapping[int, float],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from fastnn.models import Model
+    from fastnn.models.trainer import Trainer
 
 __all__ = ["Callback", "CallbackList", "LambdaCallback", "Logs"]
 
@@ -176,6 +177,10 @@ class LambdaCallback(Callback):
             setattr(self, name, function)
 
 
+#: The methods to call where there are no callbacks, as in most calls for a single batch.
+_NOBODYS: dict[str, list[Callable[..., None]]] = {name: [] for name in _EVENTS}
+
+
 class CallbackList:
     """The callbacks of one call of ``fit``, ``evaluate`` or ``predict``, called in order.
 
@@ -185,11 +190,13 @@ class CallbackList:
         params: what is known of the work.
     """
 
-    def __init__(self, callbacks: Iterable[Callback], model: Model, params: dict[str, Any]):
+    def __init__(self, callbacks: Iterable[Callback], model: Trainer, params: dict[str, Any]):
         self.model, every = model, list(callbacks)
-        self._methods = {name: _overridden(every, name) for name in _EVENTS}
+        self._methods = _NOBODYS
+        if every:
+            self._methods = {name: _overridden(every, name) for name in _EVENTS}
         for callback in every:
-            callback.set_model(model)
+            callback.set_model(cast("Model", model))
             callback.set_params(params)
 
     def wants_batches(self, stage: str) -> bool:

@@ -13,7 +13,7 @@ from fastnn.layers.augmentation import (
 from fastnn.layers.base import Layer
 from fastnn.layers.categories import CategoryEncoding, Discretization
 from fastnn.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
-from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Permute, Reshape
 from fastnn.layers.depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -25,10 +25,19 @@ from fastnn.layers.merging import (
     Add,
     Average,
     Concatenate,
+    Dot,
     Maximum,
     Minimum,
     Multiply,
     Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
 )
 from fastnn.layers.normalization import (
     BatchNormalization,
@@ -90,6 +99,7 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Discretization",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -114,6 +124,7 @@ __all__ = [
     "Multiply",
     "Normalization",
     "PReLU",
+    "Permute",
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
@@ -140,6 +151,14 @@ __all__ = [
     "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]

@@ -1,0 +1,220 @@
+"""Compilable: how a model learns, and the programs that do it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+from fastnn import config, losses, metrics, nests, objectives, optimizers
+from fastnn._warnings import warn_caller
+from fastnn.compiler import lower
+from fastnn.errors import CollapseWarning, NotCompiledError
+from fastnn.functional import Composed, Network
+from fastnn.models.connected import Connected
+from fastnn.models.shapes import shapes_of
+from fastnn.runtime import Runtime
+from fastnn.variables import Parameters
+
+__all__ = ["Compilable"]
+
+#: Held while a model makes its first programs.
+_STARTING = threading.Lock()
+
+
+class Compilable(Connected):
+    """The part of a model that ``compile`` makes."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._runtime: Runtime | None = None
+        self._recipe: dict[str, Any] | None = None
+
+    @property
+    def runtime(self) -> Runtime:
+        """The programs and buffers of a built model."""
+        if self._runtime is None:
+            self._require_built()
+            with _STARTING:
+                if self._runtime is None:
+                    self._runtime = Runtime(
+                        self.network, self.input_shapes, self._packed(), self.dtype_policy
+                    )
+        return self._runtime
+
+    def _settle(self, network: Network | Composed) -> None:
+        super()._settle(network)
+        self._runtime = None
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of ``input_shape``, whose first axis is ``None``.
+
+        Args:
+            input_shape: the shape of the input; a sub-classed model of several inputs takes a list
+                or a dict of them.
+
+        Raises:
+            ShapeError: if a layer cannot take what the one before it gives.
+        """
+        super().build(input_shape)
+        if self._recipe is not None:
+            recipe, self._recipe = self._recipe, None  # not compiled, if it does not fit
+            self._start(self.dtype_policy, **recipe)
+            self._recipe = recipe
+
+    def _build_for(self, who: str, x: Any) -> None:
+        """Build for the shapes of samples, if there is nothing to run yet."""
+        if self._network is None:
+            shapes = shapes_of(who, x, several=self._several_inputs)
+            if not self.built:
+                self.build(shapes)
+            if self._network is None:  # a build of the model's own makes weights alone
+                Compilable.build(self, shapes)
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        dtype: str | None = None,
+    ) -> None:
+        """Choose how the model learns.
+
+        Args:
+            optimizer: name, class or object.
+            loss: name, class, function or object; for several outputs a list, or a dict by their
+                names, with ``None`` for an output that is compared with nothing; their sum is
+                minimised.
+            loss_weights: what each output's loss is multiplied by in the sum: numbers in a list, or
+                a dict by the outputs' names.  A list of metrics in this place, as in older notes,
+                is that.
+            metrics: names, classes, functions or objects; ``"accuracy"`` picks the one that fits
+                the loss; for several outputs a list of such lists, or a dict by their names.
+            weighted_metrics: metrics in which samples count by ``sample_weight`` or
+                ``class_weight``; in those of ``metrics`` all count alike.
+            run_eagerly: run the NumPy reference instead of the compiled kernels: slow, for doubts.
+            dtype: ``"mixed_bfloat16"`` rounds the factors of products to bfloat16, here and in
+                ``predict``; ``"float32"`` ends that; ``None`` leaves it as it is.
+
+        Raises:
+            ValueError: if the loss does not go with the last layer; says which does.
+
+        Example:
+            >>> import fastnn
+            >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(3, "softmax")])
+            >>> model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        """
+        if loss is None:
+            raise ValueError(
+                "compile: loss is missing; for example 'sparse_categorical_crossentropy' for "
+                "labels, 'binary_crossentropy' for yes or no, 'mse' for numbers"
+            )
+        if metrics is None and objectives.are_metrics(loss_weights):
+            metrics, loss_weights = loss_weights, None
+        recipe = {
+            "optimizer": optimizers.get(optimizer),
+            "loss": objectives.loss_of(loss),
+            "loss_weights": loss_weights,
+            "metrics": objectives.metrics_of(metrics),
+            "weighted_metrics": objectives.metrics_of(weighted_metrics),
+            "eager": bool(run_eagerly),
+        }
+        policy = self._policy_for_compile(dtype)
+        with self._guard.training("compile"):
+            if self.built:
+                self._start(policy, **recipe)
+            self.dtype_policy, self._recipe = policy, recipe
+
+    def _policy_for_compile(self, dtype: str | None) -> str:
+        """Return the policy that ``compile`` is asked for: one of the weights' own type."""
+        policy = self.dtype_policy if dtype is None else config.check_policy("compile", dtype)
+        if config.real_dtype(policy) != self.dtype:
+            raise ValueError(
+                f"compile: dtype={policy!r} needs {config.real_dtype(policy)} weights, those of "
+                f"{self.name!r} are {self.dtype}; make the model with Sequential(..., "
+                f"dtype={policy!r})"
+            )
+        return policy
+
+    def _start(
+        self,
+        policy: str,
+        optimizer: Any,
+        loss: Any,
+        metrics: Any,
+        eager: bool,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Start a runtime with a loss and an optimizer, after trying whether they fit the model."""
+        objective = objectives.Objective.of(
+            self.output_names, loss, metrics, weighted_metrics, loss_weights
+        )
+        parameters = self._parameters
+        if parameters is None or parameters.stale:
+            parameters = Parameters(self.weights, self.dtype, self._guard)
+        lower.training(self.network, self.input_shapes, objective, parameters, None)
+        heads, linear = lower.heads(self.network, self.input_shapes)
+        if linear:
+            warn_caller(
+                f"compile: every hidden layer of {self.name!r} is linear, so that the model is one "
+                "linear layer (collapse() makes it); give them an activation, such as 'relu'",
+                CollapseWarning,
+            )
+        objective = replace(objective, heads=heads, shapes=tuple(self.output_shapes))
+        self._parameters = parameters
+        self._runtime = Runtime(
+            self.network,
+            self.input_shapes,
+            self._parameters,
+            policy,
+            objective=objective,
+            optimizer=optimizer,
+            eager=eager,
+        )
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer | None:
+        """The optimizer that ``compile`` was given."""
+        return None if self._recipe is None else self._recipe["optimizer"]
+
+    @property
+    def loss(self) -> Any:
+        """The loss that ``compile`` was given; for several outputs, a nest of them."""
+        return None if self._recipe is None else self._recipe["loss"]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what ``evaluate`` returns."""
+        if self._runtime is not None and self._runtime.objective is not None:
+            return self._runtime.objective.log_names
+        keys = ("metrics", "weighted_metrics")
+        chosen = [] if self._recipe is None else nests.flatten([self._recipe[key] for key in keys])
+        return ["loss", *(metric.name for metric in chosen)]
+
+    def _compiled(self, who: str, x: Any) -> Runtime:
+        if self._recipe is None:
+            raise NotCompiledError(
+                f"{who}: the model {self.name!r} has no loss yet; "
+                "call compile(optimizer, loss) first"
+            )
+        self._build_for(who, x)
+        return self.runtime
+
+    # ---- fit, evaluate, predict ------------------------------------------------------------------
+    def compile_config(self) -> dict[str, Any] | None:
+        """Return what ``compile`` was given, as JSON can hold it; ``None`` before ``compile``."""
+        if self._recipe is None:
+            return None
+        return {
+            "optimizer": optimizers.serialize(self._recipe["optimizer"]),
+            "loss": objectives.serialize(self._recipe["loss"], losses.serialize),
+            "loss_weights": self._recipe["loss_weights"],
+            "metrics": objectives.serialize(self._recipe["metrics"], metrics.serialize),
+            "weighted_metrics": objectives.serialize(
+                self._recipe["weighted_metrics"], metrics.serialize
+            ),
+        }

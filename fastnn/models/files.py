@@ -1,0 +1,62 @@
+"""Models from files and from texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from fastnn.errors import ModelFileError
+from fastnn.layers import serialization
+from fastnn.models.model import Model
+
+__all__ = ["load_model", "model_from_json"]
+
+
+def load_model(
+    path: str | os.PathLike[str],
+    custom_objects: Mapping[str, type[Any]] | None = None,
+    compile: bool = True,
+) -> Model:
+    """Read a model that ``save`` wrote.
+
+    Args:
+        path: the file; its content counts, not its suffix.
+        custom_objects: classes that are not fastnn's, by name; a file cannot name code.
+        compile: whether to compile it as it was, with the optimizer's state.
+
+    Raises:
+        ModelFileError: if it is not such a file, or was damaged; says which part.
+    """
+    from fastnn import saving
+
+    return saving.load_model(path, custom_objects, compile)
+
+
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, type[Any]] | None = None
+) -> Model:
+    """Return the model whose architecture ``to_json`` wrote, with new weights, not compiled.
+
+    Args:
+        json_string: the text.
+        custom_objects: classes that are not fastnn's, by name.
+
+    Raises:
+        ModelFileError: if it is no such text.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(2)])
+        >>> fastnn.models.model_from_json(model.to_json()).count_params()
+        10
+    """
+    import json
+
+    try:
+        model = serialization.deserialize(json.loads(json_string), custom_objects)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"model_from_json: not the text of a model: {error}"[:300]) from error
+    if not isinstance(model, Model):
+        raise ModelFileError(f"model_from_json: it describes {model!r}, which is no model"[:300])
+    return model
