@@ -54,6 +54,7 @@ _TWINS: tuple[Twin, ...] = (
     recurrent.transpose,
     embedding.embed_fwd,
     embedding.embed_bwd,
+    embedding.encode,
     embedding.differs,
     embedding.mask_steps,
     pooling.maxpool2d_fwd,
