@@ -229,8 +229,8 @@ def drive(
 
 def _refusal(who: str, fault: tuple[int, int, int, float], node: Node) -> Exception:
     """Return the exception for data that a node refused."""
-    if node.op.name == "embed_fwd":
-        return arrays.unknown_id(who, node.layer, fault, node.sizes["v"].base)
+    if node.op.name in arrays.IDS:
+        return arrays.unknown_id(who, node.layer, fault, node.sizes["v"].base, node.op.name)
     source = node.inputs[0].name if node.inputs[0] is not None else ""
     return arrays.refusal(who, fault, node.attrs.get("classes"), source)
 

@@ -18,6 +18,8 @@ from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._axes import axis_along, one_axis, rows_first, several
 from fastnn.ops._emit import Number, as_tensors, emit, reshaped
+from fastnn.ops.arithmetic import less
+from fastnn.ops.choosing import where
 from fastnn.ops.merging import concatenate
 from fastnn.ops.windows import picked, strided
 
@@ -386,7 +388,10 @@ def one_hot(x: Number, num_classes: int, axis: int = -1) -> Tensor:
         axis: where the new axis is in the result.
     """
     tensor = _one("one_hot", x)
-    places = expand_dims(tensor, axis)
+    none_below = where(
+        less(tensor, 0.0), float(num_classes), tensor
+    )  # put_along counts from the end
+    places = expand_dims(none_below, axis)
     at = one_axis("one_hot", axis, len(places.shape))
     axes = {"q": count("one_hot", "num_classes", num_classes, 1)}
     return emit("put_along", ones_like(places), places, ranks={"p": at}, axes=axes)[0]
