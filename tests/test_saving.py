@@ -89,6 +89,15 @@ def test_keras_has_saving_in_three_places(tmp_path):
         fastnn.models.save_model(model, path, overwrite=False)
 
 
+def test_statistics_are_saved_with_the_model():
+    x = np.random.default_rng(0).normal(size=(9, 2))
+    scaling = fastnn.layers.MinMaxScaling()
+    scaling.adapt(x)
+    model = fastnn.Sequential([fastnn.Input((2,)), scaling, Dense(1)])
+    model.compile("sgd", "mse")
+    assert np.array_equal(saving.from_bytes(saving.to_bytes(model)).predict(x), model.predict(x))
+
+
 def test_numpy_opens_it_without_pickle(tmp_path):
     model = convnet()
     model.save(tmp_path / "m.npz")
