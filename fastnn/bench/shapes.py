@@ -608,6 +608,7 @@ def _mark(op: str) -> Iterator[Case]:
 _MAKERS: Mapping[str, Any] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
+    "label_numbers": _elements,
     "dense_fwd": _dense,
     "pack_panels": _pack_panels,
     "dense_panels": _dense_panels,

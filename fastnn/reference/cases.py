@@ -903,6 +903,11 @@ def _gather_labels(op: str) -> Iterator[Case]:
             yield replace(known, source=source, steps=3, shuffled=shuffled)
 
 
+def _label_numbers(op: str) -> Iterator[Case]:
+    yield from (_case(op, n=n) for n in (0, *LENGTHS, 8209))
+    yield _case(op, 3, n=(None, 5, 7))
+
+
 # ---- rows of scores, losses, metrics -------------------------------------------------------------
 
 
@@ -1227,6 +1232,7 @@ def _mark(op: str) -> Iterator[Case]:
 CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
+    "label_numbers": _label_numbers,
     "dense_fwd": _dense,
     "pack_panels": _pack_panels,
     "dense_panels": _dense_panels,

@@ -29,6 +29,7 @@ from fastnn.reference.contract import Twin
 _TWINS: tuple[Twin, ...] = (
     gathering.gather,
     gathering.gather_labels,
+    gathering.label_numbers,
     products.dense_fwd,
     products.pack_panels,
     products.dense_panels,
