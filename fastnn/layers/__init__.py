@@ -11,6 +11,7 @@ from fastnn.layers.augmentation import (
     RandomZoom,
 )
 from fastnn.layers.base import Layer
+from fastnn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from fastnn.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Permute, Reshape
 from fastnn.layers.depthwise import (
@@ -57,7 +58,7 @@ from fastnn.layers.pooling import (
     MaxPooling2D,
 )
 from fastnn.layers.preprocessing import MinMaxScaling, Normalization, Rescaling
-from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
+from fastnn.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from fastnn.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -75,6 +76,7 @@ __all__ = [
     "ELU",
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -98,6 +100,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -107,6 +110,7 @@ __all__ = [
     "GroupNormalization",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -135,9 +139,11 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "UnitNormalization",
