@@ -274,6 +274,13 @@ def test_what_looks_at_rows_is_called_for_each_step():
     assert calls(Penalized()) >= 5
 
 
+def test_the_listing_counts_the_rows(capsys):
+    model = Sequential([Input((5, 3, 3, 1)), TimeDistributed(Conv2D(2, 2))])
+    model.compile("sgd", "mse")
+    model.explain()
+    assert "(5 rows, 3, 3, 1)" in capsys.readouterr().out
+
+
 def test_words_of_sentences():
     """The mask of words reaches the layer of a sentence; a sentence counts if a word does."""
     ids = np.array([[[1, 2, 0], [0, 0, 0], [3, 0, 0]], [[1, 1, 1], [2, 0, 1], [0, 0, 0]]])

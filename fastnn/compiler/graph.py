@@ -107,7 +107,7 @@ class Tensor(Operators):
         return self if self.alias is None else self.alias.root
 
     def __repr__(self) -> str:
-        return f"{self.name}{format_shape(self.shape)}"
+        return f"{self.name}{format_shape(self.shape, self.fold)}"
 
 
 @dataclass(eq=False)
@@ -151,9 +151,10 @@ class Node:
         )
 
 
-def format_shape(shape: Shape) -> str:
-    """Return a shape as people write it, with ``rows`` for the open axis."""
-    return "(" + ", ".join("rows" if d is None else str(d) for d in shape) + ")"
+def format_shape(shape: Shape, fold: int = 1) -> str:
+    """Return a shape as people write it, with ``rows`` for the open axis, or so many of them."""
+    rows = "rows" if fold == 1 else f"{fold} rows"
+    return "(" + ", ".join(rows if d is None else str(d) for d in shape) + ")"
 
 
 @dataclass(eq=False)

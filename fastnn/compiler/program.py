@@ -133,7 +133,7 @@ def _operands(node: Node) -> str:
 
 def _operand(tensor: Tensor) -> str:
     place = "" if tensor.root.home in LENT else f"@{tensor.root.offset}"
-    return f"{tensor.root.home}{place}{format_shape(tensor.shape)}"
+    return f"{tensor.root.home}{place}{format_shape(tensor.shape, tensor.fold)}"
 
 
 class Memory:
