@@ -82,7 +82,8 @@ class _Recurrent(_Random):
         if len(input_shape) != 3:
             raise ShapeError(
                 f"{self.name}: expected sequences (rows, time, features), got "
-                f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows"
+                f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows; "
+                "a recurrent layer before it gives all steps with return_sequences=True"
             )
         columns = self.gates * self.units
         shape, recurrent = (input_shape[-1], columns), (self.units, columns)
