@@ -188,7 +188,12 @@ def get(identifier: str | Activation | Mapping[str, Any] | None) -> Activation:
 
 def _described(description: Mapping[str, Any]) -> Activation:
     """Return a function with options, or a layer."""
-    name, options = description.get("class_name"), dict(description.get("config") or {})
+    name, options = description.get("class_name"), description.get("config") or {}
+    if not isinstance(options, Mapping):
+        raise ValueError(
+            f"activation: a description of a function has a class_name and a config, got "
+            f"{str(description)[:60]}"
+        )
     function = (_BY_NAME | _OTHER_NAMES).get(str(name))
     if function is None:
         from fastnn import layers  # which need the activations themselves

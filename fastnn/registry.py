@@ -58,9 +58,14 @@ def deserialize(
         custom_objects: classes of the caller's, by name.
 
     Raises:
-        ModelFileError: if its class is in neither.
+        ModelFileError: if its class is in neither, or it is no description.
     """
-    name = str(description["class_name"])
+    parts = description if isinstance(description, Mapping) else {}
+    name, config = parts.get("class_name"), parts.get("config")
+    if not isinstance(name, str) or not isinstance(config, Mapping):
+        raise ModelFileError(
+            f"a description of a {kind} has a class_name and a config, got {str(description)[:60]}"
+        )
     custom = {**_handed_over.get({}), **(custom_objects or {})}
     cls: Any = {**known, **custom}.get(name)
     if cls is None:
@@ -68,7 +73,7 @@ def deserialize(
         without = "" if kind == "layer" else ", or load with compile=False"
         raise ModelFileError(f"no {kind} class {name[:60]!r}; {mend}{without}")
     with knowing(custom):
-        thing: T = cls.from_config(description["config"])
+        thing: T = cls.from_config(config)
     return thing
 
 

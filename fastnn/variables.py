@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,9 +23,9 @@ from numpy.typing import ArrayLike
 from fastnn import _core
 from fastnn._typing import Array
 from fastnn.data.arrays import as_array
-from fastnn.errors import ShapeError
+from fastnn.errors import ModelFileError, ShapeError
 
-__all__ = ["Parameters", "Store", "Variable", "padded"]
+__all__ = ["Parameters", "Store", "Variable", "padded", "unfilled"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -62,7 +64,7 @@ class Variable:
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.store: Store | None = None
         self.offset = -1
-        first = np.ascontiguousarray(initializer(self.shape, np.dtype(dtype)), dtype)
+        first = np.ascontiguousarray(_first(self.path, self.shape, initializer, dtype), dtype)
         self._value = first.reshape(self.shape)  # which a number without axes would lose
 
     @property
@@ -116,7 +118,7 @@ class Variable:
             raise ShapeError(
                 f"{self.path}: expected an array of shape {self.shape}, got {array.shape}"
             )
-        return array.astype(self.dtype)
+        return array.astype(self.dtype, copy=False)
 
     def move(self, store: Store, offset: int) -> None:
         """Move the value into the buffer of ``store``, at ``offset`` elements."""
@@ -126,6 +128,43 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+#: The bytes that variables may still take, whose values a file will bring; ``None`` elsewhere.
+_left: ContextVar[list[int] | None] = ContextVar("left", default=None)
+
+
+@contextlib.contextmanager
+def unfilled(most: int) -> Iterator[None]:
+    """Let variables begin as zeros, since their values come from a file, which has so many bytes.
+
+    Raises:
+        ModelFileError: if variables would take more; before they do.
+    """
+    outer = _left.set([most])
+    try:
+        yield
+    finally:
+        _left.reset(outer)
+
+
+def _first(
+    path: str,
+    shape: tuple[int, ...],
+    initializer: Callable[[tuple[int, ...], np.dtype], Array],
+    dtype: str,
+) -> Array:
+    """Return the first value of a variable."""
+    left = _left.get()
+    if left is None:
+        return initializer(shape, np.dtype(dtype))
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size > left[0]:
+        raise ModelFileError(
+            f"the config asks for more weights than the file has: {path} of shape {shape}"[:200]
+        )
+    left[0] -= size
+    return np.zeros(shape, dtype)
 
 
 class User(Protocol):

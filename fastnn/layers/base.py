@@ -601,6 +601,8 @@ def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLi
             f"{who}: set_weights expects {len(variables)} arrays, in the order of get_weights, "
             f"got {len(given)}"
         )
-    values = [variable.check(array) for variable, array in zip(variables, given, strict=True)]
+    # copies, since an array may be the live value of another variable
+    pairs = zip(variables, given, strict=True)
+    values = [variable.check(array).copy() for variable, array in pairs]
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

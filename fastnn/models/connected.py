@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -267,8 +268,16 @@ class Connected(Layer):
             ShapeError: if there are not as many, or one has another shape; nothing is changed then.
         """
         self._require_built()
-        with self._guard.changing("set_weights"):
+        with self.changing("set_weights"):
             assign_all(self.name, self.weights, weights)
+
+    def changing(self, who: str) -> AbstractContextManager[None]:
+        """Return a context in which nobody else uses the weights, so that they can be assigned.
+
+        Args:
+            who: the method that was called, for messages.
+        """
+        return self._guard.changing(who)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its index.

@@ -1,0 +1,89 @@
+"""Files that are replaced whole, or not at all.
+
+The content goes to a temporary file in the same folder, which is synced and then renamed, and the
+folder is synced.  A process that is killed, a full disk and a power failure leave the old file or
+the new one.  What a killed process leaves behind beside it, the next one that writes the same file
+removes: a temporary file is locked as long as somebody writes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from typing import BinaryIO
+
+__all__ = ["replace"]
+
+
+def replace(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) -> None:
+    """Replace the file at ``path`` by one that holds ``pieces``; a reader sees the old or the new.
+
+    A link stays one: the file that it leads to is replaced.  So do permissions.
+
+    Args:
+        path: the file; its folder has to be there.
+        pieces: what it is to hold, in order; if making them fails, nothing has changed.
+
+    Raises:
+        OSError: if it could not be written; the old file is then as it was.
+    """
+    folder, name = os.path.split(os.path.realpath(os.fsdecode(path)))
+    stem = f".fastnn-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
+    _sweep(folder, stem)
+    temporary, file = _create(folder, stem)
+    try:
+        with file:
+            file.writelines(pieces)
+            file.flush()
+            with contextlib.suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), os.stat(os.path.join(folder, name)).st_mode & 0o7777)
+            os.fsync(file.fileno())
+            os.replace(temporary, os.path.join(folder, name))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(folder)
+
+
+def _create(folder: str, stem: str) -> tuple[str, BinaryIO]:
+    """Return a new file, and its path; it is locked until it is closed."""
+    while True:
+        path = os.path.join(folder, stem + secrets.token_hex(8))
+        file = open(path, "xb")  # noqa: SIM115
+        if _is_locked_by(file) and os.fstat(file.fileno()).st_nlink:
+            return path, file
+        file.close()  # another process swept it away before it was locked
+
+
+def _is_locked_by(file: BinaryIO) -> bool:
+    """Lock a new file, on file systems that have locks; return whether nobody else has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # nobody can lock it, so nobody sweeps it away
+    return True
+
+
+def _sweep(folder: str, stem: str) -> None:
+    """Remove temporary files of this name whose writers are dead."""
+    with os.scandir(folder) as entries:
+        left = [entry.path for entry in entries if entry.name.startswith(stem)]
+    for path in left:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+
+
+def _sync_folder(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
