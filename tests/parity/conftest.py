@@ -50,7 +50,7 @@ def keras():
 
 
 class Pair:
-    """The same model twice: ``ours`` and ``theirs``, with the same weights.
+    """The same model twice: ``ours`` and ``theirs``, with the same weights, in Keras's ``floatx``.
 
     Args:
         keras: the module.
@@ -61,7 +61,7 @@ class Pair:
 
     def __init__(self, keras, shape, layers, loss="mse", optimizer="sgd", metrics=()):
         made = []
-        for module, options in ((fastnn, {"dtype": "float64"}), (keras, {})):
+        for module, options in ((fastnn, {"dtype": keras.config.floatx()}), (keras, {})):
             model = module.Sequential([module.Input(shape, **options), *layers(module)])
             chosen = [x(module) if callable(x) else x for x in (optimizer, loss)]
             model.compile(*chosen, metrics=list(metrics))
@@ -93,6 +93,16 @@ def pair(keras):
         return Pair(keras, *arguments, **options)
 
     return make
+
+
+@pytest.fixture
+def float32(keras):
+    """Let both be in float32 while a test runs."""
+    for dtype in ("float32", "float64"):
+        keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)  # which does not follow once a layer was made
+        if dtype == "float32":
+            yield
 
 
 @pytest.fixture
