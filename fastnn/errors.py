@@ -32,7 +32,7 @@ class LabelError(ValueError):
 
 
 class IdError(ValueError):
-    """A number that should name a row of a table names none."""
+    """A number that should name a row of a table, or a token, names none."""
 
 
 class DataFileError(ValueError):

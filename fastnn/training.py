@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
     from fastnn.models.trainer import Trainer
     from fastnn.objectives import Objective
 
-__all__ = ["Fit", "Job", "evaluate", "predict", "train_batch"]
+__all__ = ["Fit", "Job", "Measure", "evaluate", "evaluation", "predict", "train_batch"]
 
 #: Seconds that a run stays in C before it comes back to look at signals and draw the progress.
 SLICE_SECONDS = 0.02
+
+#: Returns means of loss and metrics; is given whom to tell.
+Measure = Callable[[CallbackList], dict[str, float]]
 
 #: Rows of a batch when predicting; the results do not depend on it.
 PREDICT_ROWS = 128
@@ -225,8 +229,8 @@ def drive(
 
 def _refusal(who: str, fault: tuple[int, int, int, float], node: Node) -> Exception:
     """Return the exception for data that a node refused."""
-    if node.op.name == "embed_fwd":
-        return arrays.unknown_id(who, node.layer, fault, node.sizes["v"].base)
+    if node.op.name in arrays.IDS:
+        return arrays.unknown_id(who, node.layer, fault, node.sizes["v"].base, node.op.name)
     source = node.inputs[0].name if node.inputs[0] is not None else ""
     return arrays.refusal(who, fault, node.attrs.get("classes"), source)
 
@@ -323,6 +327,13 @@ def evaluate(
         return runtime.logs(executable)
 
 
+def evaluation(runtime: Runtime, data: Data, rows: int, who: str) -> Measure:
+    """Return what evaluates the model on the data, its program made: no training is lost because
+    there is no room for it in the middle of a fit."""
+    with runtime.borrow("evaluate", min(rows, len(data)), weighing=data.weighing):
+        return functools.partial(evaluate, runtime, data, rows, who)
+
+
 def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     """Make one update from all of the data; return the means before it."""
     rows, step = len(data), int(runtime.buffers["step"][0])
@@ -356,7 +367,7 @@ class Job:
     def __init__(
         self,
         model: Trainer,
-        validate: Callable[[CallbackList], dict[str, float]] | None = None,
+        validate: Measure | None = None,
         *,
         epochs: int,
         initial: int = 0,

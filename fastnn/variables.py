@@ -102,7 +102,11 @@ class Variable:
         Raises:
             ShapeError: if it has another shape.
         """
-        self._value[...] = self.check(value)
+        self.fill(self.check(value))
+
+    def fill(self, value: Array) -> None:
+        """Replace the value by one that ``check`` returned; this cannot fail."""
+        self._value[...] = value
         if self.store is not None:
             self.store.changes += 1
 

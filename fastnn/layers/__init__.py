@@ -11,6 +11,7 @@ from fastnn.layers.augmentation import (
     RandomZoom,
 )
 from fastnn.layers.base import Layer
+from fastnn.layers.categories import CategoryEncoding, Discretization
 from fastnn.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Permute, Reshape
 from fastnn.layers.depthwise import (
@@ -67,6 +68,7 @@ from fastnn.layers.regularization import (
     SpatialDropout1D,
     SpatialDropout2D,
 )
+from fastnn.layers.resizing import CenterCrop, Resizing
 from fastnn.layers.serialization import deserialize, serialize
 from fastnn.layers.upsampling import UpSampling1D, UpSampling2D
 from fastnn.layers.wrappers import Bidirectional, RepeatVector, TimeDistributed
@@ -84,6 +86,8 @@ __all__ = [
     "AveragePooling2D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -94,6 +98,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "Embedding",
@@ -132,6 +137,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",

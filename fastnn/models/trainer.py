@@ -26,9 +26,6 @@ from fastnn.streaming import StreamFit
 
 __all__ = ["Trainer"]
 
-#: Returns means of loss and metrics; is given whom to tell.
-Measure = Callable[[CallbackList], dict[str, float]]
-
 
 class Trainer(Compilable):
     """The part of a model that works on data."""
@@ -134,7 +131,7 @@ class Trainer(Compilable):
             if steps is not None:
                 steps = positive("fit", "steps_per_epoch", steps)
             make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
-        validate: Measure | None = None
+        validate: training.Measure | None = None
         if validation_data is not None:
             x, y, w = _validation_parts(validation_data)
             who = "fit: validation_data"
@@ -142,7 +139,7 @@ class Trainer(Compilable):
                 who, x, y, w, None, measured, validation_steps, "validation_steps"
             )
         elif held_out is not None:
-            validate = partial(training.evaluate, self.runtime, held_out, measured, "fit")
+            validate = training.evaluation(self.runtime, held_out, measured, "fit")
         job = make(validate=validate, **options)
         with self._guard.training("fit"):
             return job()
@@ -175,7 +172,7 @@ class Trainer(Compilable):
         rows: int,
         steps: int | None,
         argument: str,
-    ) -> tuple[Measure, int | None]:
+    ) -> tuple[training.Measure, int | None]:
         """Return what measures the model on arrays or on batches, and the number of batches."""
         if is_stream(x):
             if sample_weight is not None:
@@ -186,7 +183,7 @@ class Trainer(Compilable):
         data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
         if steps is not None:
             data = data.part(0, rows * positive(who, argument, steps))
-        return partial(training.evaluate, self.runtime, data, rows, who), -(-len(data) // rows)
+        return training.evaluation(self.runtime, data, rows, who), -(-len(data) // rows)
 
     def evaluate(
         self,

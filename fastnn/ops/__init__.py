@@ -64,7 +64,7 @@ from fastnn.ops.elementwise import (
     stop_gradient,
     tanh,
 )
-from fastnn.ops.embedding import differs, embed, last_step, mask_steps, mask_where
+from fastnn.ops.embedding import differs, embed, encode, last_step, mask_steps, mask_where
 from fastnn.ops.functions import (
     abs,
     absolute,
@@ -214,6 +214,7 @@ __all__ = [
     "dropout_steps",
     "elu",
     "embed",
+    "encode",
     "equal",
     "erf",
     "exp",

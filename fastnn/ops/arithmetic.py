@@ -7,9 +7,9 @@ nothing is copied: a bias, a mean taken from each row, a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Number, as_number, as_tensors, emit, reshaped
 from fastnn.ops.broadcasting import broadcast_shapes, expanded, single_run
@@ -39,8 +39,6 @@ __all__ = [
     "subtract",
     "true_divide",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 
 def _binary(name: str, x1: Number, x2: Number) -> Tensor:
@@ -110,7 +108,7 @@ def _slopes(apply: _Apply, name: str, a: Tensor, b: Tensor, y: Tensor, dy: Tenso
         return apply("multiply", slope, b), scale(apply("multiply", slope, a), -1.0)
     if name == "mod":
         return dy, scale(apply("multiply", dy, apply("floor_divide", a, b)), -1.0)
-    return None, None
+    return ZERO, ZERO
 
 
 @gradient_of("binary")
@@ -136,8 +134,8 @@ def _spread_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradie
     a, b = (part, full) if swapped else (full, part)
     slopes = _slopes(apply, name, a, b, y, dy)
     of_full, of_part = slopes[::-1] if swapped else slopes
-    if of_part is None or not wanted[1]:
-        return of_full, None
+    if not isinstance(of_part, Tensor) or not wanted[1]:
+        return of_full, of_part
     (summed,) = emit("reduce", of_part, ranks={"p": ranks["p"], "q": ranks["q"]}, reduction="sum")
     return of_full, summed
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, as_tensors, emit, reshaped
@@ -25,8 +25,6 @@ from fastnn.ops.shaping import transposed
 from fastnn.ops.windows import strided
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
-
-Gradients = Sequence[Tensor | None]
 
 #: Beyond, the state of one row would not fit into the working memory of a thread.
 MAX_UNITS = 1 << 15
@@ -74,7 +72,7 @@ def _simple_rnn(
     (_, u, mask, s0, keep), (y, _) = node.inputs, node.outputs
     flows = transposed(u), y, dy, ds, mask, keep
     dz, *states = emit("rnn_bwd", *flows, absent=_absent(s0=s0), **node.attrs)
-    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), None, *_or_none(states), None
+    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), ZERO, *_or_none(states), None
 
 
 def lstm(
@@ -133,7 +131,7 @@ def _lstm(
     dz, *before = emit("lstm_bwd", *flows, absent=_absent(s0=s0, e0=e0), **node.attrs)
     known = iter(before)
     states = [None if x is None else next(known) for x in (s0, e0)]
-    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), None, *states, None
+    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), ZERO, *states, None
 
 
 def gru(
@@ -199,7 +197,7 @@ def _gru(
     absent = (*_absent(s0=s0), *(() if after else ("dm",)))
     dz, *more = emit("gru_bwd", *flows, absent=absent, **node.attrs)
     dm = more.pop(0) if after else None
-    rest = None, *_or_none(more), None
+    rest = ZERO, *_or_none(more), None
     if dm is None:
         before = emit("shift", y, s0, keep)[0]
         du = emit("gru_bwd_u", before, q, dz)[0] if wanted[1] else None
