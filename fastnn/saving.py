@@ -218,7 +218,7 @@ def _model_of(
     _check_config(config, _WHOLE, {})
     _check_arrays(arrays)
     try:
-        with unfilled(sum(each.nbytes for each in arrays.values())):
+        with unfilled(sum(each.size for each in arrays.values())):
             return _restore(config, arrays, custom_objects, compile)
     except ModelFileError:
         raise

@@ -18,7 +18,7 @@ from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import make_progress
 from fastnn.compiler.graph import Node
 from fastnn.data import arrays
-from fastnn.errors import NonFiniteWarning
+from fastnn.errors import NonFiniteError, NonFiniteWarning
 from fastnn.runtime import Executable, Runtime, Weighing
 
 if TYPE_CHECKING:
@@ -362,6 +362,7 @@ class Job:
         validation_freq: measure each so many epochs.
         steps: batches of an epoch, if that is known.
         samples: samples of an epoch, if that is known.
+        on_nonfinite: what a loss that is not finite does: ``"warn"``, ``"stop"`` or ``"raise"``.
     """
 
     def __init__(
@@ -376,7 +377,9 @@ class Job:
         validation_freq: int = 1,
         steps: int | None = None,
         samples: int | None = None,
+        on_nonfinite: str = "warn",
     ):
+        self._on_nonfinite = on_nonfinite
         self._model, self._runtime, self._samples = model, model.runtime, samples
         self._validate, self._validation_freq = validate, validation_freq
         self._epochs = range(initial, epochs)
@@ -448,17 +451,22 @@ class Job:
                 return
 
     def _mind(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
-        """Warn of the first loss that is not finite; training goes on unless a callback minds."""
+        """Tell of the first loss that is not finite, and do what the caller and callbacks want."""
         from fastnn.debug import first_nonfinite
 
         where = first_nonfinite(executable, data.lent, run)
-        warn_caller(
+        message = (
             f"fit: the loss of epoch {run.epoch + 1}, batch {batch + 1} is not finite; {where}. "
-            "Scale the inputs or lower the learning rate",
-            NonFiniteWarning,
+            "Scale the inputs or lower the learning rate"
         )
+        if self._on_nonfinite == "raise":
+            raise NonFiniteError(message)
+        warn_caller(message, NonFiniteWarning)
         self._callbacks.call("on_nonfinite", self._epoch, batch)
-        if self._model.stop_training:
+        if self._on_nonfinite == "stop":
+            self._model.stop_training = True
+            run.total, run.pc = run.first, 0  # nothing more of this batch: no update
+        elif self._model.stop_training:
             run.total = run.first + run.rows
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import config, nests, streaming, training
-from fastnn._checks import count
+from fastnn._checks import count, one_of
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import as_text
@@ -66,6 +66,7 @@ class Trainer(Compilable):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
+        on_nonfinite: str = "warn",
     ) -> History:
         """Train.
 
@@ -92,6 +93,9 @@ class Trainer(Compilable):
             validation_steps: batches to measure on; ``None`` is all there are.
             validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
             validation_freq: measure each so many epochs.
+            on_nonfinite: what the first loss that is NaN or infinite does: ``"warn"`` names epoch,
+                batch and layer, and goes on; ``"stop"`` warns, and training ends; ``"raise"``
+                raises.  The last two leave the weights as they were before that batch.
 
         Returns:
             The history: ``history.history["loss"]`` has one mean an epoch.
@@ -99,6 +103,7 @@ class Trainer(Compilable):
         Raises:
             ShapeError, DTypeError, LabelError: if the data does not fit the model; the model is
                 then as it was.
+            NonFiniteError: if a loss is not finite, with ``on_nonfinite="raise"``.
             KeyboardInterrupt: within 100 ms of Ctrl-C; the weights are those of the last whole
                 batch.
         """
@@ -111,6 +116,7 @@ class Trainer(Compilable):
             "callbacks": _callbacks("fit", callbacks),
             "verbose": verbose,
             "validation_freq": positive("fit", "validation_freq", validation_freq),
+            "on_nonfinite": one_of("fit", "on_nonfinite", on_nonfinite, ("warn", "stop", "raise")),
         }
         held_out: training.Data | None = None
         make: Callable[..., training.Job]

@@ -39,7 +39,7 @@ def simple_rnn(
     *,
     mask: Tensor | None = None,
     initial_state: Tensor | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states ``h_t = g(x_t @ kernel + bias + h_{t-1} @ recurrent_kernel)``.
@@ -52,7 +52,8 @@ def simple_rnn(
         activation: a name of ``csrc/activations.def``.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0, (rows, units); ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -85,7 +86,7 @@ def lstm(
     *,
     mask: Tensor | None = None,
     initial_state: Sequence[Tensor] | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the states of a long short-term memory (Hochreiter and Schmidhuber, 1997).
@@ -99,7 +100,8 @@ def lstm(
         recurrent_activation: that of the gates i, f and o, s.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0 and c_0, (rows, units) each; ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -145,7 +147,7 @@ def gru(
     *,
     mask: Tensor | None = None,
     initial_state: Tensor | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states of gated recurrent units (Cho et al., 2014).
@@ -161,7 +163,8 @@ def gru(
         reset_after: whether the gate r acts after the recurrent product.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0, (rows, units); ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -208,8 +211,12 @@ def _gru(
     return dz, *emit("dense_bwd_w", before, dm, None, activation="linear"), *rest
 
 
-def _keep(x: Tensor, recurrent_kernel: Operand, rate: float, seed: int | None) -> Tensor | None:
+def _keep(
+    x: Tensor, recurrent_kernel: Operand, rate: float | Tensor, seed: int | None
+) -> Tensor | None:
     """Return what multiplies the units of the state of each row, if any are dropped."""
+    if isinstance(rate, Tensor):
+        return rate
     if not rate:
         return None
     shape = (None, recurrent_kernel.shape[0])

@@ -46,6 +46,7 @@ __all__ = [
     "tile",
     "top_k",
     "transpose",
+    "unstack",
     "zeros_like",
 ]
 
@@ -333,6 +334,33 @@ def split(x: Number, indices_or_sections: int | Sequence[int], axis: int = 0) ->
             raise ShapeError(f"split: axis {at} of size {size} has no {parts} parts of one size")
     pieces = np.split(np.arange(size), indices_or_sections)
     return [picked(tensor, at, piece) for piece in pieces]
+
+
+def unstack(x: Number, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """Return the places of ``x`` along an axis, which they are without.
+
+    Args:
+        x: any shape.
+        num: how many there are; ``None`` is as many as there are.
+        axis: along which; not that of the rows.
+
+    Raises:
+        ShapeError: if there are not ``num``.
+    """
+    tensor = _one("unstack", x)
+    at = axis_along("unstack", tensor, axis)
+    if num is not None and num != tensor.shape[at]:
+        raise ShapeError(f"unstack: axis {at} of {format_shape(tensor.shape)} has not {num} places")
+    return [squeeze(place, at) for place in _places(tensor, at)]
+
+
+def _places(x: Tensor, at: int) -> list[Tensor]:
+    """Return the places along an axis by halves: each number is moved as often as their count can
+    be halved, on the way back, too."""
+    size = x.shape[at] or 0
+    if size <= 1:
+        return [x] * size
+    return [place for half in split(x, [size // 2], at) for place in _places(half, at)]
 
 
 def flip(x: Number, axis: int) -> Tensor:
