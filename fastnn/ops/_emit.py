@@ -34,7 +34,9 @@ def graph_of(name: str, *inputs: Any) -> Graph:
 def emit(name: str, *inputs: Number | None, **options: Any) -> list[Tensor]:
     """Append operation ``name`` to the graph that the inputs belong to; return its outputs."""
     graph = graph_of(name, *inputs)
-    known = (None if x is None else _as_tensor(name, graph, x) for x in inputs)
+    known = (
+        x if x is None or isinstance(x, Tensor) else _as_tensor(name, graph, x) for x in inputs
+    )
     return graph.emit(name, *known, **options)
 
 
