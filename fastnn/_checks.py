@@ -1,9 +1,10 @@
-"""Numbers that callers give as options, checked."""
+"""Numbers and names that callers give as options, checked."""
 
 from __future__ import annotations
 
 import operator
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ __all__ = [
     "integer",
     "not_negative",
     "number",
+    "one_of",
     "path",
     "positive_number",
     "seed",
@@ -97,3 +99,12 @@ def path(who: str, name: str, value: Any) -> str:
     if not isinstance(value, str | os.PathLike):
         raise TypeError(f"{who}: {name} must be a path, got {type(value).__name__}")
     return str(os.fspath(value))
+
+
+def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
+    """Return ``value`` if it is one of the known names."""
+    if value not in known:
+        raise ValueError(
+            f"{who}: {name} must be one of {', '.join(known)}, got {str(value)[:60]!r}"
+        )
+    return str(value)

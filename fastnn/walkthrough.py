@@ -16,7 +16,7 @@ from fastnn import _core, training
 from fastnn._typing import Array
 from fastnn.compiler import lower
 from fastnn.compiler.gradients import differentiate, rule_of
-from fastnn.compiler.graph import Graph, Node, Tensor, concrete, format_shape
+from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
 from fastnn.reference.interpreter import evaluate
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _given(
             found[tensor] = lent[tensor.name]
         else:
             flat = buffers[tensor.home][tensor.offset :][: tensor.size.base]
-            found[tensor] = flat.reshape(concrete(tensor.shape, 1))
+            found[tensor] = flat.reshape(tensor.concrete(1))
     return found
 
 
@@ -180,7 +180,7 @@ def _outputs(
         (x,), (y,) = inputs, node.outputs
         assert x is not None
         assert y is not None
-        return [x.reshape(concrete(y.shape, rows))]
+        return [x.reshape(y.concrete(rows))]
     return evaluate(node, run, inputs, rows, policy)
 
 

@@ -378,7 +378,6 @@ MISTAKES = [
         "compile",
     ),
     # operations
-    ("ops.tanh of a list", lambda m: ops.relu([1, 2]), TypeError, "tensor list call(x)"),
     ("ops.sum of rows", lambda m: ops.sum(symbol(), axis=0), ShapeError, "sum axis 0 rows axis=-1"),
     ("ops.max of no axis", lambda m: ops.max(symbol(), axis=4), ValueError, "max axis 4"),
     ("ops.add of shapes", lambda m: symbol(3) + symbol(4), ShapeError, "add (rows, 3) (rows, 4)"),

@@ -497,7 +497,7 @@ MISTAKES = [
     ("threads text", lambda m: fastnn.set_num_threads("2"), TypeError, "integer None str"),
     ("floatx", lambda m: fastnn.config.set_floatx("half"), ValueError, "float32 float64 half"),
     ("text to a layer", lambda m: m.layers[0]("a b"), TypeError, "Input arrays str asarray"),
-    ("array to an operation", lambda m: fastnn.ops.relu(X), TypeError, "tensor ndarray call(x)"),
+    ("text to an operation", lambda m: fastnn.ops.relu("a"), DTypeError, "ops real numbers text"),
     ("not a model file", lambda m: load_model(__file__), ModelFileError, "test_mistakes.py not"),
 ]
 
@@ -518,7 +518,9 @@ def fingerprint(model):
     buffers = model.runtime.buffers
     parts = [*model.get_weights(), buffers["params"], buffers["slots"], buffers["step"]]
     digest = hashlib.sha256(b"".join(part.tobytes() for part in parts))
-    digest.update(repr((model.get_config(), model.compile_config(), model.epochs_trained)).encode())
+    digest.update(
+        repr((model.get_config(), model.get_compile_config(), model.epochs_trained)).encode()
+    )
     return digest.hexdigest()
 
 

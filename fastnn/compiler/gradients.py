@@ -92,7 +92,7 @@ def differentiate(
         flows = [gradients.get(t) if t is not None else None for t in node.outputs]
         flags = tuple(t is not None and t in wanted for t in node.inputs)
         if any(flags) and any(flow is not None for flow in flows):
-            with graph.scope(node.layer):
+            with graph.scope(node.layer), graph.folding(node.fold):
                 _propagate(node, flags, flows, gradients)
     return {tensor: gradients[tensor] for tensor in targets if tensor in gradients}
 

@@ -118,7 +118,8 @@ def _reshape(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     (x,) = node.inputs
     if node.attrs.get("stops"):
         return (ZERO,)
-    return emit("reshape", dy, shapes={"y": x.shape if x is not None else ()})
+    assert x is not None
+    return emit("reshape", dy, shapes={"y": x.shape}, fold=x.fold)
 
 
 def stop_gradient(x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._axes import axis_along, one_axis, rows_first, several
-from fastnn.ops._emit import Number, as_tensors, emit, reshaped
+from fastnn.ops._emit import Number, Operand, as_tensors, emit, reshaped
 from fastnn.ops.arithmetic import less
 from fastnn.ops.choosing import where
 from fastnn.ops.merging import concatenate
@@ -46,6 +46,7 @@ __all__ = [
     "tile",
     "top_k",
     "transpose",
+    "unstack",
     "zeros_like",
 ]
 
@@ -151,10 +152,13 @@ def transpose(x: Number, axes: Sequence[int] | None = None) -> Tensor:
         axes: which axis comes first, second, ...; ``None`` turns all of them round.
     """
     tensor = _one("transpose", x)
-    if len(tensor.shape) == 2 and axes in (None, (1, 0), [1, 0]) and None not in tensor.shape:
-        return emit("transpose", tensor)[0]
     order = range(len(tensor.shape))[::-1] if axes is None else axes
     return permuted("transpose", tensor, order)
+
+
+def transposed(w: Operand | None) -> Tensor:
+    """Return ``w.T``, of a matrix."""
+    return emit("swap", w, ranks={"p": 0, "b": 1, "c": 1})[0]
 
 
 def softmax(x: Number, axis: int = -1) -> Tensor:
@@ -330,6 +334,33 @@ def split(x: Number, indices_or_sections: int | Sequence[int], axis: int = 0) ->
             raise ShapeError(f"split: axis {at} of size {size} has no {parts} parts of one size")
     pieces = np.split(np.arange(size), indices_or_sections)
     return [picked(tensor, at, piece) for piece in pieces]
+
+
+def unstack(x: Number, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """Return the places of ``x`` along an axis, which they are without.
+
+    Args:
+        x: any shape.
+        num: how many there are; ``None`` is as many as there are.
+        axis: along which; not that of the rows.
+
+    Raises:
+        ShapeError: if there are not ``num``.
+    """
+    tensor = _one("unstack", x)
+    at = axis_along("unstack", tensor, axis)
+    if num is not None and num != tensor.shape[at]:
+        raise ShapeError(f"unstack: axis {at} of {format_shape(tensor.shape)} has not {num} places")
+    return [squeeze(place, at) for place in _places(tensor, at)]
+
+
+def _places(x: Tensor, at: int) -> list[Tensor]:
+    """Return the places along an axis by halves: each number is moved as often as their count can
+    be halved, on the way back, too."""
+    size = x.shape[at] or 0
+    if size <= 1:
+        return [x] * size
+    return [place for half in split(x, [size // 2], at) for place in _places(half, at)]
 
 
 def flip(x: Number, axis: int) -> Tensor:
