@@ -167,6 +167,7 @@ from fastnn.ops.shaping import (
     tile,
     top_k,
     transpose,
+    unstack,
     zeros_like,
 )
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
@@ -342,6 +343,7 @@ __all__ = [
     "transpose",
     "true_divide",
     "unit_normalization",
+    "unstack",
     "var",
     "warp",
     "where",

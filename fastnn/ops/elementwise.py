@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from fastnn._checks import number
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import emit
@@ -21,8 +21,6 @@ __all__ = [
     "stop_gradient",
     "tanh",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 
 def activation(x: Tensor, name: str) -> Tensor:
@@ -119,8 +117,9 @@ def _filled(x: Tensor, sizes: Sequence[int | None]) -> tuple[int, ...] | None:
 def _reshape(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     (x,) = node.inputs
     if node.attrs.get("stops"):
-        return (None,)
-    return emit("reshape", dy, shapes={"y": x.shape if x is not None else ()})
+        return (ZERO,)
+    assert x is not None
+    return emit("reshape", dy, shapes={"y": x.shape}, fold=x.fold)
 
 
 def stop_gradient(x: Tensor) -> Tensor:
