@@ -242,7 +242,8 @@ def _weights(names: Sequence[str], given: Any) -> tuple[float, ...]:
 def _watched(names: Sequence[str], given: Any) -> list[Any]:
     """Return the metrics of each output."""
     if isinstance(given, list) and (len(names) == 1 or not given):
-        return [given, *([] for _ in names[1:])]
+        own = [metric for each in given for metric in _list(each)]  # [["mae"]], [None]
+        return [own, *([] for _ in names[1:])]
     return _matched("metrics", given, names)
 
 
