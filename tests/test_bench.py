@@ -29,7 +29,7 @@ from fastnn.bench import (
 )
 from fastnn.bench.command import SCHEMA, SECTIONS, Report, select
 from fastnn.bench.contest import PEERS, Pace
-from fastnn.bench.peers import fastnn_
+from fastnn.bench.peers import fastnn_, numpy_
 from fastnn.bench.shapes import SHAPES
 from fastnn.bench.tasks import TASKS, Convolution, Gemm
 from fastnn.bench.workloads import WORKLOADS, Unsupported
@@ -143,6 +143,22 @@ def test_a_task_is_the_work_of_our_kernel(task):
 def test_every_task_has_a_kernel():
     for task in TASKS.values():
         assert fastnn_._cases(task), task
+
+
+def test_numpy_does_every_kind_of_small_task_or_says_why_not():
+    said = set()
+    for task in TASKS.values():
+        if task.bytes > 2e6:
+            continue
+        try:
+            numpy_.kernel(task, "whole arrays", 1).call()
+        except Unsupported as error:
+            said.add(f"{type(task).__name__}: {error}")
+    assert said == {"Convolution: not a call of NumPy"}
+
+
+def test_a_task_moves_bytes():
+    assert all(task.bytes > 0 and task.flops >= 0 for task in TASKS.values())
 
 
 # ---- contests ------------------------------------------------------------------------------------
