@@ -141,6 +141,25 @@ def check_data(
     return Data(xs, ys, ws)
 
 
+def compute_loss(
+    who: str, model: Connected, objective: Objective, y: Any, y_pred: Any, sample_weight: Any
+) -> float:
+    """Return the loss of predictions, in the nest of the model's outputs."""
+    from fastnn import standalone
+
+    if y is None or y_pred is None:
+        raise ValueError(f"{who}: y and y_pred are needed, the targets and what predict returned")
+    found = split(who, "y_pred", y_pred, objective.names, model.outputs_nest, objective.compared)
+    ys = _targets(who, model, objective, y, len(found[objective.compared[0]]))
+    ws = weighing.by_output(who, objective, sample_weight)
+    total: float = sum(
+        objective.loss_weights[i] * standalone.loss(loss, ys[i], found[i], ws.get(i))
+        for i, loss in enumerate(objective.losses)
+        if loss is not None
+    )
+    return total
+
+
 def _targets(who: str, model: Connected, objective: Objective, y: Any, rows: int) -> list[Any]:
     """Return the targets, one for each output."""
     if len(objective.names) == 1:
@@ -359,7 +378,7 @@ class Job:
         initial: the number of the first, counted from 0.
         callbacks: called on the way.
         verbose: the progress to show.
-        validation_freq: measure each so many epochs.
+        validation_freq: measure each so many epochs, or after those of these numbers.
         steps: batches of an epoch, if that is known.
         samples: samples of an epoch, if that is known.
         on_nonfinite: what a loss that is not finite does: ``"warn"``, ``"stop"`` or ``"raise"``.
@@ -374,7 +393,7 @@ class Job:
         initial: int = 0,
         callbacks: Sequence[Callback] = (),
         verbose: int | str = 0,
-        validation_freq: int = 1,
+        validation_freq: int | Container[int] = 1,
         steps: int | None = None,
         samples: int | None = None,
         on_nonfinite: str = "warn",
@@ -394,7 +413,7 @@ class Job:
     def __call__(self) -> History:
         """Train; return what happened."""
         self._model.history, self._model.stop_training = self._history, False
-        self._callbacks.call("on_train_begin")
+        self._callbacks.call("on_train_begin", {})
         with self._learning() as learn:
             for epoch in self._epochs:
                 if self._model.stop_training or not self._has_data(epoch):
@@ -421,12 +440,16 @@ class Job:
         number = max(epoch, self._model.epochs_trained)
         self._logs = learn(number)
         self._model.epochs_trained = number + 1
-        if self._validate is not None and (epoch + 1) % self._validation_freq == 0:
-            self._callbacks.call("on_test_begin")
+        if self._validate is not None and self._is_measured(epoch + 1):
+            self._callbacks.call("on_test_begin", {})
             means = self._validate(self._callbacks)
             self._callbacks.call("on_test_end", means)
             self._logs |= {f"val_{name}": value for name, value in means.items()}
         self._callbacks.call("on_epoch_end", epoch, self._logs)
+
+    def _is_measured(self, epoch: int) -> bool:
+        often = self._validation_freq
+        return epoch % often == 0 if isinstance(often, int) else epoch in often
 
     def _drive(self, executable: Executable, run: _core.Run, data: Data, batch: int = 0) -> None:
         """Make steps from data whose first row begins batch ``batch`` of the epoch."""

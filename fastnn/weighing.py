@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._checks import number
 from fastnn._typing import Array
 from fastnn.data import arrays
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from fastnn.models.connected import Connected
     from fastnn.objectives import Objective
 
-__all__ = ["everywhere", "weights"]
+__all__ = ["by_output", "everywhere", "weights"]
 
 
 def weights(
@@ -45,7 +46,7 @@ def weights(
             )
         sample_weight = _by_class(who, model, objective, ys, class_weight)
     found = {}
-    for index, given in _by_output(who, objective, sample_weight).items():
+    for index, given in by_output(who, objective, sample_weight).items():
         loss = objective.losses[index]
         assert loss is not None
         places = loss.places(model.output_shapes[index])
@@ -54,7 +55,8 @@ def weights(
     return found
 
 
-def _by_output(who: str, objective: Objective, given: Any) -> dict[int, Any]:
+def by_output(who: str, objective: Objective, given: Any) -> dict[int, Any]:
+    """Return the weights of each output that has some, by its index, as they were given."""
     names = objective.names
     if given is None:
         return {}
@@ -116,5 +118,5 @@ def _by_class(
             )
     weights = np.ones(labels.shape)
     for name, weight in given.items():
-        weights[labels == name] = float(weight)
+        weights[labels == name] = number(who, f"the weight of class {name}", weight)
     return weights
