@@ -71,7 +71,7 @@ def batch_normalization(
     x: Number,
     mean: Number,
     variance: Number,
-    axis: int = -1,
+    axis: int,
     offset: Number | None = None,
     scale: Number | None = None,
     epsilon: float = 1e-3,
@@ -84,7 +84,7 @@ def batch_normalization(
         x: (..., channels).
         mean: (channels,).
         variance: (channels,).
-        axis: which axis is that of the channels, if not the last; not that of the rows.
+        axis: that of the channels; not that of the rows.
         offset: (channels,), or ``None``.
         scale: (channels,), or ``None``.
         epsilon: positive.

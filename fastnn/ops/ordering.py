@@ -194,14 +194,14 @@ def searchsorted(sorted_sequence: Number, values: Number, side: str = "left") ->
     return sum(before(known, expand_dims(x, -1)), -1)
 
 
-def digitize(x: Number, bins: ArrayLike) -> Tensor:
+def digitize(x: Number, bins: Number) -> Tensor:
     """Return which bin each number is in: how many rising edges are not above it; no gradient.
 
     Args:
         x: any shape.
         bins: the edges, (n,).
     """
-    return searchsorted(as_array("digitize", "bins", bins), x, "right")
+    return searchsorted(bins, x, "right")
 
 
 def isin(x1: Number, x2: Number, assume_unique: bool = False, invert: bool = False) -> Tensor:
