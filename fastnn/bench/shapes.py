@@ -161,6 +161,10 @@ def _dropout_steps(op: str) -> Iterator[Case]:
     yield from (replace(c, attrs={"rate": 0.5, "stream": 1, "seed": 0}) for c in _sequence(op))
 
 
+def _kept_state(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, b=r, n=h) for r, _, h in _WALKS[:3])
+
+
 def _transpose(op: str) -> Iterator[Case]:
     yield from (_case(op, i=i, o=o) for i, o in ((256, 64), (784, 512), (2048, 2048)))
 
@@ -631,6 +635,8 @@ _MAKERS: Mapping[str, Any] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _sequence,
+    "recall": _kept_state,
+    "remember": _kept_state,
     "transpose": _transpose,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
