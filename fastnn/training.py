@@ -18,7 +18,7 @@ from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import make_progress
 from fastnn.compiler.graph import Node
 from fastnn.data import arrays
-from fastnn.errors import NonFiniteWarning
+from fastnn.errors import NonFiniteError, NonFiniteWarning
 from fastnn.runtime import Executable, Runtime, Weighing
 
 if TYPE_CHECKING:
@@ -139,6 +139,25 @@ def check_data(
         return Data(xs, ys, {})
     ws = weighing.weights(who, model, objective, ys, sample_weight, class_weight, runtime.dtype)
     return Data(xs, ys, ws)
+
+
+def compute_loss(
+    who: str, model: Connected, objective: Objective, y: Any, y_pred: Any, sample_weight: Any
+) -> float:
+    """Return the loss of predictions, in the nest of the model's outputs."""
+    from fastnn import standalone
+
+    if y is None or y_pred is None:
+        raise ValueError(f"{who}: y and y_pred are needed, the targets and what predict returned")
+    found = split(who, "y_pred", y_pred, objective.names, model.outputs_nest, objective.compared)
+    ys = _targets(who, model, objective, y, len(found[objective.compared[0]]))
+    ws = weighing.by_output(who, objective, sample_weight)
+    total: float = sum(
+        objective.loss_weights[i] * standalone.loss(loss, ys[i], found[i], ws.get(i))
+        for i, loss in enumerate(objective.losses)
+        if loss is not None
+    )
+    return total
 
 
 def _targets(who: str, model: Connected, objective: Objective, y: Any, rows: int) -> list[Any]:
@@ -362,9 +381,10 @@ class Job:
         initial: the number of the first, counted from 0.
         callbacks: called on the way.
         verbose: the progress to show.
-        validation_freq: measure each so many epochs.
+        validation_freq: measure each so many epochs, or after those of these numbers.
         steps: batches of an epoch, if that is known.
         samples: samples of an epoch, if that is known.
+        on_nonfinite: what a loss that is not finite does: ``"warn"``, ``"stop"`` or ``"raise"``.
     """
 
     def __init__(
@@ -376,10 +396,12 @@ class Job:
         initial: int = 0,
         callbacks: Sequence[Callback] = (),
         verbose: int | str = 0,
-        validation_freq: int = 1,
+        validation_freq: int | Container[int] = 1,
         steps: int | None = None,
         samples: int | None = None,
+        on_nonfinite: str = "warn",
     ):
+        self._on_nonfinite = on_nonfinite
         self._model, self._runtime, self._samples = model, model.runtime, samples
         self._validate, self._validation_freq = validate, validation_freq
         self._epochs = range(initial, epochs)
@@ -421,12 +443,16 @@ class Job:
         number = max(epoch, self._model.epochs_trained)
         self._logs = learn(number)
         self._model.epochs_trained = number + 1
-        if self._validate is not None and (epoch + 1) % self._validation_freq == 0:
+        if self._validate is not None and self._is_measured(epoch + 1):
             self._callbacks.call("on_test_begin")
             means = self._validate(self._callbacks)
             self._callbacks.call("on_test_end", means)
             self._logs |= {f"val_{name}": value for name, value in means.items()}
         self._callbacks.call("on_epoch_end", epoch, self._logs)
+
+    def _is_measured(self, epoch: int) -> bool:
+        often = self._validation_freq
+        return epoch % often == 0 if isinstance(often, int) else epoch in often
 
     def _drive(self, executable: Executable, run: _core.Run, data: Data, batch: int = 0) -> None:
         """Make steps from data whose first row begins batch ``batch`` of the epoch."""
@@ -451,17 +477,22 @@ class Job:
                 return
 
     def _mind(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
-        """Warn of the first loss that is not finite; training goes on unless a callback minds."""
+        """Tell of the first loss that is not finite, and do what the caller and callbacks want."""
         from fastnn.debug import first_nonfinite
 
         where = first_nonfinite(executable, data.lent, run)
-        warn_caller(
+        message = (
             f"fit: the loss of epoch {run.epoch + 1}, batch {batch + 1} is not finite; {where}. "
-            "Scale the inputs or lower the learning rate",
-            NonFiniteWarning,
+            "Scale the inputs or lower the learning rate"
         )
+        if self._on_nonfinite == "raise":
+            raise NonFiniteError(message)
+        warn_caller(message, NonFiniteWarning)
         self._callbacks.call("on_nonfinite", self._epoch, batch)
-        if self._model.stop_training:
+        if self._on_nonfinite == "stop":
+            self._model.stop_training = True
+            run.total, run.pc = run.first, 0  # nothing more of this batch: no update
+        elif self._model.stop_training:
             run.total = run.first + run.rows
 
 

@@ -181,7 +181,7 @@ _left: ContextVar[list[int] | None] = ContextVar("left", default=None)
 
 @contextlib.contextmanager
 def unfilled(most: int) -> Iterator[None]:
-    """Let variables begin as zeros, since their values come from a file, which has so many bytes.
+    """Let variables begin as zeros, since their values come from a file, which has so many numbers.
 
     Raises:
         ModelFileError: if variables would take more; before they do.
@@ -203,7 +203,7 @@ def _first(
     left = _left.get()
     if left is None:
         return initializer(shape, np.dtype(dtype))
-    size = math.prod(shape) * np.dtype(dtype).itemsize
+    size = math.prod(shape)  # of any type: statistics are wide until the model takes them
     if size > left[0]:
         raise ModelFileError(
             f"the config asks for more weights than the file has: {path} of shape {shape}"[:200]

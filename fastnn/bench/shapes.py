@@ -165,10 +165,6 @@ def _kept_state(op: str) -> Iterator[Case]:
     yield from (_case(op, r, r=None, b=r, n=h) for r, _, h in _WALKS[:3])
 
 
-def _transpose(op: str) -> Iterator[Case]:
-    yield from (_case(op, i=i, o=o) for i, o in ((256, 64), (784, 512), (2048, 2048)))
-
-
 def _embed(op: str) -> Iterator[Case]:
     """A batch of texts: words of a large vocabulary, characters of a small one."""
     for r, t, v, o in ((32, 200, 20000, 64), (64, 100, 100, 32)):
@@ -637,7 +633,6 @@ _MAKERS: Mapping[str, Any] = {
     "shift": _sequence,
     "recall": _kept_state,
     "remember": _kept_state,
-    "transpose": _transpose,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "encode": _encode,
@@ -689,10 +684,6 @@ _MAKERS: Mapping[str, Any] = {
     "matmul": _matmul,
     "matmul_nt": _matmul,
     "matmul_tn": _matmul,
-    "subtract": _elements,
-    "multiply": _elements,
-    "maximum": _elements,
-    "minimum": _elements,
     "scale": _scale,
     "pass_largest": _pass_largest,
     "concatenate": _concatenate,

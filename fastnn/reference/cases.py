@@ -388,11 +388,6 @@ def _kept_state(op: str) -> Iterator[Case]:
     yield _case(op, r=0, b=2, n=3)
 
 
-def _transpose(op: str) -> Iterator[Case]:
-    yield from _kinds(_case(op, i=i, o=o) for i, o in ((1, 1), (3, 7), (16, 33), (67, 5), (31, 64)))
-    yield _case(op, 5, i=7, o=None)
-
-
 # ---- ids, masks ----------------------------------------------------------------------------------
 
 
@@ -1265,7 +1260,6 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "shift": _shift,
     "recall": _kept_state,
     "remember": _kept_state,
-    "transpose": _transpose,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "encode": _encode,
@@ -1299,10 +1293,6 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "curve_fwd": _curve,
     "curve_bwd": _curve,
     "add": _elements,
-    "subtract": _elements,
-    "multiply": _elements,
-    "maximum": _elements,
-    "minimum": _elements,
     "scale": _scale,
     "pass_largest": _pass_largest,
     "concatenate": _concatenate,

@@ -340,8 +340,3 @@ def recall(run: Run, attrs: Attrs, state: Real) -> Real:
 def remember(run: Run, attrs: Attrs, x: Real, state: Real) -> None:
     """state = x, as far as both go"""
     state[: len(x)] = x[: len(state)]
-
-
-def transpose(run: Run, attrs: Attrs, w: Real) -> Real:
-    """t = w.T"""
-    return w.T
