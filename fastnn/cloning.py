@@ -30,6 +30,7 @@ def clone_model(
             ``lambda layer: layer`` keeps them, so that both models share their weights.
 
     Raises:
+        TypeError: if it is no model.
         ValueError: for a sub-classed model, if more than its config would be needed.
 
     Example:
@@ -40,6 +41,8 @@ def clone_model(
         >>> twin.count_params()
         10
     """
+    if not hasattr(model, "descendants"):
+        raise TypeError(f"clone_model: model must be a model, got {type(model).__name__}")
     with registry.knowing(registry.foreign_parts(model.descendants())):
         return _clone(model, input_tensors, clone_function)
 

@@ -416,7 +416,7 @@ class Job:
     def __call__(self) -> History:
         """Train; return what happened."""
         self._model.history, self._model.stop_training = self._history, False
-        self._callbacks.call("on_train_begin")
+        self._callbacks.call("on_train_begin", {})
         with self._learning() as learn:
             for epoch in self._epochs:
                 if self._model.stop_training or not self._has_data(epoch):
@@ -444,7 +444,7 @@ class Job:
         self._logs = learn(number)
         self._model.epochs_trained = number + 1
         if self._validate is not None and self._is_measured(epoch + 1):
-            self._callbacks.call("on_test_begin")
+            self._callbacks.call("on_test_begin", {})
             means = self._validate(self._callbacks)
             self._callbacks.call("on_test_end", means)
             self._logs |= {f"val_{name}": value for name, value in means.items()}

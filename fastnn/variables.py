@@ -202,7 +202,13 @@ def _first(
     """Return the first value of a variable."""
     left = _left.get()
     if left is None:
-        return initializer(shape, np.dtype(dtype))
+        first = np.asarray(initializer(shape, np.dtype(dtype)))
+        if first.shape != shape:
+            raise ShapeError(
+                f"{path}: the initializer returned an array of shape {first.shape}, the weight has "
+                f"shape {shape}"
+            )
+        return first
     size = math.prod(shape)  # of any type: statistics are wide until the model takes them
     if size > left[0]:
         raise ModelFileError(

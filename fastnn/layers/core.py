@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from fastnn import activations, config, ops
+from fastnn._checks import integer
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -351,11 +352,12 @@ class Permute(Layer):
 
 def positive(who: str, name: str, value: Any) -> int:
     """Return ``value`` if it is a positive integer."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    known = integer(value)
+    if known is None:
         raise TypeError(f"{who}: {name} must be a positive integer, got {type(value).__name__}")
-    if int(value) < 1:
-        raise ValueError(f"{who}: {name} must be a positive integer, got {int(value)}")
-    return int(value)
+    if known < 1:
+        raise ValueError(f"{who}: {name} must be a positive integer, got {known}")
+    return known
 
 
 def fraction(who: str, name: str, value: Any) -> float:

@@ -152,7 +152,8 @@ class RNN(Layer):
     def _no_sequences(self, input_shape: Shape) -> ShapeError:
         return ShapeError(
             f"{self.name}: expected sequences (rows, time, features), got "
-            f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows"
+            f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows; "
+            "a recurrent layer before it gives all steps with return_sequences=True"
         )
 
     def call(

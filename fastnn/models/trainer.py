@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import config, nests, streaming, training
-from fastnn._checks import count, one_of
+from fastnn._checks import count, flag, one_of
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import as_text
@@ -110,6 +110,7 @@ class Trainer(Compilable):
                 batch.
         """
         _check_verbose("fit", verbose)
+        shuffle = flag("fit", "shuffle", shuffle)
         rows = _rows("fit", "batch_size", batch_size, self.kept_rows or 32)
         measured = _rows("fit", "validation_batch_size", validation_batch_size, rows)
         options: dict[str, Any] = {
@@ -129,7 +130,7 @@ class Trainer(Compilable):
             if sample_weight is not None:
                 raise ValueError("fit: x gives batches, so weights come with them: (x, y, weights)")
             check = partial(self._checked, "fit", class_weight=class_weight)
-            make = partial(StreamFit, self, stream, check, bool(shuffle))
+            make = partial(StreamFit, self, stream, check, shuffle)
         else:
             runtime = self._compiled("fit", x)
             data = training.check_data("fit", self, runtime, x, y, sample_weight, class_weight)
@@ -138,7 +139,7 @@ class Trainer(Compilable):
             steps = steps_per_epoch
             if steps is not None:
                 steps = positive("fit", "steps_per_epoch", steps)
-            make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
+            make = partial(training.Fit, self, data, batch=rows, shuffle=shuffle, steps=steps)
         validate: training.Measure | None = None
         if validation_data is not None:
             x, y, w = _validation_parts(validation_data)
@@ -227,7 +228,7 @@ class Trainer(Compilable):
         )
         told = self._tell("evaluate", callbacks, steps)
         with self._guard.reading("evaluate"):
-            told.call("on_test_begin")
+            told.call("on_test_begin", {})
             means = measure(told)
             told.call("on_test_end", means)
         if verbose:
@@ -286,10 +287,10 @@ class Trainer(Compilable):
             xs = training.check_samples("predict", self, x)
             return training.predict(self.runtime, "predict", xs, self.ends.row_shapes, len(xs[0]))
 
-        told.call("on_predict_begin")
+        told.call("on_predict_begin", {})
         with self._guard.reading("predict"):
             outs = streaming.predict(batch, self._nested, stream, told)
-        told.call("on_predict_end")
+        told.call("on_predict_end", {})
         return self._nested(outs)
 
     def predict_proba(self, x: Any, batch_size: int | None = None) -> Any:
@@ -314,7 +315,7 @@ class Trainer(Compilable):
         told = None
         if callbacks is not None:
             told = self._tell("predict", callbacks, -(-len(xs[0]) // rows))
-            told.call("on_predict_begin")
+            told.call("on_predict_begin", {})
         with self._guard.reading("predict"):
             outs = training.predict(
                 self.runtime,
@@ -326,7 +327,7 @@ class Trainer(Compilable):
                 nested=self._nested,
             )
         if told is not None:
-            told.call("on_predict_end")
+            told.call("on_predict_end", {})
         return self._nested(outs)
 
     def _predict_single(self, x: Array) -> Array | None:
