@@ -215,7 +215,7 @@ class SparseCategoricalCrossentropy(SoftmaxCrossEntropy):
 
     def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Compose probabilities and values, of classes on the last axis."""
-        return ops.sparse_categorical_crossentropy(z, t)
+        return ops.softmax_crossentropy_sparse(z, t)
 
     def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
         """Compose the values, of classes on the last axis."""
@@ -255,7 +255,7 @@ class CategoricalCrossentropy(SoftmaxCrossEntropy):
 
     def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Compose probabilities and values, of classes on the last axis."""
-        return ops.categorical_crossentropy(z, t)
+        return ops.softmax_crossentropy(z, t)
 
     def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
         """Compose the values, of classes on the last axis."""

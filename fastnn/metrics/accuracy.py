@@ -185,7 +185,7 @@ class TopKCategoricalAccuracy(Metric):
 
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each place."""
-        return ops.in_top_k(prediction, targets, self.k)
+        return ops.in_top_k(targets, prediction, self.k)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""
