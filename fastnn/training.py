@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -371,7 +372,7 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
         return runtime.logs(executable)
 
 
-class Job:
+class Job(ABC):
     """One call of ``fit``, wherever its data comes from.
 
     Args:
@@ -426,13 +427,13 @@ class Job:
         self._callbacks.call("on_train_end", self._logs)
         return self._history
 
+    @abstractmethod
     def _learning(self) -> AbstractContextManager[Callable[[int], dict[str, Any]]]:
         """Hand out what makes an epoch of steps and returns its means.
 
         Order and dropout are keyed by the number it is given, that of the epochs which the model
         has trained, so that fit(epochs=2) and twice fit(epochs=1) do the same.
         """
-        raise NotImplementedError
 
     def _has_data(self, epoch: int) -> bool:
         return True
