@@ -78,10 +78,7 @@ def _clone_sequential(model: Any, inputs: Any, function: Callable[[Layer], Layer
 
     begin = nests.flatten(inputs) if inputs is not None else []
     if inputs is None and model.built:
-        from fastnn.layers.core import Input
-
-        source = model.inputs[0].layer
-        begin = [Input(source.shape, dtype=source.whole or source.dtype, name=source.name)]
+        begin = [_equal(model.inputs[0].layer).output]
     layers = [function(layer) for layer in model.layers]
     dtype = None if begin else model.dtype_policy
     return Sequential([*begin, *layers], name=model.name, dtype=dtype)

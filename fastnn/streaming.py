@@ -50,6 +50,7 @@ def _pass(
     logs: dict[str, Any] = {}
     number = rows = 0
     for number, data in enumerate(every, 1):
+        runtime.check_batches("fit" if stage == "train" else "evaluate", len(data), len(data))
         callbacks.call(f"on_{stage}_batch_begin", number - 1, {})
         with runtime.borrow(mode, len(data), weighing=data.weighing) as executable:
             executable.memory.clear_totals()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -297,6 +298,7 @@ def predict(
 ) -> list[Array]:
     """Return the model's outputs for each row of ``xs``; callbacks get them ``nested``."""
     count = len(xs[0])
+    runtime.check_batches(who, count, rows)
     outs = [np.empty((count, *shape), runtime.dtype) for shape in shapes]
     rows = min(rows, max(count, 1))
     direct = all(x.dtype == runtime.dtype for x in xs)
@@ -330,6 +332,7 @@ def evaluate(
     callbacks: CallbackList | None = None,
 ) -> dict[str, float]:
     """Return the means of loss and metrics over the data."""
+    runtime.check_batches(who, len(data), rows)
     rows = min(rows, len(data))
     with runtime.borrow("evaluate", rows, weighing=data.weighing) as executable:
         executable.memory.clear_totals()
@@ -356,6 +359,7 @@ def evaluation(runtime: Runtime, data: Data, rows: int, who: str) -> Measure:
 def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     """Make one update from all of the data; return the means before it."""
     rows, step = len(data), int(runtime.buffers["step"][0])
+    runtime.check_batches("train_on_batch", rows, rows)
     with runtime.borrow("train", rows, False, data.weighing) as executable:
         executable.memory.clear_totals()
         runtime.set_rates(1)
@@ -368,7 +372,7 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
         return runtime.logs(executable)
 
 
-class Job:
+class Job(ABC):
     """One call of ``fit``, wherever its data comes from.
 
     Args:
@@ -423,13 +427,13 @@ class Job:
         self._callbacks.call("on_train_end", self._logs)
         return self._history
 
+    @abstractmethod
     def _learning(self) -> AbstractContextManager[Callable[[int], dict[str, Any]]]:
         """Hand out what makes an epoch of steps and returns its means.
 
         Order and dropout are keyed by the number it is given, that of the epochs which the model
         has trained, so that fit(epochs=2) and twice fit(epochs=1) do the same.
         """
-        raise NotImplementedError
 
     def _has_data(self, epoch: int) -> bool:
         return True
@@ -516,6 +520,7 @@ class Fit(Job):
         **options: Any,
     ):
         rows = len(data) if steps is None else min(len(data), batch * steps)
+        model.runtime.check_batches("fit", rows, batch)
         super().__init__(model, steps=-(-rows // batch), samples=rows, **options)
         self._data, self._rows = data, rows
         self._batch = min(batch, len(data))

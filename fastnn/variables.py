@@ -25,7 +25,7 @@ from fastnn._typing import Array
 from fastnn.data.arrays import as_array
 from fastnn.errors import ModelFileError, ShapeError
 
-__all__ = ["Parameters", "Store", "Variable", "padded", "unfilled"]
+__all__ = ["Parameters", "State", "Store", "Variable", "padded", "unfilled"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -132,6 +132,47 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+class State:
+    """What a layer keeps from batch to batch, a row for each of the batch; no weight.
+
+    Args:
+        shape: its shape.
+        path: the layer's name and its own.
+        dtype: its precision.
+
+    It begins with zeros.  Programs read and write ``storage``, which stays where it is.
+    """
+
+    def __init__(self, shape: Sequence[int], path: str, dtype: str):
+        self.shape, self.path = tuple(shape), path
+        self.storage: Array = np.zeros(self.shape, dtype)
+
+    @property
+    def layer(self) -> str:
+        """The name of the layer, for listings."""
+        return self.path.rpartition("/")[0]
+
+    def numpy(self) -> Array:
+        """Return a copy of the value."""
+        return self.storage.copy()
+
+    def assign(self, value: ArrayLike) -> None:
+        """Replace the value.
+
+        Raises:
+            ShapeError: if it has another shape.
+        """
+        array = as_array(self.path, "the value", value)
+        if array.shape != self.shape:
+            raise ShapeError(
+                f"{self.path}: expected an array of shape {self.shape}, got {array.shape}"
+            )
+        self.storage[...] = array
+
+    def __repr__(self) -> str:
+        return f"<State {self.path}, shape={self.shape}, dtype={self.storage.dtype}>"
 
 
 #: The bytes that variables may still take, whose values a file will bring; ``None`` elsewhere.

@@ -80,6 +80,7 @@ class Layer(metaclass=Constructed):
     supports_masking: bool = False
 
     given_shape: Shape | None = None  # of the input, where the constructor was given it
+    given_rows: int | None = None  # of every batch, likewise
 
     def __init__(
         self,

@@ -76,7 +76,7 @@ class Trainer(Compilable):
                 ``fastnn.utils.PyDataset``, a generator, anything else that is iterated.
             y: targets: labels (rows,), or numbers of the output's shape; for several outputs a list
                 of arrays, or a dict by ``output_names``.
-            batch_size: rows of a batch; ``None`` is 32.
+            batch_size: rows of a batch; ``None`` is 32, or what stateful layers are made for.
             epochs: the number of the last epoch.
             verbose: 0 shows nothing, 1 or ``"auto"`` a bar on a terminal and a line for each epoch
                 elsewhere, 2 a line for each epoch.
@@ -85,6 +85,7 @@ class Trainer(Compilable):
             validation_data: (x, y) or (x, y, sample_weight) to measure on after each epoch, or
                 batches of them.
             shuffle: whether each epoch has an order of its own; that of a generator is its own.
+                Has to be false where stateful layers go on with the rows of the batch before.
             class_weight: a weight for each class, by its number; those that are not named have 1.
             sample_weight: what each sample's loss is multiplied by: (rows,), or for sequences
                 (rows, steps); for several outputs a list of arrays, or a dict by ``output_names``.
@@ -110,7 +111,7 @@ class Trainer(Compilable):
         """
         _check_verbose("fit", verbose)
         shuffle = flag("fit", "shuffle", shuffle)
-        rows = _rows("fit", "batch_size", batch_size, 32)
+        rows = _rows("fit", "batch_size", batch_size, self.kept_rows or 32)
         measured = _rows("fit", "validation_batch_size", validation_batch_size, rows)
         options: dict[str, Any] = {
             "epochs": count("fit", "epochs", epochs),
@@ -221,7 +222,7 @@ class Trainer(Compilable):
             The loss, or a list of loss and metrics, or a dict.
         """
         _check_verbose("evaluate", verbose)
-        rows = _rows("evaluate", "batch_size", batch_size, 32)
+        rows = _rows("evaluate", "batch_size", batch_size, self.kept_rows or 32)
         measure, steps = self._measure(
             "evaluate", x, y, sample_weight, batch_size, rows, steps, "steps"
         )
@@ -270,7 +271,7 @@ class Trainer(Compilable):
             return self._predict_stream(x, batch_size, steps, callbacks)
         if steps is not None:
             rows = positive("predict", "steps", steps) * _rows(
-                "predict", "batch_size", batch_size, 32
+                "predict", "batch_size", batch_size, self.kept_rows or 32
             )
             x = nests.apply(lambda each: each[:rows], x)
         return self._predict("predict", x, batch_size, callbacks)
@@ -303,7 +304,8 @@ class Trainer(Compilable):
         return self._predict("proba", x, batch_size)
 
     def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
-        rows = _rows("predict", "batch_size", batch_size, training.PREDICT_ROWS)
+        most = self.kept_rows or training.PREDICT_ROWS
+        rows = _rows("predict", "batch_size", batch_size, most)
         if mode == "predict" and callbacks is None and x.__class__ is np.ndarray:
             out = self._predict_single(x)
             if out is not None:
@@ -333,6 +335,8 @@ class Trainer(Compilable):
         if the row has to be converted or refused."""
         runtime, ends = self._runtime, self._ends
         if runtime is None or ends is None or not ends.is_single or x.shape[:1] != (1,):
+            return None
+        if runtime.kept_rows is not None:
             return None
         out = np.empty((1, *ends.row_shapes[0]), self.dtype)
         self._guard.begin_reading("predict")
@@ -384,6 +388,10 @@ class Trainer(Compilable):
                 self._build_for("predict_one", x if several else arrays.as_array("", "x", x)[None])
             runtime = self.runtime
         into = self._room() if out is None else out
+        if runtime.kept_rows is not None:
+            with self._guard.reading("predict_one"):
+                self._predict_any_row(x, into)
+            return into
         self._guard.begin_reading("predict_one")  # without `with`, which costs a tenth of a row
         try:
             if not runtime.predict_row(x, into):
