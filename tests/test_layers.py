@@ -332,6 +332,7 @@ CASES |= {
     ],
 }
 CASES |= {
+    layers.Identity: [({}, (3, 2), (3, 2))],
     layers.CenterCrop: [
         ({"height": 2, "width": 3}, (4, 5, 2), (2, 3, 2)),
         ({"height": 5, "width": 2}, (4, 5, 1), (5, 2, 1)),
@@ -383,7 +384,7 @@ def test_every_layer_class_has_cases():
         for cls in map(layers.__dict__.get, layers.__all__)
         if isinstance(cls, type) and cls not in (Layer, layers.InputLayer, layers.RNN)
         if not cls.__module__.endswith(
-            ("categories", "cells", "merging", "embedding", "wrappers")
+            ("categories", "cells", "functions", "merging", "embedding", "wrappers")
         )  # in files of their own
     }
     assert set(CASES) == exported
