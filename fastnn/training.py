@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import make_progress
 from fastnn.compiler.graph import Node
 from fastnn.data import arrays
+from fastnn.data.streams import Stream
 from fastnn.errors import NonFiniteWarning
+from fastnn.resuming import Keeper, Place, digest, fingerprint
 from fastnn.runtime import Executable, Runtime, Weighing
 
 if TYPE_CHECKING:
@@ -224,6 +226,14 @@ def _refusal(who: str, fault: tuple[int, int, int, float], node: Node) -> Except
     return arrays.refusal(who, fault, node.attrs.get("classes"), source)
 
 
+class Rest(NamedTuple):
+    """Where a run of many batches rests: ``left`` returns the batches until then, ``after`` is told
+    how many were made."""
+
+    left: Callable[[], int]
+    after: Callable[[int], None]
+
+
 def drive_stage(
     callbacks: CallbackList | None,
     stage: str,
@@ -231,6 +241,7 @@ def drive_stage(
     rows: int,
     go: Callable[[], None],
     logs: Callable[[], dict[str, Any]],
+    rest: Rest | None = None,
 ) -> None:
     """Drive a run to its end: at once, or batch by batch where callbacks want to know of each.
 
@@ -241,16 +252,22 @@ def drive_stage(
         rows: rows of a batch, as callbacks see it.
         go: drives the run to ``run.total``.
         logs: returns what callbacks are told after a batch.
+        rest: where to rest on the way, if anywhere.
     """
-    if callbacks is None or not callbacks.wants_batches(stage):
+    if callbacks is None or not (callbacks.wants_batches(stage) or rest):
         go()
         return
-    total = run.total
-    for batch in itertools.count():
-        callbacks.call(f"on_{stage}_batch_begin", batch, {})
-        run.total = min(run.first + rows, total)
+    total, each = run.total, callbacks.wants_batches(stage)
+    while True:
+        first, batch = run.first, run.first // rows
+        if each:
+            callbacks.call(f"on_{stage}_batch_begin", batch, {})
+        run.total = min(first + rows * (1 if each or rest is None else rest.left()), total)
         go()
-        callbacks.call(f"on_{stage}_batch_end", batch, logs())
+        if each:
+            callbacks.call(f"on_{stage}_batch_end", batch, logs())
+        if rest is not None:
+            rest.after(-(-(run.first - first) // rows))
         if run.first >= total or (stage == "train" and callbacks.model.stop_training):
             return
 
@@ -331,12 +348,27 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
         return runtime.logs(executable)
 
 
+@dataclass(frozen=True)
+class Measure:
+    """How a model is measured.
+
+    Attributes:
+        means: returns loss and metrics; is given whom to tell.
+        source: the data, arrays or batches.
+        steps: the number of batches, if that is known.
+    """
+
+    means: Callable[[CallbackList], dict[str, float]]
+    source: Data | Stream
+    steps: int | None
+
+
 class Job:
     """One call of ``fit``, wherever its data comes from.
 
     Args:
         model: the model, compiled.
-        validate: returns the means on other data, if there is any; is given whom to tell.
+        validate: measures on other data, if there is any.
         epochs: the number of the last epoch.
         initial: the number of the first, counted from 0.
         callbacks: called on the way.
@@ -349,7 +381,7 @@ class Job:
     def __init__(
         self,
         model: Trainer,
-        validate: Callable[[CallbackList], dict[str, float]] | None = None,
+        validate: Measure | None = None,
         *,
         epochs: int,
         initial: int = 0,
@@ -362,26 +394,61 @@ class Job:
         self._model, self._runtime, self._samples = model, model.runtime, samples
         self._validate, self._validation_freq = validate, validation_freq
         self._epochs = range(initial, epochs)
-        self._epoch = initial
-        self._logs: dict[str, Any] = {}
+        self._place = Place(initial)
         self._watch = True
         self._history = History()
         params = {"epochs": epochs, "steps": steps, "samples": samples, "verbose": verbose}
         every = [*callbacks, self._history, *make_progress(verbose, callbacks)]
         self._callbacks = CallbackList(every, model, params)
+        self._keeper = Keeper(model, every)
 
     def __call__(self) -> History:
         """Train; return what happened."""
         self._model.history, self._model.stop_training = self._history, False
+        self._keeper.find(self._fingerprint, self._knows)
         self._callbacks.call("on_train_begin")
+        self._go_on()
         with self._learning() as learn:
-            for epoch in self._epochs:
-                if self._model.stop_training or not self._has_data(epoch):
-                    break
-                self._run_epoch(learn, epoch)
+            while self._has_work():
+                self._run_epoch(learn, self._place.epoch)
             self._runtime.finish()
-        self._callbacks.call("on_train_end", self._logs)
+        self._callbacks.call("on_train_end", self._place.logs)
+        self._keeper.complete()
         return self._history
+
+    def _go_on(self) -> None:
+        """Go to where the backup was made, if there is one."""
+        place = self._keeper.place
+        if place is None:
+            return
+        if place.batches:
+            self._callbacks.call("on_epoch_begin", place.epoch, {})
+        self._place, self._watch = place, place.watch
+        for stream, position in zip(self._streams(), place.streams, strict=True):
+            stream.skip(*position)
+        self._keeper.restore()
+
+    def _has_work(self) -> bool:
+        """Return whether there is an epoch to run, or to end."""
+        epoch = self._place.epoch
+        if self._place.batches:
+            return True
+        return epoch < self._epochs.stop and not self._model.stop_training and self._has_data(epoch)
+
+    def _streams(self) -> list[Stream]:
+        """Return what gives batches to the training."""
+        source = self._validate and self._validate.source
+        return [source] if isinstance(source, Stream) else []
+
+    def _knows(self, place: Place) -> bool:
+        """Return whether a place is one in this training."""
+        return len(place.streams) == len(self._streams())
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """Return what tells this training from others."""
+        source = self._validate and self._validate.source
+        measured = digest(source.lent) if isinstance(source, Data) else source and source.steps
+        return {"validation_freq": self._validation_freq, "validation_data": measured}
 
     def _learning(self) -> AbstractContextManager[Callable[[int], dict[str, Any]]]:
         """Hand out what makes an epoch of steps and returns its means.
@@ -395,17 +462,24 @@ class Job:
         return True
 
     def _run_epoch(self, learn: Callable[[int], dict[str, Any]], epoch: int) -> None:
-        self._epoch = epoch
-        self._callbacks.call("on_epoch_begin", epoch, {})
+        if not self._place.batches:
+            self._callbacks.call("on_epoch_begin", epoch, {})
         number = max(epoch, self._model.epochs_trained)
-        self._logs = learn(number)
+        logs = learn(number)
         self._model.epochs_trained = number + 1
         if self._validate is not None and (epoch + 1) % self._validation_freq == 0:
             self._callbacks.call("on_test_begin")
-            means = self._validate(self._callbacks)
+            means = self._validate.means(self._callbacks)
             self._callbacks.call("on_test_end", means)
-            self._logs |= {f"val_{name}": value for name, value in means.items()}
-        self._callbacks.call("on_epoch_end", epoch, self._logs)
+            logs |= {f"val_{name}": value for name, value in means.items()}
+        self._callbacks.call("on_epoch_end", epoch, logs)
+        self._place = Place(epoch + 1, logs=logs)
+        self._keeper.after_epoch(self._here)
+
+    def _here(self, **more: Any) -> Place:
+        """Return where the training stands, for a backup."""
+        streams = [stream.position for stream in self._streams()]
+        return replace(self._place, watch=self._watch, streams=streams, **more)
 
     def _drive(self, executable: Executable, run: _core.Run, data: Data, batch: int = 0) -> None:
         """Make steps from data whose first row begins batch ``batch`` of the epoch."""
@@ -439,7 +513,7 @@ class Job:
             "Scale the inputs or lower the learning rate",
             NonFiniteWarning,
         )
-        self._callbacks.call("on_nonfinite", self._epoch, batch)
+        self._callbacks.call("on_nonfinite", self._place.epoch, batch)
         if self._model.stop_training:
             run.total = run.first + run.rows
 
@@ -477,20 +551,51 @@ class Fit(Job):
         shapes = self._data.weighing
         with self._runtime.borrow("train", self._batch, weighing=shapes) as executable:
             executable.lend(self._data.lent)
-            run = _core.Run(len(self._data), self._batch, slice_seconds=SLICE_SECONDS)
+            run = _core.Run(
+                len(self._data), self._batch, slice_seconds=SLICE_SECONDS, watch=self._watch
+            )
             yield lambda number: self._learn(executable, run, number)
 
     def _learn(self, executable: Executable, run: _core.Run, number: int) -> dict[str, Any]:
         run.total = len(self._data)
         run.begin(number, self._model.seed, self._order)
-        run.total = self._rows
+        run.first, run.total = self._place.rows, self._rows
         executable.memory.clear_totals()
-        drive_stage(
-            self._callbacks,
-            "train",
-            run,
-            self._batch,
-            lambda: self._drive(executable, run, self._data),
-            lambda: self._runtime.logs(executable),
-        )
+        if self._place.totals is not None:
+            executable.memory.buffers["totals"][...] = self._place.totals
+        if not self._model.stop_training:  # as it is in a backup that was made thereafter
+            drive_stage(
+                self._callbacks,
+                "train",
+                run,
+                self._batch,
+                lambda: self._drive(executable, run, self._data),
+                lambda: self._runtime.logs(executable),
+                self._rest(executable, run),
+            )
         return self._runtime.logs(executable)
+
+    def _rest(self, executable: Executable, run: _core.Run) -> Rest | None:
+        """Return where to make backups in the middle of an epoch, if anywhere."""
+
+        def after(batches: int) -> None:
+            totals = executable.memory.buffers["totals"]
+            made = {"batches": run.first // self._batch, "rows": run.first, "totals": totals}
+            self._keeper.after_batches(batches, run.first < self._rows, partial(self._here, **made))
+
+        return Rest(self._keeper.left, after) if self._keeper.counts_batches else None
+
+    def _knows(self, place: Place) -> bool:
+        within = place.batches * self._batch == place.rows < self._rows
+        return within and super()._knows(place)
+
+    def _fingerprint(self) -> dict[str, Any]:
+        given = {
+            "the data": digest(self._data.lent),
+            "batch_size": self._batch,
+            "steps_per_epoch": -(-self._rows // self._batch),
+            "shuffle": self._order is not None,
+        }
+        return fingerprint(
+            self._runtime, self._batch, self._callbacks.every, **given, **super()._fingerprint()
+        )

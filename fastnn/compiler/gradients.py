@@ -59,7 +59,7 @@ def differentiate(
     Returns:
         The gradient of each tensor of ``wrt`` that the loss depends on.
     """
-    targets = set(wrt)
+    targets = dict.fromkeys(wrt)  # a list of operations is the same each time
     forward = list(graph.nodes)
     wanted = _downstream(forward, targets)
     with graph.scope("loss"):
@@ -76,7 +76,7 @@ def differentiate(
     return {tensor: gradients[tensor] for tensor in targets if tensor in gradients}
 
 
-def _downstream(nodes: Iterable[Node], targets: set[Tensor]) -> set[Tensor]:
+def _downstream(nodes: Iterable[Node], targets: Iterable[Tensor]) -> set[Tensor]:
     """Return the tensors that depend on a target: only their gradients are worth computing."""
     reached = set(targets)
     for node in nodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from fastnn import config, nests, streaming, training
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.callbacks.backup import Backup
 from fastnn.callbacks.display import as_text
 from fastnn.compiler.graph import Tensor
 from fastnn.data import arrays
@@ -25,9 +27,6 @@ from fastnn.models.shapes import describe
 from fastnn.streaming import StreamFit
 
 __all__ = ["Trainer"]
-
-#: Returns means of loss and metrics; is given whom to tell.
-Measure = Callable[[CallbackList], dict[str, float]]
 
 
 class Trainer(Compilable):
@@ -67,6 +66,7 @@ class Trainer(Compilable):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train.
 
@@ -93,6 +93,9 @@ class Trainer(Compilable):
             validation_steps: batches to measure on; ``None`` is all there are.
             validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
             validation_freq: measure each so many epochs.
+            checkpoint: a file that the training's state is kept in, after each epoch; if it is
+                there, the training goes on from it, and ends to the bit as if it had never been
+                interrupted.  See ``BackupAndRestore``, which can do so more often.
 
         Returns:
             The history: ``history.history["loss"]`` has one mean an epoch.
@@ -100,16 +103,19 @@ class Trainer(Compilable):
         Raises:
             ShapeError, DTypeError, LabelError: if the data does not fit the model; the model is
                 then as it was.
+            ValueError: if ``checkpoint`` is of another training; says what has changed.
+            ModelFileError: if it is damaged, or something else.
             KeyboardInterrupt: within 100 ms of Ctrl-C; the weights are those of the last whole
                 batch.
         """
         _check_verbose("fit", verbose)
         rows = _rows("fit", "batch_size", batch_size, 32)
         measured = _rows("fit", "validation_batch_size", validation_batch_size, rows)
+        backups = [] if checkpoint is None else [Backup(checkpoint)]
         options: dict[str, Any] = {
             "epochs": count("fit", "epochs", epochs),
             "initial": count("fit", "initial_epoch", initial_epoch),
-            "callbacks": _callbacks("fit", callbacks),
+            "callbacks": [*_callbacks("fit", callbacks), *backups],
             "verbose": verbose,
             "validation_freq": positive("fit", "validation_freq", validation_freq),
         }
@@ -132,15 +138,16 @@ class Trainer(Compilable):
             if steps is not None:
                 steps = positive("fit", "steps_per_epoch", steps)
             make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
-        validate: Measure | None = None
+        validate: training.Measure | None = None
         if validation_data is not None:
             x, y, w = _validation_parts(validation_data)
             who = "fit: validation_data"
-            validate, _ = self._measure(
+            validate = self._measure(
                 who, x, y, w, None, measured, validation_steps, "validation_steps"
             )
         elif held_out is not None:
-            validate = partial(training.evaluate, self.runtime, held_out, measured, "fit")
+            means = partial(training.evaluate, self.runtime, held_out, measured, "fit")
+            validate = training.Measure(means, held_out, None)
         job = make(validate=validate, **options)
         with self._guard.training("fit"):
             return job()
@@ -173,18 +180,20 @@ class Trainer(Compilable):
         rows: int,
         steps: int | None,
         argument: str,
-    ) -> tuple[Measure, int | None]:
-        """Return what measures the model on arrays or on batches, and the number of batches."""
+    ) -> training.Measure:
+        """Return what measures the model on arrays or on batches."""
         if is_stream(x):
             if sample_weight is not None:
                 raise ValueError(f"{who}: x gives batches, so weights come with them: (x, y, w)")
             stream = self._stream(who, x, y, batch_size, steps, argument)
             check = partial(self._checked, who)
-            return partial(streaming.evaluate, self.runtime, stream, check, who), stream.steps
+            means = partial(streaming.evaluate, self.runtime, stream, check, who)
+            return training.Measure(means, stream, stream.steps)
         data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
         if steps is not None:
             data = data.part(0, rows * positive(who, argument, steps))
-        return partial(training.evaluate, self.runtime, data, rows, who), -(-len(data) // rows)
+        means = partial(training.evaluate, self.runtime, data, rows, who)
+        return training.Measure(means, data, -(-len(data) // rows))
 
     def evaluate(
         self,
@@ -215,13 +224,11 @@ class Trainer(Compilable):
         """
         _check_verbose("evaluate", verbose)
         rows = _rows("evaluate", "batch_size", batch_size, 32)
-        measure, steps = self._measure(
-            "evaluate", x, y, sample_weight, batch_size, rows, steps, "steps"
-        )
-        told = self._tell("evaluate", callbacks, steps)
+        measure = self._measure("evaluate", x, y, sample_weight, batch_size, rows, steps, "steps")
+        told = self._tell("evaluate", callbacks, measure.steps)
         with self._guard.reading("evaluate"):
             told.call("on_test_begin")
-            means = measure(told)
+            means = measure.means(told)
             told.call("on_test_end", means)
         if verbose:
             print("  ".join(f"{name} {as_text(value)}" for name, value in means.items()))
