@@ -530,7 +530,7 @@ cdef class Program:
     cdef bint keeps_gil
     cdef Run row
     cdef list arrays
-    cdef dict lent
+    cdef list lent
     cdef dict functions
 
     def __init__(self, precision, isa, threads):
@@ -542,7 +542,7 @@ cdef class Program:
         self.real = cnp.NPY_FLOAT64 if precision == "float64" else cnp.NPY_FLOAT32
         self.row = Run(1, 1)
         self.arrays = []
-        self.lent = {}
+        self.lent = []
         self.functions = {}
 
     def __dealloc__(self):
@@ -600,10 +600,12 @@ cdef class Program:
         if fnn_program_finish(&self.c, self.threads):
             raise MemoryError("fastnn: no memory for the working space of the threads")
 
-    def lend(self, int which, cnp.ndarray array):
-        """Lend one of the caller's arrays to all operands that are this one, until another is."""
-        self._lend(which, array)
-        self.lent[which] = array
+    def lend(self, list arrays):
+        """Lend the caller's arrays, in their order, until others are."""
+        cdef int which
+        for which in range(len(arrays)):
+            self._lend(which, <cnp.ndarray?> arrays[which])
+        self.lent = arrays
 
     cdef _lend(self, int which, cnp.ndarray array):
         cdef fnn_op *op

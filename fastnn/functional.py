@@ -270,6 +270,7 @@ class Ends:
         output_names: the names of the outputs.
         output_shapes: their shapes.
         row_shapes: the shapes of the outputs of one sample.
+        is_single: whether one array goes in and one comes out, in no nest.
     """
 
     input_names: Sequence[str]
@@ -278,6 +279,7 @@ class Ends:
     output_names: Sequence[str]
     output_shapes: Sequence[Shape]
     row_shapes: Sequence[tuple[int, ...]]
+    is_single: bool
 
     @classmethod
     def of(cls, network: Network | Composed, outputs_nest: Any) -> Ends:
@@ -295,7 +297,8 @@ class Ends:
         shapes = [symbol.shape for symbol in network.outputs]
         rows = [tuple(n for n in shape if n is not None) for shape in shapes]
         sources = [symbol.shape for symbol in network.inputs]
-        return cls(inputs, labels, sources, unique, shapes, rows)
+        single = len(inputs) == 1 and (outputs_nest is None or isinstance(outputs_nest, Symbol))
+        return cls(inputs, labels, sources, unique, shapes, rows, single)
 
 
 @dataclass

@@ -7,14 +7,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastnn import losses, metrics, nests
 from fastnn._typing import Array
+from fastnn.compiler.graph import Shape
 from fastnn.losses import Loss
+from fastnn.losses.base import Targets
 from fastnn.metrics import Metric
 
 __all__ = ["Objective"]
+
+
+class Expected(NamedTuple):
+    """What an output is compared with.
+
+    Attributes:
+        output: its index.
+        label: what messages call the targets: ``y``, or ``y['left']``.
+        loss: the name of the loss.
+        kind: labels or numbers, and of which shape.
+    """
+
+    output: int
+    label: str
+    loss: str
+    kind: Targets
 
 
 @dataclass(frozen=True)
@@ -28,6 +46,7 @@ class Objective:
         weighted: the metrics of each that samples' weights count in.
         loss_weights: what the loss of each is multiplied by in their sum.
         heads: the activation of each output, as far as it is known.
+        shapes: the shape of each output.
     """
 
     names: tuple[str, ...]
@@ -36,6 +55,7 @@ class Objective:
     weighted: tuple[tuple[Metric, ...], ...]
     loss_weights: tuple[float, ...]
     heads: tuple[str | None, ...] = ()
+    shapes: tuple[Shape, ...] = ()
 
     @classmethod
     def of(
@@ -76,6 +96,21 @@ class Objective:
         return [index for index, loss in enumerate(self.losses) if loss is not None]
 
     @cached_property
+    def expected(self) -> list[Expected]:
+        """What every output that has a loss is compared with."""
+        several = len(self.names) > 1
+        return [
+            Expected(
+                index,
+                f"y[{self.names[index]!r}]" if several else "y",
+                loss.name,
+                loss.targets(self.shapes[index]),
+            )
+            for index, loss in enumerate(self.losses)
+            if loss is not None
+        ]
+
+    @cached_property
     def watched(self) -> list[tuple[int, Metric, bool]]:
         """The metrics with the index of their output, and whether samples are weighted, in the
         order of the totals."""
@@ -97,27 +132,28 @@ class Objective:
             names.append(f"weighted_{name}" if weighted and name in names else name)
         return names
 
-    def logs(self, totals: Array, sizes: Sequence[int]) -> dict[str, Any]:
+    def logs(self, totals: Array, parts: Sequence[Array]) -> dict[str, Any]:
         """Return the logs from the totals: of each loss, of each metric, of the penalty if any.
 
         Args:
             totals: of a program.
-            sizes: how many each part has.
+            parts: arrays as long as each part of them.
         """
-        sums, at = totals.tolist(), 2 * len(self.compared)
-        means = [
-            total / (weight or 1.0) for total, weight in zip(sums[:at:2], sums[1:at:2], strict=True)
-        ]
-        loss = sum(
-            mean * self.loss_weights[i] for mean, i in zip(means, self.compared, strict=True)
-        )
-        values: list[Any] = list(means) if len(self.names) > 1 else []
+        sums, means, loss, at = totals.tolist(), [], 0.0, 0
+        for index in self.compared:
+            mean = sums[at] / (sums[at + 1] or 1.0)
+            means.append(mean)
+            loss += mean * self.loss_weights[index]
+            at += 2
+        if at == len(sums) and len(self.names) == 1:  # quicker, for the most frequent case
+            return {"loss": loss}
+        values: list[Any] = [loss, *means] if len(self.names) > 1 else [loss]
         part = len(self.compared)
         for _, metric, _ in self.watched:
-            end = at + sum(sizes[part : part + metric.parts])
+            end = at + sum(each.size for each in parts[part : part + metric.parts])
             values.append(metric.read(totals[at:end]))
             at, part = end, part + metric.parts
-        logs = dict(zip(self.log_names, [loss, *values], strict=True))
+        logs = dict(zip(self.log_names, values, strict=True))
         if at == len(sums):
             return logs
         penalty = sums[at] / (sums[at + 1] or 1.0)
@@ -129,7 +165,7 @@ class Objective:
         if known is None or not y.size:
             return
         least, most, made, mend = known
-        low, high = float(y.min()), float(y.max())
+        low, high = _ends(y)
         if low < least or high > most:
             raise ValueError(
                 f"{who}: {label} holds {low if low < least else high:g}, but {made} goes with "
@@ -172,6 +208,13 @@ _RANGES: tuple[tuple[Any, frozenset[str] | None, tuple[float, float], str], ...]
         "leave the activation of the last layer out for numbers of both signs",
     ),
 )
+
+
+def _ends(y: Array) -> tuple[float, float]:
+    """Return the least and the largest number."""
+    if y.size == 1:  # whose number is read quicker than arrays are searched
+        return (only := float(y.item())), only
+    return float(y.min()), float(y.max())
 
 
 def _range_of(loss: Loss | None, head: str | None) -> tuple[float, float, str, str] | None:

@@ -209,6 +209,7 @@ class Runtime:
             self._store = parameters.store
             self._store.followers.add(self)
             self.buffers = self._allocate()
+        self._rate: float | None = None  # the constant one that the buffers hold, if they do
         self._shelves: dict[tuple[Any, ...], Shelf] = {}
         self._idle_rows: dict[tuple[bytes, int], list[Executable]] = {}
 
@@ -227,7 +228,7 @@ class Runtime:
             "step": np.zeros(counters(optimizer), np.int64),
         }
         if optimizer is not None:
-            optimizer.watch(buffers["step"])
+            optimizer.watch(buffers, self.parameters)
         return buffers
 
     def copies(self, dtype: str) -> dict[str, Array]:
@@ -352,6 +353,7 @@ class Runtime:
         rates = [optimizer.rate(step) for step in range(first, first + known)]
         self.buffers["rates"][np.arange(first, first + known) % RATES] = rates
         self.buffers["hyper"][0] = rates[0]
+        self._rate = None
         return known
 
     def set_constant_rate(self) -> bool:
@@ -362,10 +364,13 @@ class Runtime:
         """
         optimizer = self.optimizer
         assert optimizer is not None
-        if not optimizer.scheduled:
-            self.buffers["hyper"][0] = optimizer.learning_rate
-            self.buffers["rates"].fill(optimizer.learning_rate)
-        return not optimizer.scheduled
+        if optimizer.scheduled:
+            return False
+        rate = optimizer.learning_rate
+        if rate != self._rate:
+            self.buffers["hyper"][0] = self._rate = rate
+            self.buffers["rates"].fill(rate)
+        return True
 
     def finish(self) -> None:
         """Let the weights become their average, if the optimizer keeps one."""
@@ -412,5 +417,4 @@ class Runtime:
         A penalty is part of the loss; where there is one, both parts are shown apart too.
         """
         assert self.objective is not None
-        sizes = [part.size for part in executable.program.totals]
-        return self.objective.logs(executable.memory.buffers["totals"], sizes)
+        return self.objective.logs(executable.memory.buffers["totals"], executable.program.totals)

@@ -25,6 +25,7 @@ from fastnn.runtime import Executable, Runtime, Weighing
 if TYPE_CHECKING:
     from fastnn.models.connected import Connected
     from fastnn.models.trainer import Trainer
+    from fastnn.objectives import Objective
 
 __all__ = ["Fit", "Job", "evaluate", "predict", "train_batch"]
 
@@ -35,7 +36,7 @@ SLICE_SECONDS = 0.02
 PREDICT_ROWS = 128
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # one that is frozen takes thrice as long to make
 class Data:
     """Samples and their targets by the names of the programs' sources, checked.
 
@@ -60,13 +61,21 @@ class Data:
     @property
     def weighing(self) -> Weighing:
         """The shapes of the weights, by which programs are told apart."""
+        if not self.ws:
+            return ()
         return tuple((index, (None, *w.shape[1:])) for index, w in sorted(self.ws.items()))
 
     @property
     def lent(self) -> dict[str, Array]:
         """The arrays by the names of the program's sources."""
-        targets = {f"y{index}": y for index, y in self.ys.items()}
-        return {**named("x", self.xs), **targets, **{f"w{i}": w for i, w in self.ws.items()}}
+        lent = {"x0": self.xs[0]}
+        for index, x in enumerate(self.xs[1:], 1):
+            lent[f"x{index}"] = x
+        for index, y in self.ys.items():
+            lent[f"y{index}"] = y
+        for index, w in self.ws.items():
+            lent[f"w{index}"] = w
+        return lent
 
 
 def named(prefix: str, every: Iterable[Array]) -> dict[str, Array]:
@@ -85,8 +94,9 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
     """Return the caller's samples, an array for each input, as programs can gather from."""
     ends = model.ends
     if len(ends.input_shapes) == 1:
-        rank = len(ends.input_shapes[0])
-        x = _unwrapped(x, lambda only: only.ndim == rank)
+        if not isinstance(x, np.ndarray):
+            rank = len(ends.input_shapes[0])
+            x = _unwrapped(x, lambda only: only.ndim == rank)
         if not isinstance(x, dict):
             return [arrays.as_samples(who, x, ends.input_shapes[0], model.name, model.dtype)]
     given = split(who, "x", x, ends.input_names, model.inputs_nest)
@@ -115,25 +125,27 @@ def check_data(
         raise ValueError(f"{who}: y is missing; the loss compares predictions with targets")
     objective = runtime.objective
     assert objective is not None
-    if len(objective.names) == 1:
-        y = _unwrapped(y, lambda only: only.ndim > 0 and len(only) == len(xs[0]) > 1)
-    given = split(who, "y", y, objective.names, model.outputs_nest, objective.compared)
-    labels, ys = argument_names("y", objective.names), {}
-    for index in objective.compared:
-        loss, shape = objective.losses[index], model.ends.output_shapes[index]
-        label = labels[index]
-        assert loss is not None
-        kind = loss.targets(shape)
+    given, ys = _targets(who, model, objective, y, len(xs[0])), dict[int, Array]()
+    for index, label, loss, kind in objective.expected:
         if kind.classes is None:
-            ys[index] = arrays.as_values(
-                who, given[index], kind.shape, loss.name, runtime.dtype, label
-            )
+            ys[index] = arrays.as_values(who, given[index], kind.shape, loss, runtime.dtype, label)
         else:
             ys[index] = arrays.as_labels(who, given[index], kind.shape, kind.classes, label)
         arrays.same_length(who, xs[0], ys[index], model.ends.input_labels[0], label)
         objective.check_range(who, index, ys[index], label)
+    if sample_weight is None and class_weight is None:
+        return Data(xs, ys, {})
     ws = weighing.weights(who, model, objective, ys, sample_weight, class_weight, runtime.dtype)
     return Data(xs, ys, ws)
+
+
+def _targets(who: str, model: Connected, objective: Objective, y: Any, rows: int) -> list[Any]:
+    """Return the targets, one for each output."""
+    if len(objective.names) == 1:
+        if isinstance(y, np.ndarray):
+            return [y]
+        y = _unwrapped(y, lambda only: only.ndim > 0 and len(only) == rows > 1)
+    return split(who, "y", y, objective.names, model.outputs_nest, objective.compared)
 
 
 def _unwrapped(given: Any, fits: Callable[[Array], bool]) -> Any:
@@ -142,11 +154,6 @@ def _unwrapped(given: Any, fits: Callable[[Array], bool]) -> Any:
         only = given[0]
         return only if isinstance(only, np.ndarray) and fits(only) else given
     return given
-
-
-def argument_names(argument: str, names: Sequence[str]) -> list[str]:
-    """Return what messages call each array of an argument: ``x``, or ``x['left']``."""
-    return [argument] if len(names) == 1 else [f"{argument}[{name!r}]" for name in names]
 
 
 def split(
@@ -335,12 +342,12 @@ def evaluate(
 
 def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     """Make one update from all of the data; return the means before it."""
-    step = int(runtime.buffers["step"][0])
-    with runtime.borrow("train", len(data), weighing=data.weighing) as executable:
+    rows, step = len(data), int(runtime.buffers["step"][0])
+    with runtime.borrow("train", rows, False, data.weighing) as executable:
         executable.memory.clear_totals()
         runtime.set_rates(1)
         executable.lend(data.lent)
-        run = _core.Run(len(data), len(data), epoch=step, seed=seed, watch=False)
+        run = _core.Run(rows, rows, epoch=step, seed=seed, watch=False)
         try:
             drive("train_on_batch", executable, run)
         finally:

@@ -1,4 +1,4 @@
-"""Models of branches: symbols, networks, merging layers, files of them."""
+"""Models of branches: symbols, networks, files of them."""
 
 import copy
 
@@ -8,7 +8,7 @@ import pytest
 import fastnn
 from fastnn import Input, Model, Sequential, layers
 from fastnn.errors import ModelFileError, ShapeError
-from fastnn.layers import Add, BatchNormalization, Concatenate, Conv2D, Dense, Dropout, Flatten
+from fastnn.layers import Add, BatchNormalization, Conv2D, Dense, Dropout
 
 X = np.random.default_rng(0).normal(size=(9, 5))
 Y = np.random.default_rng(1).normal(size=(9, 2))
@@ -104,59 +104,7 @@ def test_a_call_can_fix_whether_it_is_as_in_training(said):
     assert [call["training"] for call in model.get_config()["calls"]] == [None, said]
 
 
-# ---- merging -------------------------------------------------------------------------------------
-
-MERGES = {
-    layers.Add: lambda a, b, c: a + b + c,
-    layers.Multiply: lambda a, b, c: a * b * c,
-    layers.Maximum: lambda a, b, c: np.maximum(np.maximum(a, b), c),
-    layers.Minimum: lambda a, b, c: np.minimum(np.minimum(a, b), c),
-    layers.Average: lambda a, b, c: (a + b + c) / 3,
-    layers.Concatenate: lambda a, b, c: np.concatenate([a, b, c], -1),
-    layers.Subtract: lambda a, b: a - b,
-}
-
-
-def test_every_merging_layer_is_here():
-    assert set(MERGES) == {
-        cls for cls in vars(layers).values() if getattr(cls, "__module__", "").endswith("merging")
-    }
-
-
-@pytest.mark.parametrize("cls", MERGES)
-def test_a_merge_is_its_formula_and_has_its_gradient(cls):
-    count = MERGES[cls].__code__.co_argcount
-    x = Input((4, 3), dtype="float64")
-    hidden = [Dense(3, "tanh", name=f"part{i}") for i in range(count - 1)]
-    merge = cls(name="merge")
-    model = Model(x, Dense(2)(Flatten()(merge([x, *(layer(x) for layer in hidden)]))))
-    data = np.random.default_rng(3).normal(size=(5, 4, 3))
-    parts = [np.tanh(data @ k + b) for k, b in (layer.get_weights() for layer in hidden)]
-    kernel, bias = model.layers[-1].get_weights()
-    expected = MERGES[cls](data, *parts).reshape(5, -1) @ kernel + bias
-    assert np.allclose(model.predict(data), expected, rtol=1e-12, atol=1e-13)
-    model.compile("sgd", "mse")
-    check = fastnn.gradcheck(model, data, np.ones((5, 2)))
-    assert check.ok, str(check)
-    again = cls.from_config(merge.get_config())
-    assert again.get_config() == merge.get_config()
-
-
-@pytest.mark.parametrize(("axis", "shape"), [(1, (2, 3, 4)), (2, (3, 2, 4)), (-1, (3, 3, 9))])
-def test_concatenation_along_any_axis(axis, shape):
-    x = Input((3, 3, 4), dtype="float64")
-    other = layers.Reshape(shape)(Dense(int(np.prod(shape)), name="part")(Flatten()(x)))
-    joined = Concatenate(axis)([x, other])
-    model = Model(x, Dense(2)(Flatten()(joined)))
-    data = np.random.default_rng(3).normal(size=(5, 3, 3, 4))
-    kernel, bias = model.get_layer("part").get_weights()
-    part = (data.reshape(5, -1) @ kernel + bias).reshape(5, *shape)
-    expected = np.concatenate([data, part], axis)
-    assert joined.shape == (None, *expected.shape[1:])
-    kernel, bias = model.layers[-1].get_weights()
-    assert np.allclose(model.predict(data), expected.reshape(5, -1) @ kernel + bias)
-    model.compile("sgd", "mse")
-    assert fastnn.gradcheck(model, data, np.ones((5, 2)), samples=20).ok
+# ---- operators ----------------------------------------------------------------------------------
 
 
 def test_symbols_add_subtract_and_multiply():
@@ -212,13 +160,6 @@ def test_operations_on_symbols_are_layers(tmp_path):
     config["layers"][-1]["config"]["function"] = "system"
     with pytest.raises(ValueError, match="operation: unknown 'system'"):
         Model.from_config(config)
-
-
-def test_nan_passes_a_merge():
-    x = Input((1,))
-    for cls in (layers.Maximum, layers.Minimum):
-        zero = Dense(1, kernel_initializer="zeros")(x)
-        assert np.isnan(Model(x, cls()([x, zero])).predict([[np.nan]])).all()
 
 
 # ---- what it tells -------------------------------------------------------------------------------
@@ -317,12 +258,6 @@ def test_mistakes():
     refused(lambda: Model(), TypeError, "inputs")
     refused(lambda: Dense(2)([[1.0, 2.0]]), TypeError, "float, float", "asarray")
     refused(lambda: Add()([x, np.ones((2, 3))]), TypeError, "symbols", "arrays")
-    refused(lambda: Add()(x), ValueError, "list of 2 or more", "one tensor")
-    refused(lambda: Add()([x]), ValueError, "got 1")
-    refused(lambda: layers.Subtract()([x, x, x]), ValueError, "list of 2 ", "got 3")
-    refused(lambda: Add()([x, y]), ShapeError, "(rows, 3)", "(rows, 2)")
-    refused(lambda: Concatenate(0)([x, y]), ShapeError, "axis=0")
-    refused(lambda: Concatenate(1)([Dense(2)(Input((4, 3))), y]), ShapeError, "axis 1")
     refused(lambda: Conv2D(2, 3)(x), ShapeError, "images")
     wide = Input((3,), dtype="float64")
     refused(lambda: Add()([x, wide]), ValueError, "float32, float64")

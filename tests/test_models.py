@@ -463,6 +463,42 @@ def test_predicting_one_sample_allocates_nothing():
     assert peak - before < 2000  # of Python's own objects: no array
 
 
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("source", ["float32", "float64", "uint8", "int16", "list", "strided"])
+def test_one_row_is_predicted_as_among_others(source, eager):
+    model = Sequential([Input((3, 4, 1)), *copy.deepcopy(IMAGES)])
+    model.compile("sgd", "binary_crossentropy", run_eagerly=eager)
+    x = np.arange(60).reshape(5, 3, 4, 1) * 4
+    among = model.predict(x)
+    for at in range(5):
+        row = x[at : at + 1]
+        if source == "strided":
+            given = np.stack([row, row], -1).astype("float32")[..., 0]
+        else:
+            given = row.tolist() if source == "list" else row.astype(source)
+        got, again = model.predict(given), model(given)
+        assert got.shape == (1, 2)
+        assert got.tobytes() == again.tobytes()
+        assert not np.shares_memory(got, again)
+        assert np.allclose(got, among[at]) if eager else got.tobytes() == among[at].tobytes()
+
+
+def test_one_row_is_refused_as_several_are():
+    model = mlp()
+    model.predict(X[:1])
+    for x in (X[:1, :3], X[:1, None], X[0, :1], np.float32(1)):
+        with pytest.raises(ShapeError, match=r"^predict: x .*expected \(rows, 4\)"):
+            model.predict(np.asarray(x))
+    with pytest.raises(DTypeError, match=r"^predict: row 0 holds 1e"):
+        model.predict(np.full((1, 4), 1e300))
+
+
+def test_one_row_comes_in_the_nest_of_the_outputs():
+    x = Input((4,))
+    model = fastnn.Model(x, {"only": Dense(3)(x)})
+    assert model.predict(X[:1])["only"].tobytes() == model.predict(X)["only"][:1].tobytes()
+
+
 def test_predict_of_no_rows():
     assert mlp().predict(X[:0]).shape == (0, 3)
 

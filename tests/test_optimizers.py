@@ -152,6 +152,116 @@ def test_fifty_steps_are_the_formula(name, dtype, rtol):
         assert np.allclose(got, want, rtol=rtol, atol=rtol)
 
 
+def lamb(rate, w, g, t, state):
+    m, v = state.get("m", 0), state.get("v", 0)
+    state["m"], state["v"] = m, v = 0.8 * m + 0.2 * g, 0.9 * v + 0.1 * g**2
+    u = m / (1 - 0.8**t) / (np.sqrt(v / (1 - 0.9**t)) + 1e-3)
+    norms = np.linalg.norm(w), np.linalg.norm(u)
+    return -rate * (norms[0] / norms[1] if all(norms) else 1) * u
+
+
+def adafactor(rate, w, g, t, state):
+    gain, square = t**-0.7, g**2 + 1e-6
+
+    def follow(name, axis):
+        mean = square.mean(axis, keepdims=True) if axis else square
+        state[name] = state.get(name, 0) + gain * (mean - state.get(name, 0))
+        return state[name]
+
+    v = follow("r", -1) * follow("c", -2) if g.ndim > 1 else follow("v", None)
+    v = v / state["r"].mean(-2, keepdims=True) if g.ndim > 1 else v
+    u = g / np.sqrt(v)
+    size, excess = (np.sqrt((each**2).mean()) for each in (w, u))
+    return -min(rate, t**-0.5) * max(0.01, size) * u / max(1, excess / 0.5)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-11), ("float32", 2e-5)])
+@pytest.mark.parametrize(
+    ("chosen", "rule"),
+    [
+        (optimizers.Lamb(0.01, 0.8, 0.9, 1e-3), lamb),
+        (optimizers.Adafactor(0.3, -0.7, 1e-6, 0.01, 0.5), adafactor),
+    ],
+)
+def test_rules_by_weight_are_the_formula(chosen, rule, dtype, rtol):
+    """A matrix, and a vector that is 0 at first."""
+    model = linear(chosen, dtype)
+    weights = [w.astype(float) for w in model.get_weights()]
+    states = [{}, {}]
+    for step in range(30):
+        updates = [
+            rule(chosen.learning_rate, w, g, step + 1, state)
+            for w, g, state in zip(weights, gradients(*weights), states, strict=True)
+        ]
+        weights = [w + update for w, update in zip(weights, updates, strict=True)]
+        model.fit(X, Y, batch_size=6, verbose=0)
+    for got, want in zip(model.get_weights(), weights, strict=True):
+        assert np.allclose(got, want, rtol=rtol, atol=rtol)
+
+
+def test_adafactor_remembers_no_more_than_a_weight_is_large():
+    """Rows and columns share one slot, whatever the shape; those of one row are not factored."""
+    for shape in ((2, 2), (1, 16), (16, 1), (2, 17), (3, 2, 2)):
+        model = Sequential([Input((3,)), Own(shape)])
+        model.compile(optimizers.Adafactor(0.1), "mse")
+        model.fit(X, X[:, 0], epochs=2, verbose=0)
+        (slot,) = model.optimizer.variables[1:]
+        rows, columns = shape[-2:]
+        used = (rows + columns) * (np.prod(shape[:-2], dtype=int)) if min(rows, columns) > 1 else 16
+        assert slot.shape == shape
+        assert np.count_nonzero(slot.numpy()) == used
+
+
+class Own(fastnn.layers.Layer):
+    """The sum of a weight of any shape, in each row."""
+
+    def __init__(self, shape, **options):
+        super().__init__(**options)
+        self.of = shape
+
+    def build(self, input_shape):
+        self.weight = self.add_weight(self.of, "he_normal", name="weight")
+
+    def call(self, x):
+        return fastnn.ops.sum(x, axis=-1, keepdims=True) * fastnn.ops.sum(self.weight)
+
+
+def test_what_is_remembered_can_be_looked_at_and_carried_over():
+    model = linear(optimizers.Nadam(0.1))
+    model.fit(X, Y, batch_size=2, verbose=0)
+    iteration, product, kernel, *rest = model.optimizer.variables
+    assert (iteration.numpy(), iteration.shape, iteration.path) == (3, (), "iteration")
+    assert 0 < product.numpy() < 1
+    assert kernel.path == f"{model.layers[0].name}/kernel/slot0"
+    assert [v.shape for v in rest] == [(2,), (3, 2), (2,)]
+    store = {}
+    model.optimizer.save_own_variables(store)
+    again = linear(optimizers.Nadam(0.1))
+    again.set_weights(model.get_weights())
+    again.optimizer.load_own_variables(store)
+    assert again.optimizer.iterations == 3
+    for each in (model, again):
+        each.fit(X, Y, shuffle=False, verbose=0)
+    assert all(map(np.array_equal, again.get_weights(), model.get_weights()))
+    assert not np.array_equal(kernel.numpy(), store["2"])  # a live view
+
+
+def test_variables_of_another_optimizer_are_refused():
+    assert optimizers.Adam().variables == []
+    model, store = linear(optimizers.Adam(0.1)), {}
+    model.fit(X, Y, verbose=0)
+    linear(optimizers.SGD(0.1)).optimizer.save_own_variables(store)
+    before = [v.numpy().tobytes() for v in model.optimizer.variables]
+    with pytest.raises(
+        fastnn.errors.ShapeError, match=r"expected the 5 variables .* got 1; compile"
+    ):
+        model.optimizer.load_own_variables(store)
+    model.optimizer.save_own_variables(store)
+    with pytest.raises(fastnn.errors.ShapeError, match="kernel/slot1"):
+        model.optimizer.load_own_variables({**store, "0": 7, "3": np.zeros(3)})
+    assert [v.numpy().tobytes() for v in model.optimizer.variables] == before
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_config_round_trip(name):
     made = CASES[name][0]()
@@ -375,6 +485,15 @@ def test_a_rate_can_be_assigned_at_any_time():
     assert model.get_weights()[0][0, 0] == pytest.approx(1000 - 1.875)
 
 
+def test_a_rate_counts_again_after_a_schedule_in_between():
+    model, x = unit_slope(optimizers.SGD(0.5)), np.zeros((4, 1))
+    for rate, falls in ((0.5, 0.5), (Halving(), 0.9375), (0.5, 0.5)):
+        before = model.get_weights()[0][0, 0]
+        model.optimizer.learning_rate = rate
+        model.fit(x, x, batch_size=4 if rate == 0.5 else 1, verbose=0)
+        assert before - model.get_weights()[0][0, 0] == pytest.approx(falls)
+
+
 def test_schedules_in_configs():
     for schedule in (
         schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True),
@@ -425,6 +544,7 @@ def test_averages_are_what_evaluate_sees_after_fit():
         (lambda: optimizers.Lion(beta_1=0.0), ValueError, "beta_1 must be in"),
         (lambda: optimizers.Ftrl(learning_rate_power=1), ValueError, "must be 0 or less"),
         (lambda: optimizers.Ftrl(beta=-1), ValueError, "beta must be at least 0"),
+        (lambda: optimizers.Adafactor(beta_2_decay=0.8), ValueError, r"in \[-1, 0\], got 0.8"),
         (
             lambda: optimizers.SGD(schedules.CosineDecay(0.1, 5), decay=0.1),
             ValueError,

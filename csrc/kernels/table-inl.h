@@ -29,6 +29,7 @@
 #include "metrics-inl.h"
 #include "weights-inl.h"
 #include "optimizers-inl.h"
+#include "by_weight-inl.h"
 #include "gather-inl.h"
 #include "embedding-inl.h"
 #include "dropout-inl.h"

@@ -557,6 +557,28 @@ def _ftrl(op: str) -> Iterator[Case]:
     yield from _range(op, attrs, h=1)
 
 
+def _lamb_direction(op: str) -> Iterator[Case]:
+    yield from _range(op, {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}, k=1)
+
+
+def _lamb_step(op: str) -> Iterator[Case]:
+    yield from _range(op, {}, h=1)
+
+
+def _adafactor_moment(op: str) -> Iterator[Case]:
+    for o, n, i in ((784, 512, 1), (1, 784, 512), (1, 1, 512)):
+        yield _case(op, 1, {"power": 0.8, "epsilon": 1e-30}, o=o, n=n, i=i, k=1)
+
+
+def _adafactor_direction(op: str) -> Iterator[Case]:
+    yield _case(op, 1, o=1, n=784, i=512)
+    yield replace(_case(op, 1, o=1, n=1, i=512), absent=("r",))
+
+
+def _adafactor_step(op: str) -> Iterator[Case]:
+    yield from _range(op, {"epsilon": 1e-3, "limit": 1.0}, h=1, k=1)
+
+
 def _decay(op: str) -> Iterator[Case]:
     yield from _range(op, {"rate": 4e-3}, h=1)
 
@@ -708,6 +730,11 @@ _MAKERS: Mapping[str, Any] = {
     "adagrad": _adagrad,
     "adadelta": _adadelta,
     "ftrl": _ftrl,
+    "lamb_direction": _lamb_direction,
+    "lamb_step": _lamb_step,
+    "adafactor_moment": _adafactor_moment,
+    "adafactor_direction": _adafactor_direction,
+    "adafactor_step": _adafactor_step,
     "decay": _decay,
     "average": _average,
     "clip_gradient": _clip_gradient,

@@ -189,6 +189,10 @@ class LambdaCallback(Callback):
             setattr(self, name, function)
 
 
+#: The methods to call where there are no callbacks, as in most calls for a single batch.
+_NOBODYS: dict[str, list[Callable[..., None]]] = {name: [] for name in _EVENTS}
+
+
 class CallbackList:
     """The callbacks of one call of ``fit``, ``evaluate`` or ``predict``, called in order.
 
@@ -204,7 +208,9 @@ class CallbackList:
     def __init__(self, callbacks: Iterable[Callback], model: Trainer, params: dict[str, Any]):
         self.model, every = model, list(callbacks)
         self.every = every
-        self._methods = {name: _overridden(every, name) for name in _EVENTS}
+        self._methods = _NOBODYS
+        if every:
+            self._methods = {name: _overridden(every, name) for name in _EVENTS}
         for callback in every:
             callback.set_model(cast("Model", model))
             callback.set_params(params)

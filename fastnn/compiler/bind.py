@@ -137,8 +137,7 @@ class Compiled:
     def lend(self, arrays: dict[str, Array]) -> None:
         """Take the arrays of the next run, by the names of their tensors."""
         self.memory.lend(arrays)
-        for which, name in enumerate(self._lent):
-            self._core.lend(which, arrays[name])
+        self._core.lend([arrays[name] for name in self._lent])
 
     def _lents(self, index: int, node: Node) -> Iterator[tuple[int, int, int, int]]:
         """Yield (operation, operand, array, bytes of a row) of the operands that are the caller's.

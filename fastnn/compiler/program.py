@@ -151,18 +151,19 @@ class Memory:
         self.program = program
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
         self.buffers = buffers
-        if program.totals and "totals" not in buffers:
-            self.buffers = {**buffers, "totals": np.concatenate(program.totals)}
+        self._fresh = np.concatenate(program.totals) if program.totals else None
+        if self._fresh is not None and "totals" not in buffers:
+            self.buffers = {**buffers, "totals": self._fresh.copy()}
         if program.packing is not None:
             packed = _core.aligned_zeros(program.packed, program.dtype)
             self.buffers = {**self.buffers, HOME: packed}
-        self._lent: dict[str, Array] = {}
+        self._lent: Mapping[str, Array] = {}
         self._constants: dict[Tensor, Array] = {}
 
     def clear_totals(self) -> None:
         """Begin sums and counts anew."""
-        if self.program.totals:
-            self.buffers["totals"][:] = np.concatenate(self.program.totals)
+        if self._fresh is not None:
+            self.buffers["totals"][:] = self._fresh
 
     def dtype(self, tensor: Tensor) -> np.dtype[Any]:
         """Return the NumPy type of a tensor that is not lent."""
@@ -186,7 +187,7 @@ class Memory:
 
     def lend(self, arrays: Mapping[str, Array]) -> None:
         """Take the arrays of one run, by the names of their tensors."""
-        self._lent = dict(arrays)
+        self._lent = arrays
 
     def lent(self, tensor: Tensor) -> Array:
         """Return the caller's array for a ``source`` or ``out`` tensor."""

@@ -16,7 +16,7 @@ from fastnn.compiler.graph import Graph, Tensor
 
 if TYPE_CHECKING:
     from fastnn.optimizers import Optimizer
-    from fastnn.variables import Parameters, Run
+    from fastnn.variables import Parameters, Run, Variable
 
 __all__ = ["RATES", "counters", "update"]
 
@@ -62,7 +62,7 @@ def update(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> None:
             _decay(graph, parameters, optimizer, hyper)
             state = State(hyper, made, scalars)
             optimizer.prepare(graph, state)
-            for each in ranges:
+            for each in _by_weight(graph, parameters, optimizer) or ranges:
                 optimizer.lower(graph, each.w, each.g, each.slots, state)
         _average(graph, ranges, optimizer, made)
     _constrain(graph, parameters)
@@ -82,6 +82,21 @@ def _range(graph: Graph, run: Run, trained: int, optimizer: Optimizer) -> _Range
     average = every.pop() if optimizer.use_ema else None
     w, g = place("params", "params", run.offset), place("grads", "grads", run.place)
     return _Range(w, g, every, average, total)
+
+
+def _by_weight(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> list[_Range]:
+    """Return each weight by itself, in its shape, for a rule that wants it so."""
+
+    def weight(variable: Variable, offset: int) -> _Range:
+        def place(home: str, offset: int) -> Tensor:
+            return graph.place(f"{variable.path} {home}", variable.shape, home, offset)
+
+        steps = range(len(optimizer.starts))
+        slots = [place("slots", i * parameters.trained + offset) for i in steps]
+        return _Range(place("params", variable.offset), place("grads", offset), slots, None, None)
+
+    known = parameters.places.items() if optimizer.by_weight else ()
+    return [weight(variable, offset) for variable, offset in known]
 
 
 @contextmanager

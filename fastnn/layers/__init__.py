@@ -12,7 +12,7 @@ from fastnn.layers.augmentation import (
 )
 from fastnn.layers.base import Layer
 from fastnn.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
-from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Reshape
+from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Permute, Reshape
 from fastnn.layers.depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -24,10 +24,19 @@ from fastnn.layers.merging import (
     Add,
     Average,
     Concatenate,
+    Dot,
     Maximum,
     Minimum,
     Multiply,
     Subtract,
+    add,
+    average,
+    concatenate,
+    dot,
+    maximum,
+    minimum,
+    multiply,
+    subtract,
 )
 from fastnn.layers.normalization import (
     BatchNormalization,
@@ -85,6 +94,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
@@ -109,6 +119,7 @@ __all__ = [
     "Multiply",
     "Normalization",
     "PReLU",
+    "Permute",
     "RMSNormalization",
     "RandomBrightness",
     "RandomContrast",
@@ -134,6 +145,14 @@ __all__ = [
     "UpSampling2D",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "add",
+    "average",
+    "concatenate",
     "deserialize",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
     "serialize",
+    "subtract",
 ]

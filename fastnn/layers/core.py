@@ -1,4 +1,4 @@
-"""Layers without images: Input, Dense, Activation, Flatten, Reshape."""
+"""Layers without images: Input, Dense, Activation, Flatten, Reshape, Permute."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fastnn.errors import ShapeError
 from fastnn.functional import Call, Symbol
 from fastnn.layers.base import Layer
 
-__all__ = ["Activation", "Dense", "Flatten", "Input", "InputLayer", "Reshape"]
+__all__ = ["Activation", "Dense", "Flatten", "Input", "InputLayer", "Permute", "Reshape"]
 
 
 class InputLayer(Layer):
@@ -266,6 +266,58 @@ class Reshape(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         return {"target_shape": list(self.target_shape), **super().get_config()}
+
+
+class Permute(Layer):
+    """The axes of a sample in another order.
+
+    Args:
+        dims: the axes of the input, counted from 1, in the order in which they are wanted; that of
+            the rows, 0, stays the first.
+        name: the layer's name.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2, 3)), fastnn.layers.Permute((2, 1))])
+        >>> model.predict([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
+        array([[[1., 4.],
+                [2., 5.],
+                [3., 6.]]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        dims: Sequence[int],
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        axes = tuple(dims) if isinstance(dims, Sequence) else (dims,)
+        whole = all(map(is_size, axes))
+        if not whole or sorted(axes) != list(range(1, len(axes) + 1)):
+            raise ValueError(
+                f"{self.name}: dims must hold each of 1, 2, ... once, the axes of a sample, "
+                f"got {str(dims)[:60]}"
+            )
+        self.dims = tuple(map(int, axes))
+
+    def build(self, input_shape: Shape) -> None:
+        """Check that a sample has as many axes."""
+        if len(input_shape) != len(self.dims) + 1:
+            raise ShapeError(
+                f"{self.name}: dims={self.dims} are {len(self.dims)} axes, a sample of "
+                f"{format_shape(input_shape)} has {len(input_shape) - 1}"
+            )
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x`` with its axes in the order of ``dims``."""
+        return ops.transpose(x, (0, *self.dims))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"dims": list(self.dims), **super().get_config()}
 
 
 def positive(who: str, name: str, value: Any) -> int:

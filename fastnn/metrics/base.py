@@ -118,7 +118,8 @@ class Metric:
         """Return the metric's value from its totals."""
         if self.columns:
             return self.combine(total[:-1], float(total[-1]))
-        return float(total[0] / total[1]) if total[1] else 0.0
+        value, count = total.tolist()
+        return value / count if count else 0.0
 
     def combine(self, sums: Array, count: float) -> Any:
         """Return the value from the sums of columns and the sum of weights."""

@@ -164,7 +164,7 @@ class Compilable(Connected):
                 "linear layer (collapse() makes it); give them an activation, such as 'relu'",
                 CollapseWarning,
             )
-        objective = replace(objective, heads=heads)
+        objective = replace(objective, heads=heads, shapes=tuple(self.output_shapes))
         self._parameters = parameters
         self._runtime = Runtime(
             self.network,

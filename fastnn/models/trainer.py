@@ -42,6 +42,8 @@ class Trainer(Compilable):
     def __call__(self, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Return what ``predict`` returns, for arrays, or with ``training=True`` what comes out in
         training; for symbols, as any layer, symbols."""
+        if len(args) == 1 and isinstance(args[0], np.ndarray) and not (training or kwargs):
+            return self.predict(args[0])  # without a look around, which takes as long
         if any(isinstance(each, Symbol | Tensor) for each in nests.flatten([args, kwargs])):
             return super().__call__(*args, training=training, **kwargs)
         if training:
@@ -304,6 +306,10 @@ class Trainer(Compilable):
 
     def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
         rows = _rows("predict", "batch_size", batch_size, training.PREDICT_ROWS)
+        if mode == "predict" and callbacks is None and x.__class__ is np.ndarray:
+            out = self._predict_single(x)
+            if out is not None:
+                return out
         self._build_for("predict", x)
         xs = training.check_samples("predict", self, x)
         told = None
@@ -323,6 +329,20 @@ class Trainer(Compilable):
         if told is not None:
             told.call("on_predict_end")
         return self._nested(outs)
+
+    def _predict_single(self, x: Array) -> Array | None:
+        """Return the output for one row, quicker than for several; ``None`` if there are more, or
+        if the row has to be converted or refused."""
+        runtime, ends = self._runtime, self._ends
+        if runtime is None or ends is None or not ends.is_single or x.shape[:1] != (1,):
+            return None
+        out = np.empty((1, *ends.row_shapes[0]), self.dtype)
+        self._guard.begin_reading("predict")
+        try:
+            done = runtime.predict_row(x[0], out[0])
+        finally:
+            self._guard.end_reading()
+        return out if done else None
 
     def _nested(self, outs: Sequence[Array]) -> Any:
         """Return the outputs in the nest that the model was given."""
@@ -418,8 +438,11 @@ class Trainer(Compilable):
         runtime = self._compiled("train_on_batch", x)
         who = "train_on_batch"
         data = training.check_data(who, self, runtime, x, y, sample_weight, class_weight)
-        with self._guard.training("train_on_batch"):
+        self._guard.begin_training(who)
+        try:
             means = training.train_batch(runtime, data, self.seed)
+        finally:
+            self._guard.end_training()
         return means if return_dict else _as_keras(means)
 
     def test_on_batch(
@@ -475,6 +498,8 @@ def _callbacks(who: str, given: Any) -> list[Callback]:
 
 
 def _as_keras(means: Mapping[str, float]) -> float | list[float]:
+    if len(means) == 1:
+        return means["loss"]
     values = [value for name, value in means.items() if name not in ("data_loss", "penalty")]
     return values[0] if len(values) == 1 else values
 

@@ -10,17 +10,20 @@ from fastnn.naming import lookup
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from fastnn.optimizers.base import Optimizer
+from fastnn.optimizers.by_weight import Adafactor, Lamb
 from fastnn.optimizers.descent import SGD, Lion
 from fastnn.optimizers.moments import Adam, Adamax, AdamW, Nadam
 
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
     "Ftrl",
+    "Lamb",
     "Lion",
     "Nadam",
     "Optimizer",
@@ -31,7 +34,20 @@ __all__ = [
 
 CLASSES: dict[str, type[Optimizer]] = {
     cls.__name__: cls
-    for cls in (SGD, Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lion, Nadam, RMSprop)
+    for cls in (
+        SGD,
+        Adadelta,
+        Adafactor,
+        Adagrad,
+        Adam,
+        AdamW,
+        Adamax,
+        Ftrl,
+        Lamb,
+        Lion,
+        Nadam,
+        RMSprop,
+    )
 }
 
 

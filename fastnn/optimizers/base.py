@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn import registry
 from fastnn._checks import count, fraction, not_negative, number, positive_number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Graph, Tensor
+from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
 from fastnn.optimizers import schedules
+from fastnn.variables import Variable
 
 if TYPE_CHECKING:
-    from fastnn.variables import Variable
+    from fastnn.variables import Parameters
 
 __all__ = ["Optimizer", "State"]
+
+#: What an optimizer remembers besides its slots: name, home.
+_OWN = (("iteration", "step"), ("scalars", "scalars"))
 
 
 class State(NamedTuple):
@@ -59,6 +64,8 @@ class Optimizer:
 
     #: How many numbers the rule remembers for each weight.
     slots: int = 0
+    #: Whether the rule takes each weight by itself, in its shape, instead of all of a range.
+    by_weight: bool = False
     #: What the numbers of the optimizer itself begin at.
     scalars: tuple[float, ...] = ()
 
@@ -82,7 +89,7 @@ class Optimizer:
         if unknown:
             hint = "; write learning_rate=" if "lr" in unknown else ""
             raise TypeError(f"{self.name}: unknown argument {', '.join(unknown)[:80]}{hint}")
-        self._steps: Array | None = None
+        self._watched: tuple[Mapping[str, Array], Parameters] | None = None
         self._spared: tuple[frozenset[int], re.Pattern[str] | None] = (frozenset(), None)
         self.decay = not_negative(self.name, "decay", decay)
         self.learning_rate = learning_rate
@@ -138,8 +145,8 @@ class Optimizer:
                     f"{self.name}: decay is for a number as learning_rate; leave it out, the "
                     f"schedule {getattr(value, '__name__', type(value).__name__)[:60]} decays"
                 )
-            self._rate: float | Callable[[int], Any] = value
-            self._call = value if _takes_step(value) else lambda step: value()
+            self._rate: float | Callable[..., Any] = value
+            self._by_step = _takes_step(value)
         else:
             self._rate = self._checked_rate(value)
 
@@ -163,16 +170,12 @@ class Optimizer:
         """Return the learning rate after ``step`` steps."""
         if isinstance(self._rate, float):
             return self._rate / (1 + self.decay * step)
-        return self._checked_rate(self._call(step))
+        return self._checked_rate(self._rate(step) if self._by_step else self._rate())
 
     @property
     def iterations(self) -> int:
         """The updates made of the model that was last compiled with the optimizer."""
         return 0 if self._steps is None else int(self._steps[-1])
-
-    def watch(self, steps: Array) -> None:
-        """Know a model's counts of steps made, for ``iterations``."""
-        self._steps = steps
 
     # ---- what is remembered ----------------------------------------------------------------------
 
@@ -187,6 +190,58 @@ class Optimizer:
         besides = bool(self.use_ema) + bool(self.gradient_accumulation_steps)
         return (*self.starts, *(0.0,) * besides)
 
+    def watch(self, buffers: Mapping[str, Array], parameters: Parameters) -> None:
+        """Know what is remembered for a model, for ``iterations`` and ``variables``."""
+        self._watched = buffers, parameters
+
+    @property
+    def _steps(self) -> Array | None:
+        """The counts of steps of the model that was last compiled with the optimizer."""
+        return None if self._watched is None else self._watched[0]["step"]
+
+    @property
+    def variables(self) -> list[Variable]:
+        """What is remembered for the model that was last compiled with the optimizer, live.
+
+        The count of steps (and of updates, where these are fewer), the optimizer's own numbers,
+        then slot by slot what belongs to each trainable weight, in the weight's shape.  The rate
+        is none of them: assign ``learning_rate``.  Nothing before a model is compiled and built.
+        """
+        if self._watched is None:
+            return []
+        buffers, parameters = self._watched
+        own = [_live(name, buffers[home]) for name, home in _OWN if buffers[home].size]
+        slots = buffers["slots"].reshape(len(self.all_starts), parameters.trained)
+        return own + [
+            _live(f"{weight.path}/slot{i}", slot[place : place + weight.size], weight.shape)
+            for i, slot in enumerate(slots)
+            for weight, place in parameters.places.items()
+        ]
+
+    def save_own_variables(self, store: MutableMapping[str, Array]) -> None:
+        """Put copies of the variables into ``store``, under ``"0"``, ``"1"``, ..."""
+        store.update({str(i): each.numpy() for i, each in enumerate(self.variables)})
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Go on with the variables that ``save_own_variables`` put into ``store``.
+
+        Raises:
+            ShapeError: if they are those of another optimizer or model; nothing is changed then.
+        """
+        own = self.variables
+        if set(store) != {str(i) for i in range(len(own))}:
+            raise ShapeError(
+                f"{self.name}: expected the {len(own)} variables of this optimizer and its model, "
+                f"got {len(store)}; compile and build the model as the one they are from was"
+            )
+        checked = [each.check(store[str(i)]) for i, each in enumerate(own)]
+        for each, value in zip(own, checked, strict=True):
+            each.assign(value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state of a copy, which has seen no model yet."""
+        return {**vars(self), "_watched": None}
+
     # ---- the step --------------------------------------------------------------------------------
 
     def prepare(self, graph: Graph, state: State) -> None:
@@ -195,13 +250,13 @@ class Optimizer:
     def lower(
         self, graph: Graph, w: Tensor, g: Tensor, slots: Sequence[Tensor], state: State
     ) -> None:
-        """Add the update of a range to the graph.
+        """Add the update of a range to the graph, or of a weight, as ``by_weight`` says.
 
         Args:
             graph: the graph of a training step.
-            w: the range of trainable weights.
+            w: the range of trainable weights, or one of them in its shape.
             g: their gradients.
-            slots: as many ranges as ``self.slots``, as ``starts`` says before the first step.
+            slots: ``self.slots`` of the shape of ``w``, as ``starts`` says before the first step.
             state: ``hyper`` and ``step``, the learning rate and the count of updates; ``scalars``.
         """
         raise NotImplementedError(
@@ -262,3 +317,10 @@ def _takes_step(function: Any) -> bool:
         return bool(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return True
+
+
+def _live(path: str, values: Array, shape: tuple[int, ...] | None = None) -> Variable:
+    """Return a variable whose value lies in a buffer."""
+    whole = () if values.size == 1 else values.shape
+    view = values.reshape(whole if shape is None else shape)
+    return Variable(view.shape, lambda *_: view, path, trainable=False, dtype=view.dtype.name)

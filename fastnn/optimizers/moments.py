@@ -12,7 +12,7 @@ from fastnn.optimizers.base import Optimizer, State
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam"]
 
 
-class _Moments(Optimizer):
+class Moments(Optimizer):
     """What the kin of Adam share: two decays and an epsilon."""
 
     slots = 2
@@ -33,7 +33,7 @@ class _Moments(Optimizer):
         return {**super().get_config(), **self._decays()}
 
 
-class Adam(_Moments):
+class Adam(Moments):
     """Adaptive moment estimation (Kingma and Ba, 2015), with bias correction.
 
     Args:
@@ -121,7 +121,7 @@ class AdamW(Adam):
             raise ValueError(f"{self.name}: weight_decay must be a number; without it this is Adam")
 
 
-class Adamax(_Moments):
+class Adamax(Moments):
     """Adam by the largest gradient instead of the mean of squares (Kingma and Ba, 2015).
 
     Args:
@@ -152,7 +152,7 @@ class Adamax(_Moments):
         graph.emit("adamax", w, g, *slots, state.hyper, state.step, **self._decays())
 
 
-class Nadam(_Moments):
+class Nadam(Moments):
     """Adam with Nesterov's momentum (Dozat, "Incorporating Nesterov momentum into Adam", 2016).
 
     Args:

@@ -1179,6 +1179,49 @@ def _power_slips(o: Outcome, a: Array) -> Array:
     return np.asarray(o.u * ((_EXP + 2) * argument + _EXP))
 
 
+def _lamb_direction(o: Outcome) -> dict[str, Array]:
+    """The errors of m and v, and theirs and its own in the quotient."""
+    updates = int(o["step"][0]) + 1
+    m, v = _moment(o, "m", "beta_1"), _square_moment(o, "v", "beta_2")
+    one, two = (1 / (1 - o.attr(beta) ** updates) for beta in ("beta_1", "beta_2"))
+    root, root_error = _root_error(two * o.out("v"), two * v)
+    below = root + o.attr("epsilon")
+    relative = 6 * o.u + _power_error(o, updates, "beta_1", "beta_2") + root_error / below
+    return {"m": m, "v": v, "u": o.out("u") * relative + one * m / below}
+
+
+def _descent(o: Outcome, factor: Array) -> dict[str, Array]:
+    """w -= factor u, where the factor is rounded to the precision of w."""
+    return {"w": o.u * (3 * factor * np.abs(o["u"]) + 2 * o.out("w"))}
+
+
+def _lamb_step(o: Outcome) -> dict[str, Array]:
+    ratio = np.sqrt(o["p"] / o["q"]) if o["p"] and o["q"] else np.ones(())
+    return _descent(o, o["hyper"][0] * ratio)
+
+
+def _adafactor_moment(o: Outcome) -> dict[str, Array]:
+    """Sums of squares over blocks of 256, their mean, a step towards it in four roundings."""
+    n, gain = o["g"].shape[1], (o["step"][0] + 1) ** -o.attr("power")
+    mean = (o["g"] ** 2).mean(axis=1) + o.attr("epsilon")
+    sums, size = min(n, 256) + n // 256 + 5, mean + o["m"]
+    roots = 30 * np.finfo(np.float64).eps  # a root, and a product, for each digit of the power
+    step = gain * (o.u * (sums * mean + 4 * size) + roots * size)
+    return {"m": step + 2 * o.u * o.out("m")}
+
+
+def _adafactor_direction(o: Outcome) -> dict[str, Array]:
+    """A root of positive factors, one of them a sum of n of them."""
+    return {"u": (_depth(o["g"].shape[1]) / 2 + 5) * o.u * o.out("u")}
+
+
+def _adafactor_step(o: Outcome) -> dict[str, Array]:
+    size, excess = (np.sqrt(o[name] / o["w"].size) for name in "pq")
+    rate = np.minimum(o["hyper"][0], (o["step"][0] + 1) ** -0.5)
+    scale = np.maximum(o.attr("epsilon"), size) / np.maximum(1, excess / o.attr("limit"))
+    return _descent(o, rate * scale)
+
+
 def _decay(o: Outcome) -> dict[str, Array]:
     rate = o["hyper"][0] * o.attr("rate")
     return {"w": o.u * (3 * rate * np.abs(o["w"]) + 2 * o.out("w"))}
@@ -1288,6 +1331,11 @@ _INEXACT: Mapping[str, Bound] = {
     "adagrad": _adagrad,
     "adadelta": _adadelta,
     "ftrl": _ftrl,
+    "lamb_direction": _lamb_direction,
+    "lamb_step": _lamb_step,
+    "adafactor_moment": _adafactor_moment,
+    "adafactor_direction": _adafactor_direction,
+    "adafactor_step": _adafactor_step,
     "decay": _decay,
     "average": _average,
     "clip_gradient_norm": _clip_gradient_norm,

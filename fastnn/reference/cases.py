@@ -1148,6 +1148,42 @@ def _ftrl(op: str) -> Iterator[Case]:
     yield from _kinds([_case(op, n=67, h=1, attrs={"power": 0.5, **plain})])
 
 
+def _lamb_direction(op: str) -> Iterator[Case]:
+    for beta_1, beta_2, epsilon in ((0.9, 0.999, 1e-7), (0.0, 0.5, 0.1)):
+        attrs = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
+        yield from _ranges(op, attrs, k=1)
+
+
+def _lamb_step(op: str) -> Iterator[Case]:
+    yield from _ranges(op, {}, h=1)
+
+
+#: o, n, i: rows, columns, a vector; tails, blocks of a sum
+_WEIGHTS = (
+    *((1, 5, 1), (3, 67, 1), (19, 521, 1), (1, 1, 7), (1, 1, 131), (2, 3, 5)),
+    *((1, 521, 33), (1, 7, 131), (3, 17, 16), (0, 2, 3)),
+)
+
+
+def _adafactor_moment(op: str) -> Iterator[Case]:
+    for power in (0.8, 1.0, 0.0):
+        attrs = {"power": power, "epsilon": 1e-30}
+        yield from (_case(op, o=o, n=n, i=i, k=1, attrs=attrs) for o, n, i in _WEIGHTS)
+        yield from _kinds(_case(op, o=2, n=5, i=i, k=1, attrs=attrs) for i in (1, 3))
+
+
+def _adafactor_direction(op: str) -> Iterator[Case]:
+    yield from (_case(op, o=o, n=n, i=i) for o, n, i in _WEIGHTS)
+    vectors = (_case(op, o=1, n=1, i=i) for i in (1, 7, 131))
+    yield from (replace(case, absent=("r",)) for case in vectors)
+    yield from _kinds(_case(op, o=2, n=5, i=i) for i in (1, 19))
+
+
+def _adafactor_step(op: str) -> Iterator[Case]:
+    for epsilon, limit in ((1e-3, 1.0), (10.0, 1e-3)):
+        yield from _ranges(op, {"epsilon": epsilon, "limit": limit}, h=1, k=1)
+
+
 def _decay(op: str) -> Iterator[Case]:
     yield from _ranges(op, {"rate": 0.3}, h=1)
 
@@ -1308,6 +1344,11 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "adagrad": _adagrad,
     "adadelta": _adadelta,
     "ftrl": _ftrl,
+    "lamb_direction": _lamb_direction,
+    "lamb_step": _lamb_step,
+    "adafactor_moment": _adafactor_moment,
+    "adafactor_direction": _adafactor_direction,
+    "adafactor_step": _adafactor_step,
     "decay": _decay,
     "average": _average,
     "clip_gradient": _clip_gradient,

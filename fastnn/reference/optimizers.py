@@ -154,6 +154,44 @@ def ftrl(run: Run, attrs: Attrs, w: Real, g: Real, a: Real, z: Real, hyper: Real
     w[...] = np.where((curvature == 0) & (left == 0), 0, left / curvature)
 
 
+def lamb_direction(run: Run, attrs: Attrs, g: Real, m: Real, v: Real, step: Real) -> Real:
+    """m, v as of Adam; u = m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon)"""
+    b1, b2, t = attrs["beta_1"], attrs["beta_2"], int(step[0]) + 1
+    m += (wide(g) - m) * (1 - b1)
+    v += (wide(g) ** 2 - v) * (1 - b2)
+    below = np.sqrt(wide(v) / (1 - b2**t)) + attrs["epsilon"]
+    u: Real = (wide(m) / (1 - b1**t) / below).astype(g.dtype)
+    return u
+
+
+def lamb_step(run: Run, attrs: Attrs, w: Real, u: Real, p: Real, q: Real, hyper: Real) -> None:
+    """w -= lr sqrt(p / q) u, or lr u where p or q is 0"""
+    ratio = np.sqrt(wide(p) / wide(q)) if p and q else 1
+    w -= hyper[0] * ratio * wide(u)
+
+
+def adafactor_moment(run: Run, attrs: Attrs, g: Real, m: Real, step: Real) -> None:
+    """m += (mean_n g^2 + epsilon - m) t^-power"""
+    mean = (wide(g) ** 2).mean(axis=1) + attrs["epsilon"]
+    m += (mean - m) * (int(step[0]) + 1) ** -attrs["power"]
+
+
+def adafactor_direction(run: Run, attrs: Attrs, g: Real, r: Real | None, c: Real) -> Real:
+    """u = g / sqrt(r / mean_n r c), or g / sqrt(c)"""
+    share = 1 if r is None else (wide(r) / wide(r).mean(axis=1, keepdims=True))[:, :, None]
+    return (wide(g) / np.sqrt(share * wide(c)[:, None])).astype(g.dtype)
+
+
+def adafactor_step(
+    run: Run, attrs: Attrs, w: Real, u: Real, p: Real, q: Real, hyper: Real, step: Real
+) -> None:
+    """w -= max(epsilon, rms w) min(lr, 1 / sqrt t) u / max(1, rms u / limit)"""
+    size, excess = (np.sqrt(wide(each) / w.size) for each in (p, q))
+    rate = min(hyper[0], 1 / math.sqrt(int(step[0]) + 1))
+    scale = np.maximum(attrs["epsilon"], size) / np.maximum(1, excess / attrs["limit"])
+    w -= rate * scale * wide(u)
+
+
 def decay(run: Run, attrs: Attrs, w: Real, hyper: Real) -> None:
     """w -= lr rate w"""
     w -= hyper[0] * attrs["rate"] * wide(w)

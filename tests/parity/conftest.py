@@ -50,7 +50,7 @@ def keras():
 
 
 class Pair:
-    """The same model twice: ``ours`` and ``theirs``, with the same weights.
+    """The same model twice: ``ours`` and ``theirs``, with the same weights, in Keras's ``floatx``.
 
     Args:
         keras: the module.
@@ -61,7 +61,7 @@ class Pair:
 
     def __init__(self, keras, shape, layers, loss="mse", optimizer="sgd", metrics=()):
         made = []
-        for module, options in ((fastnn, {"dtype": "float64"}), (keras, {})):
+        for module, options in ((fastnn, {"dtype": keras.config.floatx()}), (keras, {})):
             model = module.Sequential([module.Input(shape, **options), *layers(module)])
             chosen = [x(module) if callable(x) else x for x in (optimizer, loss)]
             model.compile(*chosen, metrics=list(metrics))
@@ -93,3 +93,62 @@ def pair(keras):
         return Pair(keras, *arguments, **options)
 
     return make
+
+
+@pytest.fixture
+def float32(keras):
+    """Let both be in float32 while a test runs."""
+    for dtype in ("float32", "float64"):
+        keras.config.set_floatx(dtype)
+        keras.config.set_dtype_policy(dtype)  # which does not follow once a layer was made
+        if dtype == "float32":
+            yield
+
+
+@pytest.fixture
+def beside(keras):
+    """Compares a model that is built twice: ``beside(build, x, seed)``."""
+
+    def compare(build, x, seed, losses=1, dtype="float64", rtol=1e-11):
+        """Compare outputs, and one step of gradient descent, which is the gradient of every weight.
+
+        Args:
+            build: ``build(module, options of Input)`` makes the model, ours and theirs.
+            x: its samples.
+            seed: what weights and targets are drawn from.
+            losses: how many outputs there are.
+            dtype: the precision of ours.
+            rtol: how far numbers may differ, relative to the largest.
+        """
+        ours, theirs = _twice(keras, build, seed, losses, dtype)
+        mine, peers = (
+            outs if isinstance(outs, list) else [outs]
+            for outs in (ours.predict(x), theirs.predict(x, verbose=0))
+        )
+        for a, b in zip(mine, map(np.asarray, peers), strict=True):
+            assert a.shape == b.shape
+            assert np.abs(a - b).max() <= rtol * max(1, np.abs(b).max())
+        rng = np.random.default_rng(seed)
+        y = [rng.normal(size=a.shape) for a in mine]
+        y = y if len(y) > 1 else y[0]
+        ours.train_on_batch(x, y)
+        theirs.train_on_batch(x, y)
+        for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            assert a.shape == b.shape
+            assert np.abs(a - b).max() <= rtol * max(np.abs(b).max(), 1e-3)
+
+    return compare
+
+
+def _twice(keras, build, seed, losses, dtype):
+    """Return the model of ours and theirs, compiled, with the same weights."""
+    made = [build(fastnn, {"dtype": dtype}), build(keras, {"dtype": "float64"})]
+    rng = np.random.default_rng(seed)
+    weights = [
+        rng.normal(size=w.shape) / np.sqrt(np.prod(w.shape[:-1], initial=4))
+        for w in made[0].get_weights()
+    ]
+    for module, model in zip((fastnn, keras), made, strict=True):
+        model.compile(module.optimizers.SGD(1.0), "mse" if losses == 1 else ["mse"] * losses)
+        model.set_weights(weights)
+    return made

@@ -3,52 +3,9 @@
 import numpy as np
 import pytest
 
-import fastnn
-
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the peer's own
 
-RTOL = 1e-11
 KINDS = ["SimpleRNN", "LSTM", "GRU"]
-
-
-def descent(module):
-    return module.optimizers.SGD(1.0)
-
-
-def compare(ours, theirs, x, seed, rtol=RTOL):
-    """Compare outputs, and one step of gradient descent, which is the gradient of every weight."""
-    mine, peers = (
-        outs if isinstance(outs, list) else [outs]
-        for outs in (ours.predict(x), theirs.predict(x, verbose=0))
-    )
-    for a, b in zip(mine, map(np.asarray, peers), strict=True):
-        assert a.shape == b.shape
-        assert np.abs(a - b).max() <= rtol * max(1, np.abs(b).max())
-    rng = np.random.default_rng(seed)
-    y = [rng.normal(size=a.shape) for a in mine]
-    y = y if len(y) > 1 else y[0]
-    ours.train_on_batch(x, y)
-    theirs.train_on_batch(x, y)
-    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        assert a.shape == b.shape
-        assert np.abs(a - b).max() <= rtol * max(np.abs(b).max(), 1e-3)
-
-
-def weights_of(model, seed):
-    rng = np.random.default_rng(seed)
-    return [
-        rng.normal(size=w.shape) / np.sqrt(np.prod(w.shape[:-1], initial=4))
-        for w in model.get_weights()
-    ]
-
-
-def both(keras, build, seed, losses=1, dtype="float64"):
-    """Return the model that ``build(module, options of Input)`` makes, ours and theirs."""
-    made = [build(fastnn, {"dtype": dtype}), build(keras, {"dtype": "float64"})]
-    for module, model in zip((fastnn, keras), made, strict=True):
-        model.compile(descent(module), "mse" if losses == 1 else ["mse"] * losses)
-        model.set_weights(weights_of(made[0], seed))
-    return made
 
 
 def gapped(rng, *shape):
@@ -77,7 +34,7 @@ def drawn(name, seed):
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("seed", range(30))
-def test_masks(keras, name, seed):
+def test_masks(beside, name, seed):
     """The output of a layer behind a mask, in both directions, and of one behind that."""
     (time, features), options = drawn(name, seed)
     options["go_backwards"] = seed % 3 == 1 and not options["return_sequences"]
@@ -91,12 +48,12 @@ def test_masks(keras, name, seed):
 
     rng = np.random.default_rng(seed)
     x = gapped(rng, 5, time, features)
-    compare(*both(keras, build, seed), x, seed)
+    beside(build, x, seed)
 
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("seed", range(10))
-def test_states(keras, name, seed):
+def test_states(beside, name, seed):
     """An encoder whose states a decoder begins with; the outputs and states of both."""
     (time, features), options = drawn(name, seed)
     options |= {"return_state": True, "go_backwards": seed % 3 == 1}
@@ -114,12 +71,12 @@ def test_states(keras, name, seed):
     rng = np.random.default_rng(seed)
     x = [rng.normal(size=(5, time, features)), rng.normal(size=(5, 3, 2))]
     losses = 3 if name == "LSTM" else 2
-    compare(*both(keras, build, seed, losses), x, seed, 1e-10)
+    beside(build, x, seed, losses=losses, rtol=1e-10)
 
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("seed", range(4))
-def test_masks_in_float32(keras, name, seed):
+def test_masks_in_float32(beside, name, seed):
     (time, features), options = drawn(name, seed)
 
     def build(m, given):
@@ -127,11 +84,11 @@ def test_masks_in_float32(keras, name, seed):
         return m.Model(x, getattr(m.layers, name)(**options)(m.layers.Masking()(x)))
 
     x = gapped(np.random.default_rng(seed), 5, time, features)
-    compare(*both(keras, build, seed, dtype="float32"), x, seed, 2e-5)
+    beside(build, x, seed, dtype="float32", rtol=2e-5)
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_embedding(keras, seed):
+def test_embedding(beside, seed):
     """Vectors and their gradients, with and without a mask, through layers that pass it on."""
     rng = np.random.default_rng(seed)
     count, size, time = (int(n) for n in rng.integers(2, 20, 3))
@@ -143,11 +100,11 @@ def test_embedding(keras, seed):
         return m.Model(ids, m.layers.LSTM(3, dtype="float64")(y))
 
     x = rng.integers(0, count, (5, time))
-    compare(*both(keras, build, seed), x, seed)
+    beside(build, x, seed)
 
 
 @pytest.mark.parametrize("kind", ["Add", "Average", "Subtract"])
-def test_masks_of_merged_sequences(keras, kind):
+def test_masks_of_merged_sequences(beside, kind):
     def build(m, given):
         a, b = (m.Input((6,), dtype="int32") for _ in "ab")
         parts = [m.layers.Embedding(5, 3, mask_zero=True, dtype="float64")(x) for x in (a, b)]
@@ -155,12 +112,12 @@ def test_masks_of_merged_sequences(keras, kind):
         return m.Model([a, b], m.layers.GRU(4, dtype="float64")(y))
 
     rng = np.random.default_rng(0)
-    compare(*both(keras, build, 0), [rng.integers(0, 5, (7, 6)) for _ in "ab"], 0)
+    beside(build, [rng.integers(0, 5, (7, 6)) for _ in "ab"], 0)
 
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave"])
-def test_both_directions(keras, name, mode):
+def test_both_directions(beside, name, mode):
     """Steps that a mask leaves out, then the last states of both; weights in one order."""
 
     def build(m, given):
@@ -169,10 +126,10 @@ def test_both_directions(keras, name, mode):
         y = both(kind(4, return_sequences=True), merge_mode=mode)(m.layers.Masking()(x))
         return m.Model(x, both(kind(3), merge_mode=mode)(y))
 
-    compare(*both(keras, build, 0), gapped(np.random.default_rng(0), 5, 6, 2), 0)
+    beside(build, gapped(np.random.default_rng(0), 5, 6, 2), 0)
 
 
-def test_steps_and_repeated_vectors(keras):
+def test_steps_and_repeated_vectors(beside):
     def build(m, given):
         x = m.Input((3, 5, 5, 2), **given)
         y = m.layers.TimeDistributed(m.layers.Conv2D(3, 3, activation="tanh"))(x)
@@ -181,4 +138,4 @@ def test_steps_and_repeated_vectors(keras):
         )
         return m.Model(x, m.layers.GRU(3)(m.layers.RepeatVector(4)(m.layers.GRU(5)(y))))
 
-    compare(*both(keras, build, 0), np.random.default_rng(0).normal(size=(4, 3, 5, 5, 2)), 0)
+    beside(build, np.random.default_rng(0).normal(size=(4, 3, 5, 5, 2)), 0)
