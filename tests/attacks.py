@@ -54,7 +54,7 @@ class Forgery:
             digests = {n: hashlib.sha256(each).hexdigest() for n, each in self.entries.items()}
             config["sha256"] = {**digests, **config.get("more", {})}
             config.pop("more", None)
-        text = json.dumps(config, sort_keys=True).encode() if self.text is None else self.text
+        text = json.dumps(config).encode() if self.text is None else self.text
         sealed = archive.seal(text)
         entries = [*self.entries.items(), *self.more]
         entries.append(("config.npy", npy(np.frombuffer(sealed, np.uint8))))
