@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 C := $(wildcard csrc/*.c csrc/isa/*.c)
 # NumPy's own threads would spin beside the tests', which are on all cores.
-PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadgroup
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py optimizers.py \
     gradients.py whole_model.py)
 SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
@@ -62,9 +62,10 @@ parity: $(VENV)/extra-test $(VENV)/extra-parity
 	KERAS_BACKEND=jax FASTNN_REQUIRE_PARITY=1 $(PYTEST) tests/parity
 
 # The C core by any compiler, CC=aarch64-linux-gnu-gcc for another processor; all warnings are errors.
+# The warnings that follow values through a function need -O1; more only takes longer.
 strict:
 	mkdir -p build/$(CC)
-	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O2 -ffp-contract=off -fno-math-errno \
+	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O1 -ffp-contract=off -fno-math-errno \
 	    -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc -c {} -o build/$(CC)/$$(basename {} .c).o'
 
 bench: $(VENV)/extra-bench

@@ -6,6 +6,7 @@ with the same flags and one module runs on every CPU.  Environment:
     CC CFLAGS LDFLAGS   as everywhere
     FASTNN_JOBS         files compiled at once (default: the number of CPUs)
     FASTNN_SANITIZE=1   address and undefined-behaviour sanitizers
+    FASTNN_QUICK=1      compiled quickly, to run slowly: for a test that builds
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
 SANITIZE = os.environ.get("FASTNN_SANITIZE") == "1"
+QUICK = os.environ.get("FASTNN_QUICK") == "1"
 MACOS = sys.platform == "darwin"
 
 # Contraction is off because a fused multiply-add is one the source asks for: results hold still.
@@ -31,6 +33,8 @@ FLAGS = ["-std=c11", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-ffp-cont
 KERNEL_FLAGS = ["-O1"] if SANITIZE else ["-O2"] if MACOS else ["-O2", "-funswitch-loops"]
 GLUE_FLAGS = ["-O1" if SANITIZE else "-O2"]
 LINK_FLAGS = ["-pthread", "-lm", "-Wl,-x" if MACOS else "-Wl,-s"]
+if QUICK:
+    KERNEL_FLAGS = GLUE_FLAGS = ["-O0"]
 if SANITIZE:
     # What finds a null pointer or one out of its object is the address sanitizer.  Its checks are
     # calls: inline, as by default, they take five times as long to compile.

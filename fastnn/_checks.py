@@ -1,10 +1,11 @@
-"""Numbers that callers give as options, checked."""
+"""Numbers and names that callers give as options, checked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["count", "fraction", "not_negative", "number", "positive_number"]
+__all__ = ["count", "fraction", "not_negative", "number", "one_of", "positive_number"]
 
 
 def count(who: str, name: str, value: Any, least: int = 0) -> int:
@@ -46,3 +47,12 @@ def fraction(who: str, name: str, value: Any, closed: bool = False) -> float:
     if not (0 <= known < 1 or (closed and known == 1)):
         raise ValueError(f"{who}: {name} must be in [0, 1{']' if closed else ')'}, got {known}")
     return known
+
+
+def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
+    """Return ``value`` if it is one of the known names."""
+    if value not in known:
+        raise ValueError(
+            f"{who}: {name} must be one of {', '.join(known)}, got {str(value)[:60]!r}"
+        )
+    return str(value)

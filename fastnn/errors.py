@@ -11,6 +11,7 @@ __all__ = [
     "LabelError",
     "MaskWarning",
     "ModelFileError",
+    "NonFiniteError",
     "NonFiniteWarning",
     "NotBuiltError",
     "NotCompiledError",
@@ -32,7 +33,7 @@ class LabelError(ValueError):
 
 
 class IdError(ValueError):
-    """A number that should name a row of a table names none."""
+    """A number that should name a row of a table, or a token, names none."""
 
 
 class DataFileError(ValueError):
@@ -53,6 +54,10 @@ class NotCompiledError(RuntimeError):
 
 class ConcurrentUseError(RuntimeError):
     """A model was used while another thread was training it."""
+
+
+class NonFiniteError(RuntimeError):
+    """The loss of a batch is NaN or infinite, and ``fit`` was told to take that as an error."""
 
 
 class NonFiniteWarning(RuntimeWarning):

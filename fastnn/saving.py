@@ -14,10 +14,9 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from fastnn import archive, atomic, losses, metrics, optimizers, registry
+from fastnn import allowance, archive, atomic, losses, metrics, optimizers, registry
 from fastnn._typing import Array
 from fastnn.errors import ModelFileError, ShapeError
-from fastnn.variables import unfilled
 
 if TYPE_CHECKING:
     from fastnn.models import Model
@@ -40,6 +39,8 @@ __all__ = [
 
 _FORMAT = 1
 _STATE = ("slots", "step", "scalars")  # of the optimizer
+
+_FREE = 1 << 17  # numbers that a config may ask for beside the weights, for metrics
 
 #: What the config of a file holds: of any, and of one that is a whole model.
 _ALWAYS = {"format": int, "weights": list, "seed": int, "epochs_trained": int}
@@ -226,7 +227,7 @@ def _model_of(
     _check_config(config, _WHOLE, {})
     _check_arrays(arrays)
     try:
-        with unfilled(sum(each.nbytes for each in arrays.values())):
+        with allowance.reading(_FREE + sum(each.size for each in arrays.values())):
             return _restore(config, arrays, custom_objects, compile)
     except ModelFileError:
         raise

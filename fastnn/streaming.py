@@ -19,9 +19,10 @@ from fastnn._typing import Array
 from fastnn._warnings import warn_caller
 from fastnn.callbacks import CallbackList
 from fastnn.data.streams import Batch, Stream
+from fastnn.fitting import Job
 from fastnn.resuming import Place, fingerprint
 from fastnn.runtime import Executable, Runtime
-from fastnn.training import SLICE_SECONDS, Data, Job, drive
+from fastnn.training import SLICE_SECONDS, Data, drive
 
 if TYPE_CHECKING:
     from fastnn.models.trainer import Trainer

@@ -12,9 +12,8 @@ import itertools
 import math
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,10 +21,11 @@ from numpy.typing import ArrayLike
 
 from fastnn import _core
 from fastnn._typing import Array
+from fastnn.allowance import charge
 from fastnn.data.arrays import as_array
-from fastnn.errors import ModelFileError, ShapeError
+from fastnn.errors import ShapeError
 
-__all__ = ["Parameters", "Store", "Variable", "padded", "unfilled"]
+__all__ = ["Parameters", "Store", "Variable", "padded"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -102,7 +102,11 @@ class Variable:
         Raises:
             ShapeError: if it has another shape.
         """
-        self._value[...] = self.check(value)
+        self.fill(self.check(value))
+
+    def fill(self, value: Array) -> None:
+        """Replace the value by one that ``check`` returned; this cannot fail."""
+        self._value[...] = value
         if self.store is not None:
             self.store.changes += 1
 
@@ -130,24 +134,6 @@ class Variable:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
-#: The bytes that variables may still take, whose values a file will bring; ``None`` elsewhere.
-_left: ContextVar[list[int] | None] = ContextVar("left", default=None)
-
-
-@contextlib.contextmanager
-def unfilled(most: int) -> Iterator[None]:
-    """Let variables begin as zeros, since their values come from a file, which has so many bytes.
-
-    Raises:
-        ModelFileError: if variables would take more; before they do.
-    """
-    outer = _left.set([most])
-    try:
-        yield
-    finally:
-        _left.reset(outer)
-
-
 def _first(
     path: str,
     shape: tuple[int, ...],
@@ -155,16 +141,9 @@ def _first(
     dtype: str,
 ) -> Array:
     """Return the first value of a variable."""
-    left = _left.get()
-    if left is None:
-        return initializer(shape, np.dtype(dtype))
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    if size > left[0]:
-        raise ModelFileError(
-            f"the config asks for more weights than the file has: {path} of shape {shape}"[:200]
-        )
-    left[0] -= size
-    return np.zeros(shape, dtype)
+    if charge(math.prod(shape), f"{path} of shape {shape}"):
+        return np.zeros(shape, dtype)  # until it gets what is in the file
+    return initializer(shape, np.dtype(dtype))
 
 
 class User(Protocol):

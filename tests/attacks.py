@@ -374,17 +374,17 @@ FORGED = {
         lambda f: f.entries.update({"evil.npy": f.entries[STEP]}),
         "evil",
     ),
-    "a million units": (_layer(units=1 << 40), "more weights than the file has"),
-    "units that wrap": (_layer(units=1 << 63), "units|more weights"),
+    "a million units": (_layer(units=1 << 40), "more memory than the file has"),
+    "units that wrap": (_layer(units=1 << 63), "units|more memory"),
     "units below 0": (_layer(units=-1), "units"),
     "units that are text": (_layer(units="1"), "units"),
     "an input of 2^40": (
         lambda f: f.config["model"].update(input_shape=[None, 1 << 40]),
-        "more weights than the file has",
+        "more memory than the file has",
     ),
     "another input": (
         lambda f: f.config["model"].update(input_shape=[None, 2]),
-        "more weights than the file has|shape",
+        "more memory than the file has|shape",
     ),
     "a class of the model that is a function": (_config(class_name="os.system"), "no model class"),
     "a class of the model that is none": (_config(class_name="Layer"), "no model class"),
@@ -434,6 +434,12 @@ FORGED = {
             learning_rate={"class_name": "eval", "config": {}}
         ),
         "eval",
+    ),
+    "a metric of 2^31 numbers": (
+        lambda f: f.config["compile"].update(
+            metrics=[{"class_name": "AUC", "config": {"num_thresholds": 1 << 31}}]
+        ),
+        "more memory than the file has",
     ),
     "no loss": (lambda f: f.config["compile"].pop("loss"), "loss"),
     "compiled by text": (_config(compile="adam"), "does not make"),

@@ -269,17 +269,6 @@ def test_terminate_on_nan_ends_after_the_batch_and_does_not_ask_for_batches():
     assert made.history.epoch == [0]
 
 
-def test_terminate_on_nan_can_raise_before_the_update():
-    x = X.copy()
-    x[12] = np.nan
-    made = model()
-    strict = callbacks.TerminateOnNaN(raise_error=True)
-    with pytest.warns(NonFiniteWarning), pytest.raises(RuntimeError, match="epoch 1, batch 3"):
-        made.fit(x, Y, batch_size=5, shuffle=False, verbose=0, callbacks=[strict])
-    assert made.runtime.buffers["step"][0] == 2
-    fit(made)
-
-
 def test_checkpoints_can_be_loaded_and_go_on(tmp_path):
     made, whole = model(), model()
     path = tmp_path / "deep" / "{epoch:02d}-{loss:.1f}.fastnn"

@@ -70,6 +70,29 @@ def test_the_step_is_that_of_the_optimizer():
     assert np.isclose(layer.update, np.linalg.norm(after - before) / np.linalg.norm(before))
 
 
+def test_the_step_is_clipped_and_the_gradient_is_not():
+    clipped = fastnn.optimizers.Adam(0.1, clipnorm=1e-9, epsilon=1e-8)
+    layers = [Dense(3, "relu"), Dropout(0.5), Dense(1)]
+    model = compiled(*layers, optimizer=clipped)
+    found = model.diagnose(X, Y)
+    assert all(layer.gradient > 1e-3 for layer in found.layers if layer.gradient is not None)
+    before = model.get_weights()
+    model.train_on_batch(X, Y)
+    moved = [after - old for old, after in zip(before, model.get_weights(), strict=True)]
+    for at, layer in ((0, found.layers[0]), (2, found.layers[2])):
+        norms = [np.sqrt(sum((a**2).sum() for a in few[at : at + 2])) for few in (moved, before)]
+        assert np.isclose(layer.update, norms[0] / norms[1])
+        assert layer.update < 0.02  # of a gradient below epsilon; 0.1 / 1 without the clipping
+
+
+def test_a_layer_that_does_not_train_has_no_gradient_of_its_own():
+    model = compiled(Dense(3, "tanh", trainable=False), Dense(1))
+    first, last = model.diagnose(X, Y).layers
+    assert first.gradient is first.update is None
+    assert first.signal > 0
+    assert last.gradient > 0
+
+
 def test_a_diagnosis_leaves_the_model_as_it_was():
     layers = [Dense(3), BatchNormalization(), Activation("relu"), Dropout(0.5), Dense(1)]
     model = compiled(*layers, optimizer="adam")

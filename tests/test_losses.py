@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential, losses, metrics
+from fastnn import Input, Sequential, losses, metrics, ops
 from fastnn.layers import Activation, Dense
 from fastnn.metrics.curves import AtRate
 
@@ -98,6 +98,124 @@ def test_images_of_numbers_have_the_mean_over_all():
     z, t = a, (b > 0).astype(float)
     want = -(t * log_sigmoid(z) + (1 - t) * log_sigmoid(-z)).mean()
     assert np.isclose(measure(z, t, "binary_crossentropy", "sigmoid"), want, rtol=1e-13)
+
+
+# ---- axes ----------------------------------------------------------------------------------------
+
+ALONG = {
+    "CategoricalCrossentropy": [{}, {"from_logits": True}, {"label_smoothing": 0.2}],
+    "CategoricalFocalCrossentropy": [{"gamma": 1.5}, {"from_logits": True}],
+    "BinaryCrossentropy": [{}, {"from_logits": True}, {"label_smoothing": 0.2}],
+    "BinaryFocalCrossentropy": [{}, {"from_logits": True}],
+    "CosineSimilarity": [{}],
+    "SparseCategoricalCrossentropy": [{}, {"from_logits": True}, {"ignore_class": 1}],
+}
+
+
+@pytest.mark.parametrize("axis", [1, 2, -2])
+@pytest.mark.parametrize(("name", "options"), [(n, o) for n in ALONG for o in ALONG[n]])
+def test_classes_may_be_on_any_axis(name, options, axis):
+    """Values, means and gradients are those of the arrays with that axis last."""
+    p = RNG.dirichlet(np.ones(5), (4, 3, 2))
+    y = RNG.dirichlet(np.ones(5), (4, 3, 2))
+    if name.startswith("Sparse"):
+        y = y.argmax(-1)
+    w, rows = RNG.random((4, 3, 2)), RNG.random(4)
+    at = axis % 4
+
+    def turned(array):
+        return array if array.ndim == 3 else np.moveaxis(array, -1, at)
+
+    cls = getattr(losses, name)
+    for weights in (None, w, rows):
+        want = cls(**options)(y, p, weights)
+        assert cls(**options, axis=axis)(turned(y), turned(p), weights) == pytest.approx(
+            want, 1e-12
+        )
+    want = cls(**options, reduction=None)(y, p, w)
+    got = cls(**options, axis=axis, reduction=None)(turned(y), turned(p), w)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("head", ["softmax", "logits"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_model_may_have_its_classes_on_another_axis(head, sparse):
+    """Images of channels first: training, accuracy, weights of samples, classes and places."""
+    logits = head == "logits"
+    x, labels = RNG.normal(size=(6, 3, 4, 2)), RNG.integers(0, 3, (6, 4, 2))
+    y = labels if sparse else np.moveaxis(np.eye(3)[labels], -1, 1)
+    kind = losses.SparseCategoricalCrossentropy if sparse else losses.CategoricalCrossentropy
+    inputs = Input((3, 4, 2), dtype="float64")
+    z = fastnn.layers.Dense(2)(inputs)
+    model = fastnn.Model(inputs, z if logits else fastnn.layers.Softmax(axis=1)(z))
+    loss = kind(from_logits=logits, axis=1)
+    model.compile("sgd", loss, metrics=["accuracy"], weighted_metrics=["acc"])
+    w = RNG.random((6, 4, 2))
+    loss, accuracy, weighted = model.evaluate(x, y, sample_weight=w, verbose=0)
+    p = model.predict_proba(x)
+    taken = -np.log(np.take_along_axis(p, labels[:, None], 1)[:, 0])
+    assert loss == pytest.approx((taken * w).mean(), rel=1e-6)
+    right = p.argmax(1) == labels
+    assert accuracy == pytest.approx(right.mean())
+    assert weighted == pytest.approx((right * w).sum() / w.sum())
+    assert fastnn.gradcheck(model, x, y).ok
+    by_class = model.evaluate(x, y, verbose=0)[0]
+    model.fit(x, y, class_weight={0: 2.0}, epochs=2, verbose=0)
+    assert model.evaluate(x, y, verbose=0)[0] < by_class
+
+
+@pytest.mark.parametrize(
+    ("axis", "error", "message"),
+    [
+        (0, ValueError, "that of the samples"),
+        (3, ValueError, "not there"),
+        (-3, ValueError, "that of the samples"),
+        (True, TypeError, "integer"),
+        (1.0, TypeError, "integer"),
+    ],
+)
+def test_an_axis_that_is_none_is_refused(axis, error, message):
+    with pytest.raises(error, match=message):
+        losses.CategoricalCrossentropy(axis=axis)(np.ones((2, 3, 4)), np.ones((2, 3, 4)))
+
+
+def test_probabilities_whose_head_is_not_known_are_made_to_sum_to_1():
+    """And taken within [1e-7, 1 - 1e-7], in a model too: the last layer is the user's own."""
+    p = np.array([[0.0, 2.0, 2.0], [0.0, 0.0, 5.0]])
+    for kind, y in (
+        (losses.SparseCategoricalCrossentropy, [1, 0]),
+        (losses.CategoricalCrossentropy, np.eye(3)[[1, 0]]),
+    ):
+        want = [-np.log(0.5), -np.log(1e-7)]
+        np.testing.assert_allclose(kind(reduction=None)(y, p), want, rtol=1e-12)
+
+    class Shares(fastnn.layers.Layer):
+        def call(self, x):
+            return ops.divide(x, ops.sum(x, axis=-1, keepdims=True))
+
+    model = Sequential([Input((3,), dtype="float64"), Dense(3, "softplus"), Shares()])
+    model.compile(
+        "sgd",
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy", "sparse_categorical_crossentropy"],
+    )
+    x, y = RNG.normal(size=(9, 3)), np.arange(9) % 3
+    p = model.predict(x)
+    want = -np.log(p[np.arange(9), y]).mean()
+    found = model.evaluate(x, y, verbose=0)
+    assert found == pytest.approx([want, (p.argmax(1) == y).mean(), want], rel=1e-12)
+    assert fastnn.gradcheck(model, x, y).ok
+
+
+def test_a_softmax_that_was_taken_apart_is_no_softmax():
+    """Four shares of 1, as two rows of two classes: each row is made to sum to 1."""
+    model = Sequential(
+        [Input((4,), dtype="float64"), Activation("softmax"), fastnn.layers.Reshape((2, 2))]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    p = model.predict(Z[:, :4])
+    want = -np.log(p[..., 0] / p.sum(-1)).mean()
+    assert model.evaluate(Z[:, :4], np.zeros((9, 2)), verbose=0) == pytest.approx(want, rel=1e-12)
 
 
 # ---- metrics -------------------------------------------------------------------------------------

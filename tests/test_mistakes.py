@@ -298,7 +298,7 @@ MISTAKES = [
     ("delta 0", lambda m: losses.Huber(0), ValueError, "Huber delta positive 0"),
     ("smoothing 2", lambda m: losses.BinaryCrossentropy(label_smoothing=2), ValueError, "[0, 1] 2"),
     ("axis 1", compiled("softmax", losses.CategoricalCrossentropy(axis=0)), ValueError, "axis=0"),
-    ("k 0", lambda m: fastnn.metrics.TopKCategoricalAccuracy(0), ValueError, "k positive 0"),
+    ("k 0", lambda m: fastnn.metrics.TopKCategoricalAccuracy(0), ValueError, "k 1 more 0"),
     ("thresholds 2", lambda m: fastnn.metrics.Precision(2.0), ValueError, "thresholds [0, 1] 2"),
     ("curve unknown", lambda m: fastnn.metrics.AUC(curve="X"), ValueError, "curve 'ROC' 'PR' 'X'"),
     ("average unknown", lambda m: fastnn.metrics.F1Score("all"), ValueError, "average macro 'all'"),

@@ -162,6 +162,10 @@ ANSWERS = {
         lambda a, b: ops.one_hot(ops.argmax(a, 1), 3),
         lambda a, b: np.eye(3)[a.argmax(1)],
     ),
+    "one_hot of what is no class": (
+        lambda a, b: ops.one_hot(ops.argmax(a, 1) - 1, 2),
+        lambda a, b: np.eye(3)[a.argmax(1)][..., 1:],
+    ),
     "likes": (
         lambda a, b: ops.ones_like(a) + ops.zeros_like(b) + ops.sign(a) + ops.isfinite(b),
         lambda a, b: 2 + np.sign(a),
@@ -268,6 +272,21 @@ def test_a_model_with_indices_and_operators_is_saved(tmp_path):
     np.testing.assert_allclose(model.predict(data), known, rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(-1, 6, 2), [None, -1, 2], (-1, 6, -1), [None, 3, 4]])
+def test_rows_stay_first_in_another_shape(shape):
+    x = fastnn.Input((3, 4))
+    data = RNG.normal(size=(5, 3, 4)).astype("float32")
+    model = fastnn.Model(x, layers.Dense(2, "relu")(ops.reshape(x, shape)))
+    inner = fastnn.Model(x, ops.reshape(x, shape))
+    assert np.array_equal(inner.predict(data), data.reshape(5, -1, *inner.output_shape[2:]))
+    assert model.output_shape == (*inner.output_shape[:-1], 2)
+
+
+def test_a_tensor_without_rows_takes_any_shape():
+    slope = fastnn.grad(lambda x: ops.sum(ops.reshape(x, -1) * np.arange(6.0)))
+    assert np.array_equal(slope(np.zeros((2, 3))), np.arange(6.0).reshape(2, 3))
+
+
 def of_rows(function):
     return lambda: function(fastnn.Input((3, 4)))
 
@@ -286,6 +305,12 @@ def of_rows(function):
             ("add", "4 and 5", "expand_dims"),
         ),
         (of_rows(lambda x: x[0]), ShapeError, ("rows",)),
+        (of_rows(lambda x: ops.reshape(x, (12,))), ShapeError, ("first axis", "(-1, ...)")),
+        (of_rows(lambda x: ops.reshape(x, (-1, 5))), ShapeError, ("fill (-1, 5)", "12 numbers")),
+        (of_rows(lambda x: ops.reshape(x, (-1, 5, -1))), ShapeError, ("fill", "12 numbers")),
+        (of_rows(lambda x: ops.reshape(x, (-1, -1, -1))), ShapeError, ("one size may be -1",)),
+        (of_rows(lambda x: ops.reshape(x, (-1, 12, 0))), ShapeError, ("fill",)),
+        (of_rows(lambda x: ops.reshape(x, (-1, 12, None))), ShapeError, ("fill",)),
         (of_rows(lambda x: x[:, 3]), IndexError, ("3", "axis 1")),
         (of_rows(lambda x: x[:, 0, 0, 0]), IndexError, ("4 indices",)),
         (of_rows(lambda x: ops.swapaxes(x, 0, 1)), ShapeError, ("swapaxes", "first")),

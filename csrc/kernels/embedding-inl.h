@@ -10,6 +10,12 @@ static inline fnn_fault_kind id_fault(real id, int64_t rows)
     return known ? FNN_FAULT_NONE : FNN_FAULT_ID;
 }
 
+static void refuse_id(const fnn_op *op, const fnn_task *task, int64_t place, real id)
+{
+    int64_t row = fnn_sample(task->run, place / (op->dim[0] / task->run->rows));
+    fnn_refuse(task->run, op, FNN_FAULT_ID, row, (double)id);
+}
+
 static void op_embed_fwd(const fnn_op *op, const fnn_task *task)
 {
     const real *ids = op->arg[0], *table = op->arg[1];
@@ -18,8 +24,7 @@ static void op_embed_fwd(const fnn_op *op, const fnn_task *task)
     for (; i < end; i++) {
         real *y = (real *)op->arg[2] + i * n;
         if (id_fault(ids[i], rows)) {
-            int64_t row = fnn_sample(task->run, i / (places / task->run->rows));
-            fnn_refuse(task->run, op, FNN_FAULT_ID, row, (double)ids[i]);
+            refuse_id(op, task, i, ids[i]);
             memset(y, 0, (size_t)n * sizeof(real));
             continue;
         }
@@ -48,6 +53,24 @@ static void op_embed_bwd(const fnn_op *op, const fnn_task *task)
             int64_t at = b * LANES, left = n - at;
             store_lanes(to + at, v_add(load_lanes(to + at, left), load_lanes(dy + at, left)), left);
         }
+    }
+}
+
+/* y[v] = how often v is among the n ids of a place, each as often as w says; or whether it is, if `once` */
+static void op_encode(const fnn_op *op, const fnn_task *task)
+{
+    const real *ids = op->arg[0], *w = op->arg[1];
+    int once = op->attr[0] != 0;
+    int64_t r, end, n = op->dim[1], known = op->dim[2];
+    fnn_share(task, op->dim[0], 1, &r, &end);
+    for (; r < end; r++) {
+        real *y = (real *)op->arg[2] + r * known;
+        memset(y, 0, (size_t)known * sizeof(real));
+        for (int64_t i = r * n; i < (r + 1) * n; i++)
+            if (id_fault(ids[i], known))
+                refuse_id(op, task, r, ids[i]);
+            else
+                y[(int64_t)ids[i]] = once ? 1 : y[(int64_t)ids[i]] + (w ? w[i] : 1);
     }
 }
 

@@ -3,12 +3,19 @@
  * Invariant: nothing wrong passes silently.  What the data cannot mean is refused with its row, and what
  * is written then is harmless to the ops that still run: label 0, an infinite x. */
 
+/* x becomes slope x + offset, rounded as the curve "line" rounds it, if there is anything to do. */
+typedef struct {
+    int scaled;
+    real slope, offset;
+} scaling;
+
 /* Rows of the caller's array, r = 0..count-1: row order[r], or r itself, of n elements. */
 typedef struct {
     const void *data;
     const int64_t *order;
     int64_t count, n;
     int64_t ahead; /* row r + ahead is asked for while row r is read */
+    scaling scale;
 } wanted_rows;
 
 static inline int64_t row_at(const wanted_rows *rows, int64_t r)
@@ -44,8 +51,31 @@ CONVERT(i32, int32_t)
 CONVERT(i64, int64_t)
 #undef CONVERT
 
+/* Elements that are converted, then scaled while they are in the first level. */
+enum { SCALED_AT_ONCE = 1024 };
+
+static inline void scale_reals(real *x, int64_t n, const scaling *scale)
+{
+    vec slope = v_set1(scale->slope), offset = v_set1(scale->offset);
+    for (int64_t i = 0; i < n; i += LANES)
+        store_lanes(x + i, v_fma(slope, load_lanes(x + i, n - i), offset), n - i);
+}
+
 /* A row of one element is no loop. */
 #define GATHER(name, type)                                                                        \
+    static inline void read_##name(const wanted_rows *rows, real *x, const type *row)             \
+    {                                                                                             \
+        const int64_t n = rows->n;                                                                \
+        if (!rows->scale.scaled) {                                                                \
+            convert_##name(x, row, n);                                                            \
+            return;                                                                               \
+        }                                                                                         \
+        for (int64_t i = 0; i < n; i += SCALED_AT_ONCE) {                                         \
+            int64_t some = n - i < SCALED_AT_ONCE ? n - i : SCALED_AT_ONCE;                       \
+            convert_##name(x + i, row + i, some);                                                 \
+            scale_reals(x + i, some, &rows->scale);                                               \
+        }                                                                                         \
+    }                                                                                             \
     static void gather_##name(const wanted_rows *rows, real *x)                                   \
     {                                                                                             \
         const type *data = rows->data;                                                            \
@@ -54,10 +84,10 @@ CONVERT(i64, int64_t)
             const type *row = data + row_at(rows, r) * n;                                         \
             if (r < last)                                                                         \
                 fetch_bytes(data + row_at(rows, r + rows->ahead) * n, n * (int64_t)sizeof(type)); \
-            if (n == 1)                                                                           \
+            if (n == 1 && !rows->scale.scaled)                                                    \
                 x[0] = (real)row[0];                                                              \
             else                                                                                  \
-                convert_##name(x, row, n);                                                        \
+                read_##name(rows, x, row);                                                        \
         }                                                                                         \
     }
 GATHER(f32, float)
@@ -124,27 +154,33 @@ static void refuse_overflow(const fnn_op *op, const fnn_task *task, int64_t r, i
 
 /* Rows r..end-1 of the batch.  Rows of a small array that follow one another are one long row.  Rows of the
  * next batch are not asked for: they would drive this one out of the cache. */
-static wanted_rows rows_wanted(const fnn_op *op, const fnn_run *run, int64_t r, int64_t end)
+static wanted_rows rows_wanted(const fnn_op *op, const fnn_run *run, int64_t r, int64_t end,
+                               scaling scale)
 {
     const unsigned char *data = op->arg[0];
     int64_t n = op->dim[1], row_bytes = n * source_bytes((int)op->attr[0]), from = run->first + r;
     int near = run->total * row_bytes <= NEAR_BYTES;
     int64_t ahead = near ? end - r : 2 + AHEAD_LINES * LINE_BYTES / (row_bytes + LINE_BYTES);
-    if (run->order) return (wanted_rows){data, run->order + from, end - r, n, ahead};
+    if (run->order) return (wanted_rows){data, run->order + from, end - r, n, ahead, scale};
     data += from * row_bytes;
-    if (near) return (wanted_rows){data, NULL, 1, (end - r) * n, 1};
-    return (wanted_rows){data, NULL, end - r, n, ahead};
+    if (near) return (wanted_rows){data, NULL, 1, (end - r) * n, 1, scale};
+    return (wanted_rows){data, NULL, end - r, n, ahead, scale};
 }
 
 static void op_gather(const fnn_op *op, const fnn_task *task)
 {
-    int dtype = (int)op->attr[0];
-    int64_t r, end;
+    int dtype = (int)op->attr[0], scaled = op->attr[1] != 0;
+    int narrowed =
+        dtype == FNN_DTYPE_F64 && !FNN_F64; /* what overflows is known before it is scaled */
+    scaling scale = {scaled && !narrowed, (real)op->attr[2], (real)op->attr[3]};
+    int64_t r, end, n = op->dim[1];
+    real *x = op->arg[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
     if (r == end) return;
-    wanted_rows rows = rows_wanted(op, task->run, r, end);
-    gather_rows(&rows, dtype, (real *)op->arg[1] + r * op->dim[1]);
-    if (dtype == FNN_DTYPE_F64 && !FNN_F64) refuse_overflow(op, task, r, end);
+    wanted_rows rows = rows_wanted(op, task->run, r, end, scale);
+    gather_rows(&rows, dtype, x + r * n);
+    if (narrowed) refuse_overflow(op, task, r, end);
+    if (narrowed && scaled) scale_reals(x + r * n, (end - r) * n, &scale);
 }
 
 static double label_of(const void *data, int dtype, int64_t row)
@@ -186,4 +222,11 @@ static void op_gather_labels(const fnn_op *op, const fnn_task *task)
             if (fault) fnn_refuse(task->run, op, fault, row, label);
         }
     }
+}
+
+static void op_label_numbers(const fnn_op *op, const fnn_task *task)
+{
+    int64_t i, end;
+    share_elements(task, op->dim[0], &i, &end);
+    if (i < end) convert_i32((real *)op->arg[1] + i, (const int32_t *)op->arg[0] + i, end - i);
 }

@@ -171,6 +171,11 @@ def _embed(op: str) -> Iterator[Case]:
         yield _case(op, r, r=(None, t), v=v, o=o)
 
 
+def _encode(op: str) -> Iterator[Case]:
+    for r, n, v in ((256, 1, 10), (64, 100, 1000)):
+        yield replace(_case(op, r, {"once": 1}, r=None, n=n, v=v), absent=("w",))
+
+
 def _masked(op: str) -> Iterator[Case]:
     attrs = {"value": 0.0} if op == "differs" else {}
     yield from (_case(op, r, attrs, r=(None, t), n=h) for r, t, h in _WALKS[:3])
@@ -473,8 +478,9 @@ def _confusion(op: str) -> Iterator[Case]:
 
 
 def _gather(op: str) -> Iterator[Case]:
-    for r, n, source in ((128, 784, "float32"), (32, 30, "float32"), (64, 3072, "uint8")):
-        case = rows_of(op, r, "n", n)
+    shapes = ((128, 784, "float32"), (32, 30, "float32"), (64, 3072, "uint8"))
+    for (r, n, source), scaled in (*((shape, 0) for shape in shapes), (shapes[-1], 1)):
+        case = rows_of(op, r, "n", n, scaled=scaled, slope=scaled / 255, offset=0.0)
         yield replace(case, source=source, steps=max(1, 2_000_000 // (r * n)), shuffled=True)
 
 
@@ -602,6 +608,7 @@ def _mark(op: str) -> Iterator[Case]:
 _MAKERS: Mapping[str, Any] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
+    "label_numbers": _elements,
     "dense_fwd": _dense,
     "pack_panels": _pack_panels,
     "dense_panels": _dense_panels,
@@ -627,6 +634,7 @@ _MAKERS: Mapping[str, Any] = {
     "transpose": _transpose,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
+    "encode": _encode,
     "differs": _masked,
     "mask_steps": _masked,
     "maxpool2d_fwd": _pool,

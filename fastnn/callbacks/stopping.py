@@ -101,20 +101,10 @@ class EarlyStopping(MonitorCallback):
 class TerminateOnNaN(Callback):
     """Ends the training after the first batch whose loss is not finite.
 
-    Args:
-        raise_error: whether to raise ``RuntimeError`` instead, in the middle of that batch, whose
-            update is not made.
+    To have that batch change nothing, use ``fit(on_nonfinite="stop")`` or ``"raise"``.
     """
-
-    def __init__(self, raise_error: bool = False):
-        self.raise_error = bool(raise_error)
 
     def on_nonfinite(self, epoch: int, batch: int) -> None:
         """Stop."""
-        if self.raise_error:
-            raise RuntimeError(
-                f"TerminateOnNaN: the loss of epoch {epoch + 1}, batch {batch + 1} is not finite; "
-                "scale the inputs or lower the learning rate"
-            )
         announce(f"Epoch {epoch + 1}, batch {batch + 1}: the loss is not finite, training ends")
         self.model.stop_training = True

@@ -12,7 +12,7 @@ from fastnn.compiler.folding import absorb_sums, fold_normalizations
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops.table import activation_names
 
-__all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues", "fuse_means"]
+__all__ = ["drop_dead", "fuse", "fuse_derivatives", "fuse_epilogues", "fuse_means", "fuse_scales"]
 
 _PRODUCTS = frozenset(
     {"dense_fwd", "conv2d_fwd", "conv2d_transpose_fwd", "depthwise_fwd", "normalize_fwd"}
@@ -26,8 +26,29 @@ _BACKWARD = frozenset(
 
 def fuse(nodes: Iterable[Node]) -> list[Node]:
     """Apply every rewrite."""
-    shorter = absorb_sums(fold_normalizations(list(nodes)))
+    shorter = absorb_sums(fold_normalizations(fuse_scales(list(nodes))))
     return drop_dead(fuse_means(fuse_derivatives(fuse_epilogues(shorter))))
+
+
+def fuse_scales(nodes: list[Node]) -> list[Node]:
+    """Let samples be rescaled while they are gathered, where nothing reads them as they are."""
+    readers = _readers(nodes)
+    return [node for node in nodes if not _gathers(node, readers)]
+
+
+def _gathers(node: Node, readers: dict[Tensor, list[Node]]) -> bool:
+    """Fold ``node``, if it is a line of what is gathered, into the gathering."""
+    if node.op.name != "curve_fwd" or node.attrs["curve"] != "line":
+        return False
+    (x,), (y,) = node.inputs, node.outputs
+    maker = _some(x).producer
+    if maker is None or maker.op.name != "gather" or readers[_some(x)] != [node]:
+        return False
+    if maker.attrs.get("scaled"):
+        return False
+    maker.attrs = {"scaled": 1, "slope": node.attrs["a"], "offset": node.attrs["b"]}
+    maker.outputs, _some(y).producer = [y], maker
+    return True
 
 
 def fuse_epilogues(nodes: list[Node]) -> list[Node]:

@@ -15,7 +15,7 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.fusion import fuse
-from fastnn.compiler.graph import LENT, Graph, Node, Tensor, concrete, format_shape
+from fastnn.compiler.graph import LENT, Graph, Node, Tensor, format_shape
 from fastnn.compiler.memory import item_bytes, plan
 from fastnn.compiler.packing import HOME, pack_weights, split_constants
 
@@ -133,7 +133,7 @@ def _operands(node: Node) -> str:
 
 def _operand(tensor: Tensor) -> str:
     place = "" if tensor.root.home in LENT else f"@{tensor.root.offset}"
-    return f"{tensor.root.home}{place}{format_shape(tensor.shape)}"
+    return f"{tensor.root.home}{place}{format_shape(tensor.shape, tensor.fold)}"
 
 
 class Memory:
@@ -198,7 +198,7 @@ class Memory:
 
         ``first`` is the batch's first row in the caller's arrays.
         """
-        shape = concrete(tensor.shape, rows)
+        shape = tensor.concrete(rows)
         if tensor.root.home in LENT:
             return self.lent(tensor.root)[first : first + rows].reshape(shape)
         dtype, count = self.dtype(tensor), tensor.size.at(rows)

@@ -197,19 +197,30 @@ def refusal(
     )
 
 
-def unknown_id(who: str, layer: str, fault: tuple[int, int, int, float], count: int) -> IdError:
-    """Return the exception for an id that a table has no row for.
+#: Operations that refuse ids -> what their layers know, and the option that says how many.
+IDS = {
+    "embed_fwd": ("the table has {} rows", "input_dim"),
+    "encode": ("there are {} tokens", "num_tokens"),
+}
+
+
+def unknown_id(
+    who: str, layer: str, fault: tuple[int, int, int, float], count: int, op: str
+) -> IdError:
+    """Return the exception for an id that a layer does not know.
 
     Args:
         who: the method that was called.
-        layer: the layer that has the table.
+        layer: the layer that refuses it.
         fault: its kind, the operation, the row, the id.
-        count: the rows of the table.
+        count: how many ids the layer knows.
+        op: the operation's name.
     """
     _, _, row, value = fault
+    known, option = IDS[op]
     return IdError(
         f"{who}: {layer}: id {value:g} of row {row} is not a whole number from 0 to {count - 1}, "
-        f"since the table has {count} rows; map unknown ids to one, or make input_dim larger"
+        f"since {known.format(count)}; map unknown ids to one, or make {option} larger"
     )
 
 

@@ -11,6 +11,8 @@ from fastnn.layers.augmentation import (
     RandomZoom,
 )
 from fastnn.layers.base import Layer
+from fastnn.layers.categories import CategoryEncoding, Discretization
+from fastnn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from fastnn.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
 from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Permute, Reshape
 from fastnn.layers.depthwise import (
@@ -57,7 +59,7 @@ from fastnn.layers.pooling import (
     MaxPooling2D,
 )
 from fastnn.layers.preprocessing import MinMaxScaling, Normalization, Rescaling
-from fastnn.layers.recurrent import GRU, LSTM, SimpleRNN
+from fastnn.layers.recurrent import GRU, LSTM, RNN, SimpleRNN
 from fastnn.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -67,6 +69,7 @@ from fastnn.layers.regularization import (
     SpatialDropout1D,
     SpatialDropout2D,
 )
+from fastnn.layers.resizing import CenterCrop, Resizing
 from fastnn.layers.serialization import deserialize, serialize
 from fastnn.layers.upsampling import UpSampling1D, UpSampling2D
 from fastnn.layers.wrappers import Bidirectional, RepeatVector, TimeDistributed
@@ -75,6 +78,7 @@ __all__ = [
     "ELU",
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "Add",
@@ -84,6 +88,8 @@ __all__ = [
     "AveragePooling2D",
     "BatchNormalization",
     "Bidirectional",
+    "CategoryEncoding",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -94,10 +100,12 @@ __all__ = [
     "Dense",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
+    "Discretization",
     "Dot",
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -107,6 +115,7 @@ __all__ = [
     "GroupNormalization",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -132,12 +141,15 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",
+    "SimpleRNNCell",
     "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
+    "StackedRNNCells",
     "Subtract",
     "TimeDistributed",
     "UnitNormalization",

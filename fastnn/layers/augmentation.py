@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastnn import ops
-from fastnn._checks import number
+from fastnn._checks import number, one_of
 from fastnn.compiler.graph import Tensor
 from fastnn.layers.base import Layer
 from fastnn.layers.core import positive
 from fastnn.layers.pooling import require_images
 from fastnn.ops.augmentation import FILL_MODES, INTERPOLATIONS
+from fastnn.ops.images import in_proportion, stretched
 
 __all__ = [
     "RandomBrightness",
@@ -280,24 +281,10 @@ class RandomCrop(Layer):
         require_images(self.name, x.shape)
         down, right = (x.shape[1] or 0) - self.height, (x.shape[2] or 0) - self.width
         if not (training and down > 0 and right > 0):
-            return self._resized(x)
+            size = self.height, self.width
+            return stretched(in_proportion(x, size), size)
         map = ops.random_map(x, "crop", (0, down + 1), (0, right + 1))
         return ops.warp(x, map, (self.height, self.width), "nearest", "nearest")
-
-    def _resized(self, x: Tensor) -> Tensor:
-        """Return the middle of ``x`` in the part's size; the centres of both coincide."""
-        h, w = x.shape[1] or 0, x.shape[2] or 0
-        tall = max(min(h, int(w * self.height / self.width)), 1)
-        broad = max(min(w, int(h * self.width / self.height)), 1)
-        top, left = (h - tall) // 2, (w - broad) // 2
-        if (tall, broad) != (h, w):
-            x = ops.crop(x, ((top, h - tall - top), (left, w - broad - left)))
-        if (tall, broad) == (self.height, self.width):
-            return x
-        steps = tall / self.height, broad / self.width
-        rows, columns = ((step, (step - 1) / 2) for step in steps)
-        map = ops.random_map(x, "fixed", rows, columns)
-        return ops.warp(x, map, (self.height, self.width), "nearest", "bilinear")
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -391,15 +378,6 @@ class RandomBrightness(_Tone):
         low, high = self.value_range
         by = ops.random_uniform(x, *(each * (high - low) for each in self.factor))
         return ops.tone(x, by, None, self.value_range)
-
-
-def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
-    """Return ``value`` if it is one of the known names."""
-    if value not in known:
-        raise ValueError(
-            f"{who}: {name} must be one of {', '.join(known)}, got {str(value)[:60]!r}"
-        )
-    return str(value)
 
 
 def two(

@@ -605,4 +605,4 @@ def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLi
     pairs = zip(variables, given, strict=True)
     values = [variable.check(array).copy() for variable, array in pairs]
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        variable.fill(value)

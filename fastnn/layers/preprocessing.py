@@ -27,7 +27,7 @@ __all__ = ["MinMaxScaling", "Normalization", "Rescaling"]
 #: Standard deviations below that of Keras's epsilon count as it.
 _LEAST_VARIANCE = 1e-14
 
-#: Rows that are worked on at once.
+#: Numbers that are worked on at once, a row at the least: what stays in a cache as float64.
 _CHUNK = 65536
 
 
@@ -134,8 +134,9 @@ class _Scaling(Layer):
             shape = (None, *array.shape[1:])
             self._build_once(shape)
             places, kept = self.places(shape), self.kept(shape)
-            for first in range(0, len(array), _CHUNK):
-                part = self._finite(array[first : first + _CHUNK])
+            rows = max(1, _CHUNK // max(1, math.prod(array.shape[1:])))
+            for first in range(0, len(array), rows):
+                part = self._finite(array[first : first + rows])
                 yield np.moveaxis(part, places, range(-len(places), 0)).reshape(-1, *kept)
 
     def _finite(self, part: Array) -> Array:

@@ -10,6 +10,7 @@ from fastnn.compiler.graph import Tensor
 from fastnn.layers.base import Layer
 from fastnn.layers.pooling import require_places
 from fastnn.ops.augmentation import INTERPOLATIONS
+from fastnn.ops.images import stretched
 from fastnn.ops.pooling import channels_last, repeat_places
 
 __all__ = ["UpSampling1D", "UpSampling2D"]
@@ -61,10 +62,7 @@ class UpSampling2D(Layer):
         down, right = self.size
         if self.interpolation == "nearest":
             return repeat_places(x, (down, right))
-        # the middle of pixel i of the result is at (i + 1/2) / size - 1/2
-        places = [(1 / n, 0.5 / n - 0.5) for n in (down, right)]
-        size = ((x.shape[1] or 0) * down, (x.shape[2] or 0) * right)
-        return ops.warp(x, ops.random_map(x, "fixed", *places), size, "nearest", "bilinear")
+        return stretched(x, ((x.shape[1] or 0) * down, (x.shape[2] or 0) * right))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

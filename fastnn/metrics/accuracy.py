@@ -139,7 +139,11 @@ class Accuracy(Metric):
             )
         if isinstance(loss, losses.Hinge | losses.SquaredHinge):  # labels -1 or 0, and 1
             return ops.binary_accuracy(prediction, ops.relu(seen.targets), 0.0)
-        return self.lower(prediction, seen.targets, seen.kind)
+        at = -1 if loss is None else loss.place(prediction.shape)
+        if at in (-1, len(prediction.shape) - 1):
+            return self.lower(prediction, seen.targets, seen.kind)
+        targets = seen.targets if seen.kind.classes else ops.moveaxis(seen.targets, at, -1)
+        return self.lower(ops.moveaxis(prediction, at, -1), targets, seen.kind)
 
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each place."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn import registry
 from fastnn._typing import Array
-from fastnn.compiler.graph import Tensor, format_shape
+from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.losses import Loss, Targets
 from fastnn.naming import snake_case
 
@@ -124,6 +124,10 @@ class Metric:
     def combine(self, sums: Array, count: float) -> Any:
         """Return the value from the sums of columns and the sum of weights."""
         return sums / count if count else sums
+
+    def places(self, prediction: Shape) -> Shape:
+        """Return the shape of weights for a prediction of that shape."""
+        return prediction[:-1]
 
     # ---- by itself -------------------------------------------------------------------------------
 

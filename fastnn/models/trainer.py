@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import config, nests, streaming, training
-from fastnn._checks import count
+from fastnn import config, fitting, nests, streaming, training
+from fastnn._checks import count, one_of
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.backup import Backup
@@ -68,6 +68,7 @@ class Trainer(Compilable):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int = 1,
+        on_nonfinite: str = "warn",
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train.
@@ -95,6 +96,9 @@ class Trainer(Compilable):
             validation_steps: batches to measure on; ``None`` is all there are.
             validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
             validation_freq: measure each so many epochs.
+            on_nonfinite: what the first loss that is NaN or infinite does: ``"warn"`` names epoch,
+                batch and layer, and goes on; ``"stop"`` warns, and training ends; ``"raise"``
+                raises.  The last two leave the weights as they were before that batch.
             checkpoint: a file that the training's state is kept in, after each epoch; if it is
                 there, the training goes on from it, and ends to the bit as if it had never been
                 interrupted.  See ``BackupAndRestore``, which can do so more often.
@@ -107,6 +111,7 @@ class Trainer(Compilable):
                 then as it was.
             ValueError: if ``checkpoint`` is of another training; says what has changed.
             ModelFileError: if it is damaged, or something else.
+            NonFiniteError: if a loss is not finite, with ``on_nonfinite="raise"``.
             KeyboardInterrupt: within 100 ms of Ctrl-C; the weights are those of the last whole
                 batch.
         """
@@ -120,9 +125,10 @@ class Trainer(Compilable):
             "callbacks": [*_callbacks("fit", callbacks), *backups],
             "verbose": verbose,
             "validation_freq": positive("fit", "validation_freq", validation_freq),
+            "on_nonfinite": one_of("fit", "on_nonfinite", on_nonfinite, ("warn", "stop", "raise")),
         }
         held_out: training.Data | None = None
-        make: Callable[..., training.Job]
+        make: Callable[..., fitting.Job]
         if is_stream(x):
             stream = self._stream("fit", x, y, batch_size, steps_per_epoch, "steps_per_epoch")
             if validation_split:
@@ -139,8 +145,8 @@ class Trainer(Compilable):
             steps = steps_per_epoch
             if steps is not None:
                 steps = positive("fit", "steps_per_epoch", steps)
-            make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
-        validate: training.Measure | None = None
+            make = partial(fitting.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
+        validate: fitting.Measure | None = None
         if validation_data is not None:
             x, y, w = _validation_parts(validation_data)
             who = "fit: validation_data"
@@ -148,8 +154,7 @@ class Trainer(Compilable):
                 who, x, y, w, None, measured, validation_steps, "validation_steps"
             )
         elif held_out is not None:
-            means = partial(training.evaluate, self.runtime, held_out, measured, "fit")
-            validate = training.Measure(means, held_out, None)
+            validate = fitting.evaluation(self.runtime, held_out, measured, "fit")
         job = make(validate=validate, **options)
         with self._guard.training("fit"):
             return job()
@@ -182,7 +187,7 @@ class Trainer(Compilable):
         rows: int,
         steps: int | None,
         argument: str,
-    ) -> training.Measure:
+    ) -> fitting.Measure:
         """Return what measures the model on arrays or on batches."""
         if is_stream(x):
             if sample_weight is not None:
@@ -190,12 +195,11 @@ class Trainer(Compilable):
             stream = self._stream(who, x, y, batch_size, steps, argument)
             check = partial(self._checked, who)
             means = partial(streaming.evaluate, self.runtime, stream, check, who)
-            return training.Measure(means, stream, stream.steps)
+            return fitting.Measure(means, stream, stream.steps)
         data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
         if steps is not None:
             data = data.part(0, rows * positive(who, argument, steps))
-        means = partial(training.evaluate, self.runtime, data, rows, who)
-        return training.Measure(means, data, -(-len(data) // rows))
+        return fitting.evaluation(self.runtime, data, rows, who)
 
     def evaluate(
         self,

@@ -64,7 +64,7 @@ from fastnn.ops.elementwise import (
     stop_gradient,
     tanh,
 )
-from fastnn.ops.embedding import differs, embed, last_step, mask_steps, mask_where
+from fastnn.ops.embedding import differs, embed, encode, last_step, mask_steps, mask_where
 from fastnn.ops.functions import (
     abs,
     absolute,
@@ -167,6 +167,7 @@ from fastnn.ops.shaping import (
     tile,
     top_k,
     transpose,
+    unstack,
     zeros_like,
 )
 from fastnn.ops.user import __all__ as _user  # noqa: F401  (registers a gradient rule)
@@ -214,6 +215,7 @@ __all__ = [
     "dropout_steps",
     "elu",
     "embed",
+    "encode",
     "equal",
     "erf",
     "exp",
@@ -341,6 +343,7 @@ __all__ = [
     "transpose",
     "true_divide",
     "unit_normalization",
+    "unstack",
     "var",
     "warp",
     "where",

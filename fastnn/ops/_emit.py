@@ -58,7 +58,7 @@ def _as_tensor(name: str, graph: Graph, x: Number) -> Tensor:
                 f"{name}: {x!r:.60} belongs to the call of another model; keep no tensor of one "
                 "call for another"
             )
-        return x
+        return graph.emit("label_numbers", x)[0] if x.dtype == "i32" else x
     if isinstance(x, Variable):
         return graph.parameter(x)
     number = as_number(x)

@@ -7,9 +7,9 @@ nothing is copied: a bias, a mean taken from each row, a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Number, as_number, as_tensors, emit, reshaped
 from fastnn.ops.broadcasting import broadcast_shapes, expanded, single_run
@@ -38,8 +38,6 @@ __all__ = [
     "subtract",
     "true_divide",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 #: Functions that have an operation of their own for two tensors of one shape.
 _PLAIN = frozenset({"add", "subtract", "multiply", "maximum", "minimum"})
@@ -101,7 +99,7 @@ def _slopes(apply: _Apply, name: str, a: Tensor, b: Tensor, y: Tensor, dy: Tenso
         return _kept(apply, "less", b, a, dy), _kept(apply, "less_equal", a, b, dy)
     if name == "mod":
         return dy, scale(apply("multiply", dy, apply("floor_divide", a, b)), -1.0)
-    return None, None
+    return ZERO, ZERO
 
 
 @gradient_of("binary")
@@ -127,8 +125,8 @@ def _spread_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradie
     a, b = (part, full) if swapped else (full, part)
     slopes = _slopes(apply, name, a, b, y, dy)
     of_full, of_part = slopes[::-1] if swapped else slopes
-    if of_part is None or not wanted[1]:
-        return of_full, None
+    if not isinstance(of_part, Tensor) or not wanted[1]:
+        return of_full, of_part
     (summed,) = emit("reduce", of_part, ranks={"p": ranks["p"], "q": ranks["q"]}, reduction="sum")
     return of_full, summed
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Graph, Node, Shape, Tensor
 from fastnn.ops._emit import Number, as_number, as_tensors, emit, graph_of
 from fastnn.ops.arithmetic import maximum, minimum
@@ -13,8 +12,6 @@ from fastnn.ops.broadcasting import broadcast_shapes, expanded
 from fastnn.ops.curves import curve
 
 __all__ = ["clip", "where"]
-
-Gradients = Sequence[Tensor | None]
 
 
 def where(condition: Number, x1: Number, x2: Number) -> Tensor:
@@ -47,7 +44,7 @@ def _filled(graph: Graph, shape: Shape, value: float) -> Tensor | None:
 def _select(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     m = node.inputs[0]
     yes = emit("select", m, dy, None)[0] if wanted[1] else None
-    return None, yes, emit("select", m, None, dy)[0] if wanted[2] else None
+    return ZERO, yes, emit("select", m, None, dy)[0] if wanted[2] else None
 
 
 def clip(x: Number, x_min: Number | None, x_max: Number | None) -> Tensor:

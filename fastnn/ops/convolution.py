@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastnn.compiler.geometry import Transposed, Window, format_sizes
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, emit
@@ -16,8 +16,6 @@ from fastnn.ops.elementwise import reshape
 from fastnn.ops.pooling import channels_last, repeat_places
 
 __all__ = ["check_channels", "conv", "conv_transpose", "depthwise_conv", "separable_conv"]
-
-Gradients = Sequence[Tensor | None]
 Sizes = int | Sequence[int]
 
 

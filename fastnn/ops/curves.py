@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 
 from fastnn._checks import not_negative, number, positive_number
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.errors import ZeroGradientWarning
 from fastnn.ops._emit import emit
@@ -40,8 +39,6 @@ __all__ = [
     "threshold",
 ]
 
-Gradients = Sequence[Tensor | None]
-
 
 def curve(
     x: Tensor, name: str, a: float = 0.0, b: float = 0.0, c: float = 0.0, d: float = 0.0
@@ -57,7 +54,7 @@ _FLAT = frozenset({"sign", "floor", "ceil", "round", "isnan", "isfinite", "logic
 @gradient_of("curve_fwd")
 def _curve_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     if node.attrs["curve"] in _FLAT:
-        return (None,)
+        return (ZERO,)
     if node.attrs["curve"] == "step" and node.attrs["b"] < 0:
         warn_of_step(node.layer)
     return emit("curve_bwd", dy, node.inputs[0], **node.attrs)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from fastnn._checks import number
-from fastnn.compiler.gradients import gradient_of
-from fastnn.compiler.graph import Node, Shape, Tensor
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
+from fastnn.compiler.graph import Node, Tensor, format_shape
+from fastnn.errors import ShapeError
 from fastnn.ops._emit import emit
 from fastnn.ops.curves import passing_step, warn_of_step
 
@@ -19,8 +21,6 @@ __all__ = [
     "stop_gradient",
     "tanh",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 
 def activation(x: Tensor, name: str) -> Tensor:
@@ -77,22 +77,49 @@ def _log_softmax(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("log_softmax_bwd", dy, node.outputs[0])
 
 
-def reshape(x: Tensor, shape: Shape) -> Tensor:
+def reshape(x: Tensor, newshape: int | Sequence[int | None]) -> Tensor:
     """Return the same numbers in another shape; nothing is moved.
 
     Args:
         x: any shape.
-        shape: the new shape, ``None`` for the rows of the batch.
+        newshape: the new shape, in which one size may be -1: whatever is left.  The rows of a batch
+            stay the first axis: ``None`` or -1.
+
+    Raises:
+        ShapeError: if the numbers of ``x`` do not fill the shape, or rows would be mixed.
     """
-    return emit("reshape", x, shapes={"y": shape})[0]
+    given = tuple(newshape) if isinstance(newshape, Sequence) else (newshape,)
+    batch = x.shape[:1] == (None,)
+    if batch and given[:1] not in ((None,), (-1,)):
+        raise ShapeError(
+            f"reshape: the first axis of {format_shape(x.shape)} is that of the rows and stays so; "
+            f"write (-1, ...), got {str(given)[:60]}"
+        )
+    sizes = _filled(x, given[batch:])
+    if sizes is None:
+        raise ShapeError(
+            f"reshape: {format_shape(x.shape)} does not fill {str(given)[:60]}; "
+            f"{'a row' if batch else 'it'} has {x.size.base} numbers, and one size may be -1"
+        )
+    return emit("reshape", x, shapes={"y": (*x.shape[:batch], *sizes)})[0]
+
+
+def _filled(x: Tensor, sizes: Sequence[int | None]) -> tuple[int, ...] | None:
+    """Return sizes of as many numbers as ``x`` has, -1 replaced, or ``None`` if there are none."""
+    known = [int(n) for n in sizes if n is not None and n != -1]
+    left, rest = divmod(x.size.base, math.prod(known) or 1)
+    filled = tuple(left if n == -1 else int(n or 0) for n in sizes)
+    fits = not rest and None not in sizes and sizes.count(-1) < 2 and min(filled, default=1) > 0
+    return filled if fits and math.prod(filled) == x.size.base else None
 
 
 @gradient_of("reshape")
 def _reshape(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     (x,) = node.inputs
     if node.attrs.get("stops"):
-        return (None,)
-    return emit("reshape", dy, shapes={"y": x.shape if x is not None else ()})
+        return (ZERO,)
+    assert x is not None
+    return emit("reshape", dy, shapes={"y": x.shape}, fold=x.fold)
 
 
 def stop_gradient(x: Tensor) -> Tensor:

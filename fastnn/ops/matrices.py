@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Number, as_tensors, emit, reshaped
@@ -12,8 +10,6 @@ from fastnn.ops.broadcasting import broadcast_shapes, expanded
 from fastnn.ops.products import dense
 
 __all__ = ["matmul"]
-
-Gradients = Sequence[Tensor | None]
 
 
 def matmul(x1: Number, x2: Number) -> Tensor:

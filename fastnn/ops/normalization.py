@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, size_of
 from fastnn.ops._emit import Operand, emit
+from fastnn.ops.arithmetic import add, multiply
 from fastnn.ops.embedding import mask_steps
+from fastnn.ops.functions import rsqrt
+from fastnn.ops.merging import scale
 from fastnn.variables import Variable
 
 __all__ = [
@@ -20,8 +21,6 @@ __all__ = [
     "rms_normalization",
     "unit_normalization",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -74,7 +73,7 @@ def normalize(
         beta: (channels,), or ``None``.
         epsilon: positive.
         batch: whether mean and variance are the ``moments`` of ``x``, so that the gradient passes
-            through them too; else they count as constants.
+            through them in that of ``x``.
     """
     options = {"epsilon": epsilon, "batch": int(batch), "activation": "linear"}
     return emit("normalize_fwd", x, mean, variance, gamma, beta, None, **options)[0]
@@ -86,14 +85,19 @@ def _normalize(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     x, mean, variance, gamma, _, _ = node.inputs
     epsilon, batch = node.attrs["epsilon"], node.attrs["batch"]
     dgamma = dbeta = dx = None
-    if wanted[3] or wanted[4] or (batch and wanted[0]):
+    if any(wanted[1:5]) or (batch and wanted[0]):
         sums = emit("normalize_bwd_p", dy, None, x, mean, activation="linear")
         dgamma, dbeta = emit("normalize_bwd_w", *sums, variance, epsilon=epsilon)
     if wanted[0]:
         known = (x, mean, variance, gamma, dgamma, dbeta)
         operands = known if batch else (None, None, variance, gamma, None, None)
         dx = emit("normalize_bwd_x", dy, None, *operands, epsilon=epsilon, activation="linear")[0]
-    return dx, None, None, dgamma, dbeta, dy
+    if batch or dgamma is None or dbeta is None or variance is None:
+        return dx, ZERO, ZERO, dgamma, dbeta, dy
+    slope = rsqrt(add(variance, epsilon))
+    flow = slope if gamma is None else multiply(slope, gamma)
+    dvariance = scale(multiply(multiply(flow, slope), dgamma), -0.5)
+    return dx, scale(multiply(flow, dbeta), -1.0), dvariance, dgamma, dbeta, dy
 
 
 def layer_normalization(
@@ -203,4 +207,4 @@ def global_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
 def _global_mean(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     x, mask = node.inputs
     shapes = {"dx": x.shape if x is not None else ()}
-    return emit("global_mean_bwd", dy, mask, shapes=shapes)[0], None
+    return emit("global_mean_bwd", dy, mask, shapes=shapes)[0], ZERO

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, as_tensors, emit, reshaped
@@ -24,8 +24,6 @@ from fastnn.ops.random import dropout, random_key
 from fastnn.ops.windows import strided
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
-
-Gradients = Sequence[Tensor | None]
 
 #: Beyond, the state of one row would not fit into the working memory of a thread.
 MAX_UNITS = 1 << 15
@@ -40,7 +38,7 @@ def simple_rnn(
     *,
     mask: Tensor | None = None,
     initial_state: Tensor | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states ``h_t = g(x_t @ kernel + bias + h_{t-1} @ recurrent_kernel)``.
@@ -53,7 +51,8 @@ def simple_rnn(
         activation: a name of ``csrc/activations.def``.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0, (rows, units); ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -73,7 +72,7 @@ def _simple_rnn(
     (_, u, mask, s0, keep), (y, _) = node.inputs, node.outputs
     flows = *emit("transpose", u), y, dy, ds, mask, keep
     dz, *states = emit("rnn_bwd", *flows, absent=_absent(s0=s0), **node.attrs)
-    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), None, *_or_none(states), None
+    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), ZERO, *_or_none(states), None
 
 
 def lstm(
@@ -86,7 +85,7 @@ def lstm(
     *,
     mask: Tensor | None = None,
     initial_state: Sequence[Tensor] | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the states of a long short-term memory (Hochreiter and Schmidhuber, 1997).
@@ -100,7 +99,8 @@ def lstm(
         recurrent_activation: that of the gates i, f and o, s.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0 and c_0, (rows, units) each; ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -132,7 +132,7 @@ def _lstm(
     dz, *before = emit("lstm_bwd", *flows, absent=_absent(s0=s0, e0=e0), **node.attrs)
     known = iter(before)
     states = [None if x is None else next(known) for x in (s0, e0)]
-    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), None, *states, None
+    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), ZERO, *states, None
 
 
 def gru(
@@ -146,7 +146,7 @@ def gru(
     *,
     mask: Tensor | None = None,
     initial_state: Tensor | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states of gated recurrent units (Cho et al., 2014).
@@ -162,7 +162,8 @@ def gru(
         reset_after: whether the gate r acts after the recurrent product.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0, (rows, units); ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -198,7 +199,7 @@ def _gru(
     absent = (*_absent(s0=s0), *(() if after else ("dm",)))
     dz, *more = emit("gru_bwd", *flows, absent=absent, **node.attrs)
     dm = more.pop(0) if after else None
-    rest = None, *_or_none(more), None
+    rest = ZERO, *_or_none(more), None
     if dm is None:
         before = emit("shift", y, s0, keep)[0]
         du = emit("gru_bwd_u", before, q, dz)[0] if wanted[1] else None
@@ -209,8 +210,12 @@ def _gru(
     return dz, *emit("dense_bwd_w", before, dm, None, activation="linear"), *rest
 
 
-def _keep(x: Tensor, recurrent_kernel: Operand, rate: float, seed: int | None) -> Tensor | None:
+def _keep(
+    x: Tensor, recurrent_kernel: Operand, rate: float | Tensor, seed: int | None
+) -> Tensor | None:
     """Return what multiplies the units of the state of each row, if any are dropped."""
+    if isinstance(rate, Tensor):
+        return rate
     if not rate:
         return None
     shape = (None, recurrent_kernel.shape[0])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._axes import Axes, axis_runs, reduced_axes
@@ -40,8 +40,6 @@ __all__ = [
     "sum",
     "var",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 
 def _kept(shape: Shape, axes: Sequence[int]) -> Shape:
@@ -255,7 +253,7 @@ def _arg_reduce(name: str, x: Number, axis: int | None, keepdims: bool, smallest
 
 @gradient_of("arg_reduce")
 def _no_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return (None,)
+    return (ZERO,)
 
 
 def cumsum(x: Number, axis: int | None = None) -> Tensor:

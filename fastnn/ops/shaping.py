@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from fastnn._checks import count
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._axes import axis_along, one_axis, rows_first, several
 from fastnn.ops._emit import Number, as_tensors, emit, reshaped
+from fastnn.ops.arithmetic import less
+from fastnn.ops.choosing import where
 from fastnn.ops.merging import concatenate
 from fastnn.ops.windows import picked, strided
 
@@ -44,10 +46,9 @@ __all__ = [
     "tile",
     "top_k",
     "transpose",
+    "unstack",
     "zeros_like",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 
 def _one(name: str, x: Number) -> Tensor:
@@ -218,7 +219,7 @@ def take(x: Number, indices: Number, axis: int = 0) -> Tensor:
 def _take(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     ranks = {"p": node.ranks["p"], "k": node.ranks["k"]}
     axes = {"q": node.sizes["q"].base}
-    return emit("take_bwd", dy, node.inputs[1], ranks=ranks, axes=axes)[0], None
+    return emit("take_bwd", dy, node.inputs[1], ranks=ranks, axes=axes)[0], ZERO
 
 
 def take_along_axis(x: Number, indices: Number, axis: int = -1) -> Tensor:
@@ -237,14 +238,14 @@ def take_along_axis(x: Number, indices: Number, axis: int = -1) -> Tensor:
 @gradient_of("take_along")
 def _take_along(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     ranks, axes = {"p": node.ranks["p"]}, {"q": node.sizes["q"].base}
-    return emit("put_along", dy, node.inputs[1], ranks=ranks, axes=axes)[0], None
+    return emit("put_along", dy, node.inputs[1], ranks=ranks, axes=axes)[0], ZERO
 
 
 @gradient_of("put_along")
 def _put_along(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     if not wanted[0]:
-        return None, None
-    return emit("take_along", dy, node.inputs[1], ranks={"p": node.ranks["p"]})[0], None
+        return None, ZERO
+    return emit("take_along", dy, node.inputs[1], ranks={"p": node.ranks["p"]})[0], ZERO
 
 
 def get_item(x: Number, key: Any) -> Tensor:
@@ -332,6 +333,33 @@ def split(x: Number, indices_or_sections: int | Sequence[int], axis: int = 0) ->
     return [picked(tensor, at, piece) for piece in pieces]
 
 
+def unstack(x: Number, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """Return the places of ``x`` along an axis, which they are without.
+
+    Args:
+        x: any shape.
+        num: how many there are; ``None`` is as many as there are.
+        axis: along which; not that of the rows.
+
+    Raises:
+        ShapeError: if there are not ``num``.
+    """
+    tensor = _one("unstack", x)
+    at = axis_along("unstack", tensor, axis)
+    if num is not None and num != tensor.shape[at]:
+        raise ShapeError(f"unstack: axis {at} of {format_shape(tensor.shape)} has not {num} places")
+    return [squeeze(place, at) for place in _places(tensor, at)]
+
+
+def _places(x: Tensor, at: int) -> list[Tensor]:
+    """Return the places along an axis by halves: each number is moved as often as their count can
+    be halved, on the way back, too."""
+    size = x.shape[at] or 0
+    if size <= 1:
+        return [x] * size
+    return [place for half in split(x, [size // 2], at) for place in _places(half, at)]
+
+
 def flip(x: Number, axis: int) -> Tensor:
     """Return ``x`` from the last to the first along an axis; not that of the rows."""
     tensor = _one("flip", x)
@@ -388,7 +416,10 @@ def one_hot(x: Number, num_classes: int, axis: int = -1) -> Tensor:
         axis: where the new axis is in the result.
     """
     tensor = _one("one_hot", x)
-    places = expand_dims(tensor, axis)
+    none_below = where(
+        less(tensor, 0.0), float(num_classes), tensor
+    )  # put_along counts from the end
+    places = expand_dims(none_below, axis)
     at = one_axis("one_hot", axis, len(places.shape))
     axes = {"q": count("one_hot", "num_classes", num_classes, 1)}
     return emit("put_along", ones_like(places), places, ranks={"p": at}, axes=axes)[0]
@@ -408,7 +439,7 @@ def _sorted(name: str, x: Number, axis: int, descending: int) -> tuple[Tensor, T
 @gradient_of("sort")
 def _sort(node: Node, wanted: tuple[bool, ...], dy: Tensor | None, di: None) -> Gradients:
     if dy is None:
-        return (None,)
+        return (ZERO,)
     places = node.outputs[1]
     ranks = {"p": len(dy.shape) - 1, "s": 0}
     return emit("put_along", dy, places, ranks=ranks, axes={"q": node.sizes["q"].base})

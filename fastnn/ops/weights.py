@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import emit
@@ -13,8 +13,6 @@ from fastnn.ops.normalization import unit_normalization
 from fastnn.ops.products import dense
 
 __all__ = ["clip_norm", "over_rows", "penalty", "products_of_rows"]
-
-Gradients = Sequence[Tensor | None]
 
 
 def penalty(x: Tensor, l1: float = 0.0, l2: float = 0.0) -> Tensor:

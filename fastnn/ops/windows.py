@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnn._checks import count, number
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._axes import axis_along, axis_runs
 from fastnn.ops._emit import Number, as_tensors, emit
 
 __all__ = ["crop", "pad", "part", "picked", "strided"]
-
-Gradients = Sequence[Tensor | None]
 Pair = tuple[int, int]
 
 

@@ -435,6 +435,12 @@ def _embed_bwd(o: Outcome) -> dict[str, Array]:
     return {"dw": (places + 1) * o.u * _twin(o, {"ids": o["ids"], "dy": np.abs(o["dy"])})}
 
 
+def _encode(o: Outcome) -> dict[str, Array]:
+    """As many sums as there are ids, and the twin's rounding."""
+    sizes = {**o.inputs, **({"w": np.abs(o["w"])} if "w" in o.inputs else {})}
+    return {"y": (o["ids"].shape[-1] + 1) * o.u * _twin(o, sizes)}
+
+
 def _shift(o: Outcome) -> dict[str, Array]:
     """A product, if there is one."""
     return {"y": o.u * o.out("y")} if "keep" in o.inputs else {}
@@ -552,6 +558,14 @@ def _curve_fwd(o: Outcome) -> dict[str, Array]:
     if name not in _CURVE:
         return {}
     return {"y": o.u * _CURVE[name](x) * y + _underflow(o)}
+
+
+def _gather(o: Outcome) -> dict[str, Array]:
+    """A conversion is exact; a line as the curve of that name."""
+    if not o.case.attrs["scaled"]:
+        return {}
+    y, offset = o.out("x"), abs(o.case.attrs["offset"])
+    return {"x": o.u * (2 * (y + offset) + 2 * y)}
 
 
 def _curve_bwd(o: Outcome) -> dict[str, Array]:
@@ -1260,6 +1274,7 @@ _INEXACT: Mapping[str, Bound] = {
     "gru_bwd_u": _gru_bwd_u,
     "shift": _shift,
     "embed_bwd": _embed_bwd,
+    "encode": _encode,
     "scale": _scale,
     "binary": _binary,
     "binary_spread": _binary,
@@ -1294,6 +1309,7 @@ _INEXACT: Mapping[str, Bound] = {
     "activation_fwd": _activation_fwd,
     "activation_bwd": _activation_bwd,
     "gaussian_noise": _gaussian_noise,
+    "gather": _gather,
     "curve_fwd": _curve_fwd,
     "curve_bwd": _curve_bwd,
     "softmax_fwd": _softmax_fwd,

@@ -396,6 +396,14 @@ def _embed(op: str) -> Iterator[Case]:
     yield _case(op, r=0, v=2, o=3)
 
 
+def _encode(op: str) -> Iterator[Case]:
+    for once, absent in itertools.product((0, 1), ((), ("w",))):
+        for r, n, v in ((1, 1, 2), (5, 3, 7), (3, 17, 5), (7, 2, 67)):
+            known = _case(op, r, r=(None, 2), n=n, v=v, attrs={"once": once})
+            yield replace(known, absent=absent)
+    yield from _kinds([_case(op, 5, r=None, n=7, v=3, attrs={"once": 0})])
+
+
 def _masked(op: str) -> Iterator[Case]:
     attrs = {"value": 3.0} if op == "differs" else {}
     for r, n in ((1, 1), (5, 3), (3, 16), (7, 33)):
@@ -875,10 +883,14 @@ def _gaussian_noise(op: str) -> Iterator[Case]:
 
 
 def _gather(op: str) -> Iterator[Case]:
+    plain, scaled = ({"scaled": k, "slope": 1 / 255, "offset": -0.5} for k in (0, 1))
     for source, shuffled in itertools.product(_SOURCES, (False, True)):
-        known = (_case(op, r, r=None, n=n) for r, n in ((1, 1), (5, 3), (3, (2, 17)), (2, 67)))
+        sizes = ((1, 1), (5, 3), (3, (2, 17)), (2, 67))
+        known = [_case(op, r, r=None, n=n, attrs=plain) for r, n in sizes]
+        known += [_case(op, 3, r=None, n=n, attrs=scaled) for n in (1, 67, 2049)]
         yield from (replace(case, source=source, steps=3, shuffled=shuffled) for case in known)
-    yield from (replace(_case(op, 5, r=None, n=7), source=s, data="special") for s in _SOURCES[:2])
+    for attrs, source in itertools.product((plain, scaled), _SOURCES[:2]):
+        yield replace(_case(op, 5, r=None, n=7, attrs=attrs), source=source, data="special")
 
 
 _SOURCES = ("float32", "float64", "uint8", "int32", "int64")
@@ -889,6 +901,11 @@ def _gather_labels(op: str) -> Iterator[Case]:
         for r, n, ignored in ((1, (), np.nan), (5, (), 3.0), (33, (), -1.0), (5, (2, 3), 0.0)):
             known = _case(op, r, r=None, n=n, attrs={"classes": 7, "ignored": ignored})
             yield replace(known, source=source, steps=3, shuffled=shuffled)
+
+
+def _label_numbers(op: str) -> Iterator[Case]:
+    yield from (_case(op, n=n) for n in (0, *LENGTHS, 8209))
+    yield _case(op, 3, n=(None, 5, 7))
 
 
 # ---- rows of scores, losses, metrics -------------------------------------------------------------
@@ -1215,6 +1232,7 @@ def _mark(op: str) -> Iterator[Case]:
 CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
+    "label_numbers": _label_numbers,
     "dense_fwd": _dense,
     "pack_panels": _pack_panels,
     "dense_panels": _dense_panels,
@@ -1240,6 +1258,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "transpose": _transpose,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
+    "encode": _encode,
     "differs": _masked,
     "mask_steps": _masked,
     "maxpool2d_fwd": _pool,

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Data, Labels, Real, Run, samples
+from fastnn.reference.contract import Attrs, Data, Labels, Real, Run, samples, wide
 
 RefusalKind = Literal["label_range", "label_fraction", "overflow", "id"]
 
@@ -22,13 +22,20 @@ class Refusal(Exception):
 
 
 def gather(run: Run, attrs: Attrs, data: Data) -> Real:
-    """x = data[order], converted to attrs["real"]; a finite value may not become infinite"""
+    """x = data[order], converted to attrs["real"]; a finite value may not become infinite.
+
+    If scaled it is slope x + offset, both of that precision.
+    """
     for row in np.sort(samples(run)):
         finite = data[row][np.isfinite(data[row])]
         overflow = ~np.isfinite(finite.astype(attrs["real"]))
         if overflow.any():
             raise Refusal("overflow", int(row), float(finite[overflow][0]))
-    return data[samples(run)].astype(attrs["real"])
+    x = data[samples(run)].astype(attrs["real"])
+    if not attrs.get("scaled"):
+        return x
+    slope, offset = (float(np.asarray(attrs[name], x.dtype)) for name in ("slope", "offset"))
+    return (slope * wide(x) + offset).astype(x.dtype)
 
 
 def gather_labels(run: Run, attrs: Attrs, data: Data) -> Labels:
@@ -43,3 +50,8 @@ def gather_labels(run: Run, attrs: Attrs, data: Data) -> Labels:
                 raise Refusal("label_range", int(row), value)
     labels = data[samples(run)].astype(np.float64)
     return np.where(labels == attrs["ignored"], -1, labels).astype(np.int32)
+
+
+def label_numbers(run: Run, attrs: Attrs, t: Labels) -> Real:
+    """y = t, as numbers"""
+    return t.astype(attrs["real"])

@@ -29,6 +29,7 @@ from fastnn.reference.contract import Twin
 _TWINS: tuple[Twin, ...] = (
     gathering.gather,
     gathering.gather_labels,
+    gathering.label_numbers,
     products.dense_fwd,
     products.pack_panels,
     products.dense_panels,
@@ -53,6 +54,7 @@ _TWINS: tuple[Twin, ...] = (
     recurrent.transpose,
     embedding.embed_fwd,
     embedding.embed_bwd,
+    embedding.encode,
     embedding.differs,
     embedding.mask_steps,
     pooling.maxpool2d_fwd,

@@ -10,8 +10,8 @@ import fastnn
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__")  # the peer's own affair
 
-RTOL = 1e-10
-SEEDS = range(3)
+RTOL = {"float64": 1e-10, "float32": 1e-5}
+SEEDS = range(30)
 
 
 def cases(name, rng, shape):
@@ -31,12 +31,13 @@ def cases(name, rng, shape):
     return rng.normal(size=shape), rng.normal(size=shape)
 
 
-SHAPES = ((7, 4), (5, 3, 4), (2, 3, 2, 3))
 OPTIONS = {
     "Huber": [{}, {"delta": 0.3}],
     "BinaryCrossentropy": [{}, {"label_smoothing": 0.2}, {"from_logits": True}],
     "CategoricalCrossentropy": [
+        {},
         {"from_logits": True},
+        {"label_smoothing": 0.3},
         {"from_logits": True, "label_smoothing": 0.3},
     ],
     "BinaryFocalCrossentropy": [
@@ -44,7 +45,11 @@ OPTIONS = {
         {"apply_class_balancing": True, "alpha": 0.6, "gamma": 1.5, "label_smoothing": 0.1},
         {"from_logits": True},
     ],
-    "CategoricalFocalCrossentropy": [{}, {"alpha": 0.5, "gamma": 3.0, "label_smoothing": 0.1}],
+    "CategoricalFocalCrossentropy": [
+        {},
+        {"from_logits": True},
+        {"alpha": 0.5, "gamma": 3.0, "label_smoothing": 0.1},
+    ],
 }
 LOSSES = [
     (name, options)
@@ -52,38 +57,65 @@ LOSSES = [
     if name != "SparseCategoricalCrossentropy"
     for options in OPTIONS.get(name, [{}])
 ]
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight", "mean", None)
+
+
+def random_shape(rng):
+    """Rows, up to two axes of places, and the last axis."""
+    return (*(int(n) for n in rng.integers(1, 9, rng.integers(1, 4))), int(rng.integers(2, 9)))
+
+
+def compare(keras, ours, theirs, y, p, w, dtype):
+    """Compare a loss of arrays with Keras's, which is compiled: each shape is used once."""
+    import jax
+
+    p = p.astype(dtype)
+    got = ours(y, p, w)
+    y = y.astype(dtype if y.dtype.kind == "f" else "int32")
+    given = (y, p) if w is None else (y, p, w.astype(dtype))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it takes the last axis for that of the classes
+        want = np.asarray(jax.jit(theirs)(*given))
+    assert np.shape(got) == want.shape
+    rtol = RTOL[dtype]
+    np.testing.assert_allclose(got, want, rtol=rtol, atol=rtol * np.abs(want).max(initial=1e-3))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("name", "options"), LOSSES)
 def test_a_loss(keras, name, options, seed):
-    rng = np.random.default_rng(seed)
-    for shape in SHAPES:
-        y, p = cases(name, rng, shape)
-        ours, theirs = (getattr(m.losses, name) for m in (fastnn, keras))
-        weights = [None, rng.random(shape[0]), rng.random(shape[:-1])]
-        for w in weights if len(shape) == 2 else (weights[0], weights[2]):
-            for reduction in ("sum_over_batch_size", "sum", "mean_with_sample_weight", None):
-                got = ours(**options, reduction=reduction)(y, p, w)
-                want = theirs(**options, reduction=reduction, dtype="float64")(y, p, w)
-                np.testing.assert_allclose(got, np.asarray(want), rtol=RTOL, atol=1e-12)
+    """At a random shape, along a random axis, with any weights and any reduction."""
+    rng = np.random.default_rng([seed, len(name)])
+    shape, dtype = random_shape(rng), ("float64", "float32")[seed % 3 == 2]
+    y, p = cases(name, rng, shape)
+    known = inspect.signature(getattr(fastnn.losses, name)).parameters
+    if "axis" in known and rng.random() < 0.5 and len(shape) > 2:
+        axis = int(rng.integers(1, len(shape) - 1))
+        if "Binary" in name or "label_smoothing" not in options:  # Keras's is that of the last axis
+            options = {**options, "axis": axis - len(shape) if rng.random() < 0.5 else axis}
+            y, p = np.moveaxis(y, -1, axis), np.moveaxis(p, -1, axis)
+    places = shape[:-1]
+    w = [None, rng.random(places), rng.random(shape[0]) if len(shape) < 3 else None][seed % 3 - 1]
+    options = {**options, "reduction": REDUCTIONS[seed % len(REDUCTIONS)]}
+    ours, theirs = (getattr(m.losses, name) for m in (fastnn, keras))
+    compare(keras, ours(**options), theirs(**options, dtype=dtype), y, p, w, dtype)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("ignored", [None, 2, -1])
-def test_sparse_crossentropy(keras, seed, ignored):
-    rng = np.random.default_rng(seed)
-    for shape in SHAPES:
-        z, w = rng.normal(size=shape), rng.random(shape[:-1])
-        labels = rng.integers(0, shape[-1], shape[:-1])
-        if ignored is not None:
-            labels[rng.random(labels.shape) < 0.3] = ignored
-        for weights in (None, w):
-            got, want = (
-                m.losses.SparseCategoricalCrossentropy(True, ignored, **more)(labels, z, weights)
-                for m, more in ((fastnn, {}), (keras, {"dtype": "float64"}))
-            )
-            assert got == pytest.approx(float(want), rel=RTOL)
+@pytest.mark.parametrize("logits", [False, True])
+def test_sparse_crossentropy(keras, seed, ignored, logits):
+    rng = np.random.default_rng([seed, 1])
+    shape, dtype = random_shape(rng), ("float64", "float32")[seed % 3 == 2]
+    z = rng.normal(size=shape) if logits else rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+    labels = rng.integers(0, shape[-1], shape[:-1])
+    if ignored is not None:
+        labels[rng.random(labels.shape) < 0.3] = ignored
+    w = None if seed % 2 else rng.random(shape[:-1])
+    options = {"from_logits": logits, "ignore_class": ignored}
+    options["reduction"] = REDUCTIONS[seed % len(REDUCTIONS)]
+    ours, theirs = (m.losses.SparseCategoricalCrossentropy for m in (fastnn, keras))
+    compare(keras, ours(**options), theirs(**options, dtype=dtype), labels, z, w, dtype)
 
 
 @pytest.mark.parametrize("name", sorted(fastnn.losses.CLASSES))
@@ -159,23 +191,23 @@ def measured(kind, rng, rows=23):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("name", "options", "kind"), METRICS)
 def test_a_metric(keras, name, options, kind, weighted):
-    """Keras's R2 and F1 add an epsilon, and its counts are float32."""
+    """F scores with an epsilon of Keras's so small that it is none."""
     rng = np.random.default_rng(3)
-    ours = getattr(fastnn.metrics, name)(**options)
-    theirs = getattr(keras.metrics, name)(**options, dtype="float64")
-    for _ in range(3):
-        y, p = measured(kind, rng)
-        w = rng.random(len(y)) if weighted else None
-        ours.update_state(y, p, w)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            theirs.update_state(y, p, None if w is None else w.copy())
-    if name == "R2Score" and weighted and "num_regressors" in options:
-        return  # Keras counts samples, not weights, and those of all columns
-    rtol = 2e-6 if name in ("F1Score", "FBetaScore", "AUC") else 1e-6
-    if name == "R2Score" and "num_regressors" in options:
-        rtol = 0.2
-    np.testing.assert_allclose(ours.result(), np.asarray(theirs.result()), rtol=rtol, atol=1e-7)
+    for dtype, rtol in RTOL.items():
+        ours = getattr(fastnn.metrics, name)(**options)
+        theirs = getattr(keras.metrics, name)(**options, dtype=dtype)
+        for _ in range(3):
+            y, p = (a.astype(dtype) for a in measured(kind, rng))
+            w = rng.random(len(y)).astype(dtype) if weighted else None
+            ours.update_state(y, p, w)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                theirs.update_state(y, p, None if w is None else w.copy())
+        epsilon = keras.config.epsilon()
+        keras.config.set_epsilon(1e-30 if name in ("F1Score", "FBetaScore") else epsilon)
+        want = np.asarray(theirs.result())
+        keras.config.set_epsilon(epsilon)
+        np.testing.assert_allclose(ours.result(), want, rtol=rtol, atol=rtol / 100)
 
 
 @pytest.mark.parametrize("name", ["SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy"])
