@@ -1,19 +1,21 @@
-"""Layers called on arrays: what comes out of one is looked at without making a model."""
+"""Layers and operations called on arrays: their numbers, without making a model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import config, nests
+from fastnn.compiler.graph import Graph, Tensor
 from fastnn.functional import Symbol, call_on_symbols
+from fastnn.variables import Variable
 
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
-__all__ = ["call_on_arrays"]
+__all__ = ["call_on_arrays", "compute"]
 
 
 def call_on_arrays(
@@ -40,3 +42,27 @@ def call_on_arrays(
     given = nests.apply(stand_in, [list(args), dict(kwargs)])
     called = call_on_symbols(layer, tuple(given[0]), given[1], bool(training), noted=False)
     return Model(symbols, called).predict(arrays)
+
+
+def compute(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Return what an operation makes of arrays, in the nest that it returns.
+
+    It is computed in float64 if an array is of that type, else in that of ``config.floatx()``.
+    """
+    from fastnn.differentiation import Shelf, run_once
+
+    given = [list(args), dict(kwargs)]
+    arrays = [leaf for leaf in map(_numbers, nests.flatten(given)) if isinstance(leaf, np.ndarray)]
+    wide = any(array.dtype == np.float64 for array in arrays)
+    dtype, graph = "float64" if wide else config.floatx(), Graph()
+    with graph.scope(""):
+        known, named = nests.apply(_numbers, given)
+        result = function(*known, **named)
+        results = Shelf(graph, "results")
+        kept = nests.apply(lambda y: results.keep(y) if isinstance(y, Tensor) else y, result)
+    memory = run_once(graph, {"results": results.zeros(dtype)}, dtype)
+    return nests.apply(lambda y: memory.view(y, 1).copy() if isinstance(y, Tensor) else y, kept)
+
+
+def _numbers(leaf: Any) -> Any:
+    return leaf.value if isinstance(leaf, Variable) else leaf

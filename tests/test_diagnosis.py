@@ -4,19 +4,29 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential
+from fastnn import Input, Sequential, ops
 from fastnn.layers import (
     Activation,
     Add,
+    AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     Multiply,
+    RepeatVector,
+    Rescaling,
     Reshape,
+    SeparableConv1D,
+    UpSampling1D,
+    ZeroPadding1D,
     ZeroPadding2D,
 )
 
@@ -153,6 +163,58 @@ def test_linear_layers_collapse_to_one(shape, layers, dtype):
     assert flat.dtype == dtype
     bound = 1e-12 if dtype == "float64" else 1e-5
     assert np.abs(flat.predict(x) - model.predict(x)).max() < bound
+
+
+def regrouped(x):
+    """Operations that move, add and scale numbers, one after the other."""
+    y = ops.transpose(x, (0, 2, 1))[:, ::-1, 1:]
+    y = ops.pad(y, ((0, 0), (1, 0), (2, 1)), "reflect")
+    y = ops.concatenate([y, ops.roll(y * 2 - 1, 1, 2)], 1)
+    y = ops.cumsum(y, 1) / 3 + ops.take(y, [0, 0, 1, 2, 3, 4, 5, 6], 1)
+    y = ops.where(np.arange(6) % 2, y, 0.5) @ np.ones((6, 2))
+    return ops.sum(y, 1) * np.array([2.0, -1.0]) - ops.mean(y, (1, 2))[:, None]
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers"),
+    [
+        ((5, 4, 2), lambda: [DepthwiseConv2D(2, depth_multiplier=2), Flatten(), Dense(2)]),
+        ((3, 2, 2), lambda: [Conv2DTranspose(3, 2, strides=2), Cropping2D(1)]),
+        ((6, 3), lambda: [SeparableConv1D(4, 2), UpSampling1D(2), ZeroPadding1D(1)]),
+        ((6, 3), lambda: [AveragePooling1D(2, padding="same"), GlobalAveragePooling1D()]),
+        ((3,), lambda: [RepeatVector(2), Rescaling(2.0, 1.0)]),
+    ],
+)
+def test_layers_that_move_and_add_collapse(shape, layers):
+    model = Sequential([Input(shape, dtype="float64"), *layers()])
+    model.set_weights([RNG.normal(size=w.shape) for w in model.get_weights()])
+    x = RNG.normal(size=(7, *shape))
+    np.testing.assert_allclose(model.collapse().predict(x), model.predict(x), atol=1e-12)
+
+
+def test_operations_that_move_and_add_collapse():
+    x = Input((4, 3), dtype="float64")
+    model = fastnn.Model(x, regrouped(x))
+    given = RNG.normal(size=(5, 4, 3))
+    np.testing.assert_allclose(model.collapse().predict(given), model.predict(given), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        lambda x: ops.max(x, 1),
+        lambda x: ops.exp(x),
+        lambda x: x * x,
+        lambda x: 1 / x,
+        lambda x: ops.where(x, x, 1.0),
+        lambda x: x @ ops.transpose(x, (0, 2, 1)),
+        lambda x: ops.power(x, 3.0),
+    ],
+)
+def test_operations_that_bend_do_not_collapse(bent):
+    x = Input((3, 3))
+    with pytest.raises(ValueError, match="is not linear"):
+        fastnn.Model(x, bent(x)).collapse()
 
 
 def test_branches_that_add_up_collapse():

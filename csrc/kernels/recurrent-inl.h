@@ -704,16 +704,3 @@ static void op_shift(const fnn_op *op, const fnn_task *task)
             }
     }
 }
-
-/* y_t = x_{T-1-t} */
-/* Whole vectors of rows by registers; the last rows, whose vectors would spoil their neighbours, one by one. */
-static void op_transpose(const fnn_op *op, const fnn_task *task)
-{
-    int64_t j, end, rows = op->dim[0], cols = op->dim[1], whole = rows / LANES * LANES;
-    const real *from = op->arg[0];
-    real *to = op->arg[1];
-    fnn_share(task, cols, LANES, &j, &end);
-    if (whole) transpose(from + j, cols, whole, end - j, to + j * rows, rows);
-    for (; j < end; j++)
-        for (int64_t i = whole; i < rows; i++) to[j * rows + i] = from[i * cols + j];
-}

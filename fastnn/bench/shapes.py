@@ -161,10 +161,6 @@ def _dropout_steps(op: str) -> Iterator[Case]:
     yield from (replace(c, attrs={"rate": 0.5, "stream": 1, "seed": 0}) for c in _sequence(op))
 
 
-def _transpose(op: str) -> Iterator[Case]:
-    yield from (_case(op, i=i, o=o) for i, o in ((256, 64), (784, 512), (2048, 2048)))
-
-
 def _embed(op: str) -> Iterator[Case]:
     """A batch of texts: words of a large vocabulary, characters of a small one."""
     for r, t, v, o in ((32, 200, 20000, 64), (64, 100, 100, 32)):
@@ -631,7 +627,6 @@ _MAKERS: Mapping[str, Any] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _sequence,
-    "transpose": _transpose,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "encode": _encode,
@@ -683,10 +678,6 @@ _MAKERS: Mapping[str, Any] = {
     "matmul": _matmul,
     "matmul_nt": _matmul,
     "matmul_tn": _matmul,
-    "subtract": _elements,
-    "multiply": _elements,
-    "maximum": _elements,
-    "minimum": _elements,
     "scale": _scale,
     "pass_largest": _pass_largest,
     "concatenate": _concatenate,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from fastnn import ops
 from fastnn.compiler.graph import Node, Tensor
+from fastnn.compiler.linearity import is_affine
 
 __all__ = ["Head", "collapses", "head_of"]
 
@@ -56,21 +57,7 @@ def _name(node: Node) -> str | None:
     return "linear" if name.startswith(_LINEAR) else None
 
 
-#: Operations that a product before and one after make no more than one product.
-_PASSING = frozenset(
-    {
-        "gather",
-        "reshape",
-        "add",
-        "subtract",
-        "scale",
-        "slice",
-        "concatenate",
-        "place",
-        "dropout",
-    }
-)
-_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "conv1d_fwd", "depthwise_fwd"})
+_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "depthwise_fwd"})
 
 
 def collapses(prediction: Tensor) -> bool:
@@ -80,13 +67,13 @@ def collapses(prediction: Tensor) -> bool:
         node = None if node.inputs[0] is None else node.inputs[0].producer
     before = list(_before(node))
     products = [each for each in before if each.op.name in _PRODUCTS]
-    plain = all(
-        each.op.name in _PASSING
-        or each.op.name in _PRODUCTS
-        or each.attrs.get("activation") == "linear"
-        for each in before
-    )
-    return len(products) > 1 and plain
+    return len(products) > 1 and all(is_affine(each, _moving(each)) for each in before)
+
+
+def _moving(node: Node) -> list[int]:
+    """Return which operands of a node depend on the samples."""
+    fixed = ("params", "constant")
+    return [i for i, t in enumerate(node.inputs) if t is not None and t.home not in fixed]
 
 
 def _before(last: Node | None) -> Iterable[Node]:

@@ -251,7 +251,7 @@ class Normalization(_Scaling):
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` normalised, or the way back."""
         (least,) = x.graph.emit("fill", shapes={"y": self.variance.shape}, value=_LEAST_VARIANCE)
-        (variance,) = x.graph.emit("maximum", self.variance, least)
+        variance = ops.maximum(self.variance, least)
         if self.invert:  # x variance / sqrt(variance) + mean
             return self.scaled(x, variance=variance, factor=variance, offset=self.mean)
         return self.scaled(x, mean=self.mean, variance=variance)

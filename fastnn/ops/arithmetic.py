@@ -14,6 +14,7 @@ from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Number, as_number, as_tensors, emit, reshaped
 from fastnn.ops.broadcasting import broadcast_shapes, expanded, single_run
 from fastnn.ops.curves import line
+from fastnn.ops.elementwise import sigmoid
 from fastnn.ops.functions import reciprocal, sqrt, square
 from fastnn.ops.merging import scale
 
@@ -39,9 +40,6 @@ __all__ = [
     "true_divide",
 ]
 
-#: Functions that have an operation of their own for two tensors of one shape.
-_PLAIN = frozenset({"add", "subtract", "multiply", "maximum", "minimum"})
-
 
 def _binary(name: str, x1: Number, x2: Number) -> Tensor:
     """Return a function of ``csrc/binary.def`` of two operands."""
@@ -56,8 +54,8 @@ def _binary(name: str, x1: Number, x2: Number) -> Tensor:
 
 def _even(name: str, a: Tensor | None, b: Tensor | None) -> Tensor:
     """Return the function of two tensors of one shape."""
-    if name in _PLAIN:
-        return emit(name, a, b)[0]
+    if name == "add":  # which a normalisation takes in
+        return emit("add", a, b)[0]
     return emit("binary", a, b, binary=name)[0]
 
 
@@ -76,7 +74,9 @@ _Apply = Callable[[str, Tensor, Tensor], Tensor]
 
 
 def _kept(apply: _Apply, name: str, a: Tensor, b: Tensor, dy: Tensor) -> Tensor:
-    """Return ``dy`` where ``name(a, b)`` does not hold, else 0."""
+    """Return ``dy`` where ``name(a, b)``, which is less or less_equal, does not hold, else 0."""
+    if a.shape == b.shape:
+        return emit("pass_largest", a, b, dy, strict=int(name == "less_equal"))[0]
     return emit("select", apply(name, a, b), None, dy)[0]
 
 
@@ -97,6 +97,15 @@ def _slopes(apply: _Apply, name: str, a: Tensor, b: Tensor, y: Tensor, dy: Tenso
         return _kept(apply, "less", a, b, dy), _kept(apply, "less_equal", b, a, dy)
     if name == "minimum":
         return _kept(apply, "less", b, a, dy), _kept(apply, "less_equal", a, b, dy)
+    if name == "logaddexp":
+        shares = (sigmoid(apply("subtract", *pair)) for pair in ((a, b), (b, a)))
+        return tuple(apply("multiply", dy, share) for share in shares)
+    if name == "hypot":
+        slope = apply("divide", dy, y)
+        return apply("multiply", slope, a), apply("multiply", slope, b)
+    if name == "arctan2":
+        slope = apply("divide", dy, apply("add", square(a), square(b)))
+        return apply("multiply", slope, b), scale(apply("multiply", slope, a), -1.0)
     if name == "mod":
         return dy, scale(apply("multiply", dy, apply("floor_divide", a, b)), -1.0)
     return ZERO, ZERO
@@ -158,11 +167,6 @@ def subtract(x1: Number, x2: Number) -> Tensor:
     return _binary("subtract", x1, x2)
 
 
-@gradient_of("subtract")
-def _subtract(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return dy, scale(dy, -1.0) if wanted[1] else None
-
-
 def multiply(x1: Number, x2: Number) -> Tensor:
     """Return ``x1 x2``, place by place."""
     for x, other in ((x1, x2), (x2, x1)):
@@ -170,12 +174,6 @@ def multiply(x1: Number, x2: Number) -> Tensor:
         if number is not None and as_number(x) is None:
             return scale(as_tensors("multiply", x)[0], number)
     return _binary("multiply", x1, x2)
-
-
-@gradient_of("multiply")
-def _multiply(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return [emit("multiply", dy, x)[0] if w else None for x, w in zip((b, a), wanted, strict=True)]
 
 
 def divide(x1: Number, x2: Number) -> Tensor:
@@ -227,25 +225,9 @@ def maximum(x1: Number, x2: Number) -> Tensor:
     return _binary("maximum", x1, x2)
 
 
-@gradient_of("maximum")
-def _maximum(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return _largest(a, b, dy, 0), _largest(b, a, dy, 1)
-
-
 def minimum(x1: Number, x2: Number) -> Tensor:
     """Return the smaller of each place; NaN wins; the gradient goes to the first of ties."""
     return _binary("minimum", x1, x2)
-
-
-@gradient_of("minimum")
-def _minimum(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return _largest(b, a, dy, 0), _largest(a, b, dy, 1)
-
-
-def _largest(a: Tensor | None, b: Tensor | None, dy: Tensor, strict: int) -> Tensor:
-    return emit("pass_largest", a, b, dy, strict=strict)[0]
 
 
 # ---- questions: 1 for yes, 0 for no --------------------------------------------------------------

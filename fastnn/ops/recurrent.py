@@ -21,6 +21,7 @@ from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, as_tensors, emit, reshaped
 from fastnn.ops.products import dense
 from fastnn.ops.random import dropout, random_key
+from fastnn.ops.shaping import transposed
 from fastnn.ops.windows import strided
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
@@ -70,7 +71,7 @@ def _simple_rnn(
     node: Node, wanted: tuple[bool, ...], dy: Tensor | None, ds: Tensor | None
 ) -> Gradients:
     (_, u, mask, s0, keep), (y, _) = node.inputs, node.outputs
-    flows = *emit("transpose", u), y, dy, ds, mask, keep
+    flows = transposed(u), y, dy, ds, mask, keep
     dz, *states = emit("rnn_bwd", *flows, absent=_absent(s0=s0), **node.attrs)
     return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), ZERO, *_or_none(states), None
 
@@ -128,7 +129,7 @@ def _lstm(
     de: Tensor | None,
 ) -> Gradients:
     (_, u, mask, s0, e0, keep), (a, c, y, _, _) = node.inputs, node.outputs
-    flows = *emit("transpose", u), a, c, dy, ds, de, mask, e0, keep
+    flows = transposed(u), a, c, dy, ds, de, mask, e0, keep
     dz, *before = emit("lstm_bwd", *flows, absent=_absent(s0=s0, e0=e0), **node.attrs)
     known = iter(before)
     states = [None if x is None else next(known) for x in (s0, e0)]
@@ -195,7 +196,7 @@ def _gru(
 ) -> Gradients:
     (_, u, b, mask, s0, keep), (a, q, y, _) = node.inputs, node.outputs
     after = bool(node.attrs["reset_after"])
-    flows = *emit("transpose", u), a, q, y, dy, ds, mask, s0, keep
+    flows = transposed(u), a, q, y, dy, ds, mask, s0, keep
     absent = (*_absent(s0=s0), *(() if after else ("dm",)))
     dz, *more = emit("gru_bwd", *flows, absent=absent, **node.attrs)
     dm = more.pop(0) if after else None

@@ -17,7 +17,7 @@ from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._axes import axis_along, one_axis, rows_first, several
-from fastnn.ops._emit import Number, as_tensors, emit, reshaped
+from fastnn.ops._emit import Number, Operand, as_tensors, emit, reshaped
 from fastnn.ops.arithmetic import less
 from fastnn.ops.choosing import where
 from fastnn.ops.merging import concatenate
@@ -152,10 +152,13 @@ def transpose(x: Number, axes: Sequence[int] | None = None) -> Tensor:
         axes: which axis comes first, second, ...; ``None`` turns all of them round.
     """
     tensor = _one("transpose", x)
-    if len(tensor.shape) == 2 and axes in (None, (1, 0), [1, 0]) and None not in tensor.shape:
-        return emit("transpose", tensor)[0]
     order = range(len(tensor.shape))[::-1] if axes is None else axes
     return permuted("transpose", tensor, order)
+
+
+def transposed(w: Operand | None) -> Tensor:
+    """Return ``w.T``, of a matrix."""
+    return emit("swap", w, ranks={"p": 0, "b": 1, "c": 1})[0]
 
 
 def softmax(x: Number, axis: int = -1) -> Tensor:

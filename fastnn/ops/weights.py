@@ -11,6 +11,7 @@ from fastnn.errors import ShapeError
 from fastnn.ops._emit import emit
 from fastnn.ops.normalization import unit_normalization
 from fastnn.ops.products import dense
+from fastnn.ops.shaping import transposed
 
 __all__ = ["clip_norm", "over_rows", "penalty", "products_of_rows"]
 
@@ -43,17 +44,12 @@ def products_of_rows(x: Tensor) -> Tensor:
         (n, n), cosines of the angles between rows.
     """
     rows = unit_normalization(x)
-    return emit("hollow", dense(rows, *emit("transpose", rows)))[0]
+    return emit("hollow", dense(rows, transposed(rows)))[0]
 
 
 @gradient_of("hollow")
 def _hollow(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("hollow", dy)
-
-
-@gradient_of("transpose")
-def _transpose(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return emit("transpose", dy)
 
 
 def over_rows(p: Tensor) -> Tensor:

@@ -380,11 +380,6 @@ def _shift(op: str) -> Iterator[Case]:
         yield from (replace(case, absent=absent) for absent in _absent(op))
 
 
-def _transpose(op: str) -> Iterator[Case]:
-    yield from _kinds(_case(op, i=i, o=o) for i, o in ((1, 1), (3, 7), (16, 33), (67, 5), (31, 64)))
-    yield _case(op, 5, i=7, o=None)
-
-
 # ---- ids, masks ----------------------------------------------------------------------------------
 
 
@@ -1255,7 +1250,6 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _shift,
-    "transpose": _transpose,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "encode": _encode,
@@ -1289,10 +1283,6 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "curve_fwd": _curve,
     "curve_bwd": _curve,
     "add": _elements,
-    "subtract": _elements,
-    "multiply": _elements,
-    "maximum": _elements,
-    "minimum": _elements,
     "scale": _scale,
     "pass_largest": _pass_largest,
     "concatenate": _concatenate,

@@ -328,8 +328,3 @@ def shift(run: Run, attrs: Attrs, x: Real, first: Real | None, keep: Real | None
     y[:, 1:] = x[:, :-1]
     y[:, 0] = 0 if first is None else first
     return y if keep is None else y * keep[:, None]
-
-
-def transpose(run: Run, attrs: Attrs, w: Real) -> Real:
-    """t = w.T"""
-    return w.T
