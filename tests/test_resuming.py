@@ -699,3 +699,25 @@ def test_epochs_stay_one_call_between_backups(tmp_path):
     assert BackupAndRestore(tmp_path, 100).left == 100
     told = fastnn.callbacks.CallbackList([BackupAndRestore(tmp_path, 100)], convnet(), {})
     assert not told.wants_batches("train")
+
+
+def test_a_model_of_another_seed_and_other_names_goes_on_all_the_same(tmp_path):
+    """As in a notebook, where a cell that makes the model is run again."""
+
+    def make():
+        layers = [Input((6, 6, 1)), Conv2D(3, 3), Flatten(), Dropout(0.4), Dense(3, "softmax")]
+        model = Sequential(layers)
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    first = make()
+    model = fastnn.models.clone_model(first)
+    model.set_weights(first.get_weights())
+    model.seed = first.seed
+    model.compile("adam", "sparse_categorical_crossentropy")
+    expected = state(first, fit(first, []))
+    with pytest.raises(End):
+        fit(model, [EndAfter(7), BackupAndRestore(tmp_path, 3)])
+    other = make()
+    assert other.seed != first.seed
+    assert state(other, fit(other, [BackupAndRestore(tmp_path, 3)])) == expected

@@ -357,7 +357,7 @@ CAMPAIGNS = [
     (
         "kills: a training that is killed ends with the same bits",
         kills_of_a_training_process,
-        200,
+        120,
         3,
     ),
     ("system: calls are in an order that survives a power failure", order_of_system_calls, 1, 1),
@@ -368,8 +368,8 @@ CAMPAIGNS = [
     ("files: every flipped bit is noticed, its tensor named", damage.flips, 1 << 19, 2000),
     ("files: flipped bits of a large file", damage.flips_of_a_large_file, 100, 1),
     ("files: damaged bytes under right checksums", damage.resealed, 200_000, 500),
-    ("files: configs that lie under right checksums", damage.configs, 100_000, 300),
-    ("files: fuzzed, guided by coverage", damage.guided, 2_000_000, 2000),
+    ("files: configs that lie under right checksums", damage.configs, 40_000, 300),
+    ("files: fuzzed, guided by coverage", damage.guided, 500_000, 2000),
 ]
 
 
