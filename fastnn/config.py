@@ -193,6 +193,17 @@ def seeded(seed: int) -> Iterator[None]:
         _seed, _drawn = before
 
 
+@contextlib.contextmanager
+def same_seeds() -> Iterator[None]:
+    """Let the seeds that are drawn inside be drawn again afterwards."""
+    global _drawn
+    before = _drawn
+    try:
+        yield
+    finally:
+        _drawn = before
+
+
 def next_seed() -> int:
     """Return the next seed of the process: 64 bits that look unrelated to the last."""
     global _drawn

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import config, nests
+from fastnn._typing import Array
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.functional import Symbol, call_on_symbols
 from fastnn.variables import Variable
@@ -15,7 +16,7 @@ from fastnn.variables import Variable
 if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
-__all__ = ["call_on_arrays", "compute"]
+__all__ = ["call_on_arrays", "compute", "penalties"]
 
 
 def call_on_arrays(
@@ -62,6 +63,19 @@ def compute(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping
         kept = nests.apply(lambda y: results.keep(y) if isinstance(y, Tensor) else y, result)
     memory = run_once(graph, {"results": results.zeros(dtype)}, dtype)
     return nests.apply(lambda y: memory.view(y, 1).copy() if isinstance(y, Tensor) else y, kept)
+
+
+def penalties(variables: Iterable[Variable]) -> list[float]:
+    """Return what the size of each variable costs that has a regularizer."""
+    costly = [variable for variable in variables if variable.regularizer is not None]
+
+    def costs(*arrays: Array) -> list[Tensor]:
+        graph = Graph.composed()
+        assert graph is not None
+        tensors = map(graph.constant, arrays)
+        return [v.regularizer(x) for v, x in zip(costly, tensors, strict=True) if v.regularizer]
+
+    return list(map(float, compute(costs, tuple(costly), {}))) if costly else []
 
 
 def _numbers(leaf: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -59,7 +59,7 @@ class Job:
         initial: the number of the first, counted from 0.
         callbacks: called on the way.
         verbose: the progress to show.
-        validation_freq: measure each so many epochs.
+        validation_freq: measure each so many epochs, or after those of these numbers.
         steps: batches of an epoch, if that is known.
         samples: samples of an epoch, if that is known.
         on_nonfinite: what a loss that is not finite does: ``"warn"``, ``"stop"`` or ``"raise"``.
@@ -74,7 +74,7 @@ class Job:
         initial: int = 0,
         callbacks: Sequence[Callback] = (),
         verbose: int | str = 0,
-        validation_freq: int = 1,
+        validation_freq: int | Container[int] = 1,
         steps: int | None = None,
         samples: int | None = None,
         on_nonfinite: str = "warn",
@@ -156,7 +156,7 @@ class Job:
         number = max(epoch, self._model.epochs_trained)
         logs = learn(number)
         self._model.epochs_trained = number + 1
-        if self._validate is not None and (epoch + 1) % self._validation_freq == 0:
+        if self._validate is not None and self._is_measured(epoch + 1):
             self._callbacks.call("on_test_begin")
             means = self._validate.means(self._callbacks)
             self._callbacks.call("on_test_end", means)
@@ -164,6 +164,10 @@ class Job:
         self._callbacks.call("on_epoch_end", epoch, logs)
         self._place = Place(epoch + 1, logs=logs)
         self._keeper.after_epoch(self._here)
+
+    def _is_measured(self, epoch: int) -> bool:
+        often = self._validation_freq
+        return epoch % often == 0 if isinstance(often, int) else epoch in often
 
     def _here(self, **more: Any) -> Place:
         """Return where the training stands, for a backup."""

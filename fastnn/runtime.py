@@ -366,7 +366,7 @@ class Runtime:
         assert optimizer is not None
         if optimizer.scheduled:
             return False
-        rate = optimizer.learning_rate
+        rate = optimizer.rate(0)
         if rate != self._rate:
             self.buffers["hyper"][0] = self._rate = rate
             self.buffers["rates"].fill(rate)

@@ -84,7 +84,7 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
         "class_name": type(model).__name__,
         "model": model.get_config(),
         "built_for": model.built_for(),
-        "compile": model.compile_config(),
+        "compile": model.get_compile_config(),
     }
     return {**config, **architecture}, arrays
 
@@ -263,7 +263,7 @@ def _restore(
         model.build(config["built_for"])
     model.seed, model.epochs_trained = map(_natural, (config["seed"], config["epochs_trained"]))
     if compile and config["compile"] is not None:
-        model.compile(**_recipe(config["compile"], custom_objects))
+        model.compile(**compile_options(config["compile"], custom_objects))
     if model.built:
         take_weights(model, config, arrays)
         if compile and config["compile"] is not None and "state/step" in arrays:
@@ -338,7 +338,7 @@ def _state_fits(model: Trainer, arrays: Mapping[str, Array]) -> bool:
     return slots is not None and (slots.shape, slots.dtype) == (own.shape, own.dtype)
 
 
-def _recipe(
+def compile_options(
     config: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None
 ) -> dict[str, Any]:
     """Return the arguments of ``compile``."""

@@ -131,6 +131,25 @@ def check_data(
     return Data(xs, ys, ws)
 
 
+def compute_loss(
+    who: str, model: Connected, objective: Objective, y: Any, y_pred: Any, sample_weight: Any
+) -> float:
+    """Return the loss of predictions, in the nest of the model's outputs."""
+    from fastnn import standalone
+
+    if y is None or y_pred is None:
+        raise ValueError(f"{who}: y and y_pred are needed, the targets and what predict returned")
+    found = split(who, "y_pred", y_pred, objective.names, model.outputs_nest, objective.compared)
+    ys = _targets(who, model, objective, y, len(found[objective.compared[0]]))
+    ws = weighing.by_output(who, objective, sample_weight)
+    total: float = sum(
+        objective.loss_weights[i] * standalone.loss(loss, ys[i], found[i], ws.get(i))
+        for i, loss in enumerate(objective.losses)
+        if loss is not None
+    )
+    return total
+
+
 def _targets(who: str, model: Connected, objective: Objective, y: Any, rows: int) -> list[Any]:
     """Return the targets, one for each output."""
     if len(objective.names) == 1:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fastnn.models.connected import Connected
     from fastnn.objectives import Objective
 
-__all__ = ["everywhere", "weights"]
+__all__ = ["by_output", "everywhere", "weights"]
 
 
 def weights(
@@ -45,7 +45,7 @@ def weights(
             )
         sample_weight = _by_class(who, model, objective, ys, class_weight)
     found = {}
-    for index, given in _by_output(who, objective, sample_weight).items():
+    for index, given in by_output(who, objective, sample_weight).items():
         loss = objective.losses[index]
         assert loss is not None
         places = loss.places(model.output_shapes[index])
@@ -54,7 +54,8 @@ def weights(
     return found
 
 
-def _by_output(who: str, objective: Objective, given: Any) -> dict[int, Any]:
+def by_output(who: str, objective: Objective, given: Any) -> dict[int, Any]:
+    """Return the weights of each output that has some, by its index, as they were given."""
     names = objective.names
     if given is None:
         return {}

@@ -509,7 +509,9 @@ def fingerprint(model):
     buffers = model.runtime.buffers
     parts = [*model.get_weights(), buffers["params"], buffers["slots"], buffers["step"]]
     digest = hashlib.sha256(b"".join(part.tobytes() for part in parts))
-    digest.update(repr((model.get_config(), model.compile_config(), model.epochs_trained)).encode())
+    digest.update(
+        repr((model.get_config(), model.get_compile_config(), model.epochs_trained)).encode()
+    )
     return digest.hexdigest()
 
 

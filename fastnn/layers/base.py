@@ -16,10 +16,12 @@ from numpy.typing import ArrayLike
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.eager import call_on_arrays, penalties
 from fastnn.errors import MaskWarning, ShapeError
 from fastnn.functional import Call, Symbol, call_on_symbols
 from fastnn.layers.constructors import Constructed
 from fastnn.naming import snake_case, unique_name
+from fastnn.tracing import output_shape
 from fastnn.variables import Variable
 
 __all__ = ["Layer"]
@@ -124,9 +126,23 @@ class Layer(metaclass=Constructed):
             "backward, in NumPy"
         )
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of what ``forward`` returns; unless overridden, that of its input."""
-        return input_shape
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of what the layer returns for inputs of a shape; nothing is built.
+
+        A layer that is written in NumPy overrides it, unless its output has the shape of its input.
+
+        Args:
+            input_shape: the shape of the input with its rows, or ``None`` for any number of them;
+                for several inputs a list or a dict of shapes.
+
+        Example:
+            >>> import fastnn
+            >>> fastnn.layers.Conv2D(8, 3).compute_output_shape((None, 28, 28, 1))
+            (None, 26, 26, 8)
+        """
+        if type(self).call is Layer.call:
+            return input_shape
+        return output_shape(self, input_shape)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the output, or a list of those of several outputs.
@@ -328,6 +344,22 @@ class Layer(metaclass=Constructed):
             for variable in layer._variables:
                 variable.trainable = layer._trainable and variable.own_trainable
 
+    @property
+    def losses(self) -> list[float]:
+        """What the size of each trainable weight costs now, by its regularizer.
+
+        In training these are parts of the loss, beside what belongs to a batch: activity
+        regularizers, and what layers add by ``add_loss``.
+
+        Example:
+            >>> import fastnn
+            >>> layer = fastnn.layers.Dense(2, kernel_initializer="ones", kernel_regularizer="l2")
+            >>> layer.build((None, 3))
+            >>> [round(loss, 6) for loss in layer.losses]  # 0.01 for each of 6 numbers
+            [0.06]
+        """
+        return penalties(self.trainable_weights)
+
     def count_params(self) -> int:
         """Return the number of weights, as numbers."""
         return sum(variable.size for variable in self.weights)
@@ -431,8 +463,6 @@ class Layer(metaclass=Constructed):
         if any(isinstance(each, Symbol) for each in given):
             return call_on_symbols(self, args, kwargs, training)
         if any(isinstance(each, np.ndarray) for each in given):
-            from fastnn.eager import call_on_arrays
-
             return call_on_arrays(self, args, kwargs, training)
         if not any(isinstance(each, Tensor) for each in given):
             kinds = ", ".join(type(each).__name__ for each in given) or "nothing"

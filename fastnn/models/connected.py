@@ -210,7 +210,7 @@ class Connected(Layer):
         Raises:
             ShapeError: if a layer cannot take what the one before it gives.
         """
-        self._build(as_shapes(self.name, input_shape))
+        self._build(as_shapes(f"{self.name}: build", input_shape))
 
     def _build(self, shapes: Any) -> None:
         if isinstance(self._network, Network):

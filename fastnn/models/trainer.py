@@ -67,7 +67,7 @@ class Trainer(Compilable):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | Sequence[int] = 1,
         on_nonfinite: str = "warn",
         checkpoint: str | os.PathLike[str] | None = None,
     ) -> History:
@@ -95,7 +95,8 @@ class Trainer(Compilable):
             steps_per_epoch: batches of an epoch; ``None`` is all there are.
             validation_steps: batches to measure on; ``None`` is all there are.
             validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
-            validation_freq: measure each so many epochs.
+            validation_freq: measure each so many epochs; or the numbers of the epochs after which
+                to measure, counted from 1.
             on_nonfinite: what the first loss that is NaN or infinite does: ``"warn"`` names epoch,
                 batch and layer, and goes on; ``"stop"`` warns, and training ends; ``"raise"``
                 raises.  The last two leave the weights as they were before that batch.
@@ -124,7 +125,7 @@ class Trainer(Compilable):
             "initial": count("fit", "initial_epoch", initial_epoch),
             "callbacks": [*_callbacks("fit", callbacks), *backups],
             "verbose": verbose,
-            "validation_freq": positive("fit", "validation_freq", validation_freq),
+            "validation_freq": _frequency(validation_freq),
             "on_nonfinite": one_of("fit", "on_nonfinite", on_nonfinite, ("warn", "stop", "raise")),
         }
         held_out: training.Data | None = None
@@ -455,10 +456,48 @@ class Trainer(Compilable):
         """Return loss and metrics of one batch."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
+    def reset_metrics(self) -> None:
+        """Forget the batches before, as in Keras, where ``train_on_batch`` returns means over them;
+        here it returns those of its own batch, so that there is nothing to forget."""
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+    ) -> float:
+        """Return the loss of predictions, with the penalties of the weights.
+
+        Args:
+            x: accepted as in Keras; nothing depends on it.
+            y: the targets.
+            y_pred: the predictions, as ``predict`` returns them.
+            sample_weight: as in ``fit``.
+
+        Raises:
+            NotCompiledError: before ``compile``.
+
+        Example:
+            >>> import fastnn
+            >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> model.compute_loss(y=[[1.0], [2.0]], y_pred=[[1.0], [4.0]])
+            2.0
+        """
+        self._require_built()
+        objective = self._compiled("compute_loss", x).objective
+        assert objective is not None
+        data = training.compute_loss("compute_loss", self, objective, y, y_pred, sample_weight)
+        return data + sum(self.losses)
+
 
 def _rows(who: str, name: str, given: int | None, default: int) -> int:
     """Return the rows of a batch that were asked for."""
     return default if given is None else positive(who, name, given)
+
+
+def _frequency(given: Any) -> int | list[int]:
+    """Return each how many epochs to measure, or after which."""
+    if isinstance(given, list | tuple | set):
+        return [positive("fit", "validation_freq", each) for each in given]
+    return positive("fit", "validation_freq", given)
 
 
 def _validation_parts(given: Any) -> tuple[Any, Any, Any]:

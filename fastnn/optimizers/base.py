@@ -14,6 +14,7 @@ from fastnn.compiler.graph import Graph, Tensor
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
 from fastnn.optimizers import schedules
+from fastnn.optimizers.rate import Rate
 from fastnn.variables import Variable
 
 if TYPE_CHECKING:
@@ -129,11 +130,12 @@ class Optimizer:
     # ---- the rate --------------------------------------------------------------------------------
 
     @property
-    def learning_rate(self) -> float:
+    def learning_rate(self) -> Rate:
         """The size of a step: what was assigned, or what the schedule says now."""
-        if isinstance(self._rate, float):
-            return self._rate
-        return self.rate(0 if self._steps is None else int(self._steps[0]))
+        rate = self._rate
+        if not isinstance(rate, float):
+            rate = self.rate(0 if self._steps is None else int(self._steps[0]))
+        return Rate.of(rate, lambda value: setattr(self, "learning_rate", value))
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
