@@ -382,7 +382,7 @@ def _config(array: Array, size: int) -> dict[str, Any]:
         raise ModelFileError("the config is damaged: its SHA-256 is another")
     _check_text(text, size, ModelFileError)
     try:
-        config = json.loads(text, object_pairs_hook=_distinct)
+        config = json.loads(text.decode("ascii"), object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise

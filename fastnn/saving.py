@@ -40,6 +40,9 @@ __all__ = [
 _FORMAT = 1
 _STATE = ("slots", "step", "scalars")  # of the optimizer
 
+#: What comes of arguments that a constructor did not expect.
+_UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
 _FREE = 1 << 17  # numbers that a config may ask for beside the weights, for metrics
 
 #: What the config of a file holds: of any, and of one that is a whole model.
@@ -231,9 +234,7 @@ def _model_of(
             return _restore(config, arrays, custom_objects, compile)
     except ModelFileError:
         raise
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelFileError(f"the config does not make this model: {error}"[:300]) from error
-    except AttributeError as error:
+    except _UNFIT as error:
         raise ModelFileError(f"the config does not make this model: {error}"[:300]) from error
 
 

@@ -342,6 +342,8 @@ FORGED = {
         _text(lambda text: '"' + "\U0001f600" * (1 << 17) + '"'),
         "not ASCII",
     ),
+    "text that looks like UTF-32": (_text(lambda text: "\3\0\0\0" + text), "no JSON"),
+    "text that looks like UTF-16": (_text(lambda text: "{\0" + text), "no JSON"),
     "equal keys": (_text(lambda text: text.replace("{", '{"format": 1, ', 1)), "'format' twice"),
     "equal keys that are spelt differently": (
         _text(lambda text: text.replace("{", '{"\\u0066ormat": 1, ', 1)),

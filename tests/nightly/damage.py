@@ -195,7 +195,8 @@ def _flip(content, spans, place):
 
 def _dense(units):
     fastnn.set_seed(1)
-    model = fastnn.Sequential([fastnn.Input((units,)), layers.Dense(units), layers.Dense(1)])
+    hidden = layers.Dense(units, "relu")
+    model = fastnn.Sequential([fastnn.Input((units,)), hidden, layers.Dense(1)])
     model.compile("adam", "mse")
     model.fit(np.ones((2, units)), np.ones(2), verbose=0)
     return bytearray(saving.to_bytes(model))
@@ -390,6 +391,7 @@ def guided(trials, rng):
     covered = re.findall(r"cov: (\d+)", done.stderr)
     made = re.findall(r"Done (\d+) runs", done.stderr)
     if done.returncode or not made:
-        print(done.stderr[-3000:], flush=True)
+        shown = [line for line in done.stderr.splitlines() if not line.startswith(("INFO", "#"))]
+        print("FAILED:", "\n".join(shown)[-3000:], flush=True)
         return trials, 1, "atheris"
     return int(made[0]), 0, f"atheris, {covered[-1]} edges of the reader"
