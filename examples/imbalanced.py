@@ -39,7 +39,11 @@ def make_model():
     model.compile(
         optimizer=keras.optimizers.Adam(1e-2),
         loss="binary_crossentropy",
-        metrics=[metrics.Precision(), metrics.Recall(), metrics.AUC(name="auc")],
+        metrics=[
+            metrics.Precision(name="precision"),
+            metrics.Recall(name="recall"),
+            metrics.AUC(name="auc"),
+        ],
     )
     return model
 

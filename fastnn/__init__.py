@@ -4,8 +4,8 @@ try:
     from fastnn import _core as _core
 except ImportError as error:
     raise ImportError(
-        f"fastnn's compiled core cannot be imported ({error}). In a source folder, build it first: "
-        "pip install -e ."
+        f"fastnn's compiled core cannot be imported ({error}). It works in the main interpreter; "
+        "in a source folder, build it first: pip install -e ."
     ) from error
 
 from fastnn import (

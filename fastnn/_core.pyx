@@ -21,6 +21,16 @@ cnp.import_array()
 cdef extern from "<stdatomic.h>" nogil:
     pass
 
+cdef extern from "Python.h":
+    ctypedef struct PyInterpreterState:
+        pass
+    PyInterpreterState *PyInterpreterState_Get()
+    PyInterpreterState *PyInterpreterState_Main()
+
+# The pool of threads is one for the process, and so are the types that Cython makes.
+if PyInterpreterState_Get() != PyInterpreterState_Main():
+    raise ImportError("a sub-interpreter imports it; use threads or processes instead")
+
 cdef extern from "fnn.h" nogil:
     enum: FNN_MAX_ARGS
     enum: FNN_MAX_DIMS

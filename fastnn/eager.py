@@ -37,7 +37,7 @@ def call_on_arrays(
         if not isinstance(leaf, np.ndarray):
             return leaf
         arrays.append(leaf)
-        symbols.append(InputLayer(leaf.shape[1:], dtype=dtype).output)
+        symbols.append(InputLayer(leaf.shape[1:], dtype=dtype, batch_size=len(leaf) or None).output)
         return symbols[-1]
 
     given = nests.apply(stand_in, [list(args), dict(kwargs)])

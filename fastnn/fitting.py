@@ -95,7 +95,7 @@ class Job:
         """Train; return what happened."""
         self._model.history, self._model.stop_training = self._history, False
         self._keeper.find(self._fingerprint, self._knows)
-        self._callbacks.call("on_train_begin")
+        self._callbacks.call("on_train_begin", {})
         self._go_on()
         with self._learning() as learn:
             while self._has_work():
@@ -157,7 +157,7 @@ class Job:
         logs = learn(number)
         self._model.epochs_trained = number + 1
         if self._validate is not None and self._is_measured(epoch + 1):
-            self._callbacks.call("on_test_begin")
+            self._callbacks.call("on_test_begin", {})
             means = self._validate.means(self._callbacks)
             self._callbacks.call("on_test_end", means)
             logs |= {f"val_{name}": value for name, value in means.items()}
@@ -239,6 +239,7 @@ class Fit(Job):
         **options: Any,
     ):
         rows = len(data) if steps is None else min(len(data), batch * steps)
+        model.runtime.check_batches("fit", rows, batch)
         super().__init__(model, steps=-(-rows // batch), samples=rows, **options)
         self._data, self._rows = data, rows
         self._batch = min(batch, len(data))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fastnn.models.trainer import Trainer
     from fastnn.optimizers import Optimizer
     from fastnn.runtime import Runtime
+    from fastnn.variables import State
 
 __all__ = ["Keeper", "Place", "digest", "fingerprint"]
 
@@ -267,8 +268,15 @@ def _capture(
         "stop": model.stop_training,
         "rate": None if callable(rate) else rate,
         "callbacks": [each.get_state() for each in _lasting(callbacks)],
+        "states": [state.storage for state in _states(model)],
     }
     return {**config, "training": _stow("training", training, arrays)}, arrays
+
+
+def _states(model: Trainer) -> list[State]:
+    """Return what layers keep from batch to batch."""
+    every = [getattr(layer, "states", None) or [] for layer in model.descendants()]
+    return [state for states in every for state in states]
 
 
 def _lasting(callbacks: Sequence[Callback]) -> list[Callback]:
@@ -327,9 +335,12 @@ def _check(
     rate = training.get("rate", -1.0)
     if rate is not None and not (isinstance(rate, float) and rate >= 0):
         _part({}, "rate", float)
-    states = _part(training, "callbacks", list)
-    if [set(each) for each in states] != [set(each.get_state()) for each in _lasting(callbacks)]:
+    kept = _part(training, "callbacks", list)
+    if [set(each) for each in kept] != [set(each.get_state()) for each in _lasting(callbacks)]:
         raise ModelFileError("fit: the backup holds states of other callbacks")
+    states = [getattr(each, "shape", None) for each in _part(training, "states", list)]
+    if states != [each.shape for each in _states(model)]:
+        raise ModelFileError("fit: the backup holds states of other layers")
     try:
         return Place(**_part(training, "place", dict))
     except TypeError:
@@ -353,8 +364,10 @@ def _restore(
     optimizer = model.runtime.optimizer
     if optimizer is not None and training["rate"] is not None:
         optimizer.learning_rate = training["rate"]
-    for callback, state in zip(_lasting(callbacks), training["callbacks"], strict=True):
-        callback.set_state(state)
+    for state, array in zip(_states(model), training["states"], strict=True):
+        state.assign(array)
+    for callback, kept in zip(_lasting(callbacks), training["callbacks"], strict=True):
+        callback.set_state(kept)
 
 
 def _part(training: Mapping[str, Any], key: str, kind: type) -> Any:

@@ -18,7 +18,7 @@ from fastnn.losses import Loss, Targets
 from fastnn.metrics import Metric, Seen
 from fastnn.weighing import everywhere
 
-__all__ = ["Tracker", "loss"]
+__all__ = ["Tracker", "loss", "values"]
 
 
 class _Given:
@@ -116,6 +116,16 @@ def _values(
     result = np.zeros(shape, given.dtype)
     given.run(who, graph, {"result": result.reshape(-1)})
     return result
+
+
+def values(metric: Metric, y_true: Any, y_pred: Any) -> Array:
+    """Return a metric's value for each place of arrays."""
+    who = metric.name
+    true, pred = metric.prepared(*_two_arrays(who, y_true, y_pred))
+    kind, graph = metric.kind_of(true, pred), Graph()
+    given = _Given(who, pred, true, kind, None, metric.places((None, *pred.shape[1:])))
+    x, y, _ = given.tensors(graph)
+    return _values(who, given, graph, metric.lower(x, y, kind), None, len(pred))
 
 
 class Tracker:

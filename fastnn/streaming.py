@@ -56,6 +56,7 @@ def _pass(
     place = place or Place(0)
     number, rows, totals, logs = place.batches, place.rows, place.totals, place.logs
     for number, data in enumerate(every, place.batches + 1):
+        runtime.check_batches("fit" if stage == "train" else "evaluate", len(data), len(data))
         callbacks.call(f"on_{stage}_batch_begin", number - 1, {})
         with runtime.borrow(mode, len(data), weighing=data.weighing) as executable:
             executable.memory.clear_totals()

@@ -302,6 +302,7 @@ def predict(
 ) -> list[Array]:
     """Return the model's outputs for each row of ``xs``; callbacks get them ``nested``."""
     count = len(xs[0])
+    runtime.check_batches(who, count, rows)
     outs = [np.empty((count, *shape), runtime.dtype) for shape in shapes]
     rows = min(rows, max(count, 1))
     direct = all(x.dtype == runtime.dtype for x in xs)
@@ -335,6 +336,7 @@ def evaluate(
     callbacks: CallbackList | None = None,
 ) -> dict[str, float]:
     """Return the means of loss and metrics over the data."""
+    runtime.check_batches(who, len(data), rows)
     rows = min(rows, len(data))
     with runtime.borrow("evaluate", rows, weighing=data.weighing) as executable:
         executable.memory.clear_totals()
@@ -354,6 +356,7 @@ def evaluate(
 def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     """Make one update from all of the data; return the means before it."""
     rows, step = len(data), int(runtime.buffers["step"][0])
+    runtime.check_batches("train_on_batch", rows, rows)
     with runtime.borrow("train", rows, False, data.weighing) as executable:
         executable.memory.clear_totals()
         runtime.set_rates(1)

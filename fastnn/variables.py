@@ -25,7 +25,7 @@ from fastnn.allowance import charge
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
 
-__all__ = ["Parameters", "Store", "Variable", "padded"]
+__all__ = ["Parameters", "State", "Store", "Variable", "padded"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -134,6 +134,48 @@ class Variable:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
+class State:
+    """What a layer keeps from batch to batch, a row for each of the batch; no weight.
+
+    Args:
+        shape: its shape.
+        path: the layer's name and its own.
+        dtype: its precision.
+
+    It begins with zeros.  Programs read and write ``storage``, which stays where it is.
+    """
+
+    def __init__(self, shape: Sequence[int], path: str, dtype: str):
+        self.shape, self.path = tuple(shape), path
+        charge(math.prod(self.shape), f"{path} of shape {self.shape}")
+        self.storage: Array = np.zeros(self.shape, dtype)
+
+    @property
+    def layer(self) -> str:
+        """The name of the layer, for listings."""
+        return self.path.rpartition("/")[0]
+
+    def numpy(self) -> Array:
+        """Return a copy of the value."""
+        return self.storage.copy()
+
+    def assign(self, value: ArrayLike) -> None:
+        """Replace the value.
+
+        Raises:
+            ShapeError: if it has another shape.
+        """
+        array = as_array(self.path, "the value", value)
+        if array.shape != self.shape:
+            raise ShapeError(
+                f"{self.path}: expected an array of shape {self.shape}, got {array.shape}"
+            )
+        self.storage[...] = array
+
+    def __repr__(self) -> str:
+        return f"<State {self.path}, shape={self.shape}, dtype={self.storage.dtype}>"
+
+
 def _first(
     path: str,
     shape: tuple[int, ...],
@@ -143,7 +185,13 @@ def _first(
     """Return the first value of a variable."""
     if charge(math.prod(shape), f"{path} of shape {shape}"):
         return np.zeros(shape, dtype)  # until it gets what is in the file
-    return initializer(shape, np.dtype(dtype))
+    first = np.asarray(initializer(shape, np.dtype(dtype)))
+    if first.shape != shape:
+        raise ShapeError(
+            f"{path}: the initializer returned an array of shape {first.shape}, the weight has "
+            f"shape {shape}"
+        )
+    return first
 
 
 class User(Protocol):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._checks import number
 from fastnn._typing import Array
 from fastnn.data import arrays
 
@@ -117,5 +118,5 @@ def _by_class(
             )
     weights = np.ones(labels.shape)
     for name, weight in given.items():
-        weights[labels == name] = float(weight)
+        weights[labels == name] = number(who, f"the weight of class {name}", weight)
     return weights

@@ -545,3 +545,15 @@ def test_mistakes(make, error, words):
     with pytest.raises(error, match=words) as caught:
         make()
     assert len(str(caught.value)) <= 400
+
+
+def test_logs_are_a_dict_for_who_takes_them_without_a_default():
+    """As Keras calls them: ``def on_train_begin(self, logs):`` is a usual way to write it."""
+    seen = []
+    begins = ("on_train_begin", "on_test_begin", "on_predict_begin", "on_predict_end")
+    note = LambdaCallback(**{name: lambda logs: seen.append(logs) for name in begins})
+    made = model()
+    fit(made, note, validation_split=0.2)
+    made.evaluate(X, Y, verbose=0, callbacks=[note])
+    made.predict(X, callbacks=[note])
+    assert seen == [{}] * 5

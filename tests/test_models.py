@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential
+from fastnn import Input, Sequential, explain
 from fastnn.errors import DTypeError, NotBuiltError, ShapeError
 from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
 
@@ -520,6 +520,11 @@ def test_explain_profiles(capsys):
     model.explain(profile=True, batch_size=4)
     assert "GFLOP/s" in capsys.readouterr().out
     assert same(model.get_weights(), before)
+
+
+def test_a_rate_needs_a_time():
+    assert explain._rates(0.0, 1000, 1000) == ["0.00", "-", "-"]
+    assert explain._rates(1e-6, 1000, 2000) == ["1.00", "1.00", "2.00"]
 
 
 def test_explain_of_an_uncompiled_model_is_that_of_predict(capsys):

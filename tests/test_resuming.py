@@ -20,6 +20,7 @@ from fastnn.callbacks import (
 )
 from fastnn.errors import ModelFileError
 from fastnn.layers import (
+    LSTM,
     BatchNormalization,
     Concatenate,
     Conv2D,
@@ -217,6 +218,23 @@ def test_several_inputs_and_outputs(tmp_path):
 
     found, _ = in_pieces(make, several, [EndAfter(3)] * 1, lambda: BackupAndRestore(tmp_path, 2))
     assert found == once(make, several)
+
+
+def test_states_that_layers_keep_from_batch_to_batch(tmp_path):
+    def make():
+        fastnn.set_seed(3)
+        layers = [Input(batch_shape=(8, 4, 2)), LSTM(3, stateful=True), Dense(1)]
+        model = Sequential(layers)
+        model.compile("adam", "mse")
+        return model
+
+    x, y = RNG.normal(size=(40, 4, 2)), RNG.normal(size=40)
+
+    def in_order(model, callbacks):
+        return model.fit(x, y, 8, epochs=3, verbose=0, shuffle=False, callbacks=callbacks)
+
+    found, ended = in_pieces(make, in_order, [EndAfter(7)], lambda: BackupAndRestore(tmp_path, 3))
+    assert (found, ended) == (once(make, in_order), 1)
 
 
 # ---- batches -------------------------------------------------------------------------------------
@@ -541,6 +559,7 @@ def test_a_model_file_is_no_backup(tmp_path):
         (lambda t: t["callbacks"].clear(), "callbacks"),
         (lambda t: t["callbacks"][0].clear(), "callbacks"),
         (lambda t: t["callbacks"].append({}), "callbacks"),
+        (lambda t: t["states"].append(1), "states of other layers"),
         (lambda t: t.update(rate="x"), "no rate"),
         (lambda t: t.update(rate=-1.0), "no rate"),
     ],

@@ -704,3 +704,24 @@ static void op_shift(const fnn_op *op, const fnn_task *task)
             }
     }
 }
+
+/* y = state, and 0 in the rows that it has not */
+static void op_recall(const fnn_op *op, const fnn_task *task)
+{
+    int64_t i, end, n = op->dim[1], known = op->dim[0] * n;
+    const real *state = op->arg[0];
+    real *y = op->arg[1];
+    share_elements(task, op->dim[2] * n, &i, &end);
+    int64_t middle = known < i ? i : min_of(end, known);
+    memcpy(y + i, state + i, (size_t)(middle - i) * sizeof(real));
+    memset(y + middle, 0, (size_t)(end - middle) * sizeof(real));
+}
+
+/* state = x, as far as both go */
+static void op_remember(const fnn_op *op, const fnn_task *task)
+{
+    int64_t i, end, n = op->dim[1];
+    share_elements(task, min_of(op->dim[0], op->dim[2]) * n, &i, &end);
+    const real *x = op->arg[0];
+    memcpy((real *)op->arg[1] + i, x + i, (size_t)(end - i) * sizeof(real));
+}

@@ -161,6 +161,10 @@ def _dropout_steps(op: str) -> Iterator[Case]:
     yield from (replace(c, attrs={"rate": 0.5, "stream": 1, "seed": 0}) for c in _sequence(op))
 
 
+def _kept_state(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, b=r, n=h) for r, _, h in _WALKS[:3])
+
+
 def _embed(op: str) -> Iterator[Case]:
     """A batch of texts: words of a large vocabulary, characters of a small one."""
     for r, t, v, o in ((32, 200, 20000, 64), (64, 100, 100, 32)):
@@ -627,6 +631,8 @@ _MAKERS: Mapping[str, Any] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _sequence,
+    "recall": _kept_state,
+    "remember": _kept_state,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "encode": _encode,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._checks import count
+from fastnn._checks import count, flag, path
 from fastnn.callbacks.base import Callback, Logs
 
 __all__ = ["CSVLogger", "History", "TensorBoard"]
@@ -53,9 +53,11 @@ class CSVLogger(Callback):
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ):
-        self.filename = os.fspath(filename)
+        self.filename = path("CSVLogger", "filename", filename)
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"CSVLogger: separator must be one character, got {separator!r:.40}")
         self.separator = separator
-        self.append = bool(append)
+        self.append = flag(type(self).__name__, "append", append)
         self._keys: list[str] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -131,9 +133,9 @@ class TensorBoard(Callback):
         update_freq: str | int = "epoch",
     ):
         who = type(self).__name__
-        self.log_dir = os.fspath(log_dir)
+        self.log_dir = path(who, "log_dir", log_dir)
         self.histogram_freq = count(who, "histogram_freq", histogram_freq)
-        self.write_steps_per_second = bool(write_steps_per_second)
+        self.write_steps_per_second = flag(who, "write_steps_per_second", write_steps_per_second)
         self.update_freq = update_freq
         self._make = _writer(histograms=bool(histogram_freq))
         self._writers: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastnn._checks import count, number
+from fastnn._checks import count, flag, number
 from fastnn._typing import Array
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.display import announce
@@ -51,7 +51,9 @@ class EarlyStopping(MonitorCallback):
         self.patience = count(who, "patience", patience)
         self.verbose = verbose
         self.baseline = None if baseline is None else number(who, "baseline", baseline)
-        self.restore_best_weights = bool(restore_best_weights)
+        self.restore_best_weights = flag(
+            type(self).__name__, "restore_best_weights", restore_best_weights
+        )
         self.start_from_epoch = count(who, "start_from_epoch", start_from_epoch)
         self._forget()
 

@@ -23,7 +23,7 @@ from fastnn.operators import Operators
 from fastnn.ops.table import Op, Operand, table
 
 if TYPE_CHECKING:
-    from fastnn.variables import Variable
+    from fastnn.variables import State, Variable
 
 __all__ = ["Graph", "Node", "Shape", "Size", "Tensor", "concrete"]
 
@@ -31,6 +31,8 @@ Shape = tuple[int | None, ...]
 
 #: The homes of tensors whose memory a caller lends for one run.
 LENT = ("source", "out")
+#: Memory that lasts from batch to batch, beside the weights.
+STATE = "state"
 
 #: The graph that is being composed in this thread.
 _composed: ContextVar[Graph | None] = ContextVar("composed", default=None)
@@ -164,7 +166,8 @@ class Graph:
     ``layer`` is the one whose call is being composed, ``training`` whether as in training, and
     ``dtype`` the precision of layers that are built on the way, ``None`` if all are.  ``notes`` are
     tensors that a layer makes once for all of its calls, by a key of its own.  ``fold`` is that of
-    rows which are made of nothing.
+    rows which are made of nothing.  ``batch_size`` is how many rows every batch has, if that is
+    known.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -172,11 +175,13 @@ class Graph:
     training: bool = False
     dtype: str | None = None
     fold: int = 1
+    batch_size: int | None = None
     penalties: list[Tensor] = field(default_factory=list)
     totals: list[Array] = field(default_factory=list)
     notes: dict[Any, Tensor] = field(default_factory=dict)
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
     _postponed: list[Callable[[], object]] = field(default_factory=list)
+    _remembered: list[State] = field(default_factory=list)
 
     @property
     def parameters(self) -> Mapping[Variable, Tensor]:
@@ -186,7 +191,7 @@ class Graph:
     @property
     def growing(self) -> tuple[list[Any], ...]:
         """The nodes, and all else that layers add to."""
-        return self.nodes, self.penalties, self.totals, self._postponed
+        return self.nodes, self.penalties, self.totals, self._postponed, self._remembered
 
     @contextmanager
     def scope(self, layer: str) -> Iterator[None]:
@@ -300,6 +305,32 @@ class Graph:
     def _emit_in(self, layer: str, name: str, *inputs: Any, **attrs: Any) -> None:
         with self.scope(layer):
             self.emit(name, *inputs, **attrs)
+
+    def recall(self, state: State) -> Tensor:
+        """Return what a state has for each row of the batch: what this graph has last given it, or
+        what the batch before left there.
+
+        Args:
+            state: (rows of every batch, ...); no weight of a model.
+        """
+        if state not in self.notes:
+            shape = (None, *state.shape[1:])
+            (self.notes[state],) = self.emit("recall", self._state(state), shapes={"y": shape})
+        return self.notes[state]
+
+    def remember(self, state: State, x: Tensor) -> None:
+        """Let a state be ``x`` when the batch is done, for the next one."""
+        self.notes[state] = x
+        if state not in self._remembered:
+            self._remembered.append(state)
+
+    def emit_states(self) -> None:
+        """Append what the states become: for a training step, an evaluation, a prediction."""
+        for state in self._remembered:
+            self._emit_in(state.layer, "remember", self.notes[state], self._state(state))
+
+    def _state(self, state: State) -> Tensor:
+        return Tensor(self, state.path, state.shape, home=STATE, values=state.storage)
 
     def total(self, start: Array) -> Tensor:
         """Return room in ``totals``, float64, that a run finds as ``start``."""

@@ -15,6 +15,15 @@ __all__ = ["Head", "collapses", "head_of"]
 _LINEAR = ("dense", "conv", "normalize", "row_norm", "embed", "depthwise", "separable")
 
 
+#: The activations that are the curve "ramp", by its constants.
+_RAMPS = {
+    (1.0, 0.0, 0.0, 6.0): "relu6",
+    (1 / 6, 3.0, -3.0, 3.0): "hard_sigmoid",
+    (0.5, 1.0, -1.0, 1.0): "sparse_sigmoid",
+    (1.0, 0.0, -1.0, 1.0): "hard_tanh",
+}
+
+
 class Head(NamedTuple):
     """What made a prediction.
 
@@ -52,8 +61,12 @@ def _name(node: Node) -> str | None:
         return "sigmoid"
     if name.startswith("softmax_ce"):
         return "softmax"
-    if name in ("activation_fwd", "curve_fwd"):
-        return str(node.attrs.get("activation", node.attrs.get("curve")))
+    if name == "activation_fwd":
+        return str(node.attrs["activation"])
+    if name == "curve_fwd":
+        curve = str(node.attrs["curve"])
+        known = tuple(node.attrs[constant] for constant in "abcd")
+        return _RAMPS.get(known, curve) if curve == "ramp" else curve
     return "linear" if name.startswith(_LINEAR) else None
 
 

@@ -53,6 +53,7 @@ def prediction(
     with graph.scope("output"):
         for index, y in enumerate(proba(ys) if proba else ys):
             settle(graph, y, "out").name = f"out{index}"
+    graph.emit_states()
     return graph
 
 
@@ -227,6 +228,7 @@ def backward(
 def step(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> None:
     """Append what changes the weights: what layers have postponed, and the optimizer."""
     graph.emit_postponed()
+    graph.emit_states()
     with graph.scope("optimizer"):
         update(graph, parameters, optimizer)
 

@@ -80,6 +80,7 @@ class Layer(metaclass=Constructed):
     supports_masking: bool = False
 
     given_shape: Shape | None = None  # of the input, where the constructor was given it
+    given_rows: int | None = None  # of every batch, likewise
 
     def __init__(
         self,
@@ -89,11 +90,15 @@ class Layer(metaclass=Constructed):
         dtype: str | None = None,
         activity_regularizer: Any = None,
     ):
-        if name is not None and not re.fullmatch(r"[\w.\-]+", str(name)):
+        if not isinstance(name, str | None):
+            raise TypeError(
+                f"{type(self).__name__}: name must be a string, got {type(name).__name__}"
+            )
+        if name is not None and not re.fullmatch(r"[\w.\-]+", name):
             raise ValueError(
                 f"{type(self).__name__}: name may hold letters, digits and '_-.', got {name[:40]!r}"
             )
-        self.name = str(name or "") or unique_name(snake_case(type(self).__name__))
+        self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
@@ -197,6 +202,11 @@ class Layer(metaclass=Constructed):
         Returns:
             The variable, which operations take as an operand.
         """
+        if isinstance(shape, str):
+            raise TypeError(
+                f"{self.name}: add_weight takes the shape first, got text; write "
+                f"add_weight(shape, name={shape[:40]!r})"
+            )
         if any(n is None or n < 0 for n in shape):
             raise ShapeError(
                 f"{self.name}: a weight cannot have the shape {format_shape(tuple(shape))}; "
@@ -457,6 +467,7 @@ class Layer(metaclass=Constructed):
             training: whether the layer computes as in training; ``None`` leaves it to the model.
             kwargs: more of what ``call`` takes, by name.
         """
+        require_begun(self)
         args, training = self._without_training(args, training)
         args = tuple(map(_as_list, args))
         given = nests.flatten([args, kwargs])
@@ -636,3 +647,11 @@ def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLi
     values = [variable.check(array).copy() for variable, array in pairs]
     for variable, value in zip(variables, values, strict=True):
         variable.fill(value)
+
+
+def require_begun(layer: Layer) -> None:
+    """Refuse a layer whose constructor did not call that of ``Layer``."""
+    if "name" not in vars(layer):
+        raise RuntimeError(
+            f"{type(layer).__name__}: its __init__ has to begin with super().__init__()"
+        )

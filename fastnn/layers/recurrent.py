@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastnn import nests, ops, registry
-from fastnn.compiler.graph import Shape, Tensor, format_shape
+import numpy as np
+
+from fastnn import config, nests, ops, registry
+from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
 from fastnn.layers.cells import (
@@ -25,6 +27,7 @@ from fastnn.layers.cells import (
 )
 from fastnn.layers.serialization import deserialize, serialize
 from fastnn.naming import snake_case, unique_name
+from fastnn.variables import State
 
 __all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
@@ -49,7 +52,8 @@ class RNN(Layer):
         return_sequences: whether the outputs of all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
-        stateful: has to be false; see ``initial_state`` of the call.
+        stateful: whether the states after a batch are those before the next one, row by row; see
+            ``reset_states``.
         unroll: accepted, and of no effect: the walk is always compiled.
         zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
             what the step before returned.
@@ -60,6 +64,11 @@ class RNN(Layer):
 
     Shapes: x (rows, time, ...), y (rows, output_size), or (rows, time, output_size) with
     ``return_sequences``.
+
+    With ``stateful``, row i of a batch goes on where row i of the batch before ended, in ``fit``,
+    ``evaluate`` and ``predict`` alike, until ``reset_states``.  Every batch has as many rows,
+    ``Input(shape, batch_size=32)``; samples that belong together are so many rows apart, and
+    ``fit`` takes them in order with ``shuffle=False``.  No gradient goes back to an earlier batch.
 
     Cells of fastnn's own walk over all steps in one operation, as ``LSTM`` and its like do.  One of
     your own is composed of ``fastnn.ops``, and compiled once for each step.
@@ -103,23 +112,48 @@ class RNN(Layer):
         if isinstance(cell, list | tuple):
             cell = StackedRNNCells(cell)
         self.cell = checked_cell(self.name, cell)
-        if self.stateful:
-            raise ValueError(
-                f"{self.name}: stateful=True is not possible, as a row of a prediction depends "
-                "on no other; take the states with return_state=True and pass them on as "
-                "initial_state"
-            )
+        #: The states after the last batch, where they are kept; no weights.
+        self.states: list[State] | None = None
 
     def build(self, input_shape: Shape) -> None:
         """Make the weights of the cell."""
         if len(input_shape) < 3:
             raise self._no_sequences(input_shape)
         build_cell(self.cell, (None, *input_shape[2:]), self.dtype)
+        if self.stateful:
+            graph = Graph.composed()
+            self.states = self._first_states(None if graph is None else graph.batch_size)
+
+    def _first_states(self, rows: int | None) -> list[State]:
+        """Return states of zeros for each row of a batch."""
+        if rows is None:
+            raise ValueError(
+                f"{self.name}: stateful=True keeps a state for each row of a batch, so their "
+                "number has to be known: Input(shape, batch_size=32)"
+            )
+        dtype = self.dtype or config.floatx()
+        return [
+            State((rows, size), f"{self.name}/state{i}", dtype)
+            for i, size in enumerate(nests.flatten(sizes_of(self.cell)))
+        ]
+
+    @property
+    def kept_rows(self) -> int | None:
+        """The rows of every batch, if states are kept for them."""
+        return self.states[0].shape[0] if self.states else None
+
+    def reset_states(self) -> None:
+        """Let the next batch begin with states of zeros, if states are kept."""
+        for state in self.states or []:
+            state.assign(np.zeros(state.shape))
+
+    reset_state = reset_states
 
     def _no_sequences(self, input_shape: Shape) -> ShapeError:
         return ShapeError(
             f"{self.name}: expected sequences (rows, time, features), got "
-            f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows"
+            f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows; "
+            "a recurrent layer before it gives all steps with return_sequences=True"
         )
 
     def call(
@@ -135,7 +169,7 @@ class RNN(Layer):
         Args:
             sequences: (rows, time, ...).
             initial_state: the state before the first step, or a list of the states, (rows, units)
-                each; ``None`` is zeros.
+                each; ``None`` is zeros, or with ``stateful`` what the batch before left.
             mask: (rows, time), 0 where a step is left out; ``None`` is that of ``sequences``.
             training: whether there is dropout.
         """
@@ -143,10 +177,26 @@ class RNN(Layer):
         if self.go_backwards:
             x, mask = ops.reverse(x), None if mask is None else ops.reverse(mask)
         states = self._states(initial_state)
+        if states is None and self.states is not None:
+            states = self._kept(x.graph)
         walk = self.cell.walk if walks(self.cell) else self._unrolled
         y, last, states = walk(x, states, mask, training)
+        for kept, state in zip(self.states or [], nests.flatten(states), strict=False):
+            x.graph.remember(kept, state)
         y = self._shown(y, last, mask)
         return [y, *states] if self.return_state else y
+
+    def _kept(self, graph: Graph) -> list[Any]:
+        """Return the states that the batch before left."""
+        assert self.states is not None
+        if graph.batch_size not in (None, self.kept_rows):
+            raise ShapeError(
+                f"{self.name}: it keeps states for batches of {self.kept_rows} rows, got an input "
+                f"of batches of {graph.batch_size}"
+            )
+        recalled = [graph.recall(state) for state in self.states]
+        packed: list[Any] = nests.pack(sizes_of(self.cell), recalled)
+        return packed
 
     def _unrolled(
         self, x: Tensor, states: list[Any] | None, mask: Tensor | None, training: bool
@@ -156,10 +206,13 @@ class RNN(Layer):
         counts = [None] * len(steps) if mask is None else ops.unstack(mask, axis=1)
         states = states or nests.apply(lambda n: _zeros(x, n), sizes_of(self.cell))
         outputs: list[Tensor] = []
+        first = nests.flatten(states[-1])[0]
         for step, count in zip(steps, counts, strict=True):
             y, after = call_cell(self.cell, step, states, training)
             if count is not None:
-                y = _chosen(count, y, outputs[-1] if outputs else 0.0)
+                if outputs:
+                    first = outputs[-1]
+                y = _chosen(count, y, first if first.shape == y.shape else 0.0)
                 pairs = zip(nests.flatten(after), nests.flatten(states), strict=True)
                 after = nests.pack(after, [_chosen(count, new, old) for new, old in pairs])
             outputs.append(y)
@@ -245,7 +298,7 @@ class _Fused(RNN):
 
     def __getattr__(self, name: str) -> Any:
         """Return an option or a weight of the cell: ``units``, ``kernel``, ..."""
-        if name == "cell" or name.startswith("_"):
+        if name in ("cell", "states") or name.startswith("_"):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
         return getattr(self.cell, name)
 
@@ -290,7 +343,8 @@ class SimpleRNN(_Fused):
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
-        stateful: has to be false; see ``initial_state`` of the call.
+        stateful: whether the states after a batch are those before the next one, row by row; see
+            ``reset_states``.
         unroll: accepted, and of no effect: the walk is always compiled.
         zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
             what the step before returned.
@@ -371,7 +425,8 @@ class LSTM(_Fused):
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
-        stateful: has to be false; see ``initial_state`` of the call.
+        stateful: whether the states after a batch are those before the next one, row by row; see
+            ``reset_states``.
         unroll: accepted, and of no effect: the walk is always compiled.
         zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
             what the step before returned.
@@ -461,7 +516,8 @@ class GRU(_Fused):
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
-        stateful: has to be false; see ``initial_state`` of the call.
+        stateful: whether the states after a batch are those before the next one, row by row; see
+            ``reset_states``.
         unroll: accepted, and of no effect: the walk is always compiled.
         reset_after: whether the gate r acts after the recurrent product, or before it.
         zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or

@@ -113,6 +113,18 @@ class Bidirectional(Layer):
         """Whether the states after the last step are returned besides."""
         return bool(self.forward_layer.return_state)
 
+    @property
+    def stateful(self) -> bool:
+        """Whether the states after a batch are those before the next one."""
+        return bool(self.forward_layer.stateful)
+
+    def reset_states(self) -> None:
+        """Let the next batch begin with states of zeros, if states are kept."""
+        for each in (self.forward_layer, self.backward_layer):
+            each.reset_states()
+
+    reset_state = reset_states
+
     def build(self, input_shape: Shape) -> None:
         """Make the weights of both layers."""
         for each in (self.forward_layer, self.backward_layer):

@@ -58,7 +58,7 @@ class Thresholds(Metric):
         """Return the counts, (columns, thresholds), of ascending thresholds."""
         buckets = total[len(self._edges) :].reshape(-1, 2, len(self._edges) + 1)
         below = buckets.cumsum(-1)[..., :-1]
-        above = buckets.sum(-1, keepdims=True) - below
+        above = buckets[..., ::-1].cumsum(-1)[..., -2::-1]  # not all - below: 0 is to be 0
         return Counts(tp=above[:, 1], fp=above[:, 0], tn=below[:, 0], fn=below[:, 1])
 
 

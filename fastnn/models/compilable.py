@@ -40,7 +40,11 @@ class Compilable(Connected):
             with _STARTING:
                 if self._runtime is None:
                     self._runtime = Runtime(
-                        self.network, self.input_shapes, self._packed(), self.dtype_policy
+                        self.network,
+                        self.input_shapes,
+                        self._packed(),
+                        self.dtype_policy,
+                        kept_rows=self.kept_rows,
                     )
         return self._runtime
 
@@ -182,6 +186,7 @@ class Compilable(Connected):
             objective=objective,
             optimizer=optimizer,
             eager=eager,
+            kept_rows=self.kept_rows,
         )
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import config, fitting, nests, streaming, training
-from fastnn._checks import count, one_of
+from fastnn._checks import count, flag, one_of
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.backup import Backup
@@ -79,7 +79,7 @@ class Trainer(Compilable):
                 ``fastnn.utils.PyDataset``, a generator, anything else that is iterated.
             y: targets: labels (rows,), or numbers of the output's shape; for several outputs a list
                 of arrays, or a dict by ``output_names``.
-            batch_size: rows of a batch; ``None`` is 32.
+            batch_size: rows of a batch; ``None`` is 32, or what stateful layers are made for.
             epochs: the number of the last epoch.
             verbose: 0 shows nothing, 1 or ``"auto"`` a bar on a terminal and a line for each epoch
                 elsewhere, 2 a line for each epoch.
@@ -88,6 +88,7 @@ class Trainer(Compilable):
             validation_data: (x, y) or (x, y, sample_weight) to measure on after each epoch, or
                 batches of them.
             shuffle: whether each epoch has an order of its own; that of a generator is its own.
+                Has to be false where stateful layers go on with the rows of the batch before.
             class_weight: a weight for each class, by its number; those that are not named have 1.
             sample_weight: what each sample's loss is multiplied by: (rows,), or for sequences
                 (rows, steps); for several outputs a list of arrays, or a dict by ``output_names``.
@@ -117,7 +118,8 @@ class Trainer(Compilable):
                 batch.
         """
         _check_verbose("fit", verbose)
-        rows = _rows("fit", "batch_size", batch_size, 32)
+        shuffle = flag("fit", "shuffle", shuffle)
+        rows = _rows("fit", "batch_size", batch_size, self.kept_rows or 32)
         measured = _rows("fit", "validation_batch_size", validation_batch_size, rows)
         backups = [] if checkpoint is None else [Backup(checkpoint)]
         options: dict[str, Any] = {
@@ -137,7 +139,7 @@ class Trainer(Compilable):
             if sample_weight is not None:
                 raise ValueError("fit: x gives batches, so weights come with them: (x, y, weights)")
             check = partial(self._checked, "fit", class_weight=class_weight)
-            make = partial(StreamFit, self, stream, check, bool(shuffle))
+            make = partial(StreamFit, self, stream, check, shuffle)
         else:
             runtime = self._compiled("fit", x)
             data = training.check_data("fit", self, runtime, x, y, sample_weight, class_weight)
@@ -146,7 +148,7 @@ class Trainer(Compilable):
             steps = steps_per_epoch
             if steps is not None:
                 steps = positive("fit", "steps_per_epoch", steps)
-            make = partial(fitting.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
+            make = partial(fitting.Fit, self, data, batch=rows, shuffle=shuffle, steps=steps)
         validate: fitting.Measure | None = None
         if validation_data is not None:
             x, y, w = _validation_parts(validation_data)
@@ -230,11 +232,11 @@ class Trainer(Compilable):
             The loss, or a list of loss and metrics, or a dict.
         """
         _check_verbose("evaluate", verbose)
-        rows = _rows("evaluate", "batch_size", batch_size, 32)
+        rows = _rows("evaluate", "batch_size", batch_size, self.kept_rows or 32)
         measure = self._measure("evaluate", x, y, sample_weight, batch_size, rows, steps, "steps")
         told = self._tell("evaluate", callbacks, measure.steps)
         with self._guard.reading("evaluate"):
-            told.call("on_test_begin")
+            told.call("on_test_begin", {})
             means = measure.means(told)
             told.call("on_test_end", means)
         if verbose:
@@ -277,7 +279,7 @@ class Trainer(Compilable):
             return self._predict_stream(x, batch_size, steps, callbacks)
         if steps is not None:
             rows = positive("predict", "steps", steps) * _rows(
-                "predict", "batch_size", batch_size, 32
+                "predict", "batch_size", batch_size, self.kept_rows or 32
             )
             x = nests.apply(lambda each: each[:rows], x)
         return self._predict("predict", x, batch_size, callbacks)
@@ -293,10 +295,10 @@ class Trainer(Compilable):
             xs = training.check_samples("predict", self, x)
             return training.predict(self.runtime, "predict", xs, self.ends.row_shapes, len(xs[0]))
 
-        told.call("on_predict_begin")
+        told.call("on_predict_begin", {})
         with self._guard.reading("predict"):
             outs = streaming.predict(batch, self._nested, stream, told)
-        told.call("on_predict_end")
+        told.call("on_predict_end", {})
         return self._nested(outs)
 
     def predict_proba(self, x: Any, batch_size: int | None = None) -> Any:
@@ -310,7 +312,8 @@ class Trainer(Compilable):
         return self._predict("proba", x, batch_size)
 
     def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
-        rows = _rows("predict", "batch_size", batch_size, training.PREDICT_ROWS)
+        most = self.kept_rows or training.PREDICT_ROWS
+        rows = _rows("predict", "batch_size", batch_size, most)
         if mode == "predict" and callbacks is None and x.__class__ is np.ndarray:
             out = self._predict_single(x)
             if out is not None:
@@ -320,7 +323,7 @@ class Trainer(Compilable):
         told = None
         if callbacks is not None:
             told = self._tell("predict", callbacks, -(-len(xs[0]) // rows))
-            told.call("on_predict_begin")
+            told.call("on_predict_begin", {})
         with self._guard.reading("predict"):
             outs = training.predict(
                 self.runtime,
@@ -332,7 +335,7 @@ class Trainer(Compilable):
                 nested=self._nested,
             )
         if told is not None:
-            told.call("on_predict_end")
+            told.call("on_predict_end", {})
         return self._nested(outs)
 
     def _predict_single(self, x: Array) -> Array | None:
@@ -340,6 +343,8 @@ class Trainer(Compilable):
         if the row has to be converted or refused."""
         runtime, ends = self._runtime, self._ends
         if runtime is None or ends is None or not ends.is_single or x.shape[:1] != (1,):
+            return None
+        if runtime.kept_rows is not None:
             return None
         out = np.empty((1, *ends.row_shapes[0]), self.dtype)
         self._guard.begin_reading("predict")
@@ -391,6 +396,10 @@ class Trainer(Compilable):
                 self._build_for("predict_one", x if several else arrays.as_array("", "x", x)[None])
             runtime = self.runtime
         into = self._room() if out is None else out
+        if runtime.kept_rows is not None:
+            with self._guard.reading("predict_one"):
+                self._predict_any_row(x, into)
+            return into
         self._guard.begin_reading("predict_one")  # without `with`, which costs a tenth of a row
         try:
             if not runtime.predict_row(x, into):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn import registry
-from fastnn._checks import count, fraction, not_negative, number, positive_number
+from fastnn._checks import count, flag, fraction, not_negative, number, positive_number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.errors import ShapeError
@@ -99,7 +99,7 @@ class Optimizer:
         self.clipvalue = self._positive("clipvalue", clipvalue)
         self.global_clipnorm = self._positive("global_clipnorm", global_clipnorm)
         self._require_one_way_to_clip()
-        self.use_ema = bool(use_ema)
+        self.use_ema = flag(self.name, "use_ema", use_ema)
         self.ema_momentum = fraction(self.name, "ema_momentum", ema_momentum, closed=True)
         self.ema_overwrite_frequency = self._count(
             "ema_overwrite_frequency", ema_overwrite_frequency, 1

@@ -380,6 +380,14 @@ def _shift(op: str) -> Iterator[Case]:
         yield from (replace(case, absent=absent) for absent in _absent(op))
 
 
+def _kept_state(op: str) -> Iterator[Case]:
+    """As many rows as the state has, fewer, and more."""
+    for r, b, n in ((1, 1, 1), (3, 3, 5), (2, 5, (3, 2)), (5, 3, 17), (67, 67, 33)):
+        yield _case(op, r, r=None, b=b, n=n)
+    yield from _kinds([_case(op, 3, r=None, b=3, n=19)])
+    yield _case(op, r=0, b=2, n=3)
+
+
 # ---- ids, masks ----------------------------------------------------------------------------------
 
 
@@ -1250,6 +1258,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _shift,
+    "recall": _kept_state,
+    "remember": _kept_state,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "encode": _encode,

@@ -328,3 +328,15 @@ def shift(run: Run, attrs: Attrs, x: Real, first: Real | None, keep: Real | None
     y[:, 1:] = x[:, :-1]
     y[:, 0] = 0 if first is None else first
     return y if keep is None else y * keep[:, None]
+
+
+def recall(run: Run, attrs: Attrs, state: Real) -> Real:
+    """y = state, and 0 in the rows that it has not"""
+    y = np.zeros((attrs["r"], *state.shape[1:]), state.dtype)
+    y[: len(state)] = state[: len(y)]
+    return y
+
+
+def remember(run: Run, attrs: Attrs, x: Real, state: Real) -> None:
+    """state = x, as far as both go"""
+    state[: len(x)] = x[: len(state)]

@@ -51,6 +51,8 @@ _TWINS: tuple[Twin, ...] = (
     recurrent.gru_bwd,
     recurrent.gru_bwd_u,
     recurrent.shift,
+    recurrent.recall,
+    recurrent.remember,
     embedding.embed_fwd,
     embedding.embed_bwd,
     embedding.encode,

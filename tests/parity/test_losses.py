@@ -132,7 +132,7 @@ def test_arguments_of_losses(keras, name):
 
 # ---- metrics -------------------------------------------------------------------------------------
 
-BITS, SCORES, NUMBERS = "bits", "scores", "numbers"
+BITS, SCORES, NUMBERS, LOGITS = "bits", "scores", "numbers", "logits"
 METRICS = [
     ("BinaryAccuracy", {"threshold": 0.3}, BITS),
     ("TruePositives", {}, BITS),
@@ -151,10 +151,21 @@ METRICS = [
     ("AUC", {"multi_label": True, "num_labels": 4}, BITS),
     ("AUC", {"multi_label": True, "num_labels": 4, "label_weights": [0.1, 0.2, 0.3, 0.4]}, BITS),
     ("AUC", {"thresholds": [0.2, 0.5, 0.7]}, BITS),
+    ("AUC", {"from_logits": True}, LOGITS),
+    ("AUC", {"curve": "PR", "summation_method": "minoring", "num_thresholds": 7}, BITS),
+    ("AUC", {"summation_method": "majoring", "num_thresholds": 3}, BITS),
+    ("AUC", {"curve": "PR", "multi_label": True, "num_labels": 4}, BITS),
     ("SensitivityAtSpecificity", {"specificity": 0.4}, BITS),
     ("SpecificityAtSensitivity", {"sensitivity": 0.4}, BITS),
     ("PrecisionAtRecall", {"recall": 0.4}, BITS),
     ("RecallAtPrecision", {"precision": 0.4}, BITS),
+    ("SensitivityAtSpecificity", {"specificity": 0.7, "num_thresholds": 1}, BITS),
+    ("SpecificityAtSensitivity", {"sensitivity": 0.7, "class_id": 2}, BITS),
+    ("PrecisionAtRecall", {"recall": 0.8, "num_thresholds": 9, "class_id": 0}, BITS),
+    ("Precision", {"thresholds": 0.3, "top_k": 2, "class_id": 1}, SCORES),
+    ("Recall", {"thresholds": [0.1, 0.6], "class_id": 3}, BITS),
+    ("TruePositives", {"thresholds": [0.1, 0.6, 0.3]}, BITS),
+    ("TrueNegatives", {"thresholds": 0.2}, BITS),
     ("F1Score", {}, SCORES),
     ("F1Score", {"average": "macro"}, SCORES),
     ("F1Score", {"average": "weighted", "threshold": 0.3}, SCORES),
@@ -172,8 +183,14 @@ METRICS = [
     ("R2Score", {"class_aggregation": "variance_weighted_average"}, NUMBERS),
     ("R2Score", {"class_aggregation": None}, NUMBERS),
     ("R2Score", {"num_regressors": 3}, NUMBERS),
+    ("PearsonCorrelation", {}, NUMBERS),
+    ("ConcordanceCorrelation", {}, NUMBERS),
     ("Hinge", {}, NUMBERS),
+    ("SquaredHinge", {}, NUMBERS),
+    ("CategoricalHinge", {}, SCORES),
     ("BinaryCrossentropy", {}, BITS),
+    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, LOGITS),
+    ("CategoricalCrossentropy", {"from_logits": True}, LOGITS),
     ("CategoricalCrossentropy", {"label_smoothing": 0.1}, SCORES),
     ("KLDivergence", {}, SCORES),
     ("Poisson", {}, BITS),
@@ -183,6 +200,8 @@ METRICS = [
 def measured(kind, rng, rows=23):
     if kind == NUMBERS:
         return rng.normal(size=(rows, 4)), rng.normal(size=(rows, 4))
+    if kind == LOGITS:
+        return rng.integers(0, 2, (rows, 4)).astype(float), rng.normal(size=(rows, 4))
     if kind == BITS:
         return rng.integers(0, 2, (rows, 4)).astype(float), rng.random((rows, 4))
     return np.eye(4)[rng.integers(0, 4, rows)], rng.dirichlet(np.ones(4), rows)
@@ -218,14 +237,87 @@ def test_a_metric_of_labels(keras, name):
     assert ours(labels, p, w) == pytest.approx(float(theirs(labels, p, w)), rel=1e-6)
 
 
+IOUS = [
+    ("IoU", {"num_classes": 4, "target_class_ids": [0, 2]}),
+    ("IoU", {"num_classes": 3, "target_class_ids": [1], "ignore_class": 0}),
+    ("IoU", {"num_classes": 4, "target_class_ids": [3], "sparse_y_true": False}),
+    ("IoU", {"num_classes": 4, "target_class_ids": [0, 1], "sparse_y_pred": False}),
+    ("MeanIoU", {"num_classes": 4}),
+    ("MeanIoU", {"num_classes": 4, "ignore_class": -1}),
+    ("MeanIoU", {"num_classes": 5, "sparse_y_true": False, "sparse_y_pred": False}),
+    ("OneHotIoU", {"num_classes": 4, "target_class_ids": [0, 3]}),
+    ("OneHotMeanIoU", {"num_classes": 4, "ignore_class": 2}),
+    ("OneHotMeanIoU", {"num_classes": 4, "sparse_y_pred": True}),
+]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("name", "options"), IOUS)
+def test_intersections_over_unions(keras, name, options, weighted):
+    """Labels that are no class, and ignored ones, on images; Keras's numbers are float32."""
+    rng = np.random.default_rng(5)
+    ours, theirs = (getattr(m.metrics, name) for m in (fastnn, keras))
+    ours, theirs = ours(**options), theirs(**options, dtype="float32")
+    for _ in range(2):
+        y, p = rng.integers(-1, 5, (2, 7, 3, 2))
+        w = rng.integers(1, 4, y.shape).astype(float) if weighted else None
+        if not ours.sparse_y_true:
+            y = np.eye(6)[y][..., :4]
+        if not ours.sparse_y_pred:
+            p = rng.random((*p.shape, 4))
+        ours.update_state(y, p, w)
+        theirs.update_state(y, p, w)
+    epsilon = keras.config.epsilon()
+    keras.config.set_epsilon(1e-30)
+    want = float(theirs.result())
+    keras.config.set_epsilon(epsilon)
+    assert ours.result() == pytest.approx(want, rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [[0], [1], [0, 1]])
+def test_intersections_of_units(keras, classes):
+    rng = np.random.default_rng(6)
+    for shape in ((9,), (5, 4)):
+        y, p = rng.integers(0, 2, shape).astype(float), rng.random(shape)
+        p.flat[0] = 0.25  # what is at the threshold says 1
+        got, want = (m.metrics.BinaryIoU(classes, 0.25)(y, p) for m in (fastnn, keras))
+        assert got == pytest.approx(float(want), rel=1e-6)
+
+
+@pytest.mark.parametrize("axis", [-1, 1, [1, 2]])
+@pytest.mark.parametrize("name", ["PearsonCorrelation", "ConcordanceCorrelation"])
+def test_correlations_along_axes(keras, name, axis):
+    y, p = np.random.default_rng(7).normal(size=(2, 6, 5, 4))
+    ours = getattr(fastnn.metrics, name)(axis=axis)(y, p)
+    theirs = getattr(keras.metrics, name)(axis=axis, dtype="float64")(y, p)
+    assert ours == pytest.approx(float(theirs), rel=1e-10)
+
+
+FUNCTIONS = sorted(
+    name for name in fastnn.metrics.__all__ if name.endswith(("_accuracy", "_correlation"))
+)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_of_metrics(keras, name):
+    rng = np.random.default_rng(8)
+    y, p = rng.integers(0, 2, (9, 6)).astype(float), rng.random((9, 6))
+    if name.startswith("sparse"):
+        y = rng.integers(0, 6, 9)
+    got, want = (getattr(m.metrics, name)(y, p) for m in (fastnn, keras))
+    np.testing.assert_allclose(got, np.asarray(want), rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", sorted(fastnn.metrics.CLASSES))
 def test_arguments_of_metrics(keras, name):
-    if not hasattr(keras.metrics, name) or name in ("Accuracy", "MeanIoU"):
+    if not hasattr(keras.metrics, name) or name == "Accuracy":
         return
     ours, theirs = (inspect.signature(getattr(m.metrics, name)).parameters for m in (fastnn, keras))
     common = min(len(ours), len(theirs))
     assert list(ours)[:common] == list(theirs)[:common]
     for argument, parameter in ours.items():
+        if argument == "num_classes" and "MeanIoU" in name:
+            continue  # which the model knows
         if argument not in ("name", "dtype") and argument in theirs:
             assert parameter.default == theirs[argument].default
 

@@ -225,3 +225,47 @@ def test_a_masked_sequence_and_its_loss(keras, name, seed):
 def assert_alike(ours, theirs):
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         assert np.abs(a - b).max() <= 1e-10 * max(np.abs(b).max(), 1e-3)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("seed", range(6))
+def test_states_from_batch_to_batch(keras, name, seed):
+    """A model whose batches go on where others ended, beside one that is handed the states: on jax
+    the peer's ``stateful=True`` forgets them in ``fit`` and ``predict``."""
+    rng = np.random.default_rng(seed)
+    rows, time, features, units = (int(n) for n in rng.integers(2, 6, 4))
+    x, y = gapped(rng, 3 * rows, time, features), rng.normal(size=(3 * rows, 2))
+    options = {"go_backwards": seed % 3 == 0}
+    given = fastnn.Input(batch_shape=(rows, time, features), dtype="float64")
+    layer = getattr(fastnn.layers, name)(units, stateful=True, **options)
+    parts = [layer, fastnn.layers.Dense(2)]
+    ours = fastnn.Sequential([given, *([fastnn.layers.Masking()] if seed % 2 else []), *parts])
+    inputs = [keras.Input((time, features), dtype="float64")]
+    inputs += [keras.Input((units,), dtype="float64") for _ in layer.states]
+    steps = keras.layers.Masking()(inputs[0]) if seed % 2 else inputs[0]
+    walk = getattr(keras.layers, name)(units, return_state=True, **options)
+    mask = {"mask": keras.ops.any(inputs[0] != 0, -1)} if seed % 2 else {}
+    last, *states = walk(steps, initial_state=inputs[1:], **mask)
+    theirs = keras.Model(inputs, keras.layers.Dense(2)(last))
+    after = keras.Model(inputs, states)
+    for m, model in ((fastnn, ours), (keras, theirs)):
+        model.compile(m.optimizers.SGD(0.3), "mse")
+        start = np.random.default_rng(seed)
+        model.set_weights([start.normal(size=w.shape) / 2 for w in ours.get_weights()])
+    batches = [slice(i, i + rows) for i in range(0, 3 * rows, rows)]
+    known = [np.zeros((rows, units)) for _ in states]
+    for batch in batches:
+        predicted = theirs.predict([x[batch], *known], verbose=0)
+        known = after.predict([x[batch], *known], verbose=0)
+        known = known if isinstance(known, list) else [known]
+        assert np.abs(ours.predict(x[batch]) - predicted).max() <= 1e-11
+    losses = []
+    for batch in batches:
+        following = after.predict([x[batch], *known], verbose=0)
+        losses.append(theirs.train_on_batch([x[batch], *known], y[batch]))
+        known = following if isinstance(following, list) else [following]
+    history = ours.fit(x, y, shuffle=False, verbose=0).history
+    assert abs(history["loss"][0] - np.mean(losses)) <= 1e-6 * np.mean(losses)
+    assert_alike(ours, theirs)
+    for state, expected in zip(layer.states, known, strict=True):
+        assert np.abs(state.numpy() - expected).max() <= 1e-10
