@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -49,7 +50,7 @@ def evaluation(runtime: Runtime, data: Data, rows: int, who: str) -> Measure:
     return Measure(means, data, -(-len(data) // rows))
 
 
-class Job:
+class Job(ABC):
     """One call of ``fit``, wherever its data comes from.
 
     Args:
@@ -139,13 +140,13 @@ class Job:
         measured = digest(source.lent) if isinstance(source, Data) else source and source.steps
         return {"validation_freq": self._validation_freq, "validation_data": measured}
 
+    @abstractmethod
     def _learning(self) -> AbstractContextManager[Callable[[int], dict[str, Any]]]:
         """Hand out what makes an epoch of steps and returns its means.
 
         Order and dropout are keyed by the number it is given, that of the epochs which the model
         has trained, so that fit(epochs=2) and twice fit(epochs=1) do the same.
         """
-        raise NotImplementedError
 
     def _has_data(self, epoch: int) -> bool:
         return True
