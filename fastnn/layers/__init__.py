@@ -31,7 +31,7 @@ from fastnn.layers.depthwise import (
     SeparableConv2D,
 )
 from fastnn.layers.embedding import Embedding, Masking
-from fastnn.layers.functions import Lambda
+from fastnn.layers.function import Lambda
 from fastnn.layers.merging import (
     Add,
     Average,
