@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn import ops
 from fastnn._typing import Array
+from fastnn.allowance import charge
 from fastnn.compiler.graph import Tensor
 from fastnn.metrics.base import Metric, Seen
 
@@ -73,5 +74,6 @@ class Thresholds(Metric):
 
 def even_thresholds(count: int) -> list[float]:
     """Return thresholds from just below 0 to just above 1, as Keras's."""
+    charge(8 * count, f"{count} thresholds")
     inner = [(i + 1) / (count - 1) for i in range(count - 2)]
     return [-1e-7, *inner, 1 + 1e-7]
