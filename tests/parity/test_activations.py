@@ -35,7 +35,7 @@ def beside(make, shape, seed):
 
     values = [v.value for v in theirs.trainable_variables]
     target = single(rng.random((4, *shape)))  # what every activation may answer
-    (_, y), (dw, dx) = jax.value_and_grad(loss, (0, 1), has_aux=True)(values, x)
+    (_, y), (dw, dx) = jax.jit(jax.value_and_grad(loss, (0, 1), has_aux=True))(values, x)
     for dtype in RTOL:
         model = fastnn.Sequential([fastnn.Input(shape), make(fastnn)], dtype=dtype)
         if weights:
