@@ -13,7 +13,7 @@ SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test lint format isa asan asan-python parity strict bench wheel clean
+.PHONY: demo test nightly lint format isa asan asan-python parity strict replay bench wheel clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
@@ -21,6 +21,10 @@ demo: $(VENV)/extra-plot
 test: $(VENV)/extra-test
 	tests/c/run
 	$(PYTEST)
+
+# The large campaigns, of which `make test` runs small ones; docs/reliability.md has the figures.  Needs strace.
+nightly: $(VENV)/extra-nightly
+	$(BIN)/python tests/nightly/durability.py $(NIGHTLY)
 
 lint: $(VENV)/extra-lint
 	$(BIN)/ruff check
@@ -67,6 +71,14 @@ strict:
 	mkdir -p build/$(CC)
 	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O1 -ffp-contract=off -fno-math-errno \
 	    -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc -c {} -o build/$(CC)/$$(basename {} .c).o'
+
+# What this processor computed, again by the kernels of another instruction set, or of another processor:
+# every bit is the same.  make replay ISA=avx2
+replay: $(VENV)/extra-test strict
+	$(CC) -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc tests/c/replay.c build/$(CC)/*.o -pthread -lm \
+	    -o build/$(CC)/replay
+	$(BIN)/python tests/tools/recording.py build/records
+	$(RUN) build/$(CC)/replay build/records $(ISA)
 
 bench: $(VENV)/extra-bench
 	$(BIN)/fastnn bench $(BENCH)

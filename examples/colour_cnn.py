@@ -6,7 +6,7 @@ uint8 in memory; each batch is converted and scaled.
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn.layers import (
     Activation,
     Conv2D,
@@ -56,7 +56,7 @@ x_train, y_train = images(1500, seed=0)
 x_test, y_test = images(400, seed=1)
 
 model = Sequential()
-model.add(fastnn.Input(x_train.shape[1:]))
+model.add(keras.Input(x_train.shape[1:]))
 model.add(Rescaling(1 / 255))
 model.add(RandomFlip("horizontal_and_vertical"))
 model.add(RandomTranslation(0.1, 0.1))
@@ -78,7 +78,7 @@ model.add(Activation("softmax"))
 
 model.compile(
     loss="sparse_categorical_crossentropy",
-    optimizer=fastnn.optimizers.RMSprop(learning_rate=2e-3),
+    optimizer=keras.optimizers.RMSprop(learning_rate=2e-3),
     metrics=["accuracy"],
 )
 history = model.fit(

@@ -5,7 +5,7 @@ Encoder, decoder and autoencoder are three models of the same weights, as in Ker
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn import layers
 from fastnn.datasets import load_digits, train_test_split
 from fastnn.models import Model
@@ -38,7 +38,7 @@ decoder = Model(
 )
 
 autoencoder = Model(image, decoder(encoder(image)), name="autoencoder")
-autoencoder.compile(optimizer=fastnn.optimizers.Adam(3e-3), loss="binary_crossentropy")
+autoencoder.compile(optimizer=keras.optimizers.Adam(3e-3), loss="binary_crossentropy")
 autoencoder.summary()
 
 x_noisy = noisy(x_test)

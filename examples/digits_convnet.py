@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-import fastnn
+import fastnn as keras
 from fastnn import layers
 from fastnn.datasets import load_digits, train_test_split
 from fastnn.plots import plot_option, training_report
@@ -13,9 +13,9 @@ plot = plot_option(__doc__)
 x, y = load_digits()  # (1797, 8, 8, 1), 0 to 16; labels 0 to 9
 x_train, x_test, y_train, y_test = train_test_split((x / 16).astype("float32"), y)
 
-model = fastnn.Sequential(
+model = keras.Sequential(
     [
-        fastnn.Input((8, 8, 1)),
+        keras.Input((8, 8, 1)),
         layers.Conv2D(32, 3, padding="same", activation="relu"),
         layers.MaxPooling2D(2),
         layers.Conv2D(64, 3, padding="same", activation="relu"),
@@ -34,9 +34,9 @@ print(f"{accuracy:.1%} of {len(x_test)} test images read right")
 assert accuracy > 0.95
 
 with tempfile.TemporaryDirectory() as folder:
-    path = Path(folder, "digits.fastnn")
+    path = Path(folder, "digits.keras")
     model.save(path)
-    again = fastnn.models.load_model(path)
+    again = keras.models.load_model(path)
     assert (again.predict(x_test) == model.predict(x_test)).all()
 
 if plot:

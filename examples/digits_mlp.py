@@ -1,6 +1,6 @@
 """A multi-layer perceptron reads handwritten digits, as Keras's classic mnist_mlp does."""
 
-import fastnn
+import fastnn as keras
 from fastnn.datasets import load_digits, train_test_split
 from fastnn.layers import Dense, Dropout
 from fastnn.models import Sequential
@@ -19,7 +19,7 @@ print(x_train.shape[0], "train samples,", x_test.shape[0], "test samples")
 labels_train, labels_test = (to_categorical(each, num_classes) for each in (y_train, y_test))
 
 model = Sequential()
-model.add(fastnn.Input(shape=(64,)))
+model.add(keras.Input(shape=(64,)))
 model.add(Dense(256, activation="relu"))
 model.add(Dropout(0.2))
 model.add(Dense(256, activation="relu"))

@@ -6,7 +6,7 @@ frozen, and called by a new model; then unfrozen and trained on with a small lea
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn import layers
 from fastnn.callbacks import EarlyStopping
 from fastnn.datasets import load_digits, train_test_split
@@ -18,17 +18,17 @@ x, y = load_digits()
 x = (x / 16).astype("float32")
 even = y % 2 == 0
 
-inputs = fastnn.Input((8, 8, 1))
+inputs = keras.Input((8, 8, 1))
 z = layers.Conv2D(32, 3, padding="same", activation="relu")(inputs)
 z = layers.MaxPooling2D()(z)
 z = layers.Conv2D(32, 3, padding="same", activation="relu")(z)
 features = layers.GlobalMaxPooling2D(name="features")(z)
 outputs = layers.Dense(5, activation="softmax")(features)
-teacher = fastnn.Model(inputs, outputs)
+teacher = keras.Model(inputs, outputs)
 teacher.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 teacher.fit(x[even], y[even] // 2, epochs=15, verbose=0)
 
-base = fastnn.Model(teacher.inputs[0], teacher.get_layer("features").output, name="base")
+base = keras.Model(teacher.inputs[0], teacher.get_layer("features").output, name="base")
 base.trainable = False
 few, x_test, few_labels, y_test = train_test_split(x[~even], y[~even] // 2, test_size=0.9)
 print(f"{len(few)} images of odd digits to learn from, {len(x_test)} to be measured on")
@@ -36,14 +36,14 @@ print(f"{len(few)} images of odd digits to learn from, {len(x_test)} to be measu
 
 def student(base_model):
     """A new head on a base."""
-    given = fastnn.Input((8, 8, 1))
-    return fastnn.Model(given, layers.Dense(5, activation="softmax")(base_model(given)))
+    given = keras.Input((8, 8, 1))
+    return keras.Model(given, layers.Dense(5, activation="softmax")(base_model(given)))
 
 
 def accuracy(model, rate, epochs=60):
     """Train on the few images; return the share of the others that is read right."""
     model.compile(
-        fastnn.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
     stop = EarlyStopping(monitor="loss", patience=5, restore_best_weights=True)
     model.fit(few, few_labels, epochs=epochs, batch_size=16, callbacks=[stop], verbose=0)
@@ -56,7 +56,7 @@ print(f"{learns} of {model.count_params()} weights learn")
 scores = {"frozen": accuracy(model, 1e-2)}
 base.trainable = True
 scores["then fine-tuned"] = accuracy(model, 1e-3)
-untrained = fastnn.models.clone_model(base)
+untrained = keras.models.clone_model(base)
 untrained.trainable = False
 scores["frozen, untrained"] = accuracy(student(untrained), 1e-2)
 for name, score in scores.items():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn import layers, metrics
 from fastnn.plots import panels, plot_option
 
@@ -27,9 +27,9 @@ normalizer.adapt(x_train)
 
 def make_model():
     """A small classifier, compiled."""
-    model = fastnn.Sequential(
+    model = keras.Sequential(
         [
-            fastnn.Input((8,)),
+            keras.Input((8,)),
             normalizer,
             layers.Dense(32, activation="relu"),
             layers.Dropout(0.3),
@@ -37,9 +37,13 @@ def make_model():
         ]
     )
     model.compile(
-        optimizer=fastnn.optimizers.Adam(1e-2),
+        optimizer=keras.optimizers.Adam(1e-2),
         loss="binary_crossentropy",
-        metrics=[metrics.Precision(), metrics.Recall(), metrics.AUC(name="auc")],
+        metrics=[
+            metrics.Precision(name="precision"),
+            metrics.Recall(name="recall"),
+            metrics.AUC(name="auc"),
+        ],
     )
     return model
 

@@ -5,7 +5,7 @@ The images are made here: circles, squares and crosses of any size, place and co
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn.layers import Activation, Add, BatchNormalization, Conv2D, Dense, GlobalAveragePooling2D
 from fastnn.plots import plot_option, training_report
 
@@ -47,19 +47,19 @@ def block(x, filters, strides):
 
 def resnet(depth=20, width=16):
     """Three stages of (depth - 2) / 6 blocks, each of half the size and twice the width."""
-    x = fastnn.Input((SIZE, SIZE, 3))
+    x = keras.Input((SIZE, SIZE, 3))
     y = convolution(x, width, activation="relu")
     for stage in range(3):
         for number in range((depth - 2) // 6):
             y = block(y, width << stage, strides=2 if stage and not number else 1)
     y = GlobalAveragePooling2D()(y)
-    return fastnn.Model(x, Dense(len(NAMES), "softmax")(y), name="resnet20")
+    return keras.Model(x, Dense(len(NAMES), "softmax")(y), name="resnet20")
 
 
 model = resnet(width=8)
 model.compile(
-    fastnn.optimizers.SGD(
-        fastnn.optimizers.schedules.CosineDecay(0.02, decay_steps=6 * 24), momentum=0.9
+    keras.optimizers.SGD(
+        keras.optimizers.schedules.CosineDecay(0.02, decay_steps=6 * 24), momentum=0.9
     ),
     "sparse_categorical_crossentropy",
     metrics=["accuracy"],

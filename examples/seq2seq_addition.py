@@ -7,7 +7,7 @@ sums.
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn.layers import GRU, Dense, Embedding
 from fastnn.plots import panels, plot_option
 
@@ -34,15 +34,13 @@ def problems(count):
 (questions, before), answers = problems(6000)
 (new_questions, new_before), new_answers = problems(500)
 
-question = fastnn.Input((5,), dtype="int32", name="question")
-given = fastnn.Input((3,), dtype="int32", name="given")
+question = keras.Input((5,), dtype="int32", name="question")
+given = keras.Input((3,), dtype="int32", name="given")
 letters = Embedding(len(LETTERS), 16)
 _, state = GRU(96, return_state=True)(letters(question))
 decoded = GRU(96, return_sequences=True)(letters(given), initial_state=state)
-model = fastnn.Model([question, given], Dense(len(LETTERS), "softmax")(decoded))
-model.compile(
-    fastnn.optimizers.Adam(0.005), "sparse_categorical_crossentropy", metrics=["accuracy"]
-)
+model = keras.Model([question, given], Dense(len(LETTERS), "softmax")(decoded))
+model.compile(keras.optimizers.Adam(0.005), "sparse_categorical_crossentropy", metrics=["accuracy"])
 history = model.fit(
     [questions, before],
     answers,

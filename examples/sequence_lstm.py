@@ -6,7 +6,7 @@ in each half; their sum is wanted.  Whoever forgets the first says 1 and errs by
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn.layers import LSTM, Dense
 from fastnn.plots import panels, plot_option
 
@@ -30,8 +30,8 @@ x, y = sequences(4000)
 x_test, y_test = sequences(500)
 guess = float(np.mean((y_test - 1) ** 2))
 
-model = fastnn.Sequential([fastnn.Input((STEPS, 2)), LSTM(32), Dense(1)])
-model.compile(optimizer=fastnn.optimizers.Adam(0.01), loss="mse")
+model = keras.Sequential([keras.Input((STEPS, 2)), LSTM(32), Dense(1)])
+model.compile(optimizer=keras.optimizers.Adam(0.01), loss="mse")
 model.summary()
 history = model.fit(x, y, epochs=15, validation_data=(x_test, y_test), verbose=2)
 

@@ -7,7 +7,7 @@ to twelve words; the rest is the word 0, which the mask leaves out.
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn.layers import GRU, Dense, Embedding
 from fastnn.plots import panels, plot_option
 
@@ -44,10 +44,10 @@ x, y = corpus(3000)
 x_test, y_test = corpus(500)
 
 embedding = Embedding(len(WORDS), 8, mask_zero=True)
-model = fastnn.Sequential(
-    [fastnn.Input((LENGTH,), dtype="int32"), embedding, GRU(16), Dense(1, "sigmoid")]
+model = keras.Sequential(
+    [keras.Input((LENGTH,), dtype="int32"), embedding, GRU(16), Dense(1, "sigmoid")]
 )
-model.compile(fastnn.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
+model.compile(keras.optimizers.Adam(0.01), "binary_crossentropy", metrics=["accuracy"])
 model.summary()
 model.fit(x, y, batch_size=64, epochs=8, validation_data=(x_test, y_test), verbose=2)
 accuracy = model.evaluate(x_test, y_test, verbose=0, return_dict=True)["accuracy"]

@@ -6,7 +6,7 @@ should answer.  The tickets are made here: each department has words of its own.
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn import layers
 from fastnn.plots import learning_curve, plot_option
 
@@ -35,9 +35,9 @@ def tickets(rows):
     return inputs, targets
 
 
-title_input = fastnn.Input((title_length,), dtype="int32", name="title")
-body_input = fastnn.Input((body_length,), dtype="int32", name="body")
-tags_input = fastnn.Input((num_tags,), name="tags")
+title_input = keras.Input((title_length,), dtype="int32", name="title")
+body_input = keras.Input((body_length,), dtype="int32", name="body")
+tags_input = keras.Input((num_tags,), name="tags")
 
 words = layers.Embedding(num_words, 16)  # one table of words for both texts
 title_features = layers.GlobalAveragePooling1D()(words(title_input))
@@ -46,10 +46,10 @@ x = layers.Concatenate()([title_features, body_features, tags_input])
 priority = layers.Dense(1, activation="sigmoid", name="priority")(x)
 department = layers.Dense(num_departments, activation="softmax", name="department")(x)
 
-model = fastnn.Model([title_input, body_input, tags_input], [priority, department])
+model = keras.Model([title_input, body_input, tags_input], [priority, department])
 model.summary()
 model.compile(
-    optimizer=fastnn.optimizers.RMSprop(2e-3),
+    optimizer=keras.optimizers.RMSprop(2e-3),
     loss={"priority": "binary_crossentropy", "department": "sparse_categorical_crossentropy"},
     loss_weights={"priority": 1.0, "department": 0.5},
     metrics={"priority": ["accuracy"], "department": ["accuracy"]},

@@ -5,7 +5,7 @@ Hours of a year: seasons, days, and a slow disturbance that the pressure announc
 
 import numpy as np
 
-import fastnn
+import fastnn as keras
 from fastnn.layers import LSTM, Dense, Normalization
 from fastnn.plots import panels, plot_option
 
@@ -29,8 +29,8 @@ cut = int(0.8 * len(starts))
 
 scale = Normalization()
 scale.adapt(windows[:cut])
-model = fastnn.Sequential([fastnn.Input((PAST, 3)), scale, LSTM(24), Dense(1)])
-model.compile(fastnn.optimizers.RMSprop(0.005), "mse", metrics=["mae"])
+model = keras.Sequential([keras.Input((PAST, 3)), scale, LSTM(24), Dense(1)])
+model.compile(keras.optimizers.RMSprop(0.005), "mse", metrics=["mae"])
 model.summary()
 model.fit(
     windows[:cut:2],

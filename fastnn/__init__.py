@@ -4,12 +4,13 @@ try:
     from fastnn import _core as _core
 except ImportError as error:
     raise ImportError(
-        f"fastnn's compiled core cannot be imported ({error}). In a source folder, build it first: "
-        "pip install -e ."
+        f"fastnn's compiled core cannot be imported ({error}). It works in the main interpreter; "
+        "in a source folder, build it first: pip install -e ."
     ) from error
 
 from fastnn import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -24,7 +25,9 @@ from fastnn import (
     models,
     ops,
     optimizers,
+    preprocessing,
     regularizers,
+    saving,
     utils,
 )
 from fastnn._core import isa_names
@@ -50,6 +53,7 @@ __all__ = [
     "StratifiedKFold",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",
@@ -70,7 +74,9 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "regularizers",
+    "saving",
     "schedules",
     "set_num_threads",
     "set_seed",

@@ -21,6 +21,16 @@ cnp.import_array()
 cdef extern from "<stdatomic.h>" nogil:
     pass
 
+cdef extern from "Python.h":
+    ctypedef struct PyInterpreterState:
+        pass
+    PyInterpreterState *PyInterpreterState_Get()
+    PyInterpreterState *PyInterpreterState_Main()
+
+# The pool of threads is one for the process, and so are the types that Cython makes.
+if PyInterpreterState_Get() != PyInterpreterState_Main():
+    raise ImportError("a sub-interpreter imports it; use threads or processes instead")
+
 cdef extern from "fnn.h" nogil:
     enum: FNN_MAX_ARGS
     enum: FNN_MAX_DIMS
@@ -97,6 +107,7 @@ cdef extern from "program.h" nogil:
         int64_t lents
         int64_t *elapsed_ns
     void *fnn_alloc(int64_t bytes)
+    void fnn_alloc_limit(int64_t allocations)
     int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op)
     int fnn_program_finish(fnn_program *program, int threads)
     void fnn_program_free(fnn_program *program)
@@ -294,6 +305,11 @@ def environment(str name):
     """Return a variable of the environment, "" if it is not set: as os.environ.get, but quick."""
     cdef const char *value = getenv(name.encode())
     return "" if value == NULL else value.decode("utf-8", "surrogateescape")
+
+
+def limit_allocations(int64_t allocations):
+    """For tests: let the core allocate so many times, and refuse it after that; -1 refuses none."""
+    fnn_alloc_limit(allocations)
 
 
 def num_threads():

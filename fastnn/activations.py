@@ -167,6 +167,7 @@ def get(identifier: str | Activation | Mapping[str, Any] | None) -> Activation:
             as ``fastnn.layers.LeakyReLU(0.1)``; what ``serialize`` returned; ``None`` is linear.
 
     Raises:
+        TypeError: if it is a class, or a number.
         ValueError: if no activation has that name, or not that option.
 
     Example:
@@ -179,6 +180,9 @@ def get(identifier: str | Activation | Mapping[str, Any] | None) -> Activation:
     """
     if identifier is None:
         return linear
+    if isinstance(identifier, type):
+        name = identifier.__name__[:60]
+        raise TypeError(f"activation: got the class {name}; make a layer of it: {name}()")
     if callable(identifier):
         return identifier
     if isinstance(identifier, Mapping):

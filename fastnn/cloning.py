@@ -30,6 +30,7 @@ def clone_model(
             ``lambda layer: layer`` keeps them, so that both models share their weights.
 
     Raises:
+        TypeError: if it is no model.
         ValueError: for a sub-classed model, if more than its config would be needed.
 
     Example:
@@ -40,6 +41,8 @@ def clone_model(
         >>> twin.count_params()
         10
     """
+    if not hasattr(model, "descendants"):
+        raise TypeError(f"clone_model: model must be a model, got {type(model).__name__}")
     with registry.knowing(registry.foreign_parts(model.descendants())):
         return _clone(model, input_tensors, clone_function)
 
@@ -75,10 +78,7 @@ def _clone_sequential(model: Any, inputs: Any, function: Callable[[Layer], Layer
 
     begin = nests.flatten(inputs) if inputs is not None else []
     if inputs is None and model.built:
-        from fastnn.layers.core import Input
-
-        source = model.inputs[0].layer
-        begin = [Input(source.shape, dtype=source.whole or source.dtype, name=source.name)]
+        begin = [_equal(model.inputs[0].layer).output]
     layers = [function(layer) for layer in model.layers]
     dtype = None if begin else model.dtype_policy
     return Sequential([*begin, *layers], name=model.name, dtype=dtype)

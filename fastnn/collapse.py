@@ -12,22 +12,13 @@ from fastnn import training
 from fastnn._typing import Array
 from fastnn.compiler import lower
 from fastnn.compiler.graph import Graph, Node, Tensor, concrete
+from fastnn.compiler.linearity import is_affine
 from fastnn.differentiation import Shelf, run_once
 
 if TYPE_CHECKING:
     from fastnn.models import Model, Sequential
 
 __all__ = ["collapse", "first_nonlinear"]
-
-#: Operations that are affine in their first operand, whatever the others are.
-_AFFINE = frozenset(
-    {
-        *("avgpool2d_fwd", "conv2d_fwd", "dense_fwd", "gather", "global_mean_fwd", "place"),
-        *("reshape", "scale", "shift", "slice", "transpose"),
-    }
-)
-#: Those that are affine in all of their operands together.
-_SUMS = frozenset({"add", "subtract", "concatenate"})
 
 
 def first_nonlinear(graph: Graph, inputs: Iterable[Tensor]) -> Node | None:
@@ -37,22 +28,10 @@ def first_nonlinear(graph: Graph, inputs: Iterable[Tensor]) -> Node | None:
         at = [index for index, t in enumerate(node.inputs) if t in moving]
         if not at:
             continue
-        if not _is_affine(node, at):
+        if not is_affine(node, at):
             return node
         moving.update(t for t in node.outputs if t is not None)
     return None
-
-
-def _is_affine(node: Node, at: list[int]) -> bool:
-    """Whether a node is affine in its operands at these places."""
-    name = node.op.name
-    if node.attrs.get("activation", "linear") != "linear":
-        return False
-    if name == "activation_fwd" or name in _SUMS:
-        return True
-    if name == "normalize_fwd":
-        return at == [0] and not node.attrs["batch"]
-    return (name in _AFFINE and at == [0]) or (name == "multiply" and len(at) == 1)
 
 
 def collapse(model: Model) -> Sequential:
@@ -87,7 +66,7 @@ def _map(model: Model) -> tuple[Array, Array]:
     graph, (y,) = lower.outputs(runtime.call, runtime.input_shapes)
     nonlinear = first_nonlinear(graph, lower.gathered(graph))
     if nonlinear is not None:
-        kind = nonlinear.attrs.get("activation", nonlinear.op.name)
+        kind = _kind(nonlinear)
         raise ValueError(
             f"collapse: the layer {nonlinear.layer!r} is not linear ({kind}), so that "
             f"{model.name!r} is more than one dense layer"
@@ -101,3 +80,9 @@ def _map(model: Model) -> tuple[Array, Array]:
     memory = run_once(graph, buffers, "float64", training.named("x", [units]), n + 1)
     rows = memory.view(kept, n + 1).reshape(n + 1, -1)
     return rows[1:] - rows[0], rows[0]
+
+
+def _kind(node: Node) -> str:
+    """Return the function that a node applies."""
+    named = (node.attrs.get(name) for name in ("activation", "curve", "binary", "reduction"))
+    return next((name for name in named if name not in (None, "linear")), node.op.name)

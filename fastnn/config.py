@@ -10,8 +10,10 @@ from fastnn import _core
 
 __all__ = [
     "dtype_policy",
+    "epsilon",
     "floatx",
     "get_num_threads",
+    "image_data_format",
     "isa",
     "set_dtype_policy",
     "set_floatx",
@@ -52,6 +54,28 @@ def set_floatx(value: str) -> None:
     """
     global _floatx
     _floatx = check_dtype("set_floatx", value)
+
+
+def epsilon() -> float:
+    """Return the small number that keeps Keras's functions from dividing by 0; it is not changed.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.config.epsilon()
+        1e-07
+    """
+    return 1e-7
+
+
+def image_data_format() -> str:
+    """Return where the channels of images are: ``"channels_last"``, the only place.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.config.image_data_format()
+        'channels_last'
+    """
+    return "channels_last"
 
 
 def dtype_policy() -> str:
@@ -167,6 +191,17 @@ def seeded(seed: int) -> Iterator[None]:
         yield
     finally:
         _seed, _drawn = before
+
+
+@contextlib.contextmanager
+def same_seeds() -> Iterator[None]:
+    """Let the seeds that are drawn inside be drawn again afterwards."""
+    global _drawn
+    before = _drawn
+    try:
+        yield
+    finally:
+        _drawn = before
 
 
 def next_seed() -> int:

@@ -20,6 +20,7 @@ __all__ = [
     "MinMaxNorm",
     "NonNeg",
     "UnitNorm",
+    "deserialize",
     "get",
     "max_norm",
     "min_max_norm",
@@ -183,3 +184,16 @@ def get(identifier: Any) -> Projection | None:
 def serialize(constraint: Projection | None) -> dict[str, Any] | str | None:
     """Return a description that ``get`` makes an equal constraint from."""
     return registry.serialize_function(constraint)
+
+
+def deserialize(
+    config: Any, custom_objects: Mapping[str, type[Any]] | None = None
+) -> Projection | None:
+    """Return the constraint that a description stands for.
+
+    Args:
+        config: what ``serialize`` returned.
+        custom_objects: classes and functions that are not fastnn's, by name.
+    """
+    with registry.knowing(custom_objects or {}):
+        return get(config)

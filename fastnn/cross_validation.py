@@ -142,6 +142,11 @@ def cross_validate(
         )
     data = [_arrays(x), _arrays(y), None if sample_weight is None else np.asarray(sample_weight)]
     rows = _length(data)
+    if not callable(make_model):
+        raise TypeError(
+            "cross_validate: make_model must be a function that returns a compiled model, got "
+            f"{type(make_model).__name__}"
+        )
     _check_options(fit_options, make_callbacks)
     seeds = _seeds(seed, count("cross_validate", "k", k, least=2) + 1)
     folds = list(_splitter(data[1], k, stratify, shuffle, seeds.pop()).split(*rows))

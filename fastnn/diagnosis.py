@@ -11,7 +11,6 @@ import numpy as np
 from fastnn import training
 from fastnn._typing import Array
 from fastnn.compiler import lower
-from fastnn.compiler.gradients import differentiate
 from fastnn.compiler.graph import Graph, Node, Tensor
 from fastnn.differentiation import Shelf, run_once
 from fastnn.explain import aligned
@@ -95,19 +94,36 @@ def diagnose(model: Model, x: Any, y: Any) -> Diagnosis:
         runtime.call, runtime.input_shapes, runtime.objective.unwatched, training=True
     )
     parts = _parts(graph)
-    weights = list(graph.parameters.values())
-    gradients = differentiate(graph, loss, [*weights, *(part.output for part in parts)])
+    outputs = [part.output for part in parts]
+    seen = _watch(runtime, graph, loss, outputs, data, model.seed)
+    return Diagnosis(tuple(map(seen.layer, parts)), float(seen.values[loss]))
+
+
+def _watch(
+    runtime: Runtime,
+    graph: Graph,
+    loss: Tensor,
+    outputs: list[Tensor],
+    data: training.Data,
+    seed: int,
+) -> _Seen:
+    """Make one step on copies of the buffers; return what it leaves behind."""
+    assert runtime.optimizer is not None
     shelf = Shelf(graph, "seen", len(data))
-    values = {t: shelf.keep(t) for t in (loss, *(part.output for part in parts))}
-    slopes = {t: shelf.keep(gradient) for t, gradient in gradients.items()}
+    gradients = lower.backward(graph, loss, runtime.parameters, outputs)
+    values = {t: shelf.keep(t) for t in (loss, *outputs)}
+    slopes = {t: shelf.keep(gradient) for t, gradient in gradients.items()}  # before any clipping
+    lower.step(graph, runtime.parameters, runtime.optimizer)
+    runtime.set_rates(1)
     buffers = {**runtime.copies(runtime.dtype), "seen": shelf.zeros(runtime.dtype)}
-    memory = run_once(graph, buffers, runtime.policy, data.lent, len(data), seed=model.seed)
-    seen = _Seen(
+    before = buffers["params"].copy()
+    memory = run_once(graph, buffers, runtime.policy, data.lent, len(data), seed)
+    spans = {t: slice(t.offset, t.offset + t.size.base) for t in graph.parameters.values()}
+    return _Seen(
         {t: memory.view(kept, len(data)) for t, kept in values.items()},
         {t: memory.view(kept, len(data)) for t, kept in slopes.items()},
-        _changes(model, runtime, data, weights),
+        {t: (before[span], buffers["params"][span]) for t, span in spans.items()},
     )
-    return Diagnosis(tuple(map(seen.layer, parts)), float(seen.values[loss]))
 
 
 # ---- the parts of a graph ------------------------------------------------------------------------
@@ -175,16 +191,3 @@ def _ratio(changes: Iterable[tuple[Array, Array]]) -> float:
     before, after = zip(*changes, strict=True)
     moved = _norm(a.astype(np.float64) - b for b, a in zip(before, after, strict=True))
     return moved / max(_norm(before), float(np.finfo(np.float32).tiny))
-
-
-def _changes(
-    model: Model, runtime: Runtime, data: training.Data, weights: Iterable[Tensor]
-) -> dict[Tensor, tuple[Array, Array]]:
-    """Return each weight before and after a step of the optimizer, made on copies."""
-    runtime.set_rates(1)
-    buffers = runtime.copies(runtime.dtype)
-    before = buffers["params"].copy()
-    graph = runtime.graph("train")
-    run_once(graph, buffers, runtime.policy, data.lent, len(data), seed=model.seed)
-    spans = {t: slice(t.offset, t.offset + t.size.base) for t in weights}
-    return {t: (before[span], buffers["params"][span]) for t, span in spans.items()}

@@ -112,7 +112,8 @@ def _differentiated(
     graph = Graph()
     given, results = Shelf(graph, "arguments"), Shelf(graph, "results")
     tensors = [given.place(f"argument {i}", array.shape) for i, array in enumerate(arrays)]
-    y = function(*tensors)
+    with graph.scope(""):
+        y = function(*tensors)
     if not isinstance(y, Tensor) or y.shape != ():
         got = f"shape {format_shape(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
         raise ShapeError(

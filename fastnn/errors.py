@@ -11,6 +11,7 @@ __all__ = [
     "LabelError",
     "MaskWarning",
     "ModelFileError",
+    "NonFiniteError",
     "NonFiniteWarning",
     "NotBuiltError",
     "NotCompiledError",
@@ -53,6 +54,10 @@ class NotCompiledError(RuntimeError):
 
 class ConcurrentUseError(RuntimeError):
     """A model was used while another thread was training it."""
+
+
+class NonFiniteError(RuntimeError):
+    """The loss of a batch is NaN or infinite, and ``fit`` was told to take that as an error."""
 
 
 class NonFiniteWarning(RuntimeWarning):

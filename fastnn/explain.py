@@ -10,7 +10,7 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import Compiled, shared
-from fastnn.compiler.graph import Node, Tensor, concrete
+from fastnn.compiler.graph import Node, Tensor
 from fastnn.compiler.program import Memory, Program
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _profile(model: Model, program: Program, rows: int) -> list[float]:
 
 def _made_up(tensor: Tensor, rows: int, program: Program) -> Array:
     """Return data for a profile: small numbers that fit any layer, and the label 0."""
-    shape = concrete(tensor.shape, rows)
+    shape = tensor.concrete(rows)
     labels = any(
         node.op.name == "gather_labels" and tensor in node.inputs for node in program.nodes
     )

@@ -87,12 +87,14 @@ class Symbol(Operators):
             ``Input`` of whole numbers, their type.
         call: the call that it comes from.
         mask_shape: the shape of the mask that comes along with it, if one does.
+        batch_size: the rows of every batch, if the ``Input`` said so.
     """
 
     shape: Shape
     dtype: str
     call: Call
     mask_shape: Shape | None = None
+    batch_size: int | None = None
 
     @property
     def layer(self) -> Layer:
@@ -128,7 +130,8 @@ def call_on_symbols(
     call, fresh = Call(layer, args, kwargs, training), _unbuilt(layer)
     dtype = _common_dtype(call)
     layer.adopt_dtype(dtype)
-    graph = Graph(dtype=dtype)
+    sizes = (symbol.batch_size for symbol in call.inputs)
+    graph = Graph(dtype=dtype, batch_size=next(filter(None, sizes), None))
     values = {symbol: _stand_in(graph, symbol) for symbol in call.inputs}
     given = nests.apply(lambda leaf: _replaced(values, leaf), [list(args), dict(kwargs)])
     try:
@@ -138,7 +141,10 @@ def call_on_symbols(
             each.unbuild()
         raise
     call.result = nests.apply(
-        lambda y: Symbol(y.shape, dtype, call, None if y.mask is None else y.mask.shape), result
+        lambda y: Symbol(
+            y.shape, dtype, call, None if y.mask is None else y.mask.shape, graph.batch_size
+        ),
+        result,
     )
     if noted:
         layer.note_call(call)
@@ -343,7 +349,8 @@ def cut(inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> tuple[list[Symbo
     for symbol in inputs:
         known = symbol
         if symbol.call.inputs:
-            known = InputLayer([n for n in symbol.shape if n], dtype=symbol.dtype).output
+            sizes = [n for n in symbol.shape if n]
+            known = InputLayer(sizes, dtype=symbol.dtype, batch_size=symbol.batch_size).output
         values[symbol] = known
     if all(values[symbol] is symbol for symbol in inputs):
         return list(inputs), list(outputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -65,6 +65,7 @@ def gradcheck(
     x: ArrayLike,
     y: ArrayLike,
     *,
+    sample_weight: Any = None,
     epsilon: float = 1e-6,
     tolerance: float = 1e-5,
     samples: int = 100,
@@ -75,6 +76,7 @@ def gradcheck(
         model: a compiled model; it is not changed.
         x: a few samples.
         y: their targets.
+        sample_weight: their weights, as of ``fit``.
         epsilon: the step; ``J(w + e) - J(w - e)`` is divided by ``2 e``.
         tolerance: the relative error that ``ok`` allows.
         samples: numbers to check in each weight; smaller weights are checked whole.
@@ -96,7 +98,7 @@ def gradcheck(
     if model.loss is None:
         raise NotCompiledError("gradcheck: the model has no loss yet; call compile first")
     model._build_for("gradcheck", x)
-    data = training.check_data("gradcheck", model, model.runtime, x, y)
+    data = training.check_data("gradcheck", model, model.runtime, x, y, sample_weight)
     return max(
         _compare(_Step(model, data), epsilon, samples, tolerance),
         key=lambda found: (np.isnan(found.error), found.error),
@@ -112,8 +114,8 @@ class _Step:
         self.places = runtime.parameters.places
         self.buffers = runtime.copies("float64")
         args = (runtime.call, runtime.input_shapes, runtime.objective.unwatched)
-        gradients = lower.training(*args, runtime.parameters, None)
-        graph, loss = lower.evaluation(*args, training=True)
+        gradients = lower.training(*args, runtime.parameters, None, data.weighing)
+        graph, loss = lower.evaluation(*args, training=True, weighing=data.weighing)
         lower.settle(graph, loss, "loss")
         self.buffers["loss"] = np.zeros(1)
         self._gradients, self._loss = (self._bind(each, count) for each in (gradients, graph))

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from fastnn import config, registry
+from fastnn._checks import not_negative, number, positive_number
+from fastnn._checks import seed as checked_seed
 from fastnn._typing import Array
 from fastnn.draws import Draws
 from fastnn.errors import ShapeError
@@ -35,7 +37,9 @@ __all__ = [
     "TruncatedNormal",
     "VarianceScaling",
     "Zeros",
+    "deserialize",
     "get",
+    "serialize",
 ]
 
 Shape = Sequence[int]
@@ -83,7 +87,7 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: float = 0.0):
-        self.value = value
+        self.value = number("Constant", "value", value)
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         return np.full(shape, self.value)
@@ -117,7 +121,7 @@ class Identity(Initializer):
     """
 
     def __init__(self, gain: float = 1.0):
-        self.gain = gain
+        self.gain = number("Identity", "gain", gain)
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         if len(shape) != 2:
@@ -144,7 +148,13 @@ class RandomUniform(_Random):
     """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
-        self.minval, self.maxval, self.seed = minval, maxval, seed
+        self.minval = number("RandomUniform", "minval", minval)
+        self.maxval = number("RandomUniform", "maxval", maxval)
+        self.seed = checked_seed("RandomUniform", seed)
+        if self.minval > self.maxval:
+            raise ValueError(
+                f"RandomUniform: minval, {self.minval}, must not exceed maxval, {self.maxval}"
+            )
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         return self.minval + (self.maxval - self.minval) * self._draws().uniform(math.prod(shape))
@@ -160,7 +170,10 @@ class RandomNormal(_Random):
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None):
-        self.mean, self.stddev, self.seed = mean, stddev, seed
+        who = type(self).__name__
+        self.mean = number(who, "mean", mean)
+        self.stddev = not_negative(who, "stddev", stddev)
+        self.seed = checked_seed(who, seed)
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         return self.mean + self.stddev * self._draws().normal(math.prod(shape))
@@ -195,13 +208,13 @@ class VarianceScaling(_Random):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ):
-        if scale <= 0:
-            raise ValueError(f"VarianceScaling: scale must be positive, got {scale}")
+        who = type(self).__name__
         _member("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         distribution = str(distribution).lower()
         distribution = "truncated_normal" if distribution == "normal" else distribution
         _member("distribution", distribution, ("truncated_normal", "untruncated_normal", "uniform"))
-        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+        self.scale = positive_number(who, "scale", scale)
+        self.mode, self.distribution, self.seed = mode, distribution, checked_seed(who, seed)
         self.input_axes, self.output_axes = input_axes, output_axes
 
     def _values(self, shape: tuple[int, ...]) -> Array:
@@ -288,7 +301,8 @@ class Orthogonal(_Random):
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None):
-        self.gain, self.seed = gain, seed
+        self.gain = number("Orthogonal", "gain", gain)
+        self.seed = checked_seed("Orthogonal", seed)
 
     def _values(self, shape: tuple[int, ...]) -> Array:
         if len(shape) < 2:
@@ -409,3 +423,14 @@ def serialize(initializer: Any) -> Any:
         ValueError: if it is an array, or a function without a name, which a file could not hold.
     """
     return registry.serialize_function(initializer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, type[Any]] | None = None) -> Initializer:
+    """Return the initializer that a description stands for.
+
+    Args:
+        config: what ``serialize`` returned.
+        custom_objects: classes and functions that are not fastnn's, by name.
+    """
+    with registry.knowing(custom_objects or {}):
+        return get(config)

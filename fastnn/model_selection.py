@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastnn._checks import count
+from fastnn._checks import count, flag
 from fastnn._warnings import warn_caller
 
 __all__ = ["KFold", "StratifiedKFold", "train_test_split"]
@@ -43,7 +43,7 @@ class KFold:
     def __init__(self, n_splits: int = 5, shuffle: bool = False, seed: int = 0):
         who = type(self).__name__
         self.n_splits = count(who, "n_splits", n_splits, least=2)
-        self.shuffle = bool(shuffle)
+        self.shuffle = flag(type(self).__name__, "shuffle", shuffle)
         self.seed = count(who, "seed", seed)
 
     def get_n_splits(self, x: Any = None, y: Any = None) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-__all__ = ["lookup", "snake_case", "unique_name"]
+__all__ = ["clear_session", "lookup", "snake_case", "unique_name"]
 
 T = TypeVar("T")
 
@@ -25,6 +25,23 @@ def unique_name(prefix: str) -> str:
     count = _used[prefix]
     _used[prefix] += 1
     return f"{prefix}_{count}" if count else prefix
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Begin anew with the names that layers and models are given: ``dense``, ``dense_1``, ...
+
+    There is nothing else to clear: models are freed as other objects are.
+
+    Args:
+        free_memory: as in Keras; makes no difference.
+
+    Example:
+        >>> import fastnn
+        >>> fastnn.utils.clear_session()
+        >>> fastnn.layers.Dense(1).name
+        'dense'
+    """
+    _used.clear()
 
 
 def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:

@@ -15,6 +15,7 @@ from fastnn.compiler.graph import Shape
 from fastnn.losses import Loss
 from fastnn.losses.base import Targets
 from fastnn.metrics import Metric
+from fastnn.metrics.user import tracked
 
 __all__ = ["Objective"]
 
@@ -115,7 +116,7 @@ class Objective:
         """The metrics with the index of their output, and whether samples are weighted, in the
         order of the totals."""
         return [
-            (index, each, weighted)
+            (index, tracked(each), weighted)
             for weighted, every in ((False, self.metrics), (True, self.weighted))
             for index, few in enumerate(every)
             for each in few
@@ -241,7 +242,8 @@ def _weights(names: Sequence[str], given: Any) -> tuple[float, ...]:
 def _watched(names: Sequence[str], given: Any) -> list[Any]:
     """Return the metrics of each output."""
     if isinstance(given, list) and (len(names) == 1 or not given):
-        return [given, *([] for _ in names[1:])]
+        own = [metric for each in given for metric in _list(each)]  # [["mae"]], [None]
+        return [own, *([] for _ in names[1:])]
     return _matched("metrics", given, names)
 
 

@@ -10,6 +10,16 @@ from typing import Any
 __all__ = ["Operators"]
 
 
+#: NumPy's functions that its arrays call for operators -> those of ``fastnn.ops``.
+_OPERATORS = {
+    name: name
+    for name in (
+        *("add", "subtract", "multiply", "divide", "floor_divide", "power", "matmul"),
+        *("greater", "greater_equal", "less", "less_equal"),
+    )
+} | {"remainder": "mod"}
+
+
 def _apply(name: str, *operands: Any) -> Any:
     """Return ``fastnn.ops.name(*operands)``."""
     from fastnn import ops  # which is made of what has operators
@@ -35,8 +45,6 @@ class Operators:
     whether two names mean one tensor, as everywhere in Python; ``ops.equal`` compares the numbers.
     """
 
-    #: NumPy's arrays leave ``array + tensor`` to the tensor.
-    __array_ufunc__ = None
     #: A tensor has no numbers yet that one could go through.
     __iter__ = None
 
@@ -111,6 +119,29 @@ class Operators:
 
     def __getitem__(self, key: Any) -> Any:
         return _apply("get_item", self, _described(key))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
+        """Return what ``array + tensor`` stands for; refuse NumPy's other functions."""
+        name = str(ufunc.__name__)
+        if name in ("equal", "not_equal"):  # as objects, like == of two tensors
+            return (operands[0] is operands[1]) == (name == "equal")
+        if method == "__call__" and name in _OPERATORS and not options:
+            return _apply(_OPERATORS[name], *operands)
+        raise TypeError(
+            f"numpy.{name}: {self!r:.100} has no numbers yet, so NumPy cannot compute with it; use "
+            f"the functions of fastnn.ops, such as ops.{name}"
+        )
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(
+            f"{self!r:.100} has no numbers yet, so NumPy cannot compute with it; use the function "
+            "of that name of fastnn.ops"
+        )
+
+    def __float__(self) -> float:
+        raise TypeError(
+            f"{self!r:.100} has no numbers yet, so it cannot become one; compose fastnn.ops"
+        )
 
     def __bool__(self) -> bool:
         raise TypeError(

@@ -22,6 +22,7 @@ __all__ = [
     "L2",
     "OrthogonalRegularizer",
     "Regularizer",
+    "deserialize",
     "get",
     "l1",
     "l1_l2",
@@ -203,3 +204,16 @@ def get(identifier: Any) -> Penalty | None:
 def serialize(regularizer: Penalty | None) -> dict[str, Any] | str | None:
     """Return a description that ``get`` makes an equal regularizer from."""
     return registry.serialize_function(regularizer)
+
+
+def deserialize(
+    config: Any, custom_objects: Mapping[str, type[Any]] | None = None
+) -> Penalty | None:
+    """Return the regularizer that a description stands for.
+
+    Args:
+        config: what ``serialize`` returned.
+        custom_objects: classes and functions that are not fastnn's, by name.
+    """
+    with registry.knowing(custom_objects or {}):
+        return get(config)

@@ -20,7 +20,7 @@ from fastnn.compiler.bind import Compiled, step_rows
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.compiler.program import Memory, Program
 from fastnn.compiler.updates import RATES, counters
-from fastnn.errors import ConcurrentUseError
+from fastnn.errors import ConcurrentUseError, ShapeError
 from fastnn.objectives import Objective
 from fastnn.optimizers import Optimizer
 from fastnn.variables import MOVING, Parameters
@@ -61,14 +61,15 @@ class Guard:
     """
 
     def __init__(self, model: str):
-        self._model = model
+        self._model, self.exclusive = model, False
         self._lock = threading.Lock()
         self._readers: list[None] = []  # as many as there are: lists grow and shrink atomically
         self._trainer: int | None = None
 
-    def reading(self, who: str) -> _Reading:
-        """Use the weights; fails while another thread trains."""
-        return _Reading(self, who)
+    def reading(self, who: str) -> _Reading | contextlib.nullcontext[None]:
+        """Use the weights; fails while another thread trains, or, where layers keep states, does
+        anything."""
+        return self.changing(who) if self.exclusive else _Reading(self, who)
 
     def training(self, who: str) -> _Training:
         """Change the weights; fails while anyone else uses them."""
@@ -189,6 +190,7 @@ class Runtime:
         objective: what training minimises and what is watched; ``None`` before ``compile``.
         optimizer: what changes the weights.
         eager: whether programs are run by the NumPy interpreter.
+        kept_rows: the rows of every batch, where layers keep states from one to the next.
     """
 
     def __init__(
@@ -201,8 +203,10 @@ class Runtime:
         objective: Objective | None = None,
         optimizer: Optimizer | None = None,
         eager: bool = False,
+        kept_rows: int | None = None,
     ):
         self.call, self.input_shapes, self.parameters = call, list(input_shapes), parameters
+        self.kept_rows = kept_rows
         self.policy, self.dtype = policy, config.real_dtype(policy)
         self.objective, self.optimizer, self.eager = objective, optimizer, eager
         with MOVING:
@@ -249,9 +253,11 @@ class Runtime:
             return lower.prediction(self.call, self.input_shapes, self._proba, direct)
         assert self.objective is not None
         if mode == "evaluate":
-            return lower.evaluation(
+            graph, _ = lower.evaluation(
                 self.call, self.input_shapes, self.objective, weighing=weighing
-            )[0]
+            )
+            graph.emit_states()
+            return graph
         optimizer = self.optimizer if mode == "train" else None
         return lower.training(
             self.call, self.input_shapes, self.objective, self.parameters, optimizer, weighing
@@ -281,7 +287,7 @@ class Runtime:
         threads, or by a callback in the middle of an epoch."""
         graph = self.graph(mode, direct, weighing)
         program = Program.of(graph, rows, self.policy, once=True)
-        memory = Memory(program, self.buffers)
+        memory = Memory(program, self.buffers, keeps=True)
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
 
@@ -317,10 +323,26 @@ class Runtime:
         so it may take them in smaller steps."""
         mode, direct, single, *_ = key
         most = None
-        if mode in ("predict", "proba") and not single:
+        if mode in ("predict", "proba") and not single and self.kept_rows is None:
             program = Program.of(self.graph(mode, direct), 1, self.policy, once=True)
             most = step_rows(program, config.get_num_threads())
         return self._shelves.setdefault(key, Shelf(most))
+
+    def check_batches(self, who: str, count: int, rows: int) -> None:
+        """Refuse batches of other rows than the states have that layers keep.
+
+        Args:
+            who: the method that was called.
+            count: how many samples there are.
+            rows: those of a batch.
+        """
+        kept = self.kept_rows
+        if kept is not None and (rows != kept or count % kept):
+            raise ShapeError(
+                f"{who}: layers with stateful=True keep a state for each of the {kept} rows of a "
+                f"batch, so every batch needs as many, got {count} samples in batches of {rows}; "
+                "leave batch_size, and give a multiple of samples"
+            )
 
     def follow(self) -> None:
         """Go where the weights have gone, since another model has joined them with others: the
@@ -366,7 +388,7 @@ class Runtime:
         assert optimizer is not None
         if optimizer.scheduled:
             return False
-        rate = optimizer.learning_rate
+        rate = optimizer.rate(0)
         if rate != self._rate:
             self.buffers["hyper"][0] = self._rate = rate
             self.buffers["rates"].fill(rate)

@@ -16,14 +16,17 @@ from fastnn.data import arrays
 from fastnn.errors import ShapeError
 from fastnn.losses import Loss, Targets
 from fastnn.metrics import Metric, Seen
+from fastnn.weighing import everywhere
 
-__all__ = ["Tracker", "loss"]
+__all__ = ["Tracker", "loss", "values"]
 
 
 class _Given:
     """Predictions, targets and weights, checked, and the tensors that stand for them."""
 
-    def __init__(self, who: str, y_pred: Array, y_true: Array, kind: Targets, weights: Any):
+    def __init__(
+        self, who: str, y_pred: Array, y_true: Array, kind: Targets, weights: Any, places: Shape
+    ):
         self.dtype = "float64" if y_pred.dtype == np.float64 else "float32"
         shape = (None, *y_pred.shape[1:])
         self._sources = {"x0": arrays.as_samples(who, y_pred, shape, "y_pred", self.dtype)}
@@ -36,7 +39,8 @@ class _Given:
         self._sources["y0"] = y
         arrays.same_length(who, self._sources["x0"], y, "y_pred", "y_true")
         if weights is not None:
-            w = arrays.as_weights(who, weights, shape[:-1], len(y_pred), self.dtype)
+            w = arrays.as_weights(who, weights, places, len(y_pred), self.dtype)
+            w = everywhere(w, places)
             self._sources["w0"], self._shapes["w0"] = w, (None, *w.shape[1:])
 
     def tensors(self, graph: Graph) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -86,8 +90,9 @@ def loss(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any
     """Return a loss of arrays: a float, or without a reduction an array of values."""
     who = loss.name
     true, pred = _two_arrays(who, y_true, y_pred)
-    kind = loss.targets((None, *pred.shape[1:]))
-    given, graph = _Given(who, pred, true, kind, sample_weight), Graph()
+    shape = (None, *pred.shape[1:])
+    kind, places = loss.targets(shape), loss.places(shape)
+    given, graph = _Given(who, pred, true, kind, sample_weight, places), Graph()
     x, y, w = given.tensors(graph)
     lowered = loss.lower(x, y)
     if loss.reduction in (None, "none"):
@@ -113,6 +118,16 @@ def _values(
     return result
 
 
+def values(metric: Metric, y_true: Any, y_pred: Any) -> Array:
+    """Return a metric's value for each place of arrays."""
+    who = metric.name
+    true, pred = metric.prepared(*_two_arrays(who, y_true, y_pred))
+    kind, graph = metric.kind_of(true, pred), Graph()
+    given = _Given(who, pred, true, kind, None, metric.places((None, *pred.shape[1:])))
+    x, y, _ = given.tensors(graph)
+    return _values(who, given, graph, metric.lower(x, y, kind), None, len(pred))
+
+
 class Tracker:
     """The totals of a metric that is used by itself.
 
@@ -129,7 +144,8 @@ class Tracker:
         who, metric = self._metric.name, self._metric
         true, pred = metric.prepared(*_two_arrays(who, y_true, y_pred))
         kind = metric.kind_of(true, pred)
-        given, graph = _Given(who, pred, true, kind, sample_weight), Graph()
+        places = metric.places((None, *pred.shape[1:]))
+        given, graph = _Given(who, pred, true, kind, sample_weight, places), Graph()
         x, y, w = given.tensors(graph)
         metric.track(Seen(x, y, kind, w))
         start = np.concatenate(graph.totals)

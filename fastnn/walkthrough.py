@@ -16,7 +16,7 @@ from fastnn import _core, training
 from fastnn._typing import Array
 from fastnn.compiler import lower
 from fastnn.compiler.gradients import differentiate, rule_of
-from fastnn.compiler.graph import Graph, Node, Tensor, concrete, format_shape
+from fastnn.compiler.graph import Graph, Node, Tensor, format_shape
 from fastnn.reference.interpreter import evaluate
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _given(
             found[tensor] = lent[tensor.name]
         else:
             flat = buffers[tensor.home][tensor.offset :][: tensor.size.base]
-            found[tensor] = flat.reshape(concrete(tensor.shape, 1))
+            found[tensor] = flat.reshape(tensor.concrete(1))
     return found
 
 
@@ -127,13 +127,19 @@ def walk(
         seed: what random numbers follow from.
     """
     forward = list(graph.nodes)
-    made = [t for node in forward for t in node.outputs if t is not None]
+    made = [t for n in forward if not _is_target(n) for t in n.outputs if t is not None]
     gradients = differentiate(graph, loss, [*graph.parameters.values(), *made])
     values = dict(given)
     _evaluate(graph.nodes, values, rows, policy, seed)
     known = {tensor: values[gradient] for tensor, gradient in gradients.items()}
     weights = [_weight(v.path, t, values, known) for v, t in graph.parameters.items()]
     return weights + [_step(n, values, known, rows, policy) for n in forward if _shows(n)]
+
+
+def _is_target(node: Node) -> bool:
+    """Return whether a node gathers targets, or weights of samples, which nothing changes."""
+    source = node.inputs[0] if node.inputs else None
+    return source is not None and source.home == "source" and not source.name.startswith("x")
 
 
 def _weight(
@@ -174,7 +180,7 @@ def _outputs(
         (x,), (y,) = inputs, node.outputs
         assert x is not None
         assert y is not None
-        return [x.reshape(concrete(y.shape, rows))]
+        return [x.reshape(y.concrete(rows))]
     return evaluate(node, run, inputs, rows, policy)
 
 
@@ -267,7 +273,8 @@ class _Pullback:
         rule = rule_of(node.op.name)
         assert rule is not None
         found = rule(copy, wanted, *flows)
-        self._gradients = [t if w else None for t, w in zip(found, wanted, strict=True)]
+        ways = zip(found, wanted, strict=True)
+        self._gradients = [t if w and isinstance(t, Tensor) else None for t, w in ways]
 
     def _copy(self, tensor: Tensor | None, values: Mapping[Tensor, Array]) -> Tensor | None:
         if tensor is None:

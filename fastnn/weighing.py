@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._checks import number
 from fastnn._typing import Array
 from fastnn.data import arrays
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from fastnn.models.connected import Connected
     from fastnn.objectives import Objective
 
-__all__ = ["weights"]
+__all__ = ["by_output", "everywhere", "weights"]
 
 
 def weights(
@@ -45,14 +46,17 @@ def weights(
             )
         sample_weight = _by_class(who, model, objective, ys, class_weight)
     found = {}
-    for index, given in _by_output(who, objective, sample_weight).items():
-        places = model.output_shapes[index][:-1]
+    for index, given in by_output(who, objective, sample_weight).items():
+        loss = objective.losses[index]
+        assert loss is not None
+        places = loss.places(model.output_shapes[index])
         array = arrays.as_weights(who, given, places, len(ys[index]), dtype)
-        found[index] = _everywhere(array, places)
+        found[index] = everywhere(array, places)
     return found
 
 
-def _by_output(who: str, objective: Objective, given: Any) -> dict[int, Any]:
+def by_output(who: str, objective: Objective, given: Any) -> dict[int, Any]:
+    """Return the weights of each output that has some, by its index, as they were given."""
     names = objective.names
     if given is None:
         return {}
@@ -75,7 +79,7 @@ def _by_output(who: str, objective: Objective, given: Any) -> dict[int, Any]:
     return dict.fromkeys(objective.compared, given)
 
 
-def _everywhere(array: Array, places: tuple[int | None, ...]) -> Array:
+def everywhere(array: Array, places: tuple[int | None, ...]) -> Array:
     """Return the weights of rows for every place of them."""
     if array.ndim == len(places):
         return array
@@ -98,13 +102,13 @@ def _by_class(
             "output; give sample_weight otherwise"
         )
     (index,) = objective.compared
-    y, columns = ys[index], model.output_shapes[index][-1] or 1
-    loss = objective.losses[index]
+    loss, shape = objective.losses[index], model.output_shapes[index]
     assert loss is not None
-    dense = loss.targets(model.output_shapes[index]).classes is None
+    at = loss.place(shape)
+    y, columns = ys[index], shape[at] or 1
     labels = y
-    if dense:
-        labels = y.argmax(-1) if columns > 1 else np.rint(y[..., 0])
+    if loss.targets(shape).classes is None:
+        labels = y.argmax(at) if columns > 1 else np.rint(y.take(0, at))
     classes = columns if columns > 1 else 2
     for name in given:
         if not isinstance(name, int | np.integer) or not 0 <= name < classes:
@@ -114,5 +118,5 @@ def _by_class(
             )
     weights = np.ones(labels.shape)
     for name, weight in given.items():
-        weights[labels == name] = float(weight)
+        weights[labels == name] = number(who, f"the weight of class {name}", weight)
     return weights

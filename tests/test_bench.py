@@ -3,6 +3,7 @@
 No time is asserted.
 """
 
+import io
 import json
 import math
 import platform
@@ -14,10 +15,21 @@ import numpy as np
 import pytest
 
 from fastnn import _core
-from fastnn.bench import compare, contest, document, instructions, kernels, peaks, process, tables
-from fastnn.bench.command import SCHEMA, SECTIONS, select
+from fastnn.bench import (
+    command,
+    compare,
+    contest,
+    document,
+    instructions,
+    kernels,
+    peaks,
+    picture,
+    process,
+    tables,
+)
+from fastnn.bench.command import SCHEMA, SECTIONS, Report, select
 from fastnn.bench.contest import PEERS, Pace
-from fastnn.bench.peers import fastnn_
+from fastnn.bench.peers import fastnn_, numpy_
 from fastnn.bench.shapes import SHAPES
 from fastnn.bench.tasks import TASKS, Convolution, Gemm
 from fastnn.bench.workloads import WORKLOADS, Unsupported
@@ -133,6 +145,23 @@ def test_every_task_has_a_kernel():
         assert fastnn_._cases(task), task
 
 
+SMALL = [name for name, task in TASKS.items() if task.bytes < 2e6]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_numpy_does_a_small_task(name):
+    numpy_.kernel(TASKS[name], "whole arrays", 1).call()
+
+
+def test_numpy_has_no_convolution():
+    with pytest.raises(Unsupported, match="not a call of NumPy"):
+        numpy_.kernel(Convolution("fwd", 1, 4, 4, 1, 1, 3), "whole arrays", 1)
+
+
+def test_a_task_moves_bytes():
+    assert all(task.bytes > 0 and task.flops >= 0 for task in TASKS.values())
+
+
 # ---- contests ------------------------------------------------------------------------------------
 
 
@@ -144,7 +173,13 @@ def test_every_peer_has_a_file():
 
 @pytest.mark.parametrize(
     ("kind", "subject", "variant"),
-    [("train", "T1", "fit"), ("predict", "T2/1", "predict"), ("kernel", "relu fwd 1000", "kernel")],
+    [
+        ("train", "T1", "fit"),
+        ("train", "T1", "bfloat16"),
+        ("predict", "T2/1", "predict"),
+        ("predict", "T2/1", "predict_one"),
+        ("kernel", "relu fwd 1000", "kernel"),
+    ],
 )
 def test_a_contest_measures(kind, subject, variant):
     entrants = [("fastnn", variant), ("numpy", "by-hand")]
@@ -160,14 +195,12 @@ def test_a_contest_measures(kind, subject, variant):
         assert ours.startup_s > 0
 
 
-def test_every_workload_has_a_model_or_says_why():
+def test_every_workload_has_a_model():
     for workload in WORKLOADS.values():
-        try:
-            predict = fastnn_.predict(workload, "predict", 1, 1)
-        except Unsupported:
-            assert workload.name == "T6"  # needs layers that fastnn may not have
-        else:
-            assert predict().shape == (1, workload.classes)
+        predict = fastnn_.predict(workload, "predict", 1, 1)
+        assert predict().shape == (1, workload.classes)
+    with pytest.raises(Unsupported, match="takes one row"):
+        fastnn_.predict(WORKLOADS["T1"], "predict_one", 1, 2)
 
 
 def test_a_missing_peer_stops_nobody():
@@ -201,6 +234,40 @@ def test_a_worker_goes_on_after_a_failure():
     good = worker.ask({"kind": "predict", "subject": "T1/1", "variant": "by-hand"}, 60)
     assert good["version"] == np.__version__
     worker.close()
+
+
+def test_a_process_that_is_gone_is_noticed_when_it_is_asked():
+    worker = contest.Worker("numpy", 1)
+    process = worker._start()
+    process.kill()
+    process.wait()
+    request = {"kind": "predict", "subject": "T1/1", "variant": "by-hand", "more": " " * 100_000}
+    assert worker.ask(request, 60)["error"].startswith("ended with -9")
+
+
+def test_a_process_that_does_not_end_is_ended(monkeypatch):
+    worker = contest.Worker("numpy", 1)
+    process = worker._start()
+    wait = process.wait
+
+    def impatient(timeout=None):
+        if timeout:
+            raise subprocess.TimeoutExpired("worker", timeout)
+        return wait()
+
+    monkeypatch.setattr(process, "wait", impatient)
+    worker.close()
+    assert process.returncode is not None
+
+
+def test_an_error_in_a_turn_ends_the_turns():
+    class Broken:
+        def ask(self, request, patience):
+            return {"error": "gone"} if "seconds" in request else {"version": "1"}
+
+    entrants, pool = [("fastnn", "fit")], {("fastnn", "fit"): Broken()}
+    [entry] = contest.contest("train", "T1", 1, entrants, HURRY, pool)
+    assert (entry.error, entry.p50_s, entry.version) == ("gone", [], "1")
 
 
 def test_a_worker_imports_nothing_that_its_peer_does_not_need():
@@ -267,6 +334,7 @@ def test_a_run_names_no_host_and_no_folder(run):
         ["--isa", "vax"],
         ["--threads", "0"],
         ["--seconds", "0"],
+        ["--seconds", "long"],
         ["--no-peers", "--peers", "torch"],
     ],
 )
@@ -325,6 +393,41 @@ def test_tables_show_who_was_measured_and_who_was_not():
     assert "1,000/s" in text
 
 
+def test_a_failure_of_our_own_is_a_failure_of_the_run(capsys):
+    made = Report(machine={})
+    made.contests = [
+        contest.Entry("train", "T1", "fastnn", "fit", 1, {}, error=error)
+        for error in ("not available: no AMX", "")
+    ]
+    assert command._verdict(made) == 0
+    made.contests[1].error = "ValueError: a shape"
+    assert command._verdict(made) == 1
+    assert "train T1: ValueError: a shape" in capsys.readouterr().err
+
+
+def test_units_are_those_of_the_work():
+    def work(**counts):
+        return {"work": {"steps": 1, "rows": 0, "flops": 0, "bytes": 0, **counts}, "p50_s": [0.5]}
+
+    assert tables.throughput(work(flops=1e9)) == "2.0 GFLOP/s"
+    assert tables.throughput(work(bytes=1e9)) == "2.0 GB/s"
+    sizes = [tables._bytes(3 * 1024**power) for power in range(4)]
+    assert sizes == ["3 B", "3 KiB", "3 MiB", "3.0 GiB"]
+
+
+def test_duels_are_drawn(tmp_path):
+    path = tmp_path / "duels.png"
+    picture.draw(report(contests=ENTRIES), path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_document_is_made_of_a_file(tmp_path):
+    run, path = tmp_path / "run.json", tmp_path / "performance.md"
+    run.write_text(json.dumps(report(contests=ENTRIES)))
+    document.main([str(run), str(path)])
+    assert "jax" in path.read_text()
+
+
 def test_a_document_keeps_what_people_wrote(tmp_path):
     path = tmp_path / "performance.md"
     document.update(report(contests=ENTRIES), path)
@@ -381,6 +484,67 @@ def test_counters_are_read(tmp_path):
     )
     (tmp_path / "counts").write_text("desc: Trigger: Program termination\ntotals: 5\n")
     assert instructions._read(tmp_path) == {"add 1": 77}
+
+
+def test_instructions_of_a_step_are_half_of_what_two_more_take(monkeypatch):
+    def build(folder):
+        for steps, total in ((1, 30), (3, 70)):
+            text = f"desc: Trigger: Client Request: advance {steps}\ntotals: {total}\n"
+            (folder / f"counts.{steps}").write_text(text)
+
+    done = subprocess.CompletedProcess([], 0, stdout="advance\tn1\n", stderr="")
+    monkeypatch.setattr(instructions, "_build", build)
+    monkeypatch.setattr(instructions.subprocess, "run", lambda *_, **__: done)
+    [result] = instructions.count(["advance"])
+    assert (result.op, result.case, result.instructions) == ("advance", "n1", 20)
+    done.returncode, done.stderr = 1, "one\ncannot trace"
+    with pytest.raises(RuntimeError, match="cannot trace"):
+        next(instructions.count(["advance"]))
+
+
+def test_a_process_under_valgrind_marks_each_run(monkeypatch, capsys):
+    marks = []
+    helper = type("Helper", (), {"dump": staticmethod(marks.append)})
+    task = {"ops": ["add"], "dtype": "float32", "isa": _core.isa_names()[0], "folder": "/nowhere"}
+    monkeypatch.setattr(instructions.ctypes, "CDLL", lambda path: helper)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(task)))
+    instructions.child()
+    assert marks == [b"before", b"add 1", b"before", b"add 1", b"before", b"add 3"]
+    assert capsys.readouterr().out.startswith("add\t")
+
+
+def test_the_helper_is_compiled(tmp_path, monkeypatch):
+    header = tmp_path / "valgrind" / "callgrind.h"
+    header.parent.mkdir()
+    header.write_text("#define CALLGRIND_DUMP_STATS_AT(name) (void)(name)\n")
+    monkeypatch.setenv("C_INCLUDE_PATH", str(tmp_path))
+    instructions._build(tmp_path)
+    assert (tmp_path / "helper.so").exists()
+    monkeypatch.setattr(instructions.shutil, "which", lambda command: command)
+    assert instructions.missing() == ""
+    monkeypatch.setenv("C_INCLUDE_PATH", str(tmp_path / "none"))
+    header.write_text("#error no such header\n")
+    monkeypatch.setattr(instructions.subprocess, "run", lambda *_, **__: FAILED)
+    assert instructions.missing().endswith("needs valgrind/callgrind.h")
+    monkeypatch.setattr(instructions.shutil, "which", lambda command: None)
+    assert instructions.missing().endswith("needs valgrind")
+
+
+FAILED = subprocess.CompletedProcess([], 1)
+
+
+@pytest.mark.parametrize("why", ["no valgrind", ""])
+def test_instructions_are_counted_or_it_is_said_why_not(why, monkeypatch, tmp_path, capsys):
+    counted = [instructions.InstructionResult("add", "n7", "float32", "base", 12)]
+    monkeypatch.setattr(instructions, "missing", lambda: why)
+    monkeypatch.setattr(instructions, "count", lambda ops: counted)
+    path = tmp_path / "run.json"
+    words = "bench --no-peers --threads 1 --seconds 0.001 --rounds 1 --only instructions process"
+    assert main([*words.split(), "--json", str(path)]) == 0
+    made = json.loads(path.read_text())
+    assert made["notes"] == ([why] if why else [])
+    assert [each["instructions"] for each in made["instructions"]] == ([] if why else [12])
+    assert [each["peer"] for each in made["process"]] == ["fastnn"]
 
 
 def test_a_library_has_a_price():

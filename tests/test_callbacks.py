@@ -269,17 +269,6 @@ def test_terminate_on_nan_ends_after_the_batch_and_does_not_ask_for_batches():
     assert made.history.epoch == [0]
 
 
-def test_terminate_on_nan_can_raise_before_the_update():
-    x = X.copy()
-    x[12] = np.nan
-    made = model()
-    strict = callbacks.TerminateOnNaN(raise_error=True)
-    with pytest.warns(NonFiniteWarning), pytest.raises(RuntimeError, match="epoch 1, batch 3"):
-        made.fit(x, Y, batch_size=5, shuffle=False, verbose=0, callbacks=[strict])
-    assert made.runtime.buffers["step"][0] == 2
-    fit(made)
-
-
 def test_checkpoints_can_be_loaded_and_go_on(tmp_path):
     made, whole = model(), model()
     path = tmp_path / "deep" / "{epoch:02d}-{loss:.1f}.fastnn"
@@ -556,3 +545,15 @@ def test_mistakes(make, error, words):
     with pytest.raises(error, match=words) as caught:
         make()
     assert len(str(caught.value)) <= 400
+
+
+def test_logs_are_a_dict_for_who_takes_them_without_a_default():
+    """As Keras calls them: ``def on_train_begin(self, logs):`` is a usual way to write it."""
+    seen = []
+    begins = ("on_train_begin", "on_test_begin", "on_predict_begin", "on_predict_end")
+    note = LambdaCallback(**{name: lambda logs: seen.append(logs) for name in begins})
+    made = model()
+    fit(made, note, validation_split=0.2)
+    made.evaluate(X, Y, verbose=0, callbacks=[note])
+    made.predict(X, callbacks=[note])
+    assert seen == [{}] * 5

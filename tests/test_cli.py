@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -114,6 +115,15 @@ def test_info_is_for_people_and_for_programs(capsys):
     assert facts["isa"] in facts["isa_available"]
     assert facts["threads"] == fastnn.get_num_threads()
     assert all(name in text for name in facts)
+
+
+def test_info_tells_what_is_not_installed(monkeypatch, capsys):
+    def missing(package):
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert main(["info"]) == 0
+    assert re.search(r"^matplotlib +-$", capsys.readouterr().out, re.M)
 
 
 def test_info_tells_a_bad_setting(monkeypatch, capsys):

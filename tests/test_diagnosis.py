@@ -4,19 +4,29 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential
+from fastnn import Input, Sequential, ops
 from fastnn.layers import (
     Activation,
     Add,
+    AveragePooling1D,
     AveragePooling2D,
     BatchNormalization,
     Conv2D,
+    Conv2DTranspose,
+    Cropping2D,
     Dense,
+    DepthwiseConv2D,
     Dropout,
     Flatten,
+    GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     Multiply,
+    RepeatVector,
+    Rescaling,
     Reshape,
+    SeparableConv1D,
+    UpSampling1D,
+    ZeroPadding1D,
     ZeroPadding2D,
 )
 
@@ -68,6 +78,29 @@ def test_the_step_is_that_of_the_optimizer():
     model.train_on_batch(X, Y)
     after = np.concatenate([w.ravel() for w in model.get_weights()])
     assert np.isclose(layer.update, np.linalg.norm(after - before) / np.linalg.norm(before))
+
+
+def test_the_step_is_clipped_and_the_gradient_is_not():
+    clipped = fastnn.optimizers.Adam(0.1, clipnorm=1e-9, epsilon=1e-8)
+    layers = [Dense(3, "relu"), Dropout(0.5), Dense(1)]
+    model = compiled(*layers, optimizer=clipped)
+    found = model.diagnose(X, Y)
+    assert all(layer.gradient > 1e-3 for layer in found.layers if layer.gradient is not None)
+    before = model.get_weights()
+    model.train_on_batch(X, Y)
+    moved = [after - old for old, after in zip(before, model.get_weights(), strict=True)]
+    for at, layer in ((0, found.layers[0]), (2, found.layers[2])):
+        norms = [np.sqrt(sum((a**2).sum() for a in few[at : at + 2])) for few in (moved, before)]
+        assert np.isclose(layer.update, norms[0] / norms[1])
+        assert layer.update < 0.02  # of a gradient below epsilon; 0.1 / 1 without the clipping
+
+
+def test_a_layer_that_does_not_train_has_no_gradient_of_its_own():
+    model = compiled(Dense(3, "tanh", trainable=False), Dense(1))
+    first, last = model.diagnose(X, Y).layers
+    assert first.gradient is first.update is None
+    assert first.signal > 0
+    assert last.gradient > 0
 
 
 def test_a_diagnosis_leaves_the_model_as_it_was():
@@ -132,6 +165,58 @@ def test_linear_layers_collapse_to_one(shape, layers, dtype):
     assert np.abs(flat.predict(x) - model.predict(x)).max() < bound
 
 
+def regrouped(x):
+    """Operations that move, add and scale numbers, one after the other."""
+    y = ops.transpose(x, (0, 2, 1))[:, ::-1, 1:]
+    y = ops.pad(y, ((0, 0), (1, 0), (2, 1)), "reflect")
+    y = ops.concatenate([y, ops.roll(y * 2 - 1, 1, 2)], 1)
+    y = ops.cumsum(y, 1) / 3 + ops.take(y, [0, 0, 1, 2, 3, 4, 5, 6], 1)
+    y = ops.where(np.arange(6) % 2, y, 0.5) @ np.ones((6, 2))
+    return ops.sum(y, 1) * np.array([2.0, -1.0]) - ops.mean(y, (1, 2))[:, None]
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers"),
+    [
+        ((5, 4, 2), lambda: [DepthwiseConv2D(2, depth_multiplier=2), Flatten(), Dense(2)]),
+        ((3, 2, 2), lambda: [Conv2DTranspose(3, 2, strides=2), Cropping2D(1)]),
+        ((6, 3), lambda: [SeparableConv1D(4, 2), UpSampling1D(2), ZeroPadding1D(1)]),
+        ((6, 3), lambda: [AveragePooling1D(2, padding="same"), GlobalAveragePooling1D()]),
+        ((3,), lambda: [RepeatVector(2), Rescaling(2.0, 1.0)]),
+    ],
+)
+def test_layers_that_move_and_add_collapse(shape, layers):
+    model = Sequential([Input(shape, dtype="float64"), *layers()])
+    model.set_weights([RNG.normal(size=w.shape) for w in model.get_weights()])
+    x = RNG.normal(size=(7, *shape))
+    np.testing.assert_allclose(model.collapse().predict(x), model.predict(x), atol=1e-12)
+
+
+def test_operations_that_move_and_add_collapse():
+    x = Input((4, 3), dtype="float64")
+    model = fastnn.Model(x, regrouped(x))
+    given = RNG.normal(size=(5, 4, 3))
+    np.testing.assert_allclose(model.collapse().predict(given), model.predict(given), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "bent",
+    [
+        lambda x: ops.max(x, 1),
+        lambda x: ops.exp(x),
+        lambda x: x * x,
+        lambda x: 1 / x,
+        lambda x: ops.where(x, x, 1.0),
+        lambda x: x @ ops.transpose(x, (0, 2, 1)),
+        lambda x: ops.power(x, 3.0),
+    ],
+)
+def test_operations_that_bend_do_not_collapse(bent):
+    x = Input((3, 3))
+    with pytest.raises(ValueError, match="is not linear"):
+        fastnn.Model(x, bent(x)).collapse()
+
+
 def test_branches_that_add_up_collapse():
     x = Input((3,), dtype="float64")
     model = fastnn.Model(x, Add()([Dense(4)(x), Dense(4, use_bias=False)(x)]))
@@ -193,6 +278,14 @@ def test_each_value_and_gradient_is_right():
         *("y = [[12.]]", "dy/da = [[2.]]", "dy/db = [[6.]]", "dJ/dy = [[4.]]", "dJ/dm = 1."),
     ):
         assert f"    {line}\n" in text, line
+
+
+def test_a_change_of_shape_is_passed_through():
+    model = compiled(Flatten(name="flat"), shape=(1, 2))
+    text = explained(model, [[[3.0, 4.0]]], [[3.0, 2.0]])
+    assert "flat" not in text  # it is no node of its own, and values and gradients go through it
+    assert "x = [[[3., 4.]]]" in text
+    assert "dJ/dx = [[[0., 2.]]]" in text
 
 
 def test_the_cost_of_a_walk_backwards_is_counted():

@@ -47,6 +47,12 @@ def test_places_may_have_any_axes(shape):
     assert np.array_equal(model.predict(ids), table[ids])
 
 
+def test_the_length_may_be_given_as_in_old_scripts():
+    model = fastnn.Sequential([fastnn.layers.Embedding(10, 3, input_length=4)])
+    assert model.output_shape == (None, 4, 3)
+    assert "input_length" not in model.layers[0].get_config()
+
+
 def test_its_gradient_is_right_and_its_config_whole():
     model, layer = words(embeddings_initializer="normal", embeddings_regularizer="l2")
     model.compile("sgd", "mse")

@@ -12,7 +12,7 @@ from sympy import Heaviside, Max, exp, log, tanh
 
 from fastnn import _core, config, ops
 from fastnn.compiler.bind import Compiled
-from fastnn.compiler.gradients import differentiate, rules
+from fastnn.compiler.gradients import differentiate, rule_of, rules
 from fastnn.compiler.graph import Graph
 from fastnn.compiler.program import Memory, Program
 from fastnn.ops.table import activation_names, loss_names, table
@@ -37,9 +37,10 @@ DIFFERENTIABLE = sorted(rules() - {"python_call", "differs"} - PLACES)
 #: Operations whose way back takes the activation's derivative in, and those that only apply one.
 FUSING = ("dense_fwd", "conv2d_fwd", "normalize_fwd")
 ACTIVATED = (*FUSING, "conv2d_transpose_fwd", "depthwise_fwd")
-#: What has no gradient by design: targets, random numbers, and statistics, which count as constants
-#: or as x's own.
-CONSTANT = {"m", "i", "t", "mean", "var", "map", "factor", "ids", "mask", "keep"}
+#: What has no gradient by design: targets and random numbers, and what jumps.
+CONSTANT = {"m", "i", "t", "map", "factor", "ids", "mask", "keep"}
+#: Those of them that are refused where a gradient is wanted; that of the others is zero.
+REFUSED = {"t", "map", "factor", "keep"}
 #: Curves that pass what is not their gradient, and steep ones: test_a_curve_is_its_formula.
 NOT_HERE = {"step", "log", "log1p", "sqrt", "rsqrt", "reciprocal"} | FLAT_CURVES
 #: Functions of two numbers; steep ones: tests/test_ops.py; the others have no gradient.
@@ -58,13 +59,15 @@ class Function:
         self.build = build or self.emit
         self.buffers = draw(case, FLOAT64)
         constant = CONSTANT | ({"w", "d"} if self.op.name == "mean" else set())
+        if case.attrs.get("batch") or self.op.name == "tone":  # of x itself
+            constant |= {"mean", "var"}
         named = {o.name for o in self.op.inputs if o.dtype == "real"} - constant
         self.real = [name for name in self.buffers if name in named]
 
     def emit(self, graph, tensors):
         if self.case.attrs.get("batch"):
             x, _, _, gamma, beta, z = tensors
-            tensors = [x, *ops.moments(x), gamma, beta, z]
+            tensors = [x, *ops.batch_moments(x), gamma, beta, z]
         if self.op.name == "tone" and tensors[1] is not None:
             tensors[1] = ops.global_mean(tensors[0])
         return graph.emit(self.op.name, *tensors, **self.options)
@@ -205,6 +208,36 @@ def test_a_fused_backward_agrees_with_differences(op, g):
         names = check(Function(case, build))
         assert "activation_bwd" not in names
         assert {op.replace("fwd", "bwd_x"), op.replace("fwd", "bwd_w")} <= set(names)
+
+
+@pytest.mark.parametrize("op", sorted(rules() - {"python_call"}))
+def test_no_rule_leaves_out_in_silence_what_is_wanted(op):
+    for case in of_interest(op):
+        function = Function(case)
+        graph, *_ = function.lower()
+        node = next(node for node in graph.nodes if node.op.name == op)
+        wanted = tuple(t is not None and t.dtype == "real" for t in node.inputs)
+        flows = [None if t is None else graph.place("d", t.shape, "arena") for t in node.outputs]
+        found = zip(node.op.inputs, wanted, rule_of(op)(node, wanted, *flows), strict=True)
+        left_out = {operand.name for operand, flag, flow in found if flag and flow is None}
+        assert left_out <= REFUSED
+
+
+def test_what_is_wanted_and_not_known_is_refused_by_name():
+    graph = Graph()
+    a, b = (graph.place(name, (None, 3), "arena") for name in "ab")
+    with graph.scope("twins"):
+        loss = ops.batch_mean(ops.cosine_similarity(a, ops.tanh(b)))
+    with pytest.raises(NotImplementedError, match=r"twins: .*'cosine' .* input 't'.*stop_gradient"):
+        differentiate(graph, loss, [a, b])
+    assert differentiate(graph, loss, [a])
+
+
+def test_what_jumps_has_a_gradient_of_zero():
+    graph = Graph()
+    a = graph.place("a", (None, 3), "arena")
+    loss = ops.batch_mean(ops.where(ops.greater(a, 0.5), ops.stop_gradient(a), 0.0))
+    assert differentiate(graph, loss, [a]) == {}
 
 
 def test_two_ways_to_one_input_add_up():

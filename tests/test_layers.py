@@ -381,9 +381,9 @@ def test_every_layer_class_has_cases():
     exported = {
         cls
         for cls in map(layers.__dict__.get, layers.__all__)
-        if isinstance(cls, type) and cls not in (Layer, layers.InputLayer)
+        if isinstance(cls, type) and cls not in (Layer, layers.InputLayer, layers.RNN)
         if not cls.__module__.endswith(
-            ("merging", "embedding", "wrappers", "categories")
+            ("categories", "cells", "merging", "embedding", "wrappers")
         )  # in files of their own
     }
     assert set(CASES) == exported

@@ -2,7 +2,9 @@
 that help, and leaves the model as it was, to the last bit."""
 
 import hashlib
+import re
 
+import beginners
 import numpy as np
 import pytest
 
@@ -68,7 +70,7 @@ MISTAKES = [
     ("complex", fit(X + 1j), DTypeError, "x real numbers complex"),
     ("strings", fit([["a"] * 4] * 10), DTypeError, "x real numbers <U1"),
     ("dates", fit(np.zeros((10, 4), "M8[s]")), DTypeError, "x real numbers datetime"),
-    ("nothing", fit(None), DTypeError, "x real numbers object"),
+    ("nothing", fit(None), DTypeError, "x real numbers None"),
     ("ragged rows", fit([[1, 2, 3, 4], [1]]), ShapeError, "x lengths pad"),
     ("no rows", fit(X[:0], Y[:0]), ShapeError, "no samples (0, 4)"),
     ("one sample", lambda m: m.predict(X[0]), ShapeError, "(4,) (rows, 4) x.reshape(-1, 4)"),
@@ -298,7 +300,7 @@ MISTAKES = [
     ("delta 0", lambda m: losses.Huber(0), ValueError, "Huber delta positive 0"),
     ("smoothing 2", lambda m: losses.BinaryCrossentropy(label_smoothing=2), ValueError, "[0, 1] 2"),
     ("axis 1", compiled("softmax", losses.CategoricalCrossentropy(axis=0)), ValueError, "axis=0"),
-    ("k 0", lambda m: fastnn.metrics.TopKCategoricalAccuracy(0), ValueError, "k positive 0"),
+    ("k 0", lambda m: fastnn.metrics.TopKCategoricalAccuracy(0), ValueError, "k 1 more 0"),
     ("thresholds 2", lambda m: fastnn.metrics.Precision(2.0), ValueError, "thresholds [0, 1] 2"),
     ("curve unknown", lambda m: fastnn.metrics.AUC(curve="X"), ValueError, "curve 'ROC' 'PR' 'X'"),
     ("average unknown", lambda m: fastnn.metrics.F1Score("all"), ValueError, "average macro 'all'"),
@@ -448,7 +450,12 @@ MISTAKES = [
     ("strides 0", lambda m: Conv2D(1, 3, strides=0), ValueError, "strides positive 0"),
     ("padding unknown", lambda m: Conv2D(1, 3, padding="full"), ValueError, "valid same full"),
     ("pool_size negative", lambda m: MaxPooling2D(-1), ValueError, "pool_size positive -1"),
-    ("input with rows", lambda m: Input((None, 4)), ShapeError, "positive without the batch None"),
+    (
+        "input with rows",
+        lambda m: Input((None, 4)),
+        ShapeError,
+        "positive without the batch None pad_sequences",
+    ),
     ("input of nothing", lambda m: Input(None), ShapeError, "positive integers None"),
     ("reshape to nothing", lambda m: Reshape((-1, -1)), ValueError, "at most one -1"),
     ("name with a slash", lambda m: Dense(1, name="a/b"), ValueError, "name letters 'a/b'"),
@@ -495,21 +502,30 @@ MISTAKES = [
     ("threads text", lambda m: fastnn.set_num_threads("2"), TypeError, "integer None str"),
     ("floatx", lambda m: fastnn.config.set_floatx("half"), ValueError, "float32 float64 half"),
     ("text to a layer", lambda m: m.layers[0]("a b"), TypeError, "Input arrays str asarray"),
-    ("array to an operation", lambda m: fastnn.ops.relu(X), TypeError, "tensor ndarray call(x)"),
+    ("text to an operation", lambda m: fastnn.ops.relu("a"), DTypeError, "ops real numbers text"),
     ("not a model file", lambda m: load_model(__file__), ModelFileError, "test_mistakes.py not"),
 ]
 
 
+MISTAKES += beginners.MISTAKES
+
+#: What the classes of errors are kinds of.
+KINDS = (ValueError, TypeError, RuntimeError)
+
+
 def test_there_are_enough_and_each_is_another():
     names = [name for name, *_ in MISTAKES]
-    assert len(names) == len(set(names)) >= 60
+    assert len(names) == len(set(names)) >= 350
+    assert all(issubclass(error, KINDS) for _, _, error, _ in MISTAKES)
 
 
 def fingerprint(model):
     buffers = model.runtime.buffers
     parts = [*model.get_weights(), buffers["params"], buffers["slots"], buffers["step"]]
     digest = hashlib.sha256(b"".join(part.tobytes() for part in parts))
-    digest.update(repr((model.get_config(), model.compile_config(), model.epochs_trained)).encode())
+    digest.update(
+        repr((model.get_config(), model.get_compile_config(), model.epochs_trained)).encode()
+    )
     return digest.hexdigest()
 
 
@@ -537,6 +553,7 @@ def test_mistake(call, error, words, model):
     assert len(message) <= 400
     assert "\n" not in message
     assert "array([" not in message
+    assert not re.search(r"\d\.\d{7}", message), "the caller's numbers stay their own"
     assert fingerprint(model) == before
     assert model.predict(X).tobytes() == predicted
 

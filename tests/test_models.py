@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential
+from fastnn import Input, Sequential, explain
 from fastnn.errors import DTypeError, NotBuiltError, ShapeError
 from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
 
@@ -499,6 +499,16 @@ def test_one_row_comes_in_the_nest_of_the_outputs():
     assert model.predict(X[:1])["only"].tobytes() == model.predict(X)["only"][:1].tobytes()
 
 
+def test_a_prediction_that_comes_back_on_the_way_goes_on(monkeypatch):
+    model = mlp()
+    want = model.predict(X)
+    monkeypatch.setattr("fastnn.training.SLICE_SECONDS", 1e-9)  # after as few steps as can be
+    monkeypatch.setattr("fastnn.compiler.bind._BETWEEN_CLOCKS", 0)
+    other = fastnn.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    assert np.array_equal(other.predict(X, batch_size=1), want)
+
+
 def test_predict_of_no_rows():
     assert mlp().predict(X[:0]).shape == (0, 3)
 
@@ -520,6 +530,11 @@ def test_explain_profiles(capsys):
     model.explain(profile=True, batch_size=4)
     assert "GFLOP/s" in capsys.readouterr().out
     assert same(model.get_weights(), before)
+
+
+def test_a_rate_needs_a_time():
+    assert explain._rates(0.0, 1000, 1000) == ["0.00", "-", "-"]
+    assert explain._rates(1e-6, 1000, 2000) == ["1.00", "1.00", "2.00"]
 
 
 def test_explain_of_an_uncompiled_model_is_that_of_predict(capsys):

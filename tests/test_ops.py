@@ -5,7 +5,7 @@ import pytest
 
 import fastnn
 from fastnn import layers, ops
-from fastnn.errors import ShapeError
+from fastnn.errors import DTypeError, ShapeError
 
 RNG = np.random.default_rng(11)
 A, B = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 3, 4))
@@ -162,6 +162,10 @@ ANSWERS = {
         lambda a, b: ops.one_hot(ops.argmax(a, 1), 3),
         lambda a, b: np.eye(3)[a.argmax(1)],
     ),
+    "one_hot of what is no class": (
+        lambda a, b: ops.one_hot(ops.argmax(a, 1) - 1, 2),
+        lambda a, b: np.eye(3)[a.argmax(1)][..., 1:],
+    ),
     "likes": (
         lambda a, b: ops.ones_like(a) + ops.zeros_like(b) + ops.sign(a) + ops.isfinite(b),
         lambda a, b: 2 + np.sign(a),
@@ -315,7 +319,7 @@ def of_rows(function):
         (of_rows(lambda x: x @ fastnn.Input((3, 2))), ShapeError, ("matmul", "axis k")),
         (of_rows(lambda x: ops.norm(x, "nuc", 1)), ValueError, ("norm", "'fro'")),
         (of_rows(lambda x: ops.top_k(x, 5)), ShapeError, ("top_k", "5")),
-        (lambda: ops.add(1, 2), TypeError, ("tensor",)),
+        (lambda: ops.add(1, "two"), DTypeError, ("real numbers",)),
         (lambda: fastnn.grad(lambda x: x if x > 0 else -x)(1.0), TypeError, ("ops.where",)),
     ],
 )

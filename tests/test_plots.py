@@ -85,6 +85,17 @@ def test_a_script_takes_where_its_picture_goes(tmp_path, capsys):
     assert "must end in .png" in output.err
 
 
+def test_a_layer_that_does_not_learn_has_no_bars():
+    model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Activation("relu")])
+    model.compile("sgd", "mse")
+    figure = model.diagnose(np.ones((4, 2)), np.ones((4, 2))).plot()
+    assert [panel.get_xscale() for panel in figure.axes] == ["linear"] * 3
+
+
+def test_images_need_no_title():
+    assert plots.labelled_images(np.zeros((1, 4, 4)), ["a"]).get_suptitle() == ""
+
+
 @pytest.mark.parametrize(
     ("draw", "words"),
     [

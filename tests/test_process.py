@@ -88,6 +88,40 @@ sys.exit(0 if tasks == 1 or "numpy" in sys.modules and tasks == int(sys.argv[1])
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+IN_ANOTHER = """
+import sys
+{first}
+code = "import sys; sys.path[:] = " + repr(["", *sys.path]) + {code!r}
+if sys.version_info >= (3, 14):
+    from concurrent import interpreters
+    interpreters.create().exec(code)
+elif sys.version_info >= (3, 13):
+    import _interpreters
+    _interpreters.run_string(_interpreters.create({kind!r}), code)
+else:
+    import _xxsubinterpreters
+    _xxsubinterpreters.run_string(_xxsubinterpreters.create(isolated={kind!r} == "isolated"), code)
+"""
+IMPORT = """
+import warnings
+warnings.simplefilter("ignore")  # NumPy's own
+try:
+    import fastnn
+except ImportError as error:
+    print(error, flush=True)
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import fastnn"])
+@pytest.mark.parametrize("kind", ["isolated", "legacy"])
+def test_sub_interpreters_are_refused(first, kind):
+    code = IN_ANOTHER.format(first=first, kind=kind, code=IMPORT)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "fastnn's compiled core cannot be imported" in done.stdout
+    assert "works in the main interpreter" in done.stdout
+
+
 def test_the_import_needs_numpy_alone():
     code = "import sys, fastnn; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     modules = subprocess.run(

@@ -433,8 +433,6 @@ def test_states_that_do_not_fit_are_refused(kind):
         layer(x, initial_state=states)
     with pytest.raises(ValueError, match=r"initial_state has to be a list of \d, \[h"):
         layer(x, initial_state=[Input((4,))] * 3)
-    with pytest.raises(ValueError, match=r"stateful=True is not possible.*return_state=True"):
-        kind(4, stateful=True)
 
 
 @every_kind

@@ -224,7 +224,15 @@ def test_a_bound_bites(op, dtype):
 
 
 #: What has whole numbers as its results, which 12 bits hold.
-WHOLE = {"accuracy_sparse", "accuracy_dense", "in_top_k", "differs", "gather_labels", "arg_reduce"}
+WHOLE = {
+    "accuracy_sparse",
+    "accuracy_dense",
+    "in_top_k",
+    "differs",
+    "gather_labels",
+    "arg_reduce",
+    "label_numbers",
+}
 WHOLE |= {"advance", "every", "resume"}
 
 

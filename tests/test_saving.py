@@ -80,6 +80,24 @@ def test_any_suffix_will_do(tmp_path, name):
     assert state(load_model(str(tmp_path / name))) == state(model)
 
 
+def test_keras_has_saving_in_three_places(tmp_path):
+    model, path = tiny(), tmp_path / "model.keras"
+    fastnn.models.save_model(model, path)
+    again = fastnn.saving.load_model(path)
+    assert np.array_equal(again.predict([[2.0]]), model.predict([[2.0]]))
+    with pytest.raises(FileExistsError):
+        fastnn.models.save_model(model, path, overwrite=False)
+
+
+def test_statistics_are_saved_with_the_model():
+    x = np.random.default_rng(0).normal(size=(9, 2))
+    scaling = fastnn.layers.MinMaxScaling()
+    scaling.adapt(x)
+    model = fastnn.Sequential([fastnn.Input((2,)), scaling, Dense(1)])
+    model.compile("sgd", "mse")
+    assert np.array_equal(saving.from_bytes(saving.to_bytes(model)).predict(x), model.predict(x))
+
+
 def test_numpy_opens_it_without_pickle(tmp_path):
     model = convnet()
     model.save(tmp_path / "m.npz")

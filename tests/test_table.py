@@ -1,5 +1,6 @@
 """The table of operations, and that whatever is listed by operation lists them all."""
 
+import itertools
 import math
 
 import numpy as np
@@ -42,6 +43,35 @@ def test_every_gradient_rule_is_of_an_operation():
 def test_every_activation_has_a_twin():
     assert tuple(ACTIVATIONS) == activation_names()
     assert tuple(CURVES) == curve_names()
+
+
+@pytest.mark.parametrize("flag", ["+", "&"])
+def test_operations_are_affine_in_what_is_flagged_so(flag):
+    """f(2 u - v) = 2 f(u) - f(v)"""
+    for op in OPS:
+        flagged = [operand.name for operand in op.inputs if operand.affine == flag]
+        for names in [flagged] if flag == "+" and flagged else [[name] for name in flagged]:
+            for case in itertools.islice(filter(straight, cases(op.name)), 6):
+                assert_affine(case, names)
+
+
+def straight(case):
+    known = {"activation": "linear", "curve": "line", "reduction": "sum", "binary": "subtract"}
+    attrs = {"batch": 0, **known}
+    plain = case.data == "normal" and case.source.startswith("float")
+    return plain and all(case.attrs.get(k, v) == v for k, v in attrs.items())
+
+
+def assert_affine(case, names):
+    inputs = draw(case, np.dtype("float64"))
+    others = draw(case, np.dtype("float64"), 1)
+    moved = {name: 2 * inputs[name] - others[name] for name in names if name in inputs}
+    u, v, w = (
+        Trial(case, "float64", inputs={**inputs, **changed}).expected
+        for changed in ({}, {name: others[name] for name in moved}, moved)
+    )
+    for name in u:
+        np.testing.assert_allclose(w[name], 2 * u[name] - v[name], atol=1e-10, err_msg=str(case))
 
 
 # ---- signatures ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 import fastnn
 from fastnn import Input, Sequential
 from fastnn.callbacks import Callback
-from fastnn.errors import NonFiniteWarning
+from fastnn.errors import NonFiniteError, NonFiniteWarning
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
 
 RNG = np.random.default_rng(11)
@@ -626,6 +626,40 @@ def test_nan_in_the_data_warns_once_and_names_epoch_batch_and_data(eager):
     assert "epoch 1, batch 3" in str(one.message)
     assert "data" in str(one.message)
     assert one.filename == __file__
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_batch_that_stops_training_changes_nothing(eager, batches):
+    x = X.copy()
+    x[13, 2] = np.nan
+    stopped, other = model(eager=eager), model(eager=eager)
+    called = [Batches()] if batches else []
+    options = {"batch_size": 5, "shuffle": False, "verbose": 0}
+    with pytest.warns(NonFiniteWarning, match="epoch 1, batch 3"):
+        history = stopped.fit(x, Y, epochs=3, on_nonfinite="stop", callbacks=called, **options)
+    other.fit(X[:10], Y[:10], **options)
+    assert all(map(np.array_equal, stopped.get_weights(), other.get_weights()))
+    assert stopped.runtime.buffers["step"][0] == 2
+    assert history.epoch == [0]
+    assert np.isnan(history.history["loss"][0])
+
+
+def test_as_an_exception_the_batch_changes_nothing_either():
+    x = X.copy()
+    x[13, 2] = np.inf
+    made, other = model(), model()
+    options = {"batch_size": 5, "shuffle": False, "verbose": 0}
+    with pytest.raises(NonFiniteError, match="epoch 1, batch 3"):
+        made.fit(x, Y, on_nonfinite="raise", **options)
+    other.fit(X[:10], Y[:10], **options)
+    assert all(map(np.array_equal, made.get_weights(), other.get_weights()))
+    made.fit(X, Y, **options)
+
+
+def test_what_a_loss_that_is_not_finite_does_is_one_of_three():
+    with pytest.raises(ValueError, match="fit: on_nonfinite must be one of warn, stop, raise"):
+        model().fit(X, Y, on_nonfinite="ignore", verbose=0)
 
 
 def test_a_layer_that_overflows_is_named():

@@ -15,6 +15,22 @@ from fastnn.utils import (
     to_categorical,
 )
 
+# ---- names of Keras's ----------------------------------------------------------------------------
+
+
+def test_old_places_hold_the_same_functions():
+    assert fastnn.backend.clear_session is fastnn.utils.clear_session
+    assert fastnn.backend.epsilon() == fastnn.config.epsilon() == 1e-7
+    assert fastnn.backend.image_data_format() == "channels_last"
+    assert fastnn.preprocessing.sequence.pad_sequences is pad_sequences
+
+
+def test_a_session_that_is_cleared_begins_anew_with_names():
+    Dense(1)
+    fastnn.utils.clear_session()
+    assert [Dense(1).name, Dense(1).name, Flatten().name] == ["dense", "dense_1", "flatten"]
+
+
 # ---- labels and sequences ------------------------------------------------------------------------
 
 

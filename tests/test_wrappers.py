@@ -9,7 +9,9 @@ from fastnn.errors import ShapeError
 from fastnn.layers import (
     GRU,
     LSTM,
+    BatchNormalization,
     Bidirectional,
+    Conv1D,
     Conv2D,
     Dense,
     Dropout,
@@ -35,9 +37,17 @@ EVERY = [
     (lambda: TimeDistributed(Conv2D(2, 2, activation="tanh")), (3, 4, 4, 1), (3, 3, 3, 2)),
     (lambda: TimeDistributed(LSTM(3)), (7, 4, 2), (7, 3)),
     (lambda: TimeDistributed(Flatten()), (1, 2, 3), (1, 6)),
+    (lambda: TimeDistributed(TimeDistributed(Conv1D(3, 2))), (2, 3, 4, 2), (2, 3, 3, 3)),
+    (lambda: TimeDistributed(BatchNormalization()), (3, 2), (3, 2)),
+    (lambda: TimeDistributed(image_tower()), (2, 5, 4, 2), (2, 3)),
     (lambda: RepeatVector(3), (4,), (3, 4)),
     (lambda: RepeatVector(1), (4,), (1, 4)),
 ]
+
+
+def image_tower():
+    parts = [Conv2D(3, 2, activation="relu"), layers.MaxPooling2D(), layers.LayerNormalization()]
+    return Sequential([Input((5, 4, 2)), *parts, Flatten(), Dense(3, "softmax")])
 
 
 def surrounded(make, shape):
@@ -109,7 +119,7 @@ def test_names_are_keras_s():
         "forward_words",
         "backward_words",
     )
-    assert list(both.named_weights())[3] == "backward_layer/kernel"
+    assert list(both.named_weights())[3] == "backward_layer/cell/kernel"
 
 
 @every_kind
@@ -177,6 +187,141 @@ def test_each_step_by_itself(time):
     x = np.random.default_rng(0).normal(size=(5, time, 4, 4, 1))
     expected = np.stack([inner.predict(x[:, t]) for t in range(time)], 1)
     assert np.array_equal(outer.predict(x), expected)
+
+
+class Centred(layers.Layer):
+    """Written in NumPy: what it does with a row depends on the others."""
+
+    def forward(self, x):
+        return x - x.mean(0)
+
+    def backward(self, dy, x, y):
+        return dy - dy.mean(0)
+
+
+class Penalized(layers.Layer):
+    def call(self, x):
+        self.add_loss(fastnn.ops.sum(fastnn.ops.batch_mean(fastnn.ops.square(x))))
+        return x
+
+
+@pytest.mark.parametrize("time", [1, 3])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Dense(3, "tanh"),
+        lambda: Conv2D(2, 2, activation="tanh"),
+        lambda: layers.SeparableConv2D(3, 2),
+        lambda: layers.Conv2DTranspose(3, 2, strides=2),
+        lambda: layers.MaxPooling2D(),
+        lambda: layers.AveragePooling2D(2),
+        lambda: layers.GlobalAveragePooling2D(),
+        lambda: layers.GroupNormalization(2),
+        lambda: layers.BatchNormalization(),
+        lambda: layers.UpSampling2D(interpolation="bilinear"),
+        lambda: layers.ZeroPadding2D(),
+        lambda: layers.PReLU(),
+        lambda: layers.Permute((3, 1, 2)),
+        lambda: TimeDistributed(GRU(3)),
+        lambda: layers.Softmax(),
+        lambda: layers.Rescaling(0.5, 1),
+        lambda: Dropout(0.5),
+        Centred,
+    ],
+)
+def test_steps_as_rows_are_steps_one_by_one(make, time, monkeypatch):
+    """Outputs of each step have the bits that they have by themselves; weights learn alike."""
+    x = np.random.default_rng(0).normal(size=(7, time, 4, 4, 2))
+    layer = make()
+    outer = Sequential([Input((time, 4, 4, 2)), TimeDistributed(layer)])
+    inner = Sequential([Input((4, 4, 2)), layer])
+    if not isinstance(layer, Centred):
+        expected = np.stack([inner.predict(x[:, t]) for t in range(time)], 1)
+        assert np.array_equal(outer.predict(x), expected)
+    learned = []
+    for folded in (True, False):
+        if not folded:
+            monkeypatch.setattr(TimeDistributed, "_folded", lambda *arguments: None)
+        fastnn.set_seed(2)
+        before = Dense(2, "tanh")
+        model = Sequential(
+            [Input((time, 4, 4, 2)), before, TimeDistributed(make()), Flatten(), Dense(2)],
+            dtype="float64",
+        )
+        model.compile("sgd", "mse")
+        model.fit(x, np.ones((7, 2)), batch_size=3, epochs=2, verbose=0)
+        learned.append([*model.get_weights(), model.predict(x)])
+    for a, b in zip(*learned, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+
+
+def test_what_looks_at_rows_is_called_for_each_step():
+    def calls(layer, mode="train"):
+        model = Sequential([Input((5, 3)), TimeDistributed(layer), Flatten(), Dense(2)])
+        model.compile("sgd", "mse")
+        nodes = model.runtime.make(mode, 8, 1).program.nodes
+        return sum(
+            node.layer.endswith(f"/{layer.name}")
+            and "bwd" not in node.op.name
+            and node.op.name not in ("reshape", "slice", "strided")
+            for node in nodes
+        )
+
+    assert calls(Dense(3), "predict") < 5
+    assert calls(BatchNormalization(), "predict") < 5
+    assert calls(BatchNormalization()) >= 5
+    assert calls(Dropout(0.5)) >= 5
+    assert calls(Penalized()) >= 5
+
+
+def test_the_listing_counts_the_rows(capsys):
+    model = Sequential([Input((5, 3, 3, 1)), TimeDistributed(Conv2D(2, 2))])
+    model.compile("sgd", "mse")
+    model.explain()
+    assert "(5 rows, 3, 3, 1)" in capsys.readouterr().out
+
+
+def test_words_of_sentences():
+    """The mask of words reaches the layer of a sentence; a sentence counts if a word does."""
+    ids = np.array([[[1, 2, 0], [0, 0, 0], [3, 0, 0]], [[1, 1, 1], [2, 0, 1], [0, 0, 0]]])
+    words = Sequential([Input((3, 4)), LSTM(3)])
+    for sentence in (LSTM(3), Sequential([Input((3, 4)), LSTM(3)])):
+        x = Input((3, 3), dtype="int32")
+        seen = Embedding(5, 4, mask_zero=True)(x)
+        y = TimeDistributed(sentence)(seen)
+        assert (y.shape, y.mask_shape) == ((None, 3, 3), (None, 3))
+        model = Model(x, [y, GRU(2)(y), seen])
+        states, last, vectors = model.predict(ids)
+        words.set_weights(sentence.get_weights())
+        for row in range(2):
+            for t in range(3):
+                count = int((ids[row, t] != 0).sum())
+                if ids[row, t, 1] or count == 1:
+                    short = Sequential([Input((count, 4)), LSTM(3)])
+                    short.set_weights(sentence.get_weights())
+                    one = short.predict(vectors[row, t][ids[row, t] != 0][None])[0]
+                    np.testing.assert_allclose(states[row, t], one, rtol=1e-5, atol=1e-6)
+        whole = Sequential([Input((2, 3)), GRU(2)])
+        whole.set_weights(model.layers[-1].get_weights())
+        pair = whole.predict(states[:1, [0, 2]])
+        np.testing.assert_allclose(last[:1], pair, rtol=1e-5, atol=1e-6)
+
+
+def test_masks_of_steps_by_and_by():
+    """Where steps are called one by one, too."""
+    x = Input((3, 4), dtype="int32")
+    seen = Embedding(5, 2, mask_zero=True)(x)
+    inner = Sequential([Input((4, 2)), Dropout(0.5), GRU(3, return_sequences=True)])
+    y = TimeDistributed(inner)(seen)
+    assert y.mask_shape == (None, 3, 4)
+    model = Model(x, TimeDistributed(GRU(2))(y))
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.ones((5, 3, 4)), np.zeros((5, 3, 2)))
+    pooled = TimeDistributed(layers.MaxPooling1D())(Dense(2)(Input((3, 4, 2))))
+    assert pooled.mask_shape is None
+    with pytest.warns(fastnn.errors.MaskWarning):
+        frames = TimeDistributed(layers.MaxPooling1D())(seen)
+    assert (frames.shape, frames.mask_shape) == ((None, 3, 2, 2), (None, 3, 2))
 
 
 def test_masks_pass_by_and_training_reaches_the_layer():

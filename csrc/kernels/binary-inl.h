@@ -45,6 +45,33 @@ static inline vec mod_of(vec a, vec b)
     return v_select(v_lt(v_abs(b), v_abs(rest)), v_sub(rest, b), rest);
 }
 
+/* log(e^a + e^b): the larger, and what the other adds; of two alike it is log 2 */
+static inline vec logaddexp_of(vec a, vec b)
+{
+    vec more = v_log1p(v_exp(v_neg(v_abs(v_sub(a, b)))));
+    more = v_select(v_eq(a, b), v_set1((real)0.69314718055994530942), more);
+    return v_add(v_max(a, b), more);
+}
+
+/* sqrt(a^2 + b^2), whose squares are taken of a ratio of at most 1 */
+static inline vec hypot_of(vec a, vec b)
+{
+    vec x = v_abs(a), y = v_abs(b), large = v_max(x, y), small = v_neg(v_max(v_neg(x), v_neg(y)));
+    vec ratio = v_div(small, large), root = v_sqrt(v_fma(ratio, ratio, v_set1(1)));
+    mask bare = m_or(v_eq(large, v_zero()), v_eq(large, v_set1((real)INFINITY)));
+    return v_select(bare, large, v_mul(large, root));
+}
+
+/* the angle of the point (b, a), of the sign of a; 0 at the origin */
+static inline vec arctan2_of(vec a, vec b)
+{
+    vec y = v_abs(a), x = v_abs(b), turn = v_set1((real)3.14159265358979323846);
+    vec angle = v_arctan(v_select(v_eq(y, x), v_set1(1), v_div(y, x)));
+    angle = v_select(v_eq(y, v_zero()), v_mul(y, x), angle);
+    angle = v_select(v_lt(b, v_zero()), v_sub(turn, angle), angle);
+    return v_copysign(angle, a);
+}
+
 static void op_binary(const fnn_op *op, const fnn_task *task)
 {
     const real *left = op->arg[0], *right = op->arg[1];

@@ -223,3 +223,10 @@ static void op_gather_labels(const fnn_op *op, const fnn_task *task)
         }
     }
 }
+
+static void op_label_numbers(const fnn_op *op, const fnn_task *task)
+{
+    int64_t i, end;
+    share_elements(task, op->dim[0], &i, &end);
+    if (i < end) convert_i32((real *)op->arg[1] + i, (const int32_t *)op->arg[0] + i, end - i);
+}

@@ -2,23 +2,6 @@
  *
  * Invariant: element by element an output depends on the elements of its own place alone; what is laid
  * out is copied, and written once. */
-#define MERGE(name, expression)                                        \
-    static void op_##name(const fnn_op *op, const fnn_task *task)      \
-    {                                                                  \
-        int64_t i, end;                                                \
-        share_elements(task, op->dim[0], &i, &end);                    \
-        for (; i < end; i += LANES) {                                  \
-            vec a = load_lanes((const real *)op->arg[0] + i, end - i); \
-            vec b = load_lanes((const real *)op->arg[1] + i, end - i); \
-            store_lanes((real *)op->arg[2] + i, expression, end - i);  \
-        }                                                              \
-    }
-MERGE(subtract, v_sub(a, b))
-MERGE(multiply, v_mul(a, b))
-MERGE(maximum, v_max(a, b))
-MERGE(minimum, v_neg(v_max(v_neg(a), v_neg(b))))
-#undef MERGE
-
 static void op_scale(const fnn_op *op, const fnn_task *task)
 {
     const real *x = op->arg[0];

@@ -705,15 +705,23 @@ static void op_shift(const fnn_op *op, const fnn_task *task)
     }
 }
 
-/* y_t = x_{T-1-t} */
-/* Whole vectors of rows by registers; the last rows, whose vectors would spoil their neighbours, one by one. */
-static void op_transpose(const fnn_op *op, const fnn_task *task)
+/* y = state, and 0 in the rows that it has not */
+static void op_recall(const fnn_op *op, const fnn_task *task)
 {
-    int64_t j, end, rows = op->dim[0], cols = op->dim[1], whole = rows / LANES * LANES;
-    const real *from = op->arg[0];
-    real *to = op->arg[1];
-    fnn_share(task, cols, LANES, &j, &end);
-    if (whole) transpose(from + j, cols, whole, end - j, to + j * rows, rows);
-    for (; j < end; j++)
-        for (int64_t i = whole; i < rows; i++) to[j * rows + i] = from[i * cols + j];
+    int64_t i, end, n = op->dim[1], known = op->dim[0] * n;
+    const real *state = op->arg[0];
+    real *y = op->arg[1];
+    share_elements(task, op->dim[2] * n, &i, &end);
+    int64_t middle = known < i ? i : min_of(end, known);
+    memcpy(y + i, state + i, (size_t)(middle - i) * sizeof(real));
+    memset(y + middle, 0, (size_t)(end - middle) * sizeof(real));
+}
+
+/* state = x, as far as both go */
+static void op_remember(const fnn_op *op, const fnn_task *task)
+{
+    int64_t i, end, n = op->dim[1];
+    share_elements(task, min_of(op->dim[0], op->dim[2]) * n, &i, &end);
+    const real *x = op->arg[0];
+    memcpy((real *)op->arg[1] + i, x + i, (size_t)(end - i) * sizeof(real));
 }

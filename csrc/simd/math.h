@@ -1,4 +1,4 @@
-/* math.h: exp, expm1, log, log1p, sigmoid, tanh, sin, cos and erf on the verbs, within 4 ulp; floor.
+/* math.h: exp, expm1, log, log1p, sigmoid, tanh, sin, cos, erf and arctan on the verbs, within 4 ulp; floor.
  *
  * Each reduces its argument to a short interval around 0 and evaluates one polynomial there: the
  * minimax (Remez) polynomials of (e^r - 1 - r) / r^2 and (log(1 + f) - f + f^2 / 2) / f^3, for the
@@ -6,6 +6,8 @@
  * Those of erf interpolate at Chebyshev's points: erf(x) / x in x^2 up to 1, and beyond it
  * e^(x^2) erfc(x) / t in t = 1 / (1 + x / 2), which takes infinity to 0.  Those of sin and cos do so up to
  * pi / 4.
+ *
+ * That of arctan, of (arctan t - t) / t^3 in t^2, does so up to sqrt 2 - 1.
  *
  * NaN passes.  A subnormal argument counts as 0, a subnormal result may be 0. */
 #ifndef FNN_SIMD_MATH_H
@@ -25,6 +27,8 @@
 #define TANH_HIGHEST 20.0     /* tanh x is 1 above                       */
 #define TURN_HIGHEST 2e8 /* quarters of a turn up to there are exact in products with the parts */
 #define SIN_LINE 0x1p-27 /* sin x is x up to there                  */
+#define QUARTER_PI 0.78539816339744830962 /* and what its rounding loses */
+#define QUARTER_PI_LOW 3.061616997868383e-17
 
 /* pi / 2 in parts of 26 bits, and the rest */
 static const real quarter_parts[] = {0x1.921fb50000000p+0, 0x1.110b460000000p-26,
@@ -63,6 +67,11 @@ static const real erfc_coefficients[] = {
     0.06210015884050615,   -0.005285192449056282, -0.05330745892359192, -0.056758671936995304,
     -0.004407297438194338, 0.08374687752002534,   0.1763092451278479,   0.2468329427993523,
     0.2820947917738897,    0.28209479177387814};
+
+static const real arctan_coefficients[] = {
+    0.016285756855221028, -0.034570561981427744, 0.04551593220626549, -0.05230454270650244,
+    0.05878928997834775,  -0.06666424885738255,  0.07692296375032143, -0.09090908753500877,
+    0.11111111105155447,  -0.14285714285659828,  0.19999999999999804, -0.3333333333333333};
 #else
 #define LN2_HIGH 0.693145751953125f
 #define LN2_LOW 1.42860682030941723212e-6f
@@ -74,6 +83,8 @@ static const real erfc_coefficients[] = {
 #define TANH_HIGHEST 10.0f
 #define TURN_HIGHEST 5e4f
 #define SIN_LINE 0x1p-12f
+#define QUARTER_PI 0.78539816339744830962f
+#define QUARTER_PI_LOW (-2.1855695e-8f)
 
 /* pi / 2 in parts of 9 bits, and the rest */
 static const real quarter_parts[] = {0x1.92p+0f, 0x1.fbp-12f, 0x1.51p-22f, 0x1.0bp-34f,
@@ -96,6 +107,9 @@ static const real erf_coefficients[] = {7.875875e-05f,   -8.0168643e-04f, 5.1890
 static const real erfc_coefficients[] = {1.8374233e-02f, 4.2652186e-02f, -0.16987494f,
                                          5.120594e-02f,  6.934961e-02f,  0.17830007f,
                                          0.24669884f,    0.2820982f,     0.28209478f};
+
+static const real arctan_coefficients[] = {0.0504813865f, -0.0862467587f, 0.110713653f,
+                                           -0.142841518f, 0.199999779f,   -0.333333343f};
 #endif
 #define POLYNOMIAL(x, c) v_polynomial(x, c, sizeof(c) / sizeof(c)[0])
 
@@ -223,6 +237,14 @@ static inline vec v_erf(vec x)
     return v_select(v_lt(size, one), near, far);
 }
 
+static inline vec v_erfc(vec x)
+{
+    vec one = v_set1(1), size = v_abs(x), tail = v_erfc_beyond(v_at_least(size, one));
+    vec near = v_sub(one, v_mul(x, POLYNOMIAL(v_mul(x, x), erf_coefficients)));
+    vec far = v_select(v_lt(x, v_zero()), v_sub(v_set1(2), tail), tail);
+    return v_select(v_lt(size, one), near, far);
+}
+
 /* the share of a standard normal variable below x: (1 + erf(x / sqrt 2)) / 2, and erfc / 2 where that is near 0 */
 static inline vec v_normal_cdf(vec x)
 {
@@ -297,8 +319,25 @@ static inline vec v_cos(vec x)
     return v_sin_turned(a.r, v_add(a.n, v_set1(1)));
 }
 
+/* |x| = tan(turn + arctan t), turn = 0, pi / 4 or pi / 2, and |t| <= tan(pi / 8) = sqrt 2 - 1; `low` is what
+ * turn's rounding lost */
+static inline vec v_arctan(vec x)
+{
+    vec one = v_set1(1), size = v_abs(x), small = v_set1((real)0.41421356237309504880);
+    mask near = v_le(size, small), middle = v_le(size, v_add(small, v_set1(2)));
+    vec over = v_select(near, size, v_select(middle, v_sub(size, one), v_set1(-1)));
+    vec under = v_select(near, one, v_select(middle, v_add(size, one), size));
+    vec t = v_div(over, under), square = v_mul(t, t);
+    vec eighth = v_select(middle, v_set1(1), v_set1(2)), turns = v_select(near, v_zero(), eighth);
+    vec bend = v_fma(v_mul(t, square), POLYNOMIAL(square, arctan_coefficients),
+                     v_mul(turns, v_set1(QUARTER_PI_LOW)));
+    return v_copysign(v_fma(turns, v_set1(QUARTER_PI), v_add(t, bend)), x);
+}
+
 #undef LN2_HIGH
 #undef LN2_LOW
+#undef QUARTER_PI
+#undef QUARTER_PI_LOW
 #undef REAL_MIN
 #undef REAL_HALF_ULP
 #undef EXP_LOWEST

@@ -161,8 +161,8 @@ def _dropout_steps(op: str) -> Iterator[Case]:
     yield from (replace(c, attrs={"rate": 0.5, "stream": 1, "seed": 0}) for c in _sequence(op))
 
 
-def _transpose(op: str) -> Iterator[Case]:
-    yield from (_case(op, i=i, o=o) for i, o in ((256, 64), (784, 512), (2048, 2048)))
+def _kept_state(op: str) -> Iterator[Case]:
+    yield from (_case(op, r, r=None, b=r, n=h) for r, _, h in _WALKS[:3])
 
 
 def _embed(op: str) -> Iterator[Case]:
@@ -608,6 +608,7 @@ def _mark(op: str) -> Iterator[Case]:
 _MAKERS: Mapping[str, Any] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
+    "label_numbers": _elements,
     "dense_fwd": _dense,
     "pack_panels": _pack_panels,
     "dense_panels": _dense_panels,
@@ -630,7 +631,8 @@ _MAKERS: Mapping[str, Any] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _sequence,
-    "transpose": _transpose,
+    "recall": _kept_state,
+    "remember": _kept_state,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "encode": _encode,
@@ -682,10 +684,6 @@ _MAKERS: Mapping[str, Any] = {
     "matmul": _matmul,
     "matmul_nt": _matmul,
     "matmul_tn": _matmul,
-    "subtract": _elements,
-    "multiply": _elements,
-    "maximum": _elements,
-    "minimum": _elements,
     "scale": _scale,
     "pass_largest": _pass_largest,
     "concatenate": _concatenate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from fastnn._checks import count
+from fastnn._checks import count, flag, path
 from fastnn.callbacks.base import Logs
 from fastnn.callbacks.display import announce
 from fastnn.callbacks.monitor import MonitorCallback
@@ -45,6 +45,8 @@ class ModelCheckpoint(MonitorCallback):
         >>> folder.cleanup()
     """
 
+    kept = ("best", "_epoch", "_batches")
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],
@@ -57,10 +59,10 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: float | None = None,
     ):
         super().__init__(monitor, mode, initial_value_threshold)
-        self.filepath = os.fspath(filepath)
+        self.filepath = path("ModelCheckpoint", "filepath", filepath)
         self.verbose = verbose
-        self.save_best_only = bool(save_best_only)
-        self.save_weights_only = bool(save_weights_only)
+        self.save_best_only = flag(type(self).__name__, "save_best_only", save_best_only)
+        self.save_weights_only = flag(type(self).__name__, "save_weights_only", save_weights_only)
         self.save_freq: str | int = save_freq
         if save_freq != "epoch":
             self.save_freq = count("ModelCheckpoint", "save_freq", save_freq, least=1)

@@ -8,7 +8,7 @@ import numbers
 from collections.abc import Callable
 from typing import Any
 
-from fastnn._checks import count, number
+from fastnn._checks import count, not_negative, number
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.display import announce
 from fastnn.callbacks.monitor import MonitorCallback
@@ -105,6 +105,8 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
         ValueError: if ``factor`` is not below 1.
     """
 
+    kept = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -123,7 +125,7 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
             raise ValueError(f"{who}: factor must be in [0, 1), got {self.factor}")
         self.patience = count(who, "patience", patience)
         self.cooldown = count(who, "cooldown", cooldown)
-        self.min_lr = number(who, "min_lr", min_lr)
+        self.min_lr = not_negative(who, "min_lr", min_lr)
         self.verbose = verbose
         self._forget()
 

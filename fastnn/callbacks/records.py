@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._checks import count
+from fastnn._checks import count, flag, path
 from fastnn.callbacks.base import Callback, Logs
 
 __all__ = ["CSVLogger", "History", "TensorBoard"]
@@ -23,6 +23,8 @@ class History(Callback):
         epoch: the numbers of the epochs.
         history: for each name in the logs, a list with one value an epoch.
     """
+
+    kept = ("epoch", "history")
 
     def __init__(self) -> None:
         self.epoch: list[int] = []
@@ -51,9 +53,11 @@ class CSVLogger(Callback):
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ):
-        self.filename = os.fspath(filename)
+        self.filename = path("CSVLogger", "filename", filename)
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(f"CSVLogger: separator must be one character, got {separator!r:.40}")
         self.separator = separator
-        self.append = bool(append)
+        self.append = flag(type(self).__name__, "append", append)
         self._keys: list[str] | None = None
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -61,6 +65,20 @@ class CSVLogger(Callback):
         self._keys = None
         with open(self.filename, "a" if self.append else "w", newline=""):
             pass
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what is in the file so far."""
+        try:
+            with open(self.filename, newline="") as file:
+                return {"keys": self._keys, "text": file.read()}
+        except FileNotFoundError:
+            return {"keys": None, "text": ""}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Let the file be what it was: lines may have been written after the backup."""
+        self._keys = state["keys"]
+        with open(self.filename, "w", newline="") as file:
+            file.write(state["text"])
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's line."""
@@ -105,6 +123,8 @@ class TensorBoard(Callback):
             first.
     """
 
+    kept = ("_step",)
+
     def __init__(
         self,
         log_dir: str | os.PathLike[str] = "logs",
@@ -113,9 +133,9 @@ class TensorBoard(Callback):
         update_freq: str | int = "epoch",
     ):
         who = type(self).__name__
-        self.log_dir = os.fspath(log_dir)
+        self.log_dir = path(who, "log_dir", log_dir)
         self.histogram_freq = count(who, "histogram_freq", histogram_freq)
-        self.write_steps_per_second = bool(write_steps_per_second)
+        self.write_steps_per_second = flag(who, "write_steps_per_second", write_steps_per_second)
         self.update_freq = update_freq
         self._make = _writer(histograms=bool(histogram_freq))
         self._writers: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastnn._checks import count, number
+from fastnn._checks import count, flag, number
 from fastnn._typing import Array
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.display import announce
@@ -33,6 +33,8 @@ class EarlyStopping(MonitorCallback):
         4
     """
 
+    kept = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -49,7 +51,9 @@ class EarlyStopping(MonitorCallback):
         self.patience = count(who, "patience", patience)
         self.verbose = verbose
         self.baseline = None if baseline is None else number(who, "baseline", baseline)
-        self.restore_best_weights = bool(restore_best_weights)
+        self.restore_best_weights = flag(
+            type(self).__name__, "restore_best_weights", restore_best_weights
+        )
         self.start_from_epoch = count(who, "start_from_epoch", start_from_epoch)
         self._forget()
 
@@ -99,20 +103,10 @@ class EarlyStopping(MonitorCallback):
 class TerminateOnNaN(Callback):
     """Ends the training after the first batch whose loss is not finite.
 
-    Args:
-        raise_error: whether to raise ``RuntimeError`` instead, in the middle of that batch, whose
-            update is not made.
+    To have that batch change nothing, use ``fit(on_nonfinite="stop")`` or ``"raise"``.
     """
-
-    def __init__(self, raise_error: bool = False):
-        self.raise_error = bool(raise_error)
 
     def on_nonfinite(self, epoch: int, batch: int) -> None:
         """Stop."""
-        if self.raise_error:
-            raise RuntimeError(
-                f"TerminateOnNaN: the loss of epoch {epoch + 1}, batch {batch + 1} is not finite; "
-                "scale the inputs or lower the learning rate"
-            )
         announce(f"Epoch {epoch + 1}, batch {batch + 1}: the loss is not finite, training ends")
         self.model.stop_training = True

@@ -147,7 +147,9 @@ class Compiled:
         real = np.dtype(self.program.dtype).itemsize
         for operand, tensor in enumerate(node.operands):
             if tensor is not None and tensor.root.home in LENT:
-                row = 0 if tensor.dtype == "any" else tensor.size.base * item_bytes(tensor, real)
+                row = (
+                    0 if tensor.dtype == "any" else tensor.root.size.base * item_bytes(tensor, real)
+                )
                 yield index, operand, self._lent.index(tensor.root.name), row
 
     def _bind(self, node: Node, is_shared: bool) -> None:

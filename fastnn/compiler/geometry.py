@@ -49,7 +49,7 @@ def sizes_of(who: str, name: str, value: int | Sequence[int], rank: int) -> tupl
     values = each_axis(value, rank)
     if len(values) != rank or not all(map(is_size, values)):
         many = " or (height, width)" if rank == 2 else ""
-        raise ValueError(f"{who}: {name} must be a positive integer{many}, got {str(value)[:60]}")
+        raise ValueError(f"{who}: {name} must be a positive integer{many}, got {value!r:.60}")
     return tuple(map(int, values))
 
 

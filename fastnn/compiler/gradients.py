@@ -6,15 +6,31 @@ operations, so that a layer that composes operations needs no backward of its ow
 
 from __future__ import annotations
 
+import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from fastnn.compiler.graph import Graph, Node, Tensor
 
-__all__ = ["Rule", "differentiate", "gradient_of", "rule_of"]
+__all__ = ["ZERO", "Gradients", "Rule", "differentiate", "gradient_of", "rule_of"]
 
-#: rule(node, wanted, *gradients of the outputs) -> gradients of the inputs, or ``None``
-Rule = Callable[..., Sequence[Tensor | None]]
+
+class Zero(enum.Enum):
+    """A gradient that needs no tensor."""
+
+    ZERO = enum.auto()
+
+
+#: What a rule returns for an input that the outputs depend on in jumps, or in no other way than
+#: the gradient of another input says already: ids, masks, what is compared.
+ZERO: Final = Zero.ZERO
+
+#: The gradients of the inputs; ``None`` where it is not wanted, or not known.
+Gradients = Sequence[Tensor | Zero | None]
+
+#: rule(node, wanted, *gradients of the outputs) -> gradients of the inputs
+Rule = Callable[..., Gradients]
 
 _RULES: dict[str, Rule] = {}
 
@@ -27,6 +43,7 @@ def gradient_of(name: str) -> Callable[[Rule], Rule]:
 
     The rule gets the node, a tuple that tells for each input whether its gradient is wanted, and
     the gradient of the loss with respect to each output (``None`` if the loss does not see it).
+    Where it returns ``None`` for an input whose gradient is wanted, ``differentiate`` raises.
     """
 
     def register(rule: Rule) -> Rule:
@@ -58,8 +75,12 @@ def differentiate(
 
     Returns:
         The gradient of each tensor of ``wrt`` that the loss depends on.
+
+    Raises:
+        NotImplementedError: if an operation on the way has no gradient, or not with respect to an
+            input that depends on ``wrt``.
     """
-    targets = set(wrt)
+    targets = dict.fromkeys(wrt)  # a list of operations is the same each time
     forward = list(graph.nodes)
     wanted = _downstream(forward, targets)
     with graph.scope("loss"):
@@ -71,12 +92,12 @@ def differentiate(
         flows = [gradients.get(t) if t is not None else None for t in node.outputs]
         flags = tuple(t is not None and t in wanted for t in node.inputs)
         if any(flags) and any(flow is not None for flow in flows):
-            with graph.scope(node.layer):
+            with graph.scope(node.layer), graph.folding(node.fold):
                 _propagate(node, flags, flows, gradients)
     return {tensor: gradients[tensor] for tensor in targets if tensor in gradients}
 
 
-def _downstream(nodes: Iterable[Node], targets: set[Tensor]) -> set[Tensor]:
+def _downstream(nodes: Iterable[Node], targets: Iterable[Tensor]) -> set[Tensor]:
     """Return the tensors that depend on a target: only their gradients are worth computing."""
     reached = set(targets)
     for node in nodes:
@@ -97,9 +118,17 @@ def _propagate(
             f"{node.layer}: the operation {node.op.name!r} has no gradient; "
             "make the layers before it not trainable, or write it with operations that have one"
         )
-    for tensor, flag, flow in zip(node.inputs, wanted, rule(node, wanted, *flows), strict=True):
-        if flag and tensor is not None and flow is not None:
-            gradients[tensor] = _sum(gradients.get(tensor), flow)
+    ways = zip(node.inputs, wanted, rule(node, wanted, *flows), strict=True)
+    for index, (tensor, flag, flow) in enumerate(ways):
+        if not flag or tensor is None or flow is ZERO:
+            continue
+        if flow is None:
+            raise NotImplementedError(
+                f"{node.layer}: the operation {node.op.name!r} has no gradient with respect to its "
+                f"input {node.op.inputs[index].name!r}; end it before, with "
+                "fastnn.ops.stop_gradient(x), or write it with operations that have one"
+            )
+        gradients[tensor] = _sum(gradients.get(tensor), flow)
 
 
 def _sum(known: Tensor | None, flow: Tensor) -> Tensor:

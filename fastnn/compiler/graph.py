@@ -23,7 +23,7 @@ from fastnn.operators import Operators
 from fastnn.ops.table import Op, Operand, table
 
 if TYPE_CHECKING:
-    from fastnn.variables import Variable
+    from fastnn.variables import State, Variable
 
 __all__ = ["Graph", "Node", "Shape", "Size", "Tensor", "concrete"]
 
@@ -31,20 +31,29 @@ Shape = tuple[int | None, ...]
 
 #: The homes of tensors whose memory a caller lends for one run.
 LENT = ("source", "out")
+#: Memory that lasts from batch to batch, beside the weights.
+STATE = "state"
 
 #: The graph that is being composed in this thread.
 _composed: ContextVar[Graph | None] = ContextVar("composed", default=None)
 
 
 class Size(NamedTuple):
-    """The size of an axis: ``base``, times the rows of the batch if ``per_row``."""
+    """The size of an axis: ``base``, times the rows of the batch if ``per_row``, where one row of
+    the batch may count as ``fold`` rows."""
 
     base: int
     per_row: bool
+    fold: int = 1
+
+    @property
+    def whole(self) -> Size:
+        """The same size with the fold in its base."""
+        return Size(self.base * (self.fold if self.per_row else 1), self.per_row)
 
     def at(self, rows: int) -> int:
         """Return the size in a batch of ``rows`` rows."""
-        return self.base * rows if self.per_row else self.base
+        return self.base * self.fold * rows if self.per_row else self.base
 
 
 def concrete(shape: Shape, rows: int) -> tuple[int, ...]:
@@ -68,6 +77,9 @@ class Tensor(Operators):
 
     ``mask`` says which steps of a sequence count: 1 or 0 for each, of the shape of the tensor
     without its last axis.  Layers pass it on (``Layer.compute_mask``).
+
+    ``fold`` is how many rows there are for each row of the batch: the steps of a sequence may be
+    rows for the layers inside of ``TimeDistributed``.
     """
 
     graph: Graph
@@ -80,11 +92,16 @@ class Tensor(Operators):
     alias: Tensor | None = None
     mask: Tensor | None = None
     values: Array | None = None
+    fold: int = 1
 
     @property
     def size(self) -> Size:
         """The number of elements."""
-        return size_of(self.shape)
+        return size_of(self.shape)._replace(fold=self.fold)
+
+    def concrete(self, rows: int) -> tuple[int, ...]:
+        """Return the shape in a batch of ``rows`` rows."""
+        return concrete(self.shape, rows * self.fold)
 
     @property
     def root(self) -> Tensor:
@@ -92,7 +109,7 @@ class Tensor(Operators):
         return self if self.alias is None else self.alias.root
 
     def __repr__(self) -> str:
-        return f"{self.name}{format_shape(self.shape)}"
+        return f"{self.name}{format_shape(self.shape, self.fold)}"
 
 
 @dataclass(eq=False)
@@ -118,6 +135,11 @@ class Node:
         return [*self.inputs, *self.outputs]
 
     @property
+    def fold(self) -> int:
+        """How many of its rows there are for each row of the batch."""
+        return max((t.fold for t in self.operands if t is not None), default=1)
+
+    @property
     def written(self) -> list[Tensor]:
         """The outputs, and the inputs that are changed in place."""
         changed = (t for t, o in zip(self.inputs, self.op.inputs, strict=False) if o.inplace)
@@ -131,9 +153,10 @@ class Node:
         )
 
 
-def format_shape(shape: Shape) -> str:
-    """Return a shape as people write it, with ``rows`` for the open axis."""
-    return "(" + ", ".join("rows" if d is None else str(d) for d in shape) + ")"
+def format_shape(shape: Shape, fold: int = 1) -> str:
+    """Return a shape as people write it, with ``rows`` for the open axis, or so many of them."""
+    rows = "rows" if fold == 1 else f"{fold} rows"
+    return "(" + ", ".join(rows if d is None else str(d) for d in shape) + ")"
 
 
 @dataclass(eq=False)
@@ -141,22 +164,34 @@ class Graph:
     """The nodes of one program and the tensors that live outside of it.
 
     ``layer`` is the one whose call is being composed, ``training`` whether as in training, and
-    ``dtype`` the precision of layers that are built on the way, ``None`` if all are.
+    ``dtype`` the precision of layers that are built on the way, ``None`` if all are.  ``notes`` are
+    tensors that a layer makes once for all of its calls, by a key of its own.  ``fold`` is that of
+    rows which are made of nothing.  ``batch_size`` is how many rows every batch has, if that is
+    known.
     """
 
     nodes: list[Node] = field(default_factory=list)
     layer: str = ""
     training: bool = False
     dtype: str | None = None
+    fold: int = 1
+    batch_size: int | None = None
     penalties: list[Tensor] = field(default_factory=list)
     totals: list[Array] = field(default_factory=list)
+    notes: dict[Any, Tensor] = field(default_factory=dict)
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
     _postponed: list[Callable[[], object]] = field(default_factory=list)
+    _remembered: list[State] = field(default_factory=list)
 
     @property
     def parameters(self) -> Mapping[Variable, Tensor]:
         """The model's variables that the graph reads."""
         return self._parameters
+
+    @property
+    def growing(self) -> tuple[list[Any], ...]:
+        """The nodes, and all else that layers add to."""
+        return self.nodes, self.penalties, self.totals, self._postponed, self._remembered
 
     @contextmanager
     def scope(self, layer: str) -> Iterator[None]:
@@ -182,6 +217,15 @@ class Graph:
             yield
         finally:
             self.training = outer
+
+    @contextmanager
+    def folding(self, fold: int) -> Iterator[None]:
+        """Let one row of the batch count as ``fold`` rows in what is emitted inside."""
+        outer, self.fold = self.fold, fold
+        try:
+            yield
+        finally:
+            self.fold = outer
 
     def parameter(self, variable: Variable) -> Tensor:
         """Return the tensor that stands for a variable of the model."""
@@ -210,6 +254,7 @@ class Graph:
         axes: Mapping[str, int] | None = None,
         absent: Sequence[str] = (),
         ranks: Mapping[str, int] | None = None,
+        fold: int | None = None,
         **attrs: Any,
     ) -> list[Tensor]:
         """Append one operation and return its outputs.
@@ -221,6 +266,7 @@ class Graph:
             axes: the sizes of axes that appear in outputs only, by letter.
             absent: the names of optional outputs that nobody wants.
             ranks: how many dimensions starred axes stand for, where an operand has several.
+            fold: how many rows the outputs have for each of the batch; ``None``: as the inputs.
             attrs: the attributes of the operation.
 
         Raises:
@@ -228,10 +274,11 @@ class Graph:
         """
         op = table()[name]
         tensors = [x if x is None or isinstance(x, Tensor) else self.parameter(x) for x in inputs]
-        binding = _Binding(op, self.layer, ranks or {})
+        folds = (t.fold for t in tensors if t is not None and None in t.shape)
+        binding = _Binding(op, self.layer, ranks or {}, fold or next(folds, self.fold))
         for operand, tensor in zip(op.inputs, tensors, strict=True):
             if tensor is not None:
-                binding.bind(operand, tensor.shape)
+                binding.bind(operand, tensor.shape, tensor.fold)
         binding.open(axes or {})
         outputs: list[Tensor | None] = [
             None if operand.name in absent else self._output(binding, operand, shapes or {})
@@ -258,6 +305,32 @@ class Graph:
     def _emit_in(self, layer: str, name: str, *inputs: Any, **attrs: Any) -> None:
         with self.scope(layer):
             self.emit(name, *inputs, **attrs)
+
+    def recall(self, state: State) -> Tensor:
+        """Return what a state has for each row of the batch: what this graph has last given it, or
+        what the batch before left there.
+
+        Args:
+            state: (rows of every batch, ...); no weight of a model.
+        """
+        if state not in self.notes:
+            shape = (None, *state.shape[1:])
+            (self.notes[state],) = self.emit("recall", self._state(state), shapes={"y": shape})
+        return self.notes[state]
+
+    def remember(self, state: State, x: Tensor) -> None:
+        """Let a state be ``x`` when the batch is done, for the next one."""
+        self.notes[state] = x
+        if state not in self._remembered:
+            self._remembered.append(state)
+
+    def emit_states(self) -> None:
+        """Append what the states become: for a training step, an evaluation, a prediction."""
+        for state in self._remembered:
+            self._emit_in(state.layer, "remember", self.notes[state], self._state(state))
+
+    def _state(self, state: State) -> Tensor:
+        return Tensor(self, state.path, state.shape, home=STATE, values=state.storage)
 
     def total(self, start: Array) -> Tensor:
         """Return room in ``totals``, float64, that a run finds as ``start``."""
@@ -318,17 +391,20 @@ class Graph:
     def _output(self, binding: _Binding, operand: Operand, shapes: Mapping[str, Shape]) -> Tensor:
         shape = shapes.get(operand.name)
         if shape is not None:
-            binding.bind(operand, shape)
+            binding.bind(operand, shape, binding.fold)
         name = f"{self.layer}.{operand.name}" if self.layer else operand.name
-        return Tensor(self, name, binding.shape(operand) if shape is None else shape, operand.dtype)
+        shape = binding.shape(operand) if shape is None else shape
+        fold = binding.fold if None in shape else 1
+        return Tensor(self, name, shape, operand.dtype, fold=fold)
 
 
 class _Binding:
     """Sizes of one operation's axes, gathered operand by operand."""
 
-    def __init__(self, op: Op, layer: str, ranks: Mapping[str, int]):
+    def __init__(self, op: Op, layer: str, ranks: Mapping[str, int], fold: int):
         self.op = op
         self.layer = layer
+        self.fold = fold
         self._ranks = ranks
         self.sizes: dict[str, Size] = {}
         self.dims: dict[str, Shape] = {}
@@ -340,10 +416,10 @@ class _Binding:
             self.sizes[axis] = Size(size, False)
             self.dims[axis] = (size,)
 
-    def bind(self, operand: Operand, shape: Shape) -> None:
+    def bind(self, operand: Operand, shape: Shape, fold: int) -> None:
         """Match an operand's shape with its axes."""
         for axis, dims in self._split(operand, shape).items():
-            size = size_of(dims)
+            size = size_of(dims)._replace(fold=fold).whole
             known = self.dims.setdefault(axis, dims)
             moved = known != dims and operand.alias is None  # only a reshape may differ in them
             if self.sizes.setdefault(axis, size) != size or moved:

@@ -7,11 +7,21 @@ from typing import NamedTuple
 
 from fastnn import ops
 from fastnn.compiler.graph import Node, Tensor
+from fastnn.compiler.linearity import is_affine
 
 __all__ = ["Head", "collapses", "head_of"]
 
 #: Operations whose output may have any sign and size: a layer without activation.
 _LINEAR = ("dense", "conv", "normalize", "row_norm", "embed", "depthwise", "separable")
+
+
+#: The activations that are the curve "ramp", by its constants.
+_RAMPS = {
+    (1.0, 0.0, 0.0, 6.0): "relu6",
+    (1 / 6, 3.0, -3.0, 3.0): "hard_sigmoid",
+    (0.5, 1.0, -1.0, 1.0): "sparse_sigmoid",
+    (1.0, 0.0, -1.0, 1.0): "hard_tanh",
+}
 
 
 class Head(NamedTuple):
@@ -51,26 +61,16 @@ def _name(node: Node) -> str | None:
         return "sigmoid"
     if name.startswith("softmax_ce"):
         return "softmax"
-    if name in ("activation_fwd", "curve_fwd"):
-        return str(node.attrs.get("activation", node.attrs.get("curve")))
+    if name == "activation_fwd":
+        return str(node.attrs["activation"])
+    if name == "curve_fwd":
+        curve = str(node.attrs["curve"])
+        known = tuple(node.attrs[constant] for constant in "abcd")
+        return _RAMPS.get(known, curve) if curve == "ramp" else curve
     return "linear" if name.startswith(_LINEAR) else None
 
 
-#: Operations that a product before and one after make no more than one product.
-_PASSING = frozenset(
-    {
-        "gather",
-        "reshape",
-        "add",
-        "subtract",
-        "scale",
-        "slice",
-        "concatenate",
-        "place",
-        "dropout",
-    }
-)
-_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "conv1d_fwd", "depthwise_fwd"})
+_PRODUCTS = frozenset({"dense_fwd", "conv2d_fwd", "depthwise_fwd"})
 
 
 def collapses(prediction: Tensor) -> bool:
@@ -80,13 +80,13 @@ def collapses(prediction: Tensor) -> bool:
         node = None if node.inputs[0] is None else node.inputs[0].producer
     before = list(_before(node))
     products = [each for each in before if each.op.name in _PRODUCTS]
-    plain = all(
-        each.op.name in _PASSING
-        or each.op.name in _PRODUCTS
-        or each.attrs.get("activation") == "linear"
-        for each in before
-    )
-    return len(products) > 1 and plain
+    return len(products) > 1 and all(is_affine(each, _moving(each)) for each in before)
+
+
+def _moving(node: Node) -> list[int]:
+    """Return which operands of a node depend on the samples."""
+    fixed = ("params", "constant")
+    return [i for i, t in enumerate(node.inputs) if t is not None and t.home not in fixed]
 
 
 def _before(last: Node | None) -> Iterable[Node]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,6 +53,7 @@ def prediction(
     with graph.scope("output"):
         for index, y in enumerate(proba(ys) if proba else ys):
             settle(graph, y, "out").name = f"out{index}"
+    graph.emit_states()
     return graph
 
 
@@ -195,15 +196,41 @@ def training(
         weighing: the shapes of the weights, by the index of the output.
     """
     graph, mean = evaluation(call, input_shapes, objective, training=True, weighing=weighing)
-    places = parameters.places
-    wrt = {t: places[variable] for variable, t in graph.parameters.items() if variable in places}
-    for tensor, gradient in differentiate(graph, mean, wrt).items():
-        settle(graph, gradient, "grads", wrt[tensor])
+    backward(graph, mean, parameters)
     if optimizer is not None:
-        graph.emit_postponed()
-        with graph.scope("optimizer"):
-            update(graph, parameters, optimizer)
+        step(graph, parameters, optimizer)
     return graph
+
+
+def backward(
+    graph: Graph, mean: Tensor, parameters: Parameters, also: Iterable[Tensor] = ()
+) -> dict[Tensor, Tensor]:
+    """Append the way back, which leaves the gradients of the weights in ``grads``.
+
+    Args:
+        graph: what ``evaluation`` returned.
+        mean: the batch's loss in it.
+        parameters: the model's variables.
+        also: other tensors whose gradients are wanted.
+
+    Returns:
+        The gradients of the weights that are trained, and of ``also``, by what they are of.
+    """
+    places = parameters.places
+    trained = {t: places[each] for each, t in graph.parameters.items() if each in places}
+    gradients = differentiate(graph, mean, [*trained, *also])
+    settled = {
+        t: settle(graph, gradients[t], "grads", trained[t]) for t in trained if t in gradients
+    }
+    return {**gradients, **settled}
+
+
+def step(graph: Graph, parameters: Parameters, optimizer: Optimizer) -> None:
+    """Append what changes the weights: what layers have postponed, and the optimizer."""
+    graph.emit_postponed()
+    graph.emit_states()
+    with graph.scope("optimizer"):
+        update(graph, parameters, optimizer)
 
 
 def _samples(graph: Graph, shapes: Sequence[Shape], direct: bool = False) -> list[Tensor]:

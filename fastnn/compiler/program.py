@@ -15,7 +15,7 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.fusion import fuse
-from fastnn.compiler.graph import LENT, Graph, Node, Tensor, concrete, format_shape
+from fastnn.compiler.graph import LENT, STATE, Graph, Node, Tensor, format_shape
 from fastnn.compiler.memory import item_bytes, plan
 from fastnn.compiler.packing import HOME, pack_weights, split_constants
 
@@ -86,7 +86,7 @@ class Program:
     def commit(self) -> int:
         """The index of the first node that changes weights, or what an optimizer remembers; from
         there a step runs to its end."""
-        lasting = ("params", "slots", "scalars")
+        lasting = ("params", "slots", "scalars", STATE)
         writes = (
             index
             for index, node in enumerate(self.nodes)
@@ -133,7 +133,7 @@ def _operands(node: Node) -> str:
 
 def _operand(tensor: Tensor) -> str:
     place = "" if tensor.root.home in LENT else f"@{tensor.root.offset}"
-    return f"{tensor.root.home}{place}{format_shape(tensor.shape)}"
+    return f"{tensor.root.home}{place}{format_shape(tensor.shape, tensor.fold)}"
 
 
 class Memory:
@@ -143,12 +143,13 @@ class Memory:
         program: the program.
         buffers: the model's buffers by home: ``params``, ``grads``, ``slots``, ...; without
             ``totals`` there, the program has its own.
+        keeps: whether states that last from batch to batch are the layers' own, or copies.
 
     The arena is the program's own; arrays of the caller are lent for a run with ``lend``.
     """
 
-    def __init__(self, program: Program, buffers: Mapping[str, Array]):
-        self.program = program
+    def __init__(self, program: Program, buffers: Mapping[str, Array], keeps: bool = False):
+        self.program, self._keeps = program, keeps
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
         self.buffers = buffers
         self._fresh = np.concatenate(program.totals) if program.totals else None
@@ -174,6 +175,9 @@ class Memory:
         root, dtype = tensor.root, self.dtype(tensor)
         if root.home == "arena":
             return self.arena[root.offset * dtype.itemsize :].view(np.uint8)
+        if root.home == STATE and self._keeps:
+            assert root.values is not None
+            return root.values.reshape(-1)
         if root.values is not None:
             return self._constant(root, root.values)
         return self.buffers[root.home][root.offset :]
@@ -198,7 +202,7 @@ class Memory:
 
         ``first`` is the batch's first row in the caller's arrays.
         """
-        shape = concrete(tensor.shape, rows)
+        shape = tensor.concrete(rows)
         if tensor.root.home in LENT:
             return self.lent(tensor.root)[first : first + rows].reshape(shape)
         dtype, count = self.dtype(tensor), tensor.size.at(rows)

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn import ops
-from fastnn.compiler.graph import Graph, Tensor
+from fastnn.compiler.graph import Graph, Tensor, format_shape
+from fastnn.errors import ShapeError
 
 if TYPE_CHECKING:
     from fastnn.optimizers import Optimizer
@@ -168,4 +169,10 @@ def _constrain(graph: Graph, parameters: Parameters) -> None:
     for variable, tensor in list(graph.parameters.items()):
         if variable in parameters.places and variable.constraint is not None:
             with graph.scope(variable.layer):
-                graph.emit("assign", tensor, variable.constraint(tensor))
+                held = variable.constraint(tensor)
+                if held.shape != tensor.shape:
+                    raise ShapeError(
+                        f"{variable.path}: its constraint returned {format_shape(held.shape)}, the "
+                        f"weight has shape {format_shape(tensor.shape)}"
+                    )
+                graph.emit("assign", tensor, held)

@@ -7,6 +7,7 @@ integer types, are gathered from where they are.
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,11 +42,25 @@ def as_array(who: str, name: str, data: ArrayLike) -> Array:
             "pad them to one length"
         ) from None
     if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{who}: {name} must hold real numbers, got an array of dtype {array.dtype}"[:300]
+        got = _not_numbers(data) or (
+            f"an array of dtype {array.dtype}"[:200]
             + "; convert it: numpy.asarray(values, dtype='float32')"
         )
+        raise DTypeError(f"{who}: {name} must hold real numbers, got {got}")
     return array
+
+
+def _not_numbers(data: object) -> str:
+    """Return what is no array at all, and what to do about it; nothing for arrays and lists."""
+    if data is None:
+        return "None"
+    if isinstance(data, str | bytes | os.PathLike):
+        return "text; of a file pass what it holds: datasets.read_csv, numpy.load, ..."
+    if hasattr(data, "toarray"):
+        return "a sparse matrix; make it an array: toarray()"
+    if callable(data):
+        return "a function; pass what it returns"
+    return ""
 
 
 def as_samples(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastnn._checks import path as checked_path
 from fastnn.data.pickles import read_pickle
 from fastnn.errors import DataFileError
 
@@ -37,7 +38,7 @@ def read_cifar(path: str | os.PathLike[str], label: str = "labels") -> tuple[Byt
     """
     path = os.fspath(path)
     classes = {"labels": 10, "fine_labels": 100, "coarse_labels": 20}[label]
-    with open(path, "rb") as file:
+    with open(checked_path("read_cifar", "path", path), "rb") as file:
         content = file.read()
     try:
         read = _binary if path.endswith(".bin") else _pickled

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fastnn._checks import path as checked_path
 from fastnn.errors import DataFileError
 
 __all__ = ["read_idx"]
@@ -36,6 +37,7 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises:
         DataFileError: it is no IDX file, is cut off, goes on after its end, or was damaged.
     """
+    path = checked_path("read_idx", "path", path)  # open takes the numbers of open files, too
     with open(path, "rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     try:

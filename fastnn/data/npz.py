@@ -9,6 +9,7 @@ import zlib
 
 import numpy as np
 
+from fastnn._checks import path as checked_path
 from fastnn._typing import Array
 from fastnn.errors import DataFileError
 
@@ -35,6 +36,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """
     import zipfile  # slow to import
 
+    path = checked_path("read_npz", "path", path)  # ZipFile takes open files, too
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".npy")]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastnn._checks import path as checked_path
 from fastnn._typing import Array
 from fastnn.errors import DataFileError
 
@@ -76,7 +77,7 @@ def read_csv(
         >>> table.categories
         {'colour': ['blue', 'red'], 'kind': ['iris', 'rose']}
     """
-    rows = _rows(path, delimiter, encoding)
+    rows = _rows(checked_path("read_csv", "path", path), delimiter, encoding)
     if header is None:
         header = not any(_number(value) is not None for value in rows[0])
     names = [each.strip() for each in rows[0]] if header else [str(n) for n in range(len(rows[0]))]

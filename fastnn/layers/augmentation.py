@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastnn import ops
-from fastnn._checks import number
+from fastnn._checks import number, one_of
 from fastnn.compiler.graph import Tensor
 from fastnn.layers.base import Layer
 from fastnn.layers.core import positive
@@ -379,15 +379,6 @@ class RandomBrightness(_Tone):
         low, high = self.value_range
         by = ops.random_uniform(x, *(each * (high - low) for each in self.factor))
         return ops.tone(x, by, None, self.value_range)
-
-
-def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
-    """Return ``value`` if it is one of the known names."""
-    if value not in known:
-        raise ValueError(
-            f"{who}: {name} must be one of {', '.join(known)}, got {str(value)[:60]!r}"
-        )
-    return str(value)
 
 
 def two(

@@ -16,10 +16,12 @@ from numpy.typing import ArrayLike
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.eager import call_on_arrays, penalties
 from fastnn.errors import MaskWarning, ShapeError
 from fastnn.functional import Call, Symbol, call_on_symbols
 from fastnn.layers.constructors import Constructed
 from fastnn.naming import snake_case, unique_name
+from fastnn.tracing import output_shape
 from fastnn.variables import Variable
 
 __all__ = ["Layer"]
@@ -78,6 +80,7 @@ class Layer(metaclass=Constructed):
     supports_masking: bool = False
 
     given_shape: Shape | None = None  # of the input, where the constructor was given it
+    given_rows: int | None = None  # of every batch, likewise
 
     def __init__(
         self,
@@ -87,11 +90,15 @@ class Layer(metaclass=Constructed):
         dtype: str | None = None,
         activity_regularizer: Any = None,
     ):
-        if name is not None and not re.fullmatch(r"[\w.\-]+", str(name)):
+        if not isinstance(name, str | None):
+            raise TypeError(
+                f"{type(self).__name__}: name must be a string, got {type(name).__name__}"
+            )
+        if name is not None and not re.fullmatch(r"[\w.\-]+", name):
             raise ValueError(
                 f"{type(self).__name__}: name may hold letters, digits and '_-.', got {name[:40]!r}"
             )
-        self.name = str(name or "") or unique_name(snake_case(type(self).__name__))
+        self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = None if dtype is None else config.check_dtype(self.name, dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
@@ -124,9 +131,23 @@ class Layer(metaclass=Constructed):
             "backward, in NumPy"
         )
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """Return the shape of what ``forward`` returns; unless overridden, that of its input."""
-        return input_shape
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of what the layer returns for inputs of a shape; nothing is built.
+
+        A layer that is written in NumPy overrides it, unless its output has the shape of its input.
+
+        Args:
+            input_shape: the shape of the input with its rows, or ``None`` for any number of them;
+                for several inputs a list or a dict of shapes.
+
+        Example:
+            >>> import fastnn
+            >>> fastnn.layers.Conv2D(8, 3).compute_output_shape((None, 28, 28, 1))
+            (None, 26, 26, 8)
+        """
+        if type(self).call is Layer.call:
+            return input_shape
+        return output_shape(self, input_shape)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """Return the mask of the output, or a list of those of several outputs.
@@ -181,6 +202,11 @@ class Layer(metaclass=Constructed):
         Returns:
             The variable, which operations take as an operand.
         """
+        if isinstance(shape, str):
+            raise TypeError(
+                f"{self.name}: add_weight takes the shape first, got text; write "
+                f"add_weight(shape, name={shape[:40]!r})"
+            )
         if any(n is None or n < 0 for n in shape):
             raise ShapeError(
                 f"{self.name}: a weight cannot have the shape {format_shape(tuple(shape))}; "
@@ -328,6 +354,22 @@ class Layer(metaclass=Constructed):
             for variable in layer._variables:
                 variable.trainable = layer._trainable and variable.own_trainable
 
+    @property
+    def losses(self) -> list[float]:
+        """What the size of each trainable weight costs now, by its regularizer.
+
+        In training these are parts of the loss, beside what belongs to a batch: activity
+        regularizers, and what layers add by ``add_loss``.
+
+        Example:
+            >>> import fastnn
+            >>> layer = fastnn.layers.Dense(2, kernel_initializer="ones", kernel_regularizer="l2")
+            >>> layer.build((None, 3))
+            >>> [round(loss, 6) for loss in layer.losses]  # 0.01 for each of 6 numbers
+            [0.06]
+        """
+        return penalties(self.trainable_weights)
+
     def count_params(self) -> int:
         """Return the number of weights, as numbers."""
         return sum(variable.size for variable in self.weights)
@@ -425,14 +467,13 @@ class Layer(metaclass=Constructed):
             training: whether the layer computes as in training; ``None`` leaves it to the model.
             kwargs: more of what ``call`` takes, by name.
         """
+        require_begun(self)
         args, training = self._without_training(args, training)
         args = tuple(map(_as_list, args))
         given = nests.flatten([args, kwargs])
         if any(isinstance(each, Symbol) for each in given):
             return call_on_symbols(self, args, kwargs, training)
         if any(isinstance(each, np.ndarray) for each in given):
-            from fastnn.eager import call_on_arrays
-
             return call_on_arrays(self, args, kwargs, training)
         if not any(isinstance(each, Tensor) for each in given):
             kinds = ", ".join(type(each).__name__ for each in given) or "nothing"
@@ -606,3 +647,11 @@ def assign_all(who: str, variables: Sequence[Variable], arrays: Sequence[ArrayLi
     values = [variable.check(array).copy() for variable, array in pairs]
     for variable, value in zip(variables, values, strict=True):
         variable.fill(value)
+
+
+def require_begun(layer: Layer) -> None:
+    """Refuse a layer whose constructor did not call that of ``Layer``."""
+    if "name" not in vars(layer):
+        raise RuntimeError(
+            f"{type(layer).__name__}: its __init__ has to begin with super().__init__()"
+        )

@@ -33,6 +33,8 @@ class Constructed(ABCMeta):
         layer = super().__call__(*args, **options)
         for name, value in shapes.items():
             layer.given_shape = _given_shape(layer.name, name, value)
+            if name == "batch_input_shape":
+                layer.given_rows = value[0]
         return layer
 
 

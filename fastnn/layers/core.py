@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from fastnn import activations, config, ops
+from fastnn._checks import integer
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -25,19 +26,30 @@ class InputLayer(Layer):
         shape: the shape of one sample, without the axis of the batch.
         name: the layer's name.
         dtype: the precision the model computes in, or a type of whole numbers.
+        batch_size: the rows of every batch; ``None`` is any.
     """
 
-    def __init__(self, shape: Sequence[int], name: str | None = None, dtype: str | None = None):
+    def __init__(
+        self,
+        shape: Sequence[int],
+        name: str | None = None,
+        dtype: str | None = None,
+        batch_size: int | None = None,
+    ):
         kind = None if dtype is None else config.check_sample_dtype("Input", dtype)
         self.whole = None if kind is None or config.is_real(kind) else kind
         super().__init__(name=name, dtype=None if self.whole else kind)
         sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if not all(map(is_size, sizes)):
+            pad = "; sequences are padded to one length: utils.pad_sequences" * (None in sizes)
             raise ShapeError(
                 "Input: shape must hold positive integers, without the batch, "
-                f"got {str(sizes)[:60]}"
+                f"got {str(sizes)[:60]}{pad}"
             )
         self.shape = tuple(map(int, sizes))
+        self.batch_size = None
+        if batch_size is not None:
+            self.batch_size = positive("Input", "batch_size", batch_size)
 
     @cached_property
     def output(self) -> Symbol:
@@ -45,7 +57,7 @@ class InputLayer(Layer):
         dtype = self.whole or self.dtype or config.real_dtype(config.dtype_policy())
         self._output_shape = (None, *self.shape)
         call = Call(self)
-        symbol = Symbol((None, *self.shape), dtype, call)
+        symbol = Symbol((None, *self.shape), dtype, call, batch_size=self.batch_size)
         call.result = symbol
         return symbol
 
@@ -61,17 +73,28 @@ class InputLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
         dtype = self.whole or self.dtype
-        return {"shape": list(self.shape), "name": self.name, "dtype": dtype}
+        known = {} if self.batch_size is None else {"batch_size": self.batch_size}
+        return {"shape": list(self.shape), "name": self.name, "dtype": dtype, **known}
 
 
-def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = None) -> Symbol:
+def Input(
+    shape: Sequence[int] | None = None,
+    batch_size: int | None = None,
+    dtype: str | None = None,
+    *,
+    batch_shape: Sequence[int | None] | None = None,
+    name: str | None = None,
+) -> Symbol:
     """Return what the first layer of a model is called on, or the first part of a ``Sequential``.
 
     Args:
         shape: the shape of one sample, without the axis of the batch: ``(8, 8, 1)``.
+        batch_size: the rows of every batch, which layers with ``stateful=True`` have to know;
+            nothing else depends on it.
         dtype: the precision the model computes in, ``"float32"`` or ``"float64"``; or that of whole
             numbers, ``"int32"``, which says nothing of it: ids for ``Embedding``, exact up to 2^24
             (float64: 2^53).
+        batch_shape: both in one, ``(batch_size, *shape)``.
         name: the layer's name.
 
     Example:
@@ -79,7 +102,15 @@ def Input(shape: Sequence[int], *, dtype: str | None = None, name: str | None = 
         >>> fastnn.Input((8, 8, 1)).shape
         (None, 8, 8, 1)
     """
-    return InputLayer(shape, name=name, dtype=dtype).output
+    if (shape is None) == (batch_shape is None):
+        raise ValueError("Input: give shape, that of a sample, or batch_shape, and not both")
+    if batch_shape is not None:
+        if not isinstance(batch_shape, Sequence) or not batch_shape:
+            raise ShapeError("Input: batch_shape must be (rows of a batch, ...), such as (32, 7)")
+        batch_size, *sizes = batch_shape
+        shape = [n for n in sizes if n is not None]
+    assert shape is not None
+    return InputLayer(shape, name=name, dtype=dtype, batch_size=batch_size).output
 
 
 class Dense(Layer):
@@ -322,11 +353,12 @@ class Permute(Layer):
 
 def positive(who: str, name: str, value: Any) -> int:
     """Return ``value`` if it is a positive integer."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    known = integer(value)
+    if known is None:
         raise TypeError(f"{who}: {name} must be a positive integer, got {type(value).__name__}")
-    if int(value) < 1:
-        raise ValueError(f"{who}: {name} must be a positive integer, got {int(value)}")
-    return int(value)
+    if known < 1:
+        raise ValueError(f"{who}: {name} must be a positive integer, got {known}")
+    return known
 
 
 def fraction(who: str, name: str, value: Any) -> float:

@@ -35,6 +35,7 @@ class Embedding(Layer):
         mask_zero: whether the id 0 stands for a place without a word: recurrent layers skip it, and
             losses do not count it.  Words have the ids from 1 on then.
         weights: first value of the vectors, (input_dim, output_dim), in place of the initializer's.
+        input_length: how many ids a sample has, where no ``Input`` says so, as old scripts do.
         name: the layer's name.
         trainable: whether ``fit`` changes the vectors.
         dtype: the precision of the weights.
@@ -63,6 +64,7 @@ class Embedding(Layer):
         mask_zero: bool = False,
         weights: ArrayLike | None = None,
         *,
+        input_length: int | None = None,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
@@ -81,6 +83,8 @@ class Embedding(Layer):
         self.mask_zero = bool(mask_zero)
         self.supports_masking = self.mask_zero
         self._given = None if weights is None else self._checked(weights)
+        if input_length is not None:
+            self.given_shape = (None, positive(self.name, "input_length", input_length))
 
     def _checked(self, weights: Any) -> Array:
         """Return vectors that were given, by themselves or as the only one of a list."""

@@ -164,9 +164,8 @@ class _Scaling(Layer):
                 return flat_weight(x, value)
             return x.graph.emit("fill", shapes={"y": (count,)}, value=float(value))[0]
 
-        moments, affine = (known(mean), known(variance)), (known(factor), known(offset))
-        numbers = *moments, *affine
-        return along(x, self.places(x.shape), lambda row: ops.normalize(row, *numbers, epsilon=0.0))
+        numbers = known(mean), known(variance), -1, known(offset), known(factor), 0.0
+        return along(x, self.places(x.shape), lambda row: ops.batch_normalization(row, *numbers))
 
 
 class Normalization(_Scaling):
@@ -253,7 +252,7 @@ class Normalization(_Scaling):
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` normalised, or the way back."""
         (least,) = x.graph.emit("fill", shapes={"y": self.variance.shape}, value=_LEAST_VARIANCE)
-        (variance,) = x.graph.emit("maximum", self.variance, least)
+        variance = ops.maximum(self.variance, least)
         if self.invert:  # x variance / sqrt(variance) + mean
             return self.scaled(x, variance=variance, factor=variance, offset=self.mean)
         return self.scaled(x, mean=self.mean, variance=variance)

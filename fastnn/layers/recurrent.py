@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fastnn import activations, nests, ops
-from fastnn._typing import Array
-from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn import config, nests, ops, registry
+from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
-from fastnn.initializers import Initializer
-from fastnn.layers.core import fraction, positive
-from fastnn.layers.regularization import _Random
-from fastnn.ops.table import activation_names
-from fastnn.variables import Variable
+from fastnn.layers.base import Layer
+from fastnn.layers.cells import (
+    Activation,
+    GRUCell,
+    LSTMCell,
+    SimpleRNNCell,
+    StackedRNNCells,
+    _Cell,
+    arguments,
+    build_cell,
+    call_cell,
+    checked_cell,
+    sizes_of,
+    walks,
+)
+from fastnn.layers.serialization import deserialize, serialize
+from fastnn.naming import snake_case, unique_name
+from fastnn.variables import State
 
-__all__ = ["GRU", "LSTM", "SimpleRNN"]
-
-Activation = str | Callable[[Tensor], Tensor] | None
+__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
 
 _FLAGS = (
     "return_sequences",
@@ -31,72 +41,120 @@ _FLAGS = (
 )
 
 
-class _Recurrent(_Random):
-    """What recurrent layers share: options, weights, which states of a walk they return."""
+class RNN(Layer):
+    """Walks over a sequence with a cell.
 
-    #: The kernels have so many columns for each unit.
-    gates: int
-    bias: Variable | None
-    bias_initializer: Initializer
-    return_sequences: bool
-    return_state: bool
-    go_backwards: bool
-    stateful: bool
-    unroll: bool
-    zero_output_for_mask: bool
+    Args:
+        cell: a layer whose ``call(inputs, states)`` returns the output of a step and a list of the
+            states after it, and whose ``state_size`` is an integer, or a list of them, one for each
+            state.  Its ``output_size`` is that of the first state unless it says another.  A list
+            of cells is ``StackedRNNCells`` of them.
+        return_sequences: whether the outputs of all steps are returned, or the last one alone.
+        return_state: whether the states after the last step are returned besides.
+        go_backwards: whether the walk, and what it returns, begins with the last step.
+        stateful: whether the states after a batch are those before the next one, row by row; see
+            ``reset_states``.
+        unroll: accepted, and of no effect: the walk is always compiled.
+        zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
+            what the step before returned.
+        name: the layer's name.
+        trainable: whether ``fit`` changes the weights.
+        dtype: the precision of the weights.
+        activity_regularizer: what the size of the output costs, divided by the rows of the batch.
+
+    Shapes: x (rows, time, ...), y (rows, output_size), or (rows, time, output_size) with
+    ``return_sequences``.
+
+    With ``stateful``, row i of a batch goes on where row i of the batch before ended, in ``fit``,
+    ``evaluate`` and ``predict`` alike, until ``reset_states``.  Every batch has as many rows,
+    ``Input(shape, batch_size=32)``; samples that belong together are so many rows apart, and
+    ``fit`` takes them in order with ``shuffle=False``.  No gradient goes back to an earlier batch.
+
+    Cells of fastnn's own walk over all steps in one operation, as ``LSTM`` and its like do.  One of
+    your own is composed of ``fastnn.ops``, and compiled once for each step.
+
+    Example:
+        >>> import fastnn
+        >>> from fastnn import ops
+        >>> class Sum(fastnn.layers.Layer):
+        ...     state_size = 1
+        ...     def call(self, inputs, states):
+        ...         total = states[0] + ops.sum(inputs, -1, keepdims=True)
+        ...         return total, [total]
+        >>> model = fastnn.Sequential([fastnn.Input((3, 1)), fastnn.layers.RNN(Sum())])
+        >>> model.predict([[[4.0], [0.0], [1.0]]])
+        array([[5.]], dtype=float32)
+    """
 
     supports_masking = True
 
-    #: The names of the states, for messages.
-    state_names: tuple[str, ...] = ("h",)
-
     def __init__(
         self,
-        units: int,
-        activation: Activation,
-        use_bias: bool,
-        weights: Sequence[Sequence[Any]],
-        dropout: tuple[float, float, int | None],
-        flags: Mapping[str, bool],
-        **options: Any,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+        activity_regularizer: Any = None,
     ):
-        super().__init__(dropout[2], **options)
-        self.units = positive(self.name, "units", units)
-        self.activation = _activation(self.name, "activation", activation)
-        self.use_bias = bool(use_bias)
-        for what, kept in zip(("kernel", "recurrent", "bias"), weights, strict=True):
-            self.describe_weight(what, *kept)
-        self.dropout = fraction(self.name, "dropout", dropout[0])
-        self.recurrent_dropout = fraction(self.name, "recurrent_dropout", dropout[1])
-        for flag in _FLAGS:
-            setattr(self, flag, bool(flags[flag]))
-        if self.stateful:
-            raise ValueError(
-                f"{self.name}: stateful=True is not possible, as a row of a prediction depends "
-                "on no other; take the states with return_state=True and pass them on as "
-                "initial_state"
-            )
+        given = arguments(locals())
+        own = ("name", "trainable", "dtype", "activity_regularizer")
+        super().__init__(**{key: given[key] for key in own})
+        self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
+        self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
+        self.unroll, self.zero_output_for_mask = bool(unroll), bool(zero_output_for_mask)
+        if isinstance(cell, list | tuple):
+            cell = StackedRNNCells(cell)
+        self.cell = checked_cell(self.name, cell)
+        #: The states after the last batch, where they are kept; no weights.
+        self.states: list[State] | None = None
 
     def build(self, input_shape: Shape) -> None:
-        """Make the kernels and the bias."""
-        if len(input_shape) != 3:
-            raise ShapeError(
-                f"{self.name}: expected sequences (rows, time, features), got "
-                f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows"
+        """Make the weights of the cell."""
+        if len(input_shape) < 3:
+            raise self._no_sequences(input_shape)
+        build_cell(self.cell, (None, *input_shape[2:]), self.dtype)
+        if self.stateful:
+            graph = Graph.composed()
+            self.states = self._first_states(None if graph is None else graph.batch_size)
+
+    def _first_states(self, rows: int | None) -> list[State]:
+        """Return states of zeros for each row of a batch."""
+        if rows is None:
+            raise ValueError(
+                f"{self.name}: stateful=True keeps a state for each row of a batch, so their "
+                "number has to be known: Input(shape, batch_size=32)"
             )
-        columns = self.gates * self.units
-        shape, recurrent = (input_shape[-1], columns), (self.units, columns)
-        self.kernel = self.add_described("kernel", shape)
-        self.recurrent_kernel = self.add_described("recurrent", recurrent, "recurrent_kernel")
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_described("bias", self._bias_shape(), initializer=self._first_bias)
+        dtype = self.dtype or config.floatx()
+        return [
+            State((rows, size), f"{self.name}/state{i}", dtype)
+            for i, size in enumerate(nests.flatten(sizes_of(self.cell)))
+        ]
 
-    def _bias_shape(self) -> tuple[int, ...]:
-        return (self.gates * self.units,)
+    @property
+    def kept_rows(self) -> int | None:
+        """The rows of every batch, if states are kept for them."""
+        return self.states[0].shape[0] if self.states else None
 
-    def _first_bias(self, shape: Sequence[int], dtype: Any = None) -> Array:
-        return self.bias_initializer(shape, dtype)
+    def reset_states(self) -> None:
+        """Let the next batch begin with states of zeros, if states are kept."""
+        for state in self.states or []:
+            state.assign(np.zeros(state.shape))
+
+    reset_state = reset_states
+
+    def _no_sequences(self, input_shape: Shape) -> ShapeError:
+        return ShapeError(
+            f"{self.name}: expected sequences (rows, time, features), got "
+            f"{format_shape(input_shape)}; Reshape((time, features)) makes them of flat rows; "
+            "a recurrent layer before it gives all steps with return_sequences=True"
+        )
 
     def call(
         self,
@@ -105,79 +163,163 @@ class _Recurrent(_Random):
         mask: Tensor | None = None,
         training: bool = False,
     ) -> Any:
-        """Return the last state, or with ``return_sequences`` that after every step; with
+        """Return the last output, or with ``return_sequences`` that of every step; with
         ``return_state`` a list of it and the states after the last step.
 
         Args:
-            sequences: (rows, time, features).
+            sequences: (rows, time, ...).
             initial_state: the state before the first step, or a list of the states, (rows, units)
-                each; ``None`` is zeros.
+                each; ``None`` is zeros, or with ``stateful`` what the batch before left.
             mask: (rows, time), 0 where a step is left out; ``None`` is that of ``sequences``.
             training: whether there is dropout.
         """
         x = sequences
-        if training and self.dropout:
-            x = ops.dropout_steps(x, self.dropout, self.seed)
         if self.go_backwards:
             x, mask = ops.reverse(x), None if mask is None else ops.reverse(mask)
-        rate = self.recurrent_dropout if training else 0.0
-        options = {"mask": mask, "initial_state": self._states(initial_state)}
-        y, *states = self._walk(x, recurrent_dropout=rate, seed=self.seed, **options)
-        y = self._shown(y, states[0], mask)
+        states = self._states(initial_state)
+        if states is None and self.states is not None:
+            states = self._kept(x.graph)
+        walk = self.cell.walk if walks(self.cell) else self._unrolled
+        y, last, states = walk(x, states, mask, training)
+        for kept, state in zip(self.states or [], nests.flatten(states), strict=False):
+            x.graph.remember(kept, state)
+        y = self._shown(y, last, mask)
         return [y, *states] if self.return_state else y
 
-    def _shown(self, y: Tensor, last: Tensor, mask: Tensor | None) -> Tensor:
-        """Return what is returned of the states after every step, and the last."""
-        if mask is not None and self.zero_output_for_mask:
-            y = ops.mask_steps(y, mask)
-            if not self.return_sequences:
-                last = ops.mask_steps(last, ops.last_step(mask))
-        return y if self.return_sequences else last
+    def _kept(self, graph: Graph) -> list[Any]:
+        """Return the states that the batch before left."""
+        assert self.states is not None
+        if graph.batch_size not in (None, self.kept_rows):
+            raise ShapeError(
+                f"{self.name}: it keeps states for batches of {self.kept_rows} rows, got an input "
+                f"of batches of {graph.batch_size}"
+            )
+        recalled = [graph.recall(state) for state in self.states]
+        packed: list[Any] = nests.pack(sizes_of(self.cell), recalled)
+        return packed
 
-    def _states(self, given: Any) -> Any:
-        """Return the states before the first step as the operation takes them."""
+    def _unrolled(
+        self, x: Tensor, states: list[Any] | None, mask: Tensor | None, training: bool
+    ) -> tuple[Any, Tensor, list[Any]]:
+        """Return the outputs of a cell that is called for each step, the last one, the states."""
+        steps = ops.unstack(x, axis=1)
+        counts = [None] * len(steps) if mask is None else ops.unstack(mask, axis=1)
+        states = states or nests.apply(lambda n: _zeros(x, n), sizes_of(self.cell))
+        outputs: list[Tensor] = []
+        first = nests.flatten(states[-1])[0]
+        for step, count in zip(steps, counts, strict=True):
+            y, after = call_cell(self.cell, step, states, training)
+            if count is not None:
+                if outputs:
+                    first = outputs[-1]
+                y = _chosen(count, y, first if first.shape == y.shape else 0.0)
+                pairs = zip(nests.flatten(after), nests.flatten(states), strict=True)
+                after = nests.pack(after, [_chosen(count, new, old) for new, old in pairs])
+            outputs.append(y)
+            states = after
+        every = ops.stack(outputs, axis=1) if self.return_sequences else None
+        return every, outputs[-1], states
+
+    def _shown(self, y: Tensor, last: Tensor, mask: Tensor | None) -> Tensor:
+        """Return what is returned of the outputs of every step, and the last."""
+        shown = y if self.return_sequences else last
+        if mask is None or not self.zero_output_for_mask:
+            return shown
+        return ops.mask_steps(shown, mask if self.return_sequences else ops.last_step(mask))
+
+    def _states(self, given: Any) -> list[Any] | None:
+        """Return the states before the first step, in a list like that of their sizes."""
         if given is None:
             return None
-        states = nests.flatten(given)
-        if len(states) != len(self.state_names):
+        states, sizes = nests.flatten(given), nests.flatten(sizes_of(self.cell))
+        names = getattr(self.cell, "state_names", [f"state {i}" for i in range(len(sizes))])
+        if len(states) != len(sizes):
             raise ValueError(
-                f"{self.name}: initial_state has to be a list of {len(self.state_names)}, "
-                f"[{', '.join(self.state_names)}], got {len(states)}"
+                f"{self.name}: initial_state has to be a list of {len(sizes)}, "
+                f"[{', '.join(names)}], got {len(states)}"
             )
-        for name, state in zip(self.state_names, states, strict=True):
-            if state.shape != (None, self.units):
+        for name, state, size in zip(names, states, sizes, strict=True):
+            if state.shape != (None, size):
                 raise ShapeError(
                     f"{self.name}: the initial state {name} has shape {format_shape(state.shape)}, "
-                    f"expected (rows, {self.units})"
+                    f"expected (rows, {size})"
                 )
-        return states if len(states) > 1 else states[0]
+        packed: list[Any] = nests.pack(sizes_of(self.cell), states)
+        return packed
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        """Return the mask of the states after every step, if those are returned."""
+        """Return the mask of the outputs of every step, if those are returned."""
         mask = nests.flatten(previous_mask)[0]
         if mask is not None and self.go_backwards:
             mask = ops.reverse(mask)
         return [mask if self.return_sequences else None]
 
-    def _walk(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
-        """Return the states after every step, and after the last."""
-        raise NotImplementedError
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"cell": serialize(self.cell), **self._flags(), **super().get_config()}
 
-    def _names(self) -> dict[str, str]:
-        """Return the names of the activations, as operations take them."""
-        return {"activation": self.activation.__name__}
+    def _flags(self) -> dict[str, bool]:
+        return {flag: getattr(self, flag) for flag in _FLAGS}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Layer:
+        """Return the layer that ``get_config`` described."""
+        return cls(**{**config, "cell": deserialize(config["cell"])})
+
+
+def _zeros(x: Tensor, size: int) -> Tensor:
+    """Return a state before the first step."""
+    return x.graph.emit("fill", shapes={"y": (None, size)}, value=0.0)[0]
+
+
+def _chosen(counts: Tensor, new: Tensor, old: Tensor | float) -> Tensor:
+    """Return ``new`` in the rows in which a step counts, ``old`` in the others."""
+    return ops.where(ops.reshape(counts, (None, *(1,) * (len(new.shape) - 1))), new, old)
+
+
+class _Fused(RNN):
+    """A walk with a cell of fastnn's own, whose arguments it takes.
+
+    Args:
+        given: the ``locals()`` of the constructor, when it begins.
+    """
+
+    cell_class: type[_Cell]
+    cell: _Cell
+
+    def __init__(self, given: Mapping[str, Any]):
+        options = arguments(given)
+        options["name"] = options["name"] or unique_name(snake_case(type(self).__name__))
+        flags = {flag: options.pop(flag) for flag in _FLAGS}
+        activity = options.pop("activity_regularizer")
+        cell = self.cell_class(**options)
+        own = {key: options[key] for key in ("name", "trainable", "dtype")}
+        super().__init__(cell, **flags, **own, activity_regularizer=activity)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return an option or a weight of the cell: ``units``, ``kernel``, ..."""
+        if name in ("cell", "states") or name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        return getattr(self.cell, name)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the kernels and the bias."""
+        if len(input_shape) != 3:
+            raise self._no_sequences(input_shape)
+        super().build(input_shape)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        kept = ("units", "use_bias", "dropout", "recurrent_dropout", *_FLAGS)
-        return {
-            **{name: getattr(self, name) for name in kept},
-            **self._names(),
-            **super().get_config(),
-        }
+        own = Layer.get_config(self)
+        return {**self.cell.get_config(), **self._flags(), **own}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Layer:
+        """Return the layer that ``get_config`` described."""
+        return registry.construct(cls, config)
 
 
-class SimpleRNN(_Recurrent):
+class SimpleRNN(_Fused):
     """``h_t = activation(x_t @ kernel + h_{t-1} @ recurrent_kernel + bias)``, from ``h_0 = 0``.
 
     Args:
@@ -201,7 +343,8 @@ class SimpleRNN(_Recurrent):
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
-        stateful: has to be false; see ``initial_state`` of the call.
+        stateful: whether the states after a batch are those before the next one, row by row; see
+            ``reset_states``.
         unroll: accepted, and of no effect: the walk is always compiled.
         zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
             what the step before returned.
@@ -222,7 +365,7 @@ class SimpleRNN(_Recurrent):
         array([4., 2., 2.], dtype=float32)
     """
 
-    gates = 1
+    cell_class = SimpleRNNCell
 
     def __init__(
         self,
@@ -253,43 +396,10 @@ class SimpleRNN(_Recurrent):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        weights = (
-            (kernel_initializer, kernel_regularizer, kernel_constraint),
-            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            (bias_initializer, bias_regularizer, bias_constraint),
-        )
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "zero_output_for_mask": zero_output_for_mask,
-        }
-        rates = dropout, recurrent_dropout, seed
-        options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
-        options["activity_regularizer"] = activity_regularizer
-        super().__init__(units, activation, use_bias, weights, rates, flags, **options)
-
-    def _walk(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
-        options |= self._names()
-        return ops.simple_rnn(x, self.kernel, self.recurrent_kernel, self.bias, **options)
+        super().__init__(locals())
 
 
-class _Gated(_Recurrent):
-    """A recurrent layer whose gates have an activation of their own."""
-
-    def __init__(self, recurrent_activation: Activation, *arguments: Any, **options: Any):
-        super().__init__(*arguments, **options)
-        self.recurrent_activation = _activation(
-            self.name, "recurrent_activation", recurrent_activation
-        )
-
-    def _names(self) -> dict[str, str]:
-        return {**super()._names(), "recurrent_activation": self.recurrent_activation.__name__}
-
-
-class LSTM(_Gated):
+class LSTM(_Fused):
     """Long short-term memory: a cell that gates write to, forget and show.
 
     Args:
@@ -315,7 +425,8 @@ class LSTM(_Gated):
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
-        stateful: has to be false; see ``initial_state`` of the call.
+        stateful: whether the states after a batch are those before the next one, row by row; see
+            ``reset_states``.
         unroll: accepted, and of no effect: the walk is always compiled.
         zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
             what the step before returned.
@@ -344,8 +455,7 @@ class LSTM(_Gated):
         [(2, 20), (5, 20), (20,)]
     """
 
-    gates = 4
-    state_names = ("h", "c")
+    cell_class = LSTMCell
 
     def __init__(
         self,
@@ -378,43 +488,10 @@ class LSTM(_Gated):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        weights = (
-            (kernel_initializer, kernel_regularizer, kernel_constraint),
-            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            (bias_initializer, bias_regularizer, bias_constraint),
-        )
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "zero_output_for_mask": zero_output_for_mask,
-        }
-        rates = dropout, recurrent_dropout, seed
-        options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
-        options["activity_regularizer"] = activity_regularizer
-        common = units, activation, use_bias, weights, rates, flags
-        super().__init__(recurrent_activation, *common, **options)
-        self.unit_forget_bias = bool(unit_forget_bias)
-
-    def _first_bias(self, shape: Sequence[int], dtype: Any = None) -> Array:
-        if not self.unit_forget_bias:
-            return super()._first_bias(shape, dtype)
-        n, initial = self.units, self.bias_initializer
-        ones = np.ones(n, dtype)
-        return np.concatenate([initial((n,), dtype), ones, initial((2 * n,), dtype)])
-
-    def _walk(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
-        options |= self._names()
-        return ops.lstm(x, self.kernel, self.recurrent_kernel, self.bias, **options)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        return {"unit_forget_bias": self.unit_forget_bias, **super().get_config()}
+        super().__init__(locals())
 
 
-class GRU(_Gated):
+class GRU(_Fused):
     """Gated recurrent units: gates say how much of the state stays, and what a new one sees of it.
 
     Args:
@@ -439,7 +516,8 @@ class GRU(_Gated):
         return_sequences: whether the states after all steps are returned, or the last one alone.
         return_state: whether the states after the last step are returned besides.
         go_backwards: whether the walk, and what it returns, begins with the last step.
-        stateful: has to be false; see ``initial_state`` of the call.
+        stateful: whether the states after a batch are those before the next one, row by row; see
+            ``reset_states``.
         unroll: accepted, and of no effect: the walk is always compiled.
         reset_after: whether the gate r acts after the recurrent product, or before it.
         zero_output_for_mask: whether what is returned of a step that a mask leaves out is 0, or
@@ -472,7 +550,7 @@ class GRU(_Gated):
         ((None, 4), [(2, 12), (4, 12), (2, 12)])
     """
 
-    gates = 3
+    cell_class = GRUCell
 
     def __init__(
         self,
@@ -505,45 +583,4 @@ class GRU(_Gated):
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        weights = (
-            (kernel_initializer, kernel_regularizer, kernel_constraint),
-            (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            (bias_initializer, bias_regularizer, bias_constraint),
-        )
-        flags = {
-            "return_sequences": return_sequences,
-            "return_state": return_state,
-            "go_backwards": go_backwards,
-            "stateful": stateful,
-            "unroll": unroll,
-            "zero_output_for_mask": zero_output_for_mask,
-        }
-        rates = dropout, recurrent_dropout, seed
-        options: dict[str, Any] = {"name": name, "trainable": trainable, "dtype": dtype}
-        options["activity_regularizer"] = activity_regularizer
-        common = units, activation, use_bias, weights, rates, flags
-        super().__init__(recurrent_activation, *common, **options)
-        self.reset_after = bool(reset_after)
-
-    def _bias_shape(self) -> tuple[int, ...]:
-        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
-
-    def _walk(self, x: Tensor, **options: Any) -> tuple[Tensor, ...]:
-        options |= {**self._names(), "reset_after": self.reset_after}
-        return ops.gru(x, self.kernel, self.recurrent_kernel, self.bias, **options)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        return {"reset_after": self.reset_after, **super().get_config()}
-
-
-def _activation(who: str, argument: str, given: Activation) -> Callable[[Tensor], Tensor]:
-    """Return an activation that the kernels of recurrent layers have."""
-    activation = activations.get(given)
-    known = [activations.get(name) for name in activation_names()]
-    if activation not in known:
-        raise ValueError(
-            f"{who}: {argument} acts inside of a compiled step and must be one of "
-            f"{', '.join(activation_names())}; got {getattr(activation, '__name__', given)!r:.40}"
-        )
-    return activation
+        super().__init__(locals())

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn import ops
-from fastnn._checks import number
+from fastnn._checks import number, one_of
 from fastnn.compiler.graph import Tensor
-from fastnn.layers.augmentation import one_of
 from fastnn.layers.base import Layer
 from fastnn.layers.core import positive
 from fastnn.layers.pooling import require_images

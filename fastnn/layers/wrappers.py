@@ -8,10 +8,11 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from fastnn import config, ops
+from fastnn.compiler.folds import Trial
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer, assign_all
-from fastnn.layers.core import Activation, Dense, positive
+from fastnn.layers.core import positive
 from fastnn.layers.serialization import deserialize, serialize
 
 __all__ = ["Bidirectional", "RepeatVector", "TimeDistributed"]
@@ -112,6 +113,18 @@ class Bidirectional(Layer):
         """Whether the states after the last step are returned besides."""
         return bool(self.forward_layer.return_state)
 
+    @property
+    def stateful(self) -> bool:
+        """Whether the states after a batch are those before the next one."""
+        return bool(self.forward_layer.stateful)
+
+    def reset_states(self) -> None:
+        """Let the next batch begin with states of zeros, if states are kept."""
+        for each in (self.forward_layer, self.backward_layer):
+            each.reset_states()
+
+    reset_state = reset_states
+
     def build(self, input_shape: Shape) -> None:
         """Make the weights of both layers."""
         for each in (self.forward_layer, self.backward_layer):
@@ -179,6 +192,11 @@ class TimeDistributed(Layer):
 
     Shapes: x (rows, time, ...), y (rows, time, ...), with the layer's own shapes for a step.
 
+    The steps of all sequences are rows of one call of the layer, unless it looks at which rows they
+    are, as in training a dropout does, or at several at once, as a ``BatchNormalization``: then it
+    is called for each step by itself.  A mask of parts of a step, such as that of words of
+    sentences, reaches the layer; the step counts if any part does.
+
     Example:
         >>> import fastnn
         >>> from fastnn.layers import Conv2D, TimeDistributed
@@ -213,17 +231,52 @@ class TimeDistributed(Layer):
         if not self.layer.built:
             self.layer.adopt_dtype(self.dtype or config.floatx())
 
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
-        """Return the layer's outputs for all steps."""
-        if type(self.layer) in (Dense, Activation):  # for which time is one more axis
-            whole: Tensor = self.layer(x, training=training)
-            return whole
-        time = x.shape[1] or 0
-        outputs = [self.layer(step, training=training) for step in _split(x, time)]
-        if not all(isinstance(y, Tensor) for y in outputs):
+    def call(self, x: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
+        """Return the layer's outputs for all steps.
+
+        Args:
+            x: (rows, time, ...).
+            mask: (rows, time, ...), 0 where a step, or a part of one, is left out.
+            training: whether the layer computes as in training.
+        """
+        inner = mask if mask is not None and len(mask.shape) > 2 else None
+        y = self._folded(x, inner, training)
+        if y is None:
+            y = self._one_by_one(x, inner, training)
+        if mask is not None and y.mask is None:
+            y.mask = _every_place(mask, y)
+        return y
+
+    def _folded(self, x: Tensor, mask: Tensor | None, training: bool) -> Tensor | None:
+        """Return the outputs of one call in which the steps of a sequence are rows; ``None`` if
+        they cannot be, as the layer looks at several rows, or at which ones they are."""
+        trial = Trial(x.graph)
+        with x.graph.folding(x.fold * (x.shape[1] or 1)):
+            y = self.layer(
+                _with_mask(_fold(x), None if mask is None else _fold(mask)), training=training
+            )
+        if not trial.rows_stand_alone():
+            trial.undo()
+            return None
+        self._check_output(y)
+        return _with_mask(_unfold(y, x), None if y.mask is None else _unfold(y.mask, x))
+
+    def _one_by_one(self, x: Tensor, mask: Tensor | None, training: bool) -> Tensor:
+        """Return the outputs of a call for each step."""
+        steps = ops.unstack(x, axis=1)
+        masks = [None] * len(steps) if mask is None else ops.unstack(mask, axis=1)
+        outputs = [
+            self.layer(_with_mask(step, each), training=training)
+            for step, each in zip(steps, masks, strict=True)
+        ]
+        for y in outputs:
+            self._check_output(y)
+        known = [y.mask for y in outputs if y.mask is not None]
+        return _with_mask(ops.stack(outputs, 1), ops.stack(known, 1) if known else None)
+
+    def _check_output(self, y: Any) -> None:
+        if not isinstance(y, Tensor):
             raise TypeError(f"{self.name}: the layer has to return one tensor for a step")
-        flat = [ops.reshape(y, (None, y.size.base)) for y in outputs]
-        return ops.reshape(ops.concatenate(flat, -1), (None, time, *outputs[0].shape[1:]))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -284,19 +337,27 @@ def _like(layer: Layer, prefix: str, **changes: Any) -> Any:
     return type(layer).from_config({**layer.get_config(), "name": name, **changes})
 
 
-def _split(x: Tensor, count: int) -> list[Tensor]:
-    """Return the steps of ``x``, (rows, ...) each, by halves: each number is moved as often as
-    the count can be halved."""
-    if count == 1:
-        return [ops.reshape(x, (None, *x.shape[2:]))]
-    half, flat = count // 2, ops.reshape(x, (None, x.size.base))
-    size = x.size.base // count
-    parts = [(0, half), (half, count - half)]
-    return [
-        step
-        for begin, steps in parts
-        for step in _split(
-            ops.reshape(ops.part(flat, begin * size, steps * size), (None, steps, *x.shape[2:])),
-            steps,
-        )
-    ]
+def _fold(x: Tensor) -> Tensor:
+    """Return (rows, time, ...) with the steps as rows."""
+    time, shape = x.shape[1] or 0, (None, *x.shape[2:])
+    return x.graph.emit("reshape", x, shapes={"y": shape}, fold=x.fold * time)[0]
+
+
+def _unfold(y: Tensor, x: Tensor) -> Tensor:
+    """Return rows as the steps that they were in ``x``."""
+    shape = (None, x.shape[1], *y.shape[1:])
+    return y.graph.emit("reshape", y, shapes={"y": shape}, fold=x.fold)[0]
+
+
+def _with_mask(x: Tensor, mask: Tensor | None) -> Tensor:
+    x.mask = mask
+    return x
+
+
+def _every_place(mask: Tensor, y: Tensor) -> Tensor:
+    """Return the mask of the steps of ``y``: a step counts if any part of it does."""
+    parts = tuple(range(2, len(mask.shape)))
+    steps = ops.amax(mask, parts) if parts else mask
+    places = y.shape[:-1]
+    ones = (1,) * (len(places) - 2)
+    return ops.broadcast_to(ops.reshape(steps, (*steps.shape, *ones)), places)

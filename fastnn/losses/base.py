@@ -93,6 +93,15 @@ class Loss:
         """Return what the loss expects beside a prediction of that shape."""
         return Targets(prediction)
 
+    def place(self, prediction: Shape) -> int:
+        """Return which axis of a prediction of that shape the values are made along."""
+        return len(prediction) - 1
+
+    def places(self, prediction: Shape) -> Shape:
+        """Return the shape of the values for a prediction of that shape, and of weights."""
+        at = self.place(prediction)
+        return prediction[:at] + prediction[at + 1 :]
+
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the loss of each place, (rows, ...), composed of operations."""
         raise NotImplementedError(

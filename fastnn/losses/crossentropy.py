@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from fastnn import ops
@@ -10,15 +11,17 @@ from fastnn._checks import fraction
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.compiler.heads import Head, head_of
 from fastnn.errors import ShapeError
-from fastnn.losses.axes import axis_number, require_last
-from fastnn.losses.base import Loss, Lowered, Targets
+from fastnn.losses.axes import AlongAxis
+from fastnn.losses.base import Lowered, Targets
 
 __all__ = [
     "BinaryCrossentropy",
     "CategoricalCrossentropy",
     "CrossEntropy",
+    "SigmoidCrossEntropy",
     "SoftmaxCrossEntropy",
     "SparseCategoricalCrossentropy",
+    "of_classes",
 ]
 
 #: Which loss goes with an activation, for those who took another.
@@ -28,13 +31,13 @@ _OTHER = {
 }
 
 
-class CrossEntropy(Loss):
+class CrossEntropy(AlongAxis):
     """A loss of probabilities, which come from an activation of logits.
 
     Args:
         from_logits: whether the model's output is the logits themselves.
         label_smoothing: how much of each target is spread evenly; in [0, 1].
-        axis: of the classes; the last one.
+        axis: of the classes; not that of the samples.
         reduction: as of ``Loss``.
         name: the loss's name in messages.
         dtype: accepted as in Keras.
@@ -53,24 +56,63 @@ class CrossEntropy(Loss):
         name: str | None = None,
         dtype: Any = None,
     ):
-        super().__init__(name, reduction, dtype)
+        super().__init__(axis, reduction, name, dtype)
         who = type(self).__name__
         self.from_logits = bool(from_logits)
         self.label_smoothing = fraction(who, "label_smoothing", label_smoothing, closed=True)
-        self.axis = axis_number(who, axis)
+
+    def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
+        """Compose the loss of each place."""
+        at, logits = self.place(prediction.shape), self.logits(prediction)
+        t = self.prepared(targets, at)
+        if logits is None:
+            values = self.of_probabilities(ops.moveaxis(prediction, at, -1), t)
+            return Lowered(values, prediction, self.mask(values, t))
+        p, values = self.of_logits(ops.moveaxis(logits, at, -1), t)
+        return Lowered(values, ops.moveaxis(p, -1, at), self.mask(values, t))
+
+    def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Compose probabilities and values, of classes on the last axis."""
+        raise NotImplementedError
+
+    def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
+        """Compose the values, of classes on the last axis."""
+        raise NotImplementedError
+
+    def mask(self, values: Tensor, t: Tensor) -> Tensor | None:
+        """Compose 0 at places that the loss leaves out, if there may be some."""
+        return None
+
+    def prepared(self, targets: Tensor, at: int) -> Tensor:
+        """Return the targets smoothed, ``targets (1 - smoothing) + smoothing share``, with classes
+        on the last axis (Szegedy et al., "Rethinking the Inception architecture for computer
+        vision", 2016)."""
+        moved = ops.moveaxis(targets, at, -1)
+        if not self.label_smoothing:
+            return moved
+        kept = ops.scale(moved, 1 - self.label_smoothing)
+        even = self.label_smoothing * self.share(moved.shape[-1] or 1)
+        return ops.add(kept, targets.graph.emit("fill", shapes={"y": moved.shape}, value=even)[0])
+
+    def share(self, classes: int) -> float:
+        """Return what each of the classes gets of what is spread."""
+        return 1 / classes
 
     def logits(self, prediction: Tensor) -> Tensor | None:
         """Return the logits behind a prediction, ``None`` where only probabilities are known, or
         say which output layer the loss goes with."""
-        require_last(self.name, self.axis, prediction.shape)
         head = head_of(prediction)
         if self.from_logits and head.name != self.head:
             return prediction
         if not self.from_logits and head.name == self.head:
-            return head.logits(prediction)
+            return head.logits(prediction) if self.is_inverse(head, prediction) else None
         if not self.from_logits and (head.name is None or head.name in self.also):
             return None
         raise self._refusal(head)
+
+    def is_inverse(self, head: Head, prediction: Tensor) -> bool:
+        """Whether the loss's own activation of the head's logits is the prediction."""
+        return True
 
     def _refusal(self, head: Head) -> ValueError:
         have, layer = head.name or "linear", head.layer
@@ -86,42 +128,46 @@ class CrossEntropy(Loss):
             f"{layer!r} is {have}; {mend}"
         )
 
-    def smoothed(self, targets: Tensor, share: float) -> Tensor:
-        """Return ``targets (1 - smoothing) + smoothing share`` (Szegedy et al., "Rethinking the
-        Inception architecture for computer vision", 2016)."""
-        if not self.label_smoothing:
-            return targets
-        kept = ops.scale(targets, 1 - self.label_smoothing)
-        (even,) = targets.graph.emit(
-            "fill", shapes={"y": targets.shape}, value=self.label_smoothing * share
-        )
-        return ops.add(kept, even)
-
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
         return {
             "from_logits": self.from_logits,
             "label_smoothing": self.label_smoothing,
-            "axis": self.axis,
             **super().get_config(),
         }
 
 
 class SoftmaxCrossEntropy(CrossEntropy):
+    """A loss of the probabilities of classes, one of which is right."""
+
     head = "softmax"
 
     def proba(self, prediction: Tensor) -> Tensor:
         """Return the probabilities of the classes."""
-        return ops.softmax(prediction) if self.from_logits else prediction
+        return ops.softmax(prediction, self.axis) if self.from_logits else prediction
 
     def targets(self, prediction: Shape) -> Targets:
         """Return a target for each class."""
-        require_classes(self.name, prediction)
+        self.classes(prediction)
         return Targets(prediction)
 
-    def smooth(self, targets: Tensor) -> Tensor:
-        """Return the targets with their share for every class."""
-        return self.smoothed(targets, 1 / (targets.shape[-1] or 1))
+    def classes(self, prediction: Shape) -> int:
+        """Return how many classes there are, which are two at least."""
+        classes = prediction[self.place(prediction)] if len(prediction) > 1 else None
+        if classes is None or classes < 2:
+            raise ShapeError(
+                f"compile: {self.name} expects predictions (rows, classes), "
+                f"the model's output is {format_shape(prediction)}; "
+                "use binary_crossentropy with a sigmoid for one unit"
+            )
+        return classes
+
+    def is_inverse(self, head: Head, prediction: Tensor) -> bool:
+        """Whether the softmax was along the loss's axis, and no reshaping took it apart."""
+        assert head.node is not None
+        (z, *_) = head.node.inputs
+        last = self.place(prediction.shape) == len(prediction.shape) - 1
+        return last and z is not None and z.shape[-1] == prediction.shape[-1]
 
 
 class SparseCategoricalCrossentropy(SoftmaxCrossEntropy):
@@ -131,7 +177,7 @@ class SparseCategoricalCrossentropy(SoftmaxCrossEntropy):
         from_logits: whether the model's output is the logits, without a softmax.
         ignore_class: a label that leaves its place out of the loss and of its mean; ``None``.
         reduction: as of ``Loss``.
-        axis: of the classes; the last one.
+        axis: of the classes; not that of the samples.
         name: the loss's name in messages.
         dtype: accepted as in Keras.
 
@@ -160,17 +206,28 @@ class SparseCategoricalCrossentropy(SoftmaxCrossEntropy):
 
     def targets(self, prediction: Shape) -> Targets:
         """Return labels below the number of classes."""
-        require_classes(self.name, prediction)
         ignored = math.nan if self.ignore_class is None else float(self.ignore_class)
-        return Targets(prediction[:-1], prediction[-1], ignored)
+        return Targets(self.places(prediction), self.classes(prediction), ignored)
 
-    def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
-        """Compose the loss of each place."""
-        logits = self.logits(prediction)
-        if logits is None:
-            raise self._refusal(head_of(prediction))
-        p, values = ops.sparse_categorical_crossentropy(logits, targets)
-        return Lowered(values, p, None if self.ignore_class is None else ops.present(values))
+    def prepared(self, targets: Tensor, at: int) -> Tensor:
+        """Return the labels."""
+        return targets
+
+    def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Compose probabilities and values, of classes on the last axis."""
+        return ops.softmax_crossentropy_sparse(z, t)
+
+    def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
+        """Compose the values, of classes on the last axis."""
+        return of_classes(p, ops.one_hot(t, p.shape[-1] or 1), "ce")
+
+    def mask(self, values: Tensor, t: Tensor) -> Tensor | None:
+        """Compose 0 at places whose label is the ignored one."""
+        if self.ignore_class is None:
+            return None
+        node = values.producer
+        known = node is not None and node.op.name == "softmax_ce_sparse"
+        return ops.present(values) if known else ops.greater_equal(t, 0.0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
@@ -184,7 +241,7 @@ class CategoricalCrossentropy(SoftmaxCrossEntropy):
     Args:
         from_logits: whether the model's output is the logits, without a softmax.
         label_smoothing: how much of each target is spread over all classes; in [0, 1].
-        axis: of the classes; the last one.
+        axis: of the classes; not that of the samples.
         reduction: as of ``Loss``.
         name: the loss's name in messages.
         dtype: accepted as in Keras.
@@ -200,22 +257,48 @@ class CategoricalCrossentropy(SoftmaxCrossEntropy):
         0.356675
     """
 
-    def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
-        """Compose the loss of each place."""
-        logits, smooth = self.logits(prediction), self.smooth(targets)
-        if logits is None:  # which are made to sum to 1 by their own layer
-            return Lowered(ops.pointwise_loss(prediction, smooth, "ce", total=True), prediction)
-        p, values = ops.categorical_crossentropy(logits, smooth)
-        return Lowered(values, p)
+    def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Compose probabilities and values, of classes on the last axis."""
+        return ops.softmax_crossentropy(z, t)
+
+    def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
+        """Compose the values, of classes on the last axis."""
+        return of_classes(p, t, "ce")
 
 
-class BinaryCrossentropy(CrossEntropy):
+def of_classes(p: Tensor, t: Tensor, row: str, constants: Sequence[float] = ()) -> Tensor:
+    """Compose a loss of probabilities that may not yet sum to 1, as a row of csrc/losses.def."""
+    whole = ops.divide(p, ops.sum(p, axis=-1, keepdims=True))
+    return ops.pointwise_loss(whole, t, row, constants, total=True)
+
+
+class SigmoidCrossEntropy(CrossEntropy):
+    """A loss of the probabilities of labels, each of which may be right."""
+
+    head = "sigmoid"
+    also = frozenset({"hard_sigmoid", "sparse_sigmoid"})
+
+    @property
+    def flat(self) -> bool:  # type: ignore[override]
+        """Whether the mean over all units of a row is the mean over its places."""
+        return self.axis == -1
+
+    def share(self, classes: int) -> float:
+        """Return what each label gets of what is spread: one half, whatever their number."""
+        return 0.5
+
+    def proba(self, prediction: Tensor) -> Tensor:
+        """Return the probability of each label."""
+        return ops.sigmoid(prediction) if self.from_logits else prediction
+
+
+class BinaryCrossentropy(SigmoidCrossEntropy):
     """``mean(-target log p - (1 - target) log(1 - p))``, ``p`` the sigmoid of the logits.
 
     Args:
         from_logits: whether the model's output is the logits, without a sigmoid.
         label_smoothing: how much of each target is moved to one half; in [0, 1].
-        axis: of the units; the last one.
+        axis: of the units; not that of the samples.
         reduction: as of ``Loss``.
         name: the loss's name in messages.
         dtype: accepted as in Keras.
@@ -230,26 +313,10 @@ class BinaryCrossentropy(CrossEntropy):
         1000.0
     """
 
-    head, flat = "sigmoid", True
-    also = frozenset({"hard_sigmoid", "sparse_sigmoid"})
+    def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Compose probabilities and values, of units on the last axis."""
+        return ops.sigmoid_binary_crossentropy(z, t)
 
-    def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
-        """Compose the loss of each place."""
-        logits, smooth = self.logits(prediction), self.smoothed(targets, 0.5)
-        if logits is None:
-            return Lowered(ops.pointwise_loss(prediction, smooth, "bce"), prediction)
-        p, values = ops.sigmoid_binary_crossentropy(logits, smooth)
-        return Lowered(values, p)
-
-    def proba(self, prediction: Tensor) -> Tensor:
-        """Return the probability of each label."""
-        return ops.sigmoid(prediction) if self.from_logits else prediction
-
-
-def require_classes(who: str, prediction: Shape) -> None:
-    if len(prediction) < 2 or prediction[-1] == 1:
-        raise ShapeError(
-            f"compile: {who} expects predictions (rows, classes), "
-            f"the model's output is {format_shape(prediction)}; "
-            "use binary_crossentropy with a sigmoid for one unit"
-        )
+    def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
+        """Compose the values, of units on the last axis."""
+        return ops.pointwise_loss(p, t, "bce")

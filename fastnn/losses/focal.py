@@ -7,13 +7,12 @@ from typing import Any
 from fastnn import ops
 from fastnn._checks import fraction, not_negative
 from fastnn.compiler.graph import Tensor
-from fastnn.losses.base import Lowered
-from fastnn.losses.crossentropy import CrossEntropy, SoftmaxCrossEntropy
+from fastnn.losses.crossentropy import SigmoidCrossEntropy, SoftmaxCrossEntropy, of_classes
 
 __all__ = ["BinaryFocalCrossentropy", "CategoricalFocalCrossentropy"]
 
 
-class BinaryFocalCrossentropy(CrossEntropy):
+class BinaryFocalCrossentropy(SigmoidCrossEntropy):
     """``mean(w m^gamma (-target log p - (1 - target) log(1 - p)))``: easy samples count little.
 
     Args:
@@ -23,7 +22,7 @@ class BinaryFocalCrossentropy(CrossEntropy):
         gamma: the power of ``m = target (1 - p) + (1 - target) p``; 0 or more.
         from_logits: whether the model's output is the logits, without a sigmoid.
         label_smoothing: how much of each target is moved to one half; in [0, 1].
-        axis: of the units; the last one.
+        axis: of the units; not that of the samples.
         reduction: as of ``Loss``.
         name: the loss's name in messages.
         dtype: accepted as in Keras.
@@ -36,9 +35,6 @@ class BinaryFocalCrossentropy(CrossEntropy):
         >>> round(fastnn.losses.BinaryFocalCrossentropy()([[1.0]], [[0.9]]), 6)
         0.001054
     """
-
-    head, flat = "sigmoid", True
-    also = frozenset({"hard_sigmoid", "sparse_sigmoid"})
 
     def __init__(
         self,
@@ -57,17 +53,15 @@ class BinaryFocalCrossentropy(CrossEntropy):
         self.alpha = fraction("BinaryFocalCrossentropy", "alpha", alpha, closed=True)
         self.gamma = not_negative("BinaryFocalCrossentropy", "gamma", gamma)
 
-    def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
-        """Compose the loss of each place."""
-        self.logits(prediction)  # refuses what is none
-        p = self.proba(prediction)
-        constants = (self.gamma, self.alpha, float(self.apply_class_balancing))
-        smooth = self.smoothed(targets, 0.5)
-        return Lowered(ops.pointwise_loss(p, smooth, "binary_focal", constants), p)
+    def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Compose probabilities and values, of units on the last axis."""
+        p = ops.sigmoid(z)
+        return p, self.of_probabilities(p, t)
 
-    def proba(self, prediction: Tensor) -> Tensor:
-        """Return the probability of each label."""
-        return ops.sigmoid(prediction) if self.from_logits else prediction
+    def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
+        """Compose the values, of units on the last axis."""
+        constants = (self.gamma, self.alpha, float(self.apply_class_balancing))
+        return ops.pointwise_loss(p, t, "binary_focal", constants)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
@@ -87,7 +81,7 @@ class CategoricalFocalCrossentropy(SoftmaxCrossEntropy):
         gamma: how little easy samples count; 0 or more.
         from_logits: whether the model's output is the logits, without a softmax.
         label_smoothing: how much of each target is spread over all classes; in [0, 1].
-        axis: of the classes; the last one.
+        axis: of the classes; not that of the samples.
         reduction: as of ``Loss``.
         name: the loss's name in messages.
         dtype: accepted as in Keras.
@@ -117,13 +111,15 @@ class CategoricalFocalCrossentropy(SoftmaxCrossEntropy):
         self.alpha = not_negative("CategoricalFocalCrossentropy", "alpha", alpha)
         self.gamma = not_negative("CategoricalFocalCrossentropy", "gamma", gamma)
 
-    def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
-        """Compose the loss of each place."""
-        self.logits(prediction)  # refuses what is none
-        p, smooth = self.proba(prediction), self.smooth(targets)
+    def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Compose probabilities and values, of classes on the last axis."""
+        p = ops.softmax(z)
         constants = (self.gamma, self.alpha)
-        values = ops.pointwise_loss(p, smooth, "categorical_focal", constants, total=True)
-        return Lowered(values, p)
+        return p, ops.pointwise_loss(p, t, "categorical_focal", constants, total=True)
+
+    def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
+        """Compose the values, of classes on the last axis."""
+        return of_classes(p, t, "categorical_focal", (self.gamma, self.alpha))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""

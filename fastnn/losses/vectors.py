@@ -6,7 +6,7 @@ from typing import Any
 
 from fastnn import ops
 from fastnn.compiler.graph import Tensor
-from fastnn.losses.axes import axis_number, require_last
+from fastnn.losses.axes import AlongAxis
 from fastnn.losses.base import Loss
 
 __all__ = ["CategoricalHinge", "CosineSimilarity"]
@@ -42,11 +42,11 @@ class CategoricalHinge(Loss):
         return ops.categorical_hinge(y_pred, y_true)
 
 
-class CosineSimilarity(Loss):
+class CosineSimilarity(AlongAxis):
     """Minus the cosine of the angle between prediction and target: -1 where they point one way.
 
     Args:
-        axis: of the vectors; the last one.
+        axis: of the vectors; not that of the samples.
         reduction: as of ``Loss``.
         name: its name in messages.
         dtype: accepted as in Keras.
@@ -57,21 +57,7 @@ class CosineSimilarity(Loss):
         -1.0
     """
 
-    def __init__(
-        self,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = None,
-        dtype: Any = None,
-    ):
-        super().__init__(name, reduction, dtype)
-        self.axis = axis_number("CosineSimilarity", axis)
-
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Return the loss of each place."""
-        require_last(self.name, self.axis, y_pred.shape)
-        return ops.cosine_similarity(y_pred, y_true)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal loss."""
-        return {"axis": self.axis, **super().get_config()}
+        at = self.place(y_pred.shape)
+        return ops.cosine_similarity(ops.moveaxis(y_pred, at, -1), ops.moveaxis(y_true, at, -1))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn import registry
+from fastnn import initializers, registry
 from fastnn._typing import Array
-from fastnn.compiler.graph import Tensor, format_shape
+from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.losses import Loss, Targets
+from fastnn.metrics.state import State
 from fastnn.naming import snake_case
 
 __all__ = ["MeanMetricWrapper", "Metric", "Seen", "ratio"]
@@ -51,8 +52,14 @@ class Metric:
         name: its name in the logs.
         dtype: accepted as in Keras; totals are float64.
 
-    With ``columns = True`` in the class, the last axis of what ``lower`` returns are columns, whose
-    sums ``combine(sums, count)`` makes a number of.
+    ``lower`` composes operations, which are compiled into the step: that is the fast way.  With
+    ``columns = True`` in the class, the last axis of what it returns are columns, whose sums
+    ``combine(sums, count)`` makes a number of.
+
+    A class may override ``update_state(y_true, y_pred, sample_weight)``, ``result`` and
+    ``reset_state`` instead, in NumPy.  In ``fit`` and ``evaluate`` it gets the arrays of each
+    batch, in their order, predictions as probabilities where the loss knows them; so an epoch calls
+    Python once a batch.  ``add_variable`` makes state that ``reset_state`` clears.
 
     Example:
         >>> import fastnn
@@ -66,6 +73,18 @@ class Metric:
         >>> bias.update_state([[1.0], [2.0]], [[2.0], [4.0]])
         >>> bias.result()
         1.5
+        >>> class Largest(fastnn.metrics.Metric):
+        ...     def __init__(self, name="largest", **options):
+        ...         super().__init__(name, **options)
+        ...         self.most = self.add_variable((), "zeros", name="most")
+        ...     def update_state(self, y_true, y_pred, sample_weight=None):
+        ...         self.most.assign(max(self.most, abs(y_true - y_pred).max()))
+        ...     def result(self):
+        ...         return self.most
+        >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Activation("linear")])
+        >>> model.compile(loss="mse", metrics=[Largest()])
+        >>> model.evaluate([[1.0], [2.0]], [[3.0], [2.5]], batch_size=1, verbose=0)[1]
+        2.0
     """
 
     columns = False
@@ -77,6 +96,7 @@ class Metric:
     def __init__(self, name: str | None = None, dtype: Any = None):
         self.name = name or snake_case(type(self).__name__)
         self._own: Any = None
+        self._states: list[State] = []
 
     # ---- in a program ----------------------------------------------------------------------------
 
@@ -90,8 +110,8 @@ class Metric:
         """
         raise NotImplementedError(
             f"{type(self).__name__}: write lower(prediction, targets, kind), which composes "
-            "fastnn.ops and returns a value for each row; one that has update_state in NumPy "
-            "cannot be in compile(metrics=), call it by itself"
+            "fastnn.ops and returns a value for each row, or update_state(y_true, y_pred, "
+            "sample_weight) in NumPy, with result() and reset_state()"
         )
 
     def track(self, seen: Seen) -> None:
@@ -124,6 +144,10 @@ class Metric:
     def combine(self, sums: Array, count: float) -> Any:
         """Return the value from the sums of columns and the sum of weights."""
         return sums / count if count else sums
+
+    def places(self, prediction: Shape) -> Shape:
+        """Return the shape of weights for a prediction of that shape."""
+        return prediction[:-1]
 
     # ---- by itself -------------------------------------------------------------------------------
 
@@ -158,6 +182,46 @@ class Metric:
     def reset_state(self) -> None:
         """Begin anew."""
         self._own = None
+        for state in self._states:
+            state.reset()
+
+    @property
+    def variables(self) -> list[State]:
+        """What ``add_variable`` made."""
+        return list(self._states)
+
+    def add_variable(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        aggregation: str = "sum",
+        synchronization: str = "auto",
+        name: str | None = None,
+    ) -> State:
+        """Return state, float64, that ``reset_state`` brings back to its first value.
+
+        Args:
+            shape: of the state; ``()`` is a number.
+            initializer: a name, an object, or ``f(shape, dtype)``.
+            dtype: accepted as in Keras.
+            aggregation: accepted as in Keras.
+            synchronization: accepted as in Keras.
+            name: its name; ``None`` numbers it.
+        """
+        first = initializers.get(initializer)(tuple(shape), np.dtype(np.float64))
+        self._states.append(State(first, name or f"{self.name}_{len(self._states)}"))
+        return self._states[-1]
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> State:
+        """Return state as ``add_variable`` does; Keras's older name."""
+        return self.add_variable(shape, initializer, dtype, name=name)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Add arrays, and return the value so far."""

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.metrics.base import Metric, Seen, ratio
+from fastnn.metrics.base import Metric, Seen
 
-__all__ = ["ConfusionMatrix", "MeanIoU", "confusion_matrix"]
+__all__ = ["ConfusionMatrix", "confusion_matrix"]
 
 
 class ConfusionMatrix(Metric):
@@ -55,37 +55,6 @@ class ConfusionMatrix(Metric):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""
         return {**super().get_config(), "threshold": self.threshold}
-
-
-class MeanIoU(ConfusionMatrix):
-    """The mean over classes of ``both / either``, of places that are or are said to be of a class.
-
-    Args:
-        num_classes: how many; the model's outputs tell it, too.
-        name: its name in the logs.
-        dtype: accepted as in Keras.
-
-    Classes that are nowhere do not count.
-    """
-
-    direction = "up"
-
-    def __init__(self, num_classes: int | None = None, name: str | None = None, dtype: Any = None):
-        super().__init__(name or "mean_io_u", dtype)
-        self.num_classes = num_classes
-
-    def read(self, total: Array) -> Any:
-        """Return the metric's value from its totals."""
-        matrix = self.matrix(total)
-        both = np.diag(matrix)
-        either = matrix.sum(0) + matrix.sum(1) - both
-        return float(ratio(both, either).sum() / max(np.count_nonzero(either), 1))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal metric."""
-        config = super().get_config()
-        del config["threshold"]
-        return {"num_classes": self.num_classes, **config}
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, sample_weight: Any = None) -> Array:

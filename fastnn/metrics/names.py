@@ -7,7 +7,9 @@ from typing import Any
 
 from fastnn import registry
 from fastnn.losses import Loss
+from fastnn.losses import functions as loss_functions
 from fastnn.losses.names import is_own
+from fastnn.metrics import functions
 from fastnn.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -31,8 +33,8 @@ from fastnn.metrics.base import (
 )
 from fastnn.metrics.confusion import (
     ConfusionMatrix,
-    MeanIoU,
 )
+from fastnn.metrics.correlation import ConcordanceCorrelation, PearsonCorrelation
 from fastnn.metrics.curves import (
     AUC,
     PrecisionAtRecall,
@@ -44,6 +46,7 @@ from fastnn.metrics.fscores import (
     F1Score,
     FBetaScore,
 )
+from fastnn.metrics.iou import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU
 from fastnn.metrics.of_losses import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
@@ -75,9 +78,11 @@ CLASSES: dict[str, type[Metric]] = {
         Accuracy,
         BinaryAccuracy,
         BinaryCrossentropy,
+        BinaryIoU,
         CategoricalAccuracy,
         CategoricalCrossentropy,
         CategoricalHinge,
+        ConcordanceCorrelation,
         ConfusionMatrix,
         CosineSimilarity,
         F1Score,
@@ -85,6 +90,7 @@ CLASSES: dict[str, type[Metric]] = {
         FalseNegatives,
         FalsePositives,
         Hinge,
+        IoU,
         KLDivergence,
         LogCoshError,
         MeanAbsoluteError,
@@ -92,6 +98,9 @@ CLASSES: dict[str, type[Metric]] = {
         MeanIoU,
         MeanSquaredError,
         MeanSquaredLogarithmicError,
+        OneHotIoU,
+        OneHotMeanIoU,
+        PearsonCorrelation,
         Poisson,
         Precision,
         PrecisionAtRecall,
@@ -132,6 +141,14 @@ _BY_NAME: dict[str, type[Metric]] = {
     "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
 }
 
+#: fastnn's own functions whose metric has a name, which a file can hold.
+_FUNCTIONS: dict[Any, type[Metric]] = {
+    getattr(module, name): _BY_NAME[name]
+    for module in (loss_functions, functions)
+    for name in module.__all__
+    if name in _BY_NAME
+}
+
 
 def get(identifier: str | Mapping[str, Any] | Metric | type[Metric] | Callable[..., Any]) -> Metric:
     """Return the metric that a name, a class, a config, a function or an object stands for.
@@ -149,6 +166,8 @@ def get(identifier: str | Mapping[str, Any] | Metric | type[Metric] | Callable[.
             f"metric: {identifier.name!r} is a loss; give the metric of its name, or the function "
             "fastnn.losses has for it"
         )
+    if not isinstance(identifier, str) and identifier in _FUNCTIONS:
+        return _FUNCTIONS[identifier](name=identifier.__name__)
     if callable(identifier) and not isinstance(identifier, type) and is_own(identifier):
         return MeanMetricWrapper(identifier)
     return lookup("metric", identifier, _BY_NAME)(name=snake_case(str(identifier)))

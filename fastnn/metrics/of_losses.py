@@ -7,9 +7,10 @@ from typing import Any
 
 from fastnn import losses, ops
 from fastnn._typing import Array
-from fastnn.compiler.graph import Tensor
+from fastnn.compiler.graph import Shape, Tensor
 from fastnn.compiler.heads import head_of
 from fastnn.losses import Loss, Targets
+from fastnn.losses.crossentropy import CrossEntropy
 from fastnn.metrics.base import Metric, Seen
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MeanAbsolutePercentageError",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
+    "OfCrossEntropy",
     "OfLoss",
     "Poisson",
     "RootMeanSquaredError",
@@ -49,11 +51,19 @@ class OfLoss(Metric):
         """The arguments of the loss."""
         return {}
 
+    def made(self) -> Loss:
+        """Return the loss."""
+        return self.loss(**self.options)
+
+    def places(self, prediction: Shape) -> Shape:
+        """Return the shape of weights for a prediction of that shape."""
+        return self.made().places(prediction)
+
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each place."""
         if kind.classes is not None:
             raise self._refuse("targets of the prediction's shape")
-        return self.loss(**self.options).call(targets, prediction)
+        return self.made().call(targets, prediction)
 
 
 class MeanSquaredError(OfLoss):
@@ -97,26 +107,31 @@ class LogCoshError(OfLoss):
         super().__init__(name, dtype)
 
 
-class CosineSimilarity(Metric):
+class CosineSimilarity(OfLoss):
     """The mean cosine of the angle between prediction and target: 1 where they point one way.
 
     Args:
         name: its name in the logs.
         dtype: accepted as in Keras.
-        axis: of the vectors; the last one.
+        axis: of the vectors; not that of the samples.
     """
 
     direction = "up"
+
+    loss = losses.CosineSimilarity
 
     def __init__(self, name: str | None = None, dtype: Any = None, axis: int = -1):
         super().__init__(name, dtype)
         self.axis = losses.CosineSimilarity(axis).axis
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of the loss."""
+        return {"axis": self.axis}
+
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each place."""
-        if kind.classes is not None:
-            raise self._refuse("targets of the prediction's shape")
-        return ops.scale(losses.CosineSimilarity(self.axis).call(targets, prediction), -1.0)
+        return ops.scale(super().lower(prediction, targets, kind), -1.0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""
@@ -153,20 +168,49 @@ class KLDivergence(OfLoss):
     loss = losses.KLDivergence
 
 
-class _OfCrossEntropy(Metric):
-    """The mean of a cross-entropy.
+class OfCrossEntropy(OfLoss):
+    """The mean of a cross-entropy."""
+
+    loss: type[CrossEntropy]
+
+    def __init__(self, name: str | None, dtype: Any, options: dict[str, Any]):
+        super().__init__(name, dtype)
+        self._options = options
+        self.made()  # which checks them
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of the loss."""
+        return self._options
+
+    def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
+        """Compose the value of each place."""
+        labels = self.loss is losses.SparseCategoricalCrossentropy
+        if labels != (kind.classes is not None):
+            raise self._refuse("integer labels" if labels else "targets of the prediction's shape")
+        loss = self.loss(**self.options)
+        if loss.from_logits and head_of(prediction).name not in ("softmax", "sigmoid"):
+            return loss.lower(prediction, targets).values
+        at = loss.place(prediction.shape)
+        return loss.of_probabilities(ops.moveaxis(prediction, at, -1), loss.prepared(targets, at))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal metric."""
+        return {**super().get_config(), **self.options}
+
+
+class BinaryCrossentropy(OfCrossEntropy):
+    """The mean of the loss ``BinaryCrossentropy``, of probabilities in [1e-7, 1 - 1e-7].
 
     Args:
         name: its name in the logs.
         dtype: accepted as in Keras.
         from_logits: whether predictions are logits, where the loss does not know.
         label_smoothing: as of the loss.
-        axis: of the classes; the last one.
+        axis: of the units; not that of the samples.
     """
 
-    direction = "down"
-
-    loss: Any
+    loss = losses.BinaryCrossentropy
 
     def __init__(
         self,
@@ -176,58 +220,36 @@ class _OfCrossEntropy(Metric):
         label_smoothing: float = 0.0,
         axis: int = -1,
     ):
-        super().__init__(name, dtype)
-        self.options: dict[str, Any] = {
-            "from_logits": bool(from_logits),
-            "label_smoothing": label_smoothing,
-            "axis": axis,
-        }
-        self.loss(**self.options)  # which checks them
-
-    def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
-        """Compose the value of each place."""
-        if kind.classes is not None:
-            raise self._refuse("targets of the prediction's shape")
-        known = head_of(prediction).name in ("softmax", "sigmoid")
-        options = {**self.options, "from_logits": self.options["from_logits"] and not known}
-        smooth: Any = self.loss(**{**options, "from_logits": False})
-        if known or not options["from_logits"]:
-            share = 0.5 if isinstance(smooth, losses.BinaryCrossentropy) else None
-            t = smooth.smooth(targets) if share is None else smooth.smoothed(targets, share)
-            row = "ce" if share is None else "bce"
-            return ops.pointwise_loss(prediction, t, row, total=share is None)
-        values: Tensor = self.loss(**options).lower(prediction, targets).values
-        return values
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal metric."""
-        return {**super().get_config(), **self.options}
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing, "axis": axis}
+        super().__init__(name, dtype, options)
 
 
-class BinaryCrossentropy(_OfCrossEntropy):
-    """The mean of the loss ``BinaryCrossentropy``, of probabilities in [1e-7, 1 - 1e-7]."""
+class CategoricalCrossentropy(BinaryCrossentropy):
+    """The mean of the loss ``CategoricalCrossentropy``, of probabilities in [1e-7, 1 - 1e-7].
 
-    loss = losses.BinaryCrossentropy
+    Args:
+        name: its name in the logs.
+        dtype: accepted as in Keras.
+        from_logits: whether predictions are logits, where the loss does not know.
+        label_smoothing: as of the loss.
+        axis: of the classes; not that of the samples.
+    """
+
+    loss = losses.CategoricalCrossentropy  # type: ignore[assignment]
 
 
-class CategoricalCrossentropy(_OfCrossEntropy):
-    """The mean of the loss ``CategoricalCrossentropy``, of probabilities in [1e-7, 1 - 1e-7]."""
-
-    loss = losses.CategoricalCrossentropy
-
-
-class SparseCategoricalCrossentropy(Metric):
+class SparseCategoricalCrossentropy(OfCrossEntropy):
     """The mean of ``-log p[label]``, of probabilities.
 
     Args:
         name: its name in the logs.
         dtype: accepted as in Keras.
         from_logits: whether predictions are logits, where the loss does not know.
-        ignore_class: accepted as in Keras; the loss leaves those places out.
-        axis: of the classes; the last one.
+        ignore_class: a label that leaves its place out of the mean; ``None``.
+        axis: of the classes; not that of the samples.
     """
 
-    direction = "down"
+    loss = losses.SparseCategoricalCrossentropy
 
     def __init__(
         self,
@@ -237,23 +259,26 @@ class SparseCategoricalCrossentropy(Metric):
         ignore_class: int | None = None,
         axis: int = -1,
     ):
-        super().__init__(name, dtype)
-        self.options: dict[str, Any] = {
-            "from_logits": bool(from_logits),
-            "ignore_class": ignore_class,
-            "axis": axis,
-        }
+        options = {"from_logits": from_logits, "ignore_class": ignore_class, "axis": axis}
+        super().__init__(name, dtype, options)
+
+    def kind_of(self, y_true: Array, y_pred: Array) -> Targets:
+        """Return what the metric expects beside predictions, where it is used by itself."""
+        return self.made().targets((None, *y_pred.shape[1:]))
+
+    def track(self, seen: Seen) -> None:
+        """Add the metric to the graph, without the places that are left out."""
+        ignored = self.options["ignore_class"]
+        if ignored is not None and seen.kind.classes is not None:
+            t = seen.targets
+            kept = ops.logical_and(ops.greater_equal(t, 0.0), ops.not_equal(t, float(ignored)))
+            weights = kept if seen.weights is None else ops.multiply(kept, seen.weights)
+            seen = seen._replace(weights=weights)
+        super().track(seen)
 
     def values(self, seen: Seen) -> Tensor:
-        """Compose the value of each place: that of the loss, whose scores are known."""
-        if seen.kind.classes is None:
-            raise self._refuse("integer labels")
+        """Compose the value of each place, or take that of the loss."""
         node = seen.prediction.producer
         if node is not None and node.op.name == "softmax_ce_sparse" and node.outputs[1] is not None:
             return node.outputs[1]
-        loss = losses.SparseCategoricalCrossentropy(**self.options)
-        return loss.lower(seen.prediction, seen.targets).values
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal metric."""
-        return {**super().get_config(), **self.options}
+        return super().values(seen)

@@ -10,7 +10,7 @@ from fastnn import ops
 from fastnn._typing import Array
 from fastnn.compiler.graph import Tensor
 from fastnn.losses import Targets
-from fastnn.metrics.base import Metric, ratio
+from fastnn.metrics.base import Metric, Seen, ratio
 
 __all__ = ["R2Score"]
 
@@ -21,7 +21,8 @@ class R2Score(Metric):
     Args:
         class_aggregation: of several columns: ``"uniform_average"``,
             ``"variance_weighted_average"``, or ``None`` for one number each.
-        num_regressors: for the adjusted score ``1 - (1 - r2) (n - 1) / (n - p - 1)``; 0 leaves it.
+        num_regressors: the p of the adjusted score ``1 - (1 - r2) (n - 1) / (n - p - 1)``, where n
+            is how many numbers are predicted, those of all columns; 0 is the plain score.
         name: its name in the logs.
         dtype: accepted as in Keras.
 
@@ -60,22 +61,41 @@ class R2Score(Metric):
         squares = (ops.multiply(targets, targets), ops.multiply(error, error))
         return ops.concatenate([targets, *squares], -1)
 
+    @property
+    def parts(self) -> int:  # type: ignore[override]
+        """How many totals ``track`` asks for."""
+        return 2 if self.num_regressors else 1
+
+    def track(self, seen: Seen) -> None:
+        """Add the sums to the graph, and for the adjusted score the number of targets."""
+        super().track(seen)
+        if self.num_regressors:
+            graph, one = seen.prediction.graph, ops.get_item(seen.prediction, (..., 0))
+            graph.emit("accumulate", one, None, None, graph.total(np.zeros(2)), watched=0)
+
+    def read(self, total: Array) -> Any:
+        """Return the metric's value from its totals."""
+        if not self.num_regressors:
+            return super().read(total)
+        columns = (total.size - 3) // 3
+        score = self.combine(total[:-3], float(total[-3]))
+        adjusted = self._adjusted(np.asarray(score), float(total[-1]) * columns)
+        return adjusted if self.class_aggregation is None else float(adjusted)
+
     def combine(self, sums: Array, count: float) -> Any:
         """Return the value from the sums of columns and the sum of weights."""
         plain, square, error = sums.reshape(3, -1)
         variation = square - plain * ratio(plain, np.full(len(plain), count))
         scores = np.where(variation > 0, 1 - ratio(error, np.maximum(variation, 0)), 0.0)
         if self.class_aggregation is None:
-            return self._adjusted(scores, count)
+            return scores
         weighted = self.class_aggregation == "variance_weighted_average"
         weights = variation if weighted else np.ones(len(scores))
-        return float(self._adjusted(ratio(weights @ scores, weights.sum()), count))
+        return float(ratio(weights @ scores, weights.sum()))
 
     def _adjusted(self, score: Array, count: float) -> Array:
         left = count - self.num_regressors - 1
-        if not self.num_regressors or left <= 0:
-            return score
-        return np.asarray(1 - (1 - score) * (count - 1) / left)
+        return score if left <= 0 else np.asarray(1 - (1 - score) * (count - 1) / left)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""

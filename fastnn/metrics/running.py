@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.metrics.base import Metric
+from fastnn.metrics.base import Metric, Seen
 
 __all__ = ["Mean", "Sum"]
 
@@ -29,6 +29,13 @@ class Mean(Metric):
     def __init__(self, name: str | None = None, dtype: Any = None):
         super().__init__(name, dtype)
         self.reset_state()
+
+    def track(self, seen: Seen) -> None:
+        """Refuse: a model has targets and predictions, not numbers."""
+        raise TypeError(
+            f"compile: {self.name!r} is for numbers that you hand over yourself, with "
+            "update_state(values); give metrics= a metric of targets and predictions"
+        )
 
     def update_state(  # type: ignore[override]
         self, values: Any, sample_weight: Any = None

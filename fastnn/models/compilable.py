@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastnn._warnings import warn_caller
 from fastnn.compiler import lower
 from fastnn.errors import CollapseWarning, NotCompiledError
 from fastnn.functional import Composed, Network
+from fastnn.metrics import Metric
 from fastnn.models.connected import Connected
 from fastnn.models.shapes import shapes_of
 from fastnn.runtime import Runtime
@@ -38,7 +40,11 @@ class Compilable(Connected):
             with _STARTING:
                 if self._runtime is None:
                     self._runtime = Runtime(
-                        self.network, self.input_shapes, self._packed(), self.dtype_policy
+                        self.network,
+                        self.input_shapes,
+                        self._packed(),
+                        self.dtype_policy,
+                        kept_rows=self.kept_rows,
                     )
         return self._runtime
 
@@ -79,6 +85,9 @@ class Compilable(Connected):
         metrics: Any = None,
         weighted_metrics: Any = None,
         run_eagerly: bool = False,
+        steps_per_execution: int | str = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
         dtype: str | None = None,
     ) -> None:
         """Choose how the model learns.
@@ -96,6 +105,9 @@ class Compilable(Connected):
             weighted_metrics: metrics in which samples count by ``sample_weight`` or
                 ``class_weight``; in those of ``metrics`` all count alike.
             run_eagerly: run the NumPy reference instead of the compiled kernels: slow, for doubts.
+            steps_per_execution: accepted as in Keras: an epoch is one execution in any case.
+            jit_compile: accepted likewise: what is not eager is compiled.
+            auto_scale_loss: accepted likewise: no gradient is too small for its type.
             dtype: ``"mixed_bfloat16"`` rounds the factors of products to bfloat16, here and in
                 ``predict``; ``"float32"`` ends that; ``None`` leaves it as it is.
 
@@ -174,6 +186,7 @@ class Compilable(Connected):
             objective=objective,
             optimizer=optimizer,
             eager=eager,
+            kept_rows=self.kept_rows,
         )
 
     @property
@@ -187,13 +200,30 @@ class Compilable(Connected):
         return None if self._recipe is None else self._recipe["loss"]
 
     @property
+    def compiled(self) -> bool:
+        """Whether ``compile`` has been called."""
+        return self._recipe is not None
+
+    @property
+    def run_eagerly(self) -> bool:
+        """Whether the NumPy reference runs instead of the compiled kernels."""
+        return self._recipe is not None and bool(self._recipe["eager"])
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that ``compile`` was given, of all outputs; their values are in the logs of
+        ``fit``, and in what ``evaluate`` returns."""
+        if self._runtime is not None and self._runtime.objective is not None:
+            return [metric for _, metric, _ in self._runtime.objective.watched]
+        keys = ("metrics", "weighted_metrics")
+        return [] if self._recipe is None else nests.flatten([self._recipe[key] for key in keys])
+
+    @property
     def metrics_names(self) -> list[str]:
         """The names of what ``evaluate`` returns."""
         if self._runtime is not None and self._runtime.objective is not None:
             return self._runtime.objective.log_names
-        keys = ("metrics", "weighted_metrics")
-        chosen = [] if self._recipe is None else nests.flatten([self._recipe[key] for key in keys])
-        return ["loss", *(metric.name for metric in chosen)]
+        return ["loss", *(metric.name for metric in self.metrics)]
 
     def _compiled(self, who: str, x: Any) -> Runtime:
         if self._recipe is None:
@@ -204,8 +234,13 @@ class Compilable(Connected):
         self._build_for(who, x)
         return self.runtime
 
-    # ---- fit, evaluate, predict ------------------------------------------------------------------
-    def compile_config(self) -> dict[str, Any] | None:
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile as ``get_compile_config`` of a model said."""
+        from fastnn import saving
+
+        self.compile(**saving.compile_options(config, None))
+
+    def get_compile_config(self) -> dict[str, Any] | None:
         """Return what ``compile`` was given, as JSON can hold it; ``None`` before ``compile``."""
         if self._recipe is None:
             return None

@@ -27,6 +27,9 @@ class Connected(Layer):
     #: Whether it may have several inputs.
     _several_inputs = True
 
+    #: The rows of every batch, where layers keep states from one to the next.
+    kept_rows: int | None = None
+
     def __init__(self, *, name: str | None, dtype: str | None, real: str | None, trainable: bool):
         super().__init__(name=name and "model", trainable=trainable)
         self.name = name or self.name  # which may be anything
@@ -52,9 +55,36 @@ class Connected(Layer):
     def _settle(self, network: Network | Composed) -> None:
         self._network, self._parameters = network, None
         self.built = True
+        self.kept_rows = self._find_kept_rows()
+        self._guard.exclusive = self.kept_rows is not None
         self._ends = Ends.of(network, self._outputs_nest)
         for path, variable in self.named_weights().items():
             variable.path = path
+
+    def _find_kept_rows(self) -> int | None:
+        """Return the rows of every batch, where layers keep states from one to the next.
+
+        Raises:
+            ShapeError: if layers keep states for different numbers of rows.
+        """
+        inside = (each for each in self.descendants() if each is not self)
+        known = (getattr(layer, "kept_rows", None) for layer in inside)
+        found = {rows for rows in known if rows is not None}
+        if len(found) > 1:
+            raise ShapeError(
+                f"{self.name}: its stateful layers keep states for batches of "
+                f"{' and '.join(map(str, sorted(found)))} rows; all of them need as many"
+            )
+        return found.pop() if found else None
+
+    def reset_states(self) -> None:
+        """Let layers with ``stateful=True`` begin with zeros again."""
+        with self.changing("reset_states"):
+            for layer in self.descendants():
+                if layer is not self and hasattr(layer, "reset_states"):
+                    layer.reset_states()
+
+    reset_state = reset_states
 
     @property
     def own_dtype(self) -> str | None:
@@ -210,7 +240,7 @@ class Connected(Layer):
         Raises:
             ShapeError: if a layer cannot take what the one before it gives.
         """
-        self._build(as_shapes(self.name, input_shape))
+        self._build(as_shapes(f"{self.name}: build", input_shape))
 
     def _build(self, shapes: Any) -> None:
         if isinstance(self._network, Network):
@@ -245,9 +275,8 @@ class Connected(Layer):
         return call(inputs, **options)
 
     def _packed(self) -> Parameters:
-        """Return the weights in their store, and the layout of their gradients."""
-        if self._parameters is None or self._parameters.stale:
-            self._parameters = Parameters(self.weights, self.dtype, self._guard)
+        """Put the weights into a store, if they are in none; return how their gradients lie."""
+        self._parameters = Parameters(self.weights, self.dtype, self._guard)
         return self._parameters
 
     # ---- weights ---------------------------------------------------------------------------------

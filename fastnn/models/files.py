@@ -10,7 +10,21 @@ from fastnn.errors import ModelFileError
 from fastnn.layers import serialization
 from fastnn.models.model import Model
 
-__all__ = ["load_model", "model_from_json"]
+__all__ = ["load_model", "model_from_json", "save_model"]
+
+
+def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model, as ``model.save`` does.
+
+    Args:
+        model: what to write.
+        filepath: the file.
+        overwrite: whether a file that is there already may be replaced.
+
+    Raises:
+        FileExistsError: if there is one, and it may not.
+    """
+    model.save(filepath, overwrite)
 
 
 def load_model(

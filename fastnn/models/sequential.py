@@ -9,7 +9,7 @@ from fastnn.compiler.graph import Shape
 from fastnn.errors import ShapeError
 from fastnn.functional import Network, Symbol
 from fastnn.layers import serialization
-from fastnn.layers.base import Layer
+from fastnn.layers.base import Layer, require_begun
 from fastnn.layers.core import InputLayer
 from fastnn.models.model import Model
 from fastnn.models.shapes import describe
@@ -39,6 +39,8 @@ class Sequential(Model):
     """
 
     _several_inputs = False
+
+    _batch_size: int | None = None  # the rows of every batch, if the input says so
 
     def __init__(
         self,
@@ -104,7 +106,10 @@ class Sequential(Model):
         layer = _layer(layer)
         if not isinstance(layer, Layer):
             hint = "; write Dense(10), not Dense" if isinstance(layer, type) else ""
+            if isinstance(layer, Symbol):
+                hint = "; give the layer without calling it, or make Model(inputs, outputs)"
             raise TypeError(f"{self.name}: expected a layer, got {describe(layer)}{hint}")
+        require_begun(layer)
         if layer.own_dtype not in (None, self.dtype):
             raise ValueError(
                 f"{layer.name}: its dtype is {layer.own_dtype}, the model's is {self.dtype}; "
@@ -113,13 +118,15 @@ class Sequential(Model):
         if isinstance(layer, InputLayer):
             if self._layers or self._input:
                 raise ValueError(f"{self.name}: Input has to be the first layer, and the only one")
-            self._input = layer
+            self._input, self._batch_size = layer, layer.batch_size
             return
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(
                 f"{self.name}: two layers are named {layer.name!r}; each needs a name of its own, "
                 "and a layer can be in a Sequential once"
             )
+        if not self._layers and self._batch_size is None:
+            self._batch_size = layer.given_rows
         self._layers.append(layer)
 
     def _build_from_input(self) -> None:
@@ -157,7 +164,8 @@ class Sequential(Model):
     def _chain(self, shape: Shape) -> tuple[Symbol, Symbol]:
         """Return input and output of the layers called one after the other."""
         name, whole = (self._input.name, self._input.whole) if self._input else (None, None)
-        source = InputLayer([n for n in shape if n is not None], name, whole or self.dtype)
+        sizes = [n for n in shape if n is not None]
+        source = InputLayer(sizes, name, whole or self.dtype, self._batch_size)
         output = source.output
         for layer in self._layers:
             if not self._trainable and not layer.built:
@@ -172,6 +180,7 @@ class Sequential(Model):
             "trainable": self._trainable,
             "dtype": self.dtype_policy,
             "input_shape": list(self.input_shape) if self.built else None,
+            **({} if self._batch_size is None else {"batch_size": self._batch_size}),
             "layers": serialization.serialize_all(self._layers),
         }
 
@@ -187,6 +196,7 @@ class Sequential(Model):
         """
         layers = serialization.deserialize_all(config["layers"], custom_objects)
         model = cls(layers, name=config["name"], dtype=config["dtype"])
+        model._batch_size = config.get("batch_size")
         if config["input_shape"] is not None:
             model.build(config["input_shape"])
         model._trainable = bool(config["trainable"])

@@ -53,7 +53,7 @@ def as_shapes(who: str, given: Any) -> Any:
     shape = tuple(given) if isinstance(given, Sequence) else (given,)
     if len(shape) < 2 or shape[0] is not None or not all(map(is_size, shape[1:])):
         raise ShapeError(
-            f"{who}: build expects (None, ...), the shape of a batch of samples with at "
+            f"{who} expects (None, ...), the shape of a batch of samples with at "
             f"least one axis, got {str(shape)[:60]}"
         )
     return (None, *map(int, shape[1:]))

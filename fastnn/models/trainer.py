@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from fastnn import config, nests, streaming, training
-from fastnn._checks import count
+from fastnn import config, fitting, nests, streaming, training
+from fastnn._checks import count, flag, one_of
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.callbacks.backup import Backup
 from fastnn.callbacks.display import as_text
 from fastnn.compiler.graph import Tensor
 from fastnn.data import arrays
@@ -65,7 +67,9 @@ class Trainer(Compilable):
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: int | Sequence[int] = 1,
+        on_nonfinite: str = "warn",
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train.
 
@@ -75,7 +79,7 @@ class Trainer(Compilable):
                 ``fastnn.utils.PyDataset``, a generator, anything else that is iterated.
             y: targets: labels (rows,), or numbers of the output's shape; for several outputs a list
                 of arrays, or a dict by ``output_names``.
-            batch_size: rows of a batch; ``None`` is 32.
+            batch_size: rows of a batch; ``None`` is 32, or what stateful layers are made for.
             epochs: the number of the last epoch.
             verbose: 0 shows nothing, 1 or ``"auto"`` a bar on a terminal and a line for each epoch
                 elsewhere, 2 a line for each epoch.
@@ -84,6 +88,7 @@ class Trainer(Compilable):
             validation_data: (x, y) or (x, y, sample_weight) to measure on after each epoch, or
                 batches of them.
             shuffle: whether each epoch has an order of its own; that of a generator is its own.
+                Has to be false where stateful layers go on with the rows of the batch before.
             class_weight: a weight for each class, by its number; those that are not named have 1.
             sample_weight: what each sample's loss is multiplied by: (rows,), or for sequences
                 (rows, steps); for several outputs a list of arrays, or a dict by ``output_names``.
@@ -91,7 +96,14 @@ class Trainer(Compilable):
             steps_per_epoch: batches of an epoch; ``None`` is all there are.
             validation_steps: batches to measure on; ``None`` is all there are.
             validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
-            validation_freq: measure each so many epochs.
+            validation_freq: measure each so many epochs; or the numbers of the epochs after which
+                to measure, counted from 1.
+            on_nonfinite: what the first loss that is NaN or infinite does: ``"warn"`` names epoch,
+                batch and layer, and goes on; ``"stop"`` warns, and training ends; ``"raise"``
+                raises.  The last two leave the weights as they were before that batch.
+            checkpoint: a file that the training's state is kept in, after each epoch; if it is
+                there, the training goes on from it, and ends to the bit as if it had never been
+                interrupted.  See ``BackupAndRestore``, which can do so more often.
 
         Returns:
             The history: ``history.history["loss"]`` has one mean an epoch.
@@ -99,21 +111,27 @@ class Trainer(Compilable):
         Raises:
             ShapeError, DTypeError, LabelError: if the data does not fit the model; the model is
                 then as it was.
+            ValueError: if ``checkpoint`` is of another training; says what has changed.
+            ModelFileError: if it is damaged, or something else.
+            NonFiniteError: if a loss is not finite, with ``on_nonfinite="raise"``.
             KeyboardInterrupt: within 100 ms of Ctrl-C; the weights are those of the last whole
                 batch.
         """
         _check_verbose("fit", verbose)
-        rows = _rows("fit", "batch_size", batch_size, 32)
+        shuffle = flag("fit", "shuffle", shuffle)
+        rows = _rows("fit", "batch_size", batch_size, self.kept_rows or 32)
         measured = _rows("fit", "validation_batch_size", validation_batch_size, rows)
+        backups = [] if checkpoint is None else [Backup(checkpoint)]
         options: dict[str, Any] = {
             "epochs": count("fit", "epochs", epochs),
             "initial": count("fit", "initial_epoch", initial_epoch),
-            "callbacks": _callbacks("fit", callbacks),
+            "callbacks": [*_callbacks("fit", callbacks), *backups],
             "verbose": verbose,
-            "validation_freq": positive("fit", "validation_freq", validation_freq),
+            "validation_freq": _frequency(validation_freq),
+            "on_nonfinite": one_of("fit", "on_nonfinite", on_nonfinite, ("warn", "stop", "raise")),
         }
         held_out: training.Data | None = None
-        make: Callable[..., training.Job]
+        make: Callable[..., fitting.Job]
         if is_stream(x):
             stream = self._stream("fit", x, y, batch_size, steps_per_epoch, "steps_per_epoch")
             if validation_split:
@@ -121,7 +139,7 @@ class Trainer(Compilable):
             if sample_weight is not None:
                 raise ValueError("fit: x gives batches, so weights come with them: (x, y, weights)")
             check = partial(self._checked, "fit", class_weight=class_weight)
-            make = partial(StreamFit, self, stream, check, bool(shuffle))
+            make = partial(StreamFit, self, stream, check, shuffle)
         else:
             runtime = self._compiled("fit", x)
             data = training.check_data("fit", self, runtime, x, y, sample_weight, class_weight)
@@ -130,16 +148,16 @@ class Trainer(Compilable):
             steps = steps_per_epoch
             if steps is not None:
                 steps = positive("fit", "steps_per_epoch", steps)
-            make = partial(training.Fit, self, data, batch=rows, shuffle=bool(shuffle), steps=steps)
-        validate: training.Measure | None = None
+            make = partial(fitting.Fit, self, data, batch=rows, shuffle=shuffle, steps=steps)
+        validate: fitting.Measure | None = None
         if validation_data is not None:
             x, y, w = _validation_parts(validation_data)
             who = "fit: validation_data"
-            validate, _ = self._measure(
+            validate = self._measure(
                 who, x, y, w, None, measured, validation_steps, "validation_steps"
             )
         elif held_out is not None:
-            validate = training.evaluation(self.runtime, held_out, measured, "fit")
+            validate = fitting.evaluation(self.runtime, held_out, measured, "fit")
         job = make(validate=validate, **options)
         with self._guard.training("fit"):
             return job()
@@ -172,18 +190,19 @@ class Trainer(Compilable):
         rows: int,
         steps: int | None,
         argument: str,
-    ) -> tuple[training.Measure, int | None]:
-        """Return what measures the model on arrays or on batches, and the number of batches."""
+    ) -> fitting.Measure:
+        """Return what measures the model on arrays or on batches."""
         if is_stream(x):
             if sample_weight is not None:
                 raise ValueError(f"{who}: x gives batches, so weights come with them: (x, y, w)")
             stream = self._stream(who, x, y, batch_size, steps, argument)
             check = partial(self._checked, who)
-            return partial(streaming.evaluate, self.runtime, stream, check, who), stream.steps
+            means = partial(streaming.evaluate, self.runtime, stream, check, who)
+            return fitting.Measure(means, stream, stream.steps)
         data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
         if steps is not None:
             data = data.part(0, rows * positive(who, argument, steps))
-        return training.evaluation(self.runtime, data, rows, who), -(-len(data) // rows)
+        return fitting.evaluation(self.runtime, data, rows, who)
 
     def evaluate(
         self,
@@ -213,14 +232,12 @@ class Trainer(Compilable):
             The loss, or a list of loss and metrics, or a dict.
         """
         _check_verbose("evaluate", verbose)
-        rows = _rows("evaluate", "batch_size", batch_size, 32)
-        measure, steps = self._measure(
-            "evaluate", x, y, sample_weight, batch_size, rows, steps, "steps"
-        )
-        told = self._tell("evaluate", callbacks, steps)
+        rows = _rows("evaluate", "batch_size", batch_size, self.kept_rows or 32)
+        measure = self._measure("evaluate", x, y, sample_weight, batch_size, rows, steps, "steps")
+        told = self._tell("evaluate", callbacks, measure.steps)
         with self._guard.reading("evaluate"):
-            told.call("on_test_begin")
-            means = measure(told)
+            told.call("on_test_begin", {})
+            means = measure.means(told)
             told.call("on_test_end", means)
         if verbose:
             print("  ".join(f"{name} {as_text(value)}" for name, value in means.items()))
@@ -262,7 +279,7 @@ class Trainer(Compilable):
             return self._predict_stream(x, batch_size, steps, callbacks)
         if steps is not None:
             rows = positive("predict", "steps", steps) * _rows(
-                "predict", "batch_size", batch_size, 32
+                "predict", "batch_size", batch_size, self.kept_rows or 32
             )
             x = nests.apply(lambda each: each[:rows], x)
         return self._predict("predict", x, batch_size, callbacks)
@@ -278,10 +295,10 @@ class Trainer(Compilable):
             xs = training.check_samples("predict", self, x)
             return training.predict(self.runtime, "predict", xs, self.ends.row_shapes, len(xs[0]))
 
-        told.call("on_predict_begin")
+        told.call("on_predict_begin", {})
         with self._guard.reading("predict"):
             outs = streaming.predict(batch, self._nested, stream, told)
-        told.call("on_predict_end")
+        told.call("on_predict_end", {})
         return self._nested(outs)
 
     def predict_proba(self, x: Any, batch_size: int | None = None) -> Any:
@@ -295,7 +312,8 @@ class Trainer(Compilable):
         return self._predict("proba", x, batch_size)
 
     def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
-        rows = _rows("predict", "batch_size", batch_size, training.PREDICT_ROWS)
+        most = self.kept_rows or training.PREDICT_ROWS
+        rows = _rows("predict", "batch_size", batch_size, most)
         if mode == "predict" and callbacks is None and x.__class__ is np.ndarray:
             out = self._predict_single(x)
             if out is not None:
@@ -305,7 +323,7 @@ class Trainer(Compilable):
         told = None
         if callbacks is not None:
             told = self._tell("predict", callbacks, -(-len(xs[0]) // rows))
-            told.call("on_predict_begin")
+            told.call("on_predict_begin", {})
         with self._guard.reading("predict"):
             outs = training.predict(
                 self.runtime,
@@ -317,7 +335,7 @@ class Trainer(Compilable):
                 nested=self._nested,
             )
         if told is not None:
-            told.call("on_predict_end")
+            told.call("on_predict_end", {})
         return self._nested(outs)
 
     def _predict_single(self, x: Array) -> Array | None:
@@ -325,6 +343,8 @@ class Trainer(Compilable):
         if the row has to be converted or refused."""
         runtime, ends = self._runtime, self._ends
         if runtime is None or ends is None or not ends.is_single or x.shape[:1] != (1,):
+            return None
+        if runtime.kept_rows is not None:
             return None
         out = np.empty((1, *ends.row_shapes[0]), self.dtype)
         self._guard.begin_reading("predict")
@@ -376,6 +396,10 @@ class Trainer(Compilable):
                 self._build_for("predict_one", x if several else arrays.as_array("", "x", x)[None])
             runtime = self.runtime
         into = self._room() if out is None else out
+        if runtime.kept_rows is not None:
+            with self._guard.reading("predict_one"):
+                self._predict_any_row(x, into)
+            return into
         self._guard.begin_reading("predict_one")  # without `with`, which costs a tenth of a row
         try:
             if not runtime.predict_row(x, into):
@@ -441,10 +465,48 @@ class Trainer(Compilable):
         """Return loss and metrics of one batch."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
+    def reset_metrics(self) -> None:
+        """Forget the batches before, as in Keras, where ``train_on_batch`` returns means over them;
+        here it returns those of its own batch, so that there is nothing to forget."""
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None
+    ) -> float:
+        """Return the loss of predictions, with the penalties of the weights.
+
+        Args:
+            x: accepted as in Keras; nothing depends on it.
+            y: the targets.
+            y_pred: the predictions, as ``predict`` returns them.
+            sample_weight: as in ``fit``.
+
+        Raises:
+            NotCompiledError: before ``compile``.
+
+        Example:
+            >>> import fastnn
+            >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+            >>> model.compile("sgd", "mse")
+            >>> model.compute_loss(y=[[1.0], [2.0]], y_pred=[[1.0], [4.0]])
+            2.0
+        """
+        self._require_built()
+        objective = self._compiled("compute_loss", x).objective
+        assert objective is not None
+        data = training.compute_loss("compute_loss", self, objective, y, y_pred, sample_weight)
+        return data + sum(self.losses)
+
 
 def _rows(who: str, name: str, given: int | None, default: int) -> int:
     """Return the rows of a batch that were asked for."""
     return default if given is None else positive(who, name, given)
+
+
+def _frequency(given: Any) -> int | list[int]:
+    """Return each how many epochs to measure, or after which."""
+    if isinstance(given, list | tuple | set):
+        return [positive("fit", "validation_freq", each) for each in given]
+    return positive("fit", "validation_freq", given)
 
 
 def _validation_parts(given: Any) -> tuple[Any, Any, Any]:

@@ -21,9 +21,7 @@ Number = Operand | ArrayLike
 
 def graph_of(name: str, *inputs: Any) -> Graph:
     """Return the graph that the inputs of operation ``name`` belong to."""
-    graph = next((x.graph for x in inputs if isinstance(x, Tensor)), None)
-    if graph is None and any(isinstance(x, Variable) for x in inputs):
-        graph = Graph.composed()
+    graph = next((x.graph for x in inputs if isinstance(x, Tensor)), None) or Graph.composed()
     if graph is None:
         kinds = ", ".join(type(x).__name__ for x in inputs)
         raise TypeError(
@@ -33,9 +31,13 @@ def graph_of(name: str, *inputs: Any) -> Graph:
     return graph
 
 
-def emit(name: str, *inputs: Operand | None, **options: Any) -> list[Tensor]:
+def emit(name: str, *inputs: Number | None, **options: Any) -> list[Tensor]:
     """Append operation ``name`` to the graph that the inputs belong to; return its outputs."""
-    return graph_of(name, *inputs).emit(name, *inputs, **options)
+    graph = graph_of(name, *inputs)
+    known = (
+        x if x is None or isinstance(x, Tensor) else _as_tensor(name, graph, x) for x in inputs
+    )
+    return graph.emit(name, *known, **options)
 
 
 def as_number(x: Any) -> float | None:
@@ -58,7 +60,7 @@ def _as_tensor(name: str, graph: Graph, x: Number) -> Tensor:
                 f"{name}: {x!r:.60} belongs to the call of another model; keep no tensor of one "
                 "call for another"
             )
-        return x
+        return graph.emit("label_numbers", x)[0] if x.dtype == "i32" else x
     if isinstance(x, Variable):
         return graph.parameter(x)
     number = as_number(x)

@@ -1,4 +1,4 @@
-"""Operations on symbols: a call is a layer of the network that is being made."""
+"""What an operation's call is: of tensors a node, of symbols a layer, of arrays their numbers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from fastnn import nests
+from fastnn.compiler.graph import Graph, Tensor
 from fastnn.functional import Symbol
 
 __all__ = ["accept_symbols"]
 
 
 def accept_symbols(namespace: dict[str, Any], names: Iterable[str]) -> None:
-    """Let functions take symbols, too, and return some then."""
+    """Let functions take symbols and return some then, or arrays where no graph is composed."""
     for name in names:
         namespace[name] = _accepting(namespace[name])
 
@@ -22,10 +25,20 @@ def _accepting(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def accepting(*args: Any, **kwargs: Any) -> Any:
         leaves = nests.flatten([args, kwargs])
-        if not any(isinstance(leaf, Symbol) for leaf in leaves):
-            return function(*args, **kwargs)
-        from fastnn.layers.operation import Operation
+        if any(isinstance(leaf, Symbol) for leaf in leaves):
+            from fastnn.layers.operation import Operation
 
-        return Operation(function.__name__)(*args, **kwargs)
+            given, named = nests.apply(_described, [list(args), kwargs])
+            return Operation(function.__name__)(*given, **named)
+        if Graph.composed() is not None or any(isinstance(leaf, Tensor) for leaf in leaves):
+            return function(*args, **kwargs)
+        from fastnn.eager import compute
+
+        return compute(function, args, kwargs)
 
     return accepting
+
+
+def _described(leaf: Any) -> Any:
+    """Return an array of constants as a file can hold it."""
+    return leaf.tolist() if isinstance(leaf, np.ndarray) else leaf

@@ -7,25 +7,29 @@ nothing is copied: a bias, a mean taken from each row, a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Number, as_number, as_tensors, emit, reshaped
 from fastnn.ops.broadcasting import broadcast_shapes, expanded, single_run
 from fastnn.ops.curves import line
+from fastnn.ops.elementwise import sigmoid
 from fastnn.ops.functions import reciprocal, sqrt, square
 from fastnn.ops.merging import scale
 
 __all__ = [
     "add",
+    "arctan2",
     "divide",
     "equal",
     "floor_divide",
     "greater",
     "greater_equal",
+    "hypot",
     "less",
     "less_equal",
+    "logaddexp",
     "logical_and",
     "logical_or",
     "logical_xor",
@@ -38,11 +42,6 @@ __all__ = [
     "subtract",
     "true_divide",
 ]
-
-Gradients = Sequence[Tensor | None]
-
-#: Functions that have an operation of their own for two tensors of one shape.
-_PLAIN = frozenset({"add", "subtract", "multiply", "maximum", "minimum"})
 
 
 def _binary(name: str, x1: Number, x2: Number) -> Tensor:
@@ -58,8 +57,8 @@ def _binary(name: str, x1: Number, x2: Number) -> Tensor:
 
 def _even(name: str, a: Tensor | None, b: Tensor | None) -> Tensor:
     """Return the function of two tensors of one shape."""
-    if name in _PLAIN:
-        return emit(name, a, b)[0]
+    if name == "add":  # which a normalisation takes in
+        return emit("add", a, b)[0]
     return emit("binary", a, b, binary=name)[0]
 
 
@@ -78,7 +77,9 @@ _Apply = Callable[[str, Tensor, Tensor], Tensor]
 
 
 def _kept(apply: _Apply, name: str, a: Tensor, b: Tensor, dy: Tensor) -> Tensor:
-    """Return ``dy`` where ``name(a, b)`` does not hold, else 0."""
+    """Return ``dy`` where ``name(a, b)``, which is less or less_equal, does not hold, else 0."""
+    if a.shape == b.shape:
+        return emit("pass_largest", a, b, dy, strict=int(name == "less_equal"))[0]
     return emit("select", apply(name, a, b), None, dy)[0]
 
 
@@ -99,9 +100,18 @@ def _slopes(apply: _Apply, name: str, a: Tensor, b: Tensor, y: Tensor, dy: Tenso
         return _kept(apply, "less", a, b, dy), _kept(apply, "less_equal", b, a, dy)
     if name == "minimum":
         return _kept(apply, "less", b, a, dy), _kept(apply, "less_equal", a, b, dy)
+    if name == "logaddexp":
+        shares = (sigmoid(apply("subtract", *pair)) for pair in ((a, b), (b, a)))
+        return tuple(apply("multiply", dy, share) for share in shares)
+    if name == "hypot":
+        slope = apply("divide", dy, y)
+        return apply("multiply", slope, a), apply("multiply", slope, b)
+    if name == "arctan2":
+        slope = apply("divide", dy, apply("add", square(a), square(b)))
+        return apply("multiply", slope, b), scale(apply("multiply", slope, a), -1.0)
     if name == "mod":
         return dy, scale(apply("multiply", dy, apply("floor_divide", a, b)), -1.0)
-    return None, None
+    return ZERO, ZERO
 
 
 @gradient_of("binary")
@@ -127,8 +137,8 @@ def _spread_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradie
     a, b = (part, full) if swapped else (full, part)
     slopes = _slopes(apply, name, a, b, y, dy)
     of_full, of_part = slopes[::-1] if swapped else slopes
-    if of_part is None or not wanted[1]:
-        return of_full, None
+    if not isinstance(of_part, Tensor) or not wanted[1]:
+        return of_full, of_part
     (summed,) = emit("reduce", of_part, ranks={"p": ranks["p"], "q": ranks["q"]}, reduction="sum")
     return of_full, summed
 
@@ -160,11 +170,6 @@ def subtract(x1: Number, x2: Number) -> Tensor:
     return _binary("subtract", x1, x2)
 
 
-@gradient_of("subtract")
-def _subtract(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return dy, scale(dy, -1.0) if wanted[1] else None
-
-
 def multiply(x1: Number, x2: Number) -> Tensor:
     """Return ``x1 x2``, place by place."""
     for x, other in ((x1, x2), (x2, x1)):
@@ -172,12 +177,6 @@ def multiply(x1: Number, x2: Number) -> Tensor:
         if number is not None and as_number(x) is None:
             return scale(as_tensors("multiply", x)[0], number)
     return _binary("multiply", x1, x2)
-
-
-@gradient_of("multiply")
-def _multiply(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return [emit("multiply", dy, x)[0] if w else None for x, w in zip((b, a), wanted, strict=True)]
 
 
 def divide(x1: Number, x2: Number) -> Tensor:
@@ -229,25 +228,24 @@ def maximum(x1: Number, x2: Number) -> Tensor:
     return _binary("maximum", x1, x2)
 
 
-@gradient_of("maximum")
-def _maximum(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return _largest(a, b, dy, 0), _largest(b, a, dy, 1)
-
-
 def minimum(x1: Number, x2: Number) -> Tensor:
     """Return the smaller of each place; NaN wins; the gradient goes to the first of ties."""
     return _binary("minimum", x1, x2)
 
 
-@gradient_of("minimum")
-def _minimum(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    a, b = node.inputs
-    return _largest(b, a, dy, 0), _largest(a, b, dy, 1)
+def logaddexp(x1: Number, x2: Number) -> Tensor:
+    """Return ``log(e^x1 + e^x2)``, without overflow."""
+    return _binary("logaddexp", x1, x2)
 
 
-def _largest(a: Tensor | None, b: Tensor | None, dy: Tensor, strict: int) -> Tensor:
-    return emit("pass_largest", a, b, dy, strict=strict)[0]
+def hypot(x1: Number, x2: Number) -> Tensor:
+    """Return ``sqrt(x1^2 + x2^2)``, without overflow."""
+    return _binary("hypot", x1, x2)
+
+
+def arctan2(x1: Number, x2: Number) -> Tensor:
+    """Return the angle in [-pi, pi] of the point whose coordinates are ``x2`` and ``x1``."""
+    return _binary("arctan2", x1, x2)
 
 
 # ---- questions: 1 for yes, 0 for no --------------------------------------------------------------

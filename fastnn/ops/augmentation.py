@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import emit
 from fastnn.ops.normalization import global_mean
 from fastnn.ops.random import free_stream
 
 __all__ = ["random_map", "random_uniform", "tone", "warp"]
-
-Gradients = Sequence[Tensor | None]
 
 #: What a random map may be; in the order of ``csrc/kernels/augment-inl.h``, which has the formulas.
 TRANSFORMS = ("flip", "translate", "rotate", "zoom", "stretch", "crop", "fixed")
@@ -134,4 +131,4 @@ def _tone(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     (dx,) = emit("tone_bwd", dy, node.outputs[0], **node.attrs)
     if mean is not None and factor is not None:
         dx = tone(dx, factor, global_mean(dx))
-    return dx, None, None
+    return dx, ZERO, None  # what goes through the mean is in dx

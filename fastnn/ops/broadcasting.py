@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Number, as_tensors, emit, reshaped
 
 __all__ = ["broadcast_shapes", "broadcast_to", "expanded", "single_run"]
-
-Gradients = Sequence[Tensor | None]
 
 
 def broadcast_shapes(name: str, *shapes: Shape) -> Shape:

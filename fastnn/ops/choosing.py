@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Graph, Node, Shape, Tensor
 from fastnn.ops._emit import Number, as_number, as_tensors, emit, graph_of
 from fastnn.ops.arithmetic import maximum, minimum
@@ -14,17 +13,23 @@ from fastnn.ops.curves import curve
 
 __all__ = ["clip", "where"]
 
-Gradients = Sequence[Tensor | None]
 
-
-def where(condition: Number, x1: Number, x2: Number) -> Tensor:
+def where(condition: Number, x1: Number | None = None, x2: Number | None = None) -> Tensor:
     """Return ``x1`` where the condition is not 0, else ``x2``.
 
     Args:
         condition: any shape; the gradient does not pass through it.
         x1: of a shape that goes together with it.
         x2: likewise.
+
+    Raises:
+        ValueError: if ``x1`` or ``x2`` is missing.
     """
+    if x1 is None or x2 is None:
+        raise ValueError(
+            "where: x1 and x2 are missing: where(condition, x1, x2); how many places a condition "
+            "holds at depends on the numbers, and a shape must not"
+        )
     graph = graph_of("where", condition, x1, x2)
     tensors = as_tensors("where", *(x for x in (condition, x1, x2) if as_number(x) is None))
     target = broadcast_shapes("where", *(t.shape for t in tensors))
@@ -47,7 +52,7 @@ def _filled(graph: Graph, shape: Shape, value: float) -> Tensor | None:
 def _select(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     m = node.inputs[0]
     yes = emit("select", m, dy, None)[0] if wanted[1] else None
-    return None, yes, emit("select", m, None, dy)[0] if wanted[2] else None
+    return ZERO, yes, emit("select", m, None, dy)[0] if wanted[2] else None
 
 
 def clip(x: Number, x_min: Number | None, x_max: Number | None) -> Tensor:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 
 from fastnn._checks import not_negative, number, positive_number
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.errors import ZeroGradientWarning
 from fastnn.ops._emit import emit
@@ -23,6 +22,7 @@ __all__ = [
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
     "hard_tanh",
     "leaky_relu",
     "log_sigmoid",
@@ -36,11 +36,10 @@ __all__ = [
     "sparse_plus",
     "sparse_sigmoid",
     "squareplus",
+    "swish",
     "tanh_shrink",
     "threshold",
 ]
-
-Gradients = Sequence[Tensor | None]
 
 
 def curve(
@@ -57,7 +56,7 @@ _FLAT = frozenset({"sign", "floor", "ceil", "round", "isnan", "isfinite", "logic
 @gradient_of("curve_fwd")
 def _curve_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     if node.attrs["curve"] in _FLAT:
-        return (None,)
+        return (ZERO,)
     if node.attrs["curve"] == "step" and node.attrs["b"] < 0:
         warn_of_step(node.layer)
     return emit("curve_bwd", dy, node.inputs[0], **node.attrs)
@@ -115,6 +114,11 @@ def sparse_sigmoid(x: Tensor) -> Tensor:
 def hard_silu(x: Tensor) -> Tensor:
     """Return ``x hard_sigmoid(x)``.  (Howard et al., "Searching for MobileNetV3", 2019.)"""
     return curve(x, "hard_silu")
+
+
+def hard_swish(x: Tensor) -> Tensor:
+    """Return ``x hard_sigmoid(x)``; another name of ``hard_silu``."""
+    return hard_silu(x)
 
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
@@ -189,6 +193,11 @@ def silu(x: Tensor) -> Tensor:
     activation functions", 2017.)
     """
     return curve(x, "silu")
+
+
+def swish(x: Tensor) -> Tensor:
+    """Return ``x sigmoid(x)``; another name of ``silu``."""
+    return silu(x)
 
 
 def gelu(x: Tensor, approximate: bool = True) -> Tensor:

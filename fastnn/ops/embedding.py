@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Operand, emit
 from fastnn.ops.elementwise import reshape
 from fastnn.ops.windows import part
 
 __all__ = ["differs", "embed", "encode", "last_step", "mask_steps", "mask_where"]
-
-Gradients = Sequence[Tensor | None]
 
 
 def embed(ids: Tensor, table: Operand) -> Tensor:
@@ -32,7 +28,7 @@ def embed(ids: Tensor, table: Operand) -> Tensor:
 def _embed(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     count = node.sizes["v"].base
     dw = emit("embed_bwd", node.inputs[0], dy, axes={"v": count})[0] if wanted[1] else None
-    return None, dw
+    return ZERO, dw
 
 
 def encode(ids: Tensor, count: int, weights: Tensor | None = None, once: bool = False) -> Tensor:
@@ -73,7 +69,7 @@ def differs(x: Tensor, value: float) -> Tensor:
 
 @gradient_of("differs")
 def _differs(node: Node, wanted: tuple[bool, ...], dm: Tensor) -> Gradients:
-    return (None,)
+    return (ZERO,)
 
 
 def mask_where(ids: Tensor, value: float = 0) -> Tensor:
@@ -100,4 +96,4 @@ def mask_steps(x: Tensor, mask: Tensor) -> Tensor:
 @gradient_of("mask_steps")
 def _mask_steps(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     mask = node.inputs[1]
-    return emit("mask_steps", dy, mask)[0] if wanted[0] else None, None
+    return emit("mask_steps", dy, mask)[0] if wanted[0] else None, ZERO

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._axes import axis_along
@@ -13,8 +13,6 @@ from fastnn.ops._emit import Number, as_tensors, emit, reshaped
 from fastnn.ops.windows import strided
 
 __all__ = ["concatenate", "scale"]
-
-Gradients = Sequence[Tensor | None]
 
 
 def scale(x: Tensor, factor: float) -> Tensor:

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastnn.compiler.geometry import Padding, Window, format_sizes, padding_of, sizes_of
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import emit
 from fastnn.ops.elementwise import reshape
 
 __all__ = ["average_pool", "max_pool", "repeat_places"]
-
-Gradients = Sequence[Tensor | None]
 Sizes = int | Sequence[int]
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import Operand, emit
 
 __all__ = ["dense"]
-
-Gradients = Sequence[Tensor | None]
 
 
 def dense(x: Tensor, w: Operand, b: Operand | None = None) -> Tensor:

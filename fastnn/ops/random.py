@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Graph, Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import emit, reshaped
@@ -14,8 +14,6 @@ from fastnn.ops.arithmetic import multiply
 from fastnn.ops.curves import SELU_ALPHA, SELU_SCALE, line
 
 __all__ = ["alpha_dropout", "dropout", "free_stream", "gaussian_noise", "random_key"]
-
-Gradients = Sequence[Tensor | None]
 
 #: The shape of a mask, ``None`` for the sizes of what it is a mask of.
 NoiseShape = Sequence[int | None] | None

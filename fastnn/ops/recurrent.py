@@ -15,17 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import Operand, as_tensors, emit, reshaped
 from fastnn.ops.products import dense
 from fastnn.ops.random import dropout, random_key
+from fastnn.ops.shaping import transposed
 from fastnn.ops.windows import strided
 
 __all__ = ["dropout_steps", "gru", "lstm", "reverse", "simple_rnn"]
-
-Gradients = Sequence[Tensor | None]
 
 #: Beyond, the state of one row would not fit into the working memory of a thread.
 MAX_UNITS = 1 << 15
@@ -40,7 +39,7 @@ def simple_rnn(
     *,
     mask: Tensor | None = None,
     initial_state: Tensor | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states ``h_t = g(x_t @ kernel + bias + h_{t-1} @ recurrent_kernel)``.
@@ -53,7 +52,8 @@ def simple_rnn(
         activation: a name of ``csrc/activations.def``.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0, (rows, units); ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -71,9 +71,9 @@ def _simple_rnn(
     node: Node, wanted: tuple[bool, ...], dy: Tensor | None, ds: Tensor | None
 ) -> Gradients:
     (_, u, mask, s0, keep), (y, _) = node.inputs, node.outputs
-    flows = *emit("transpose", u), y, dy, ds, mask, keep
+    flows = transposed(u), y, dy, ds, mask, keep
     dz, *states = emit("rnn_bwd", *flows, absent=_absent(s0=s0), **node.attrs)
-    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), None, *_or_none(states), None
+    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), ZERO, *_or_none(states), None
 
 
 def lstm(
@@ -86,7 +86,7 @@ def lstm(
     *,
     mask: Tensor | None = None,
     initial_state: Sequence[Tensor] | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the states of a long short-term memory (Hochreiter and Schmidhuber, 1997).
@@ -100,7 +100,8 @@ def lstm(
         recurrent_activation: that of the gates i, f and o, s.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0 and c_0, (rows, units) each; ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -128,11 +129,11 @@ def _lstm(
     de: Tensor | None,
 ) -> Gradients:
     (_, u, mask, s0, e0, keep), (a, c, y, _, _) = node.inputs, node.outputs
-    flows = *emit("transpose", u), a, c, dy, ds, de, mask, e0, keep
+    flows = transposed(u), a, c, dy, ds, de, mask, e0, keep
     dz, *before = emit("lstm_bwd", *flows, absent=_absent(s0=s0, e0=e0), **node.attrs)
     known = iter(before)
     states = [None if x is None else next(known) for x in (s0, e0)]
-    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), None, *states, None
+    return dz, _recurrent_kernel(wanted[1], y, s0, keep, dz), ZERO, *states, None
 
 
 def gru(
@@ -146,7 +147,7 @@ def gru(
     *,
     mask: Tensor | None = None,
     initial_state: Tensor | None = None,
-    recurrent_dropout: float = 0.0,
+    recurrent_dropout: float | Tensor = 0.0,
     seed: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the states of gated recurrent units (Cho et al., 2014).
@@ -162,7 +163,8 @@ def gru(
         reset_after: whether the gate r acts after the recurrent product.
         mask: (rows, time), 0 where a step is left out; ``None``: all count.
         initial_state: h_0, (rows, units); ``None`` is zeros.
-        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1).
+        recurrent_dropout: the probability that a unit of the state is dropped, in [0, 1); or what
+            the units of the state are multiplied by, (rows, units).
         seed: what those are drawn from; ``None``: the seed of the process.
 
     Returns:
@@ -194,11 +196,11 @@ def _gru(
 ) -> Gradients:
     (_, u, b, mask, s0, keep), (a, q, y, _) = node.inputs, node.outputs
     after = bool(node.attrs["reset_after"])
-    flows = *emit("transpose", u), a, q, y, dy, ds, mask, s0, keep
+    flows = transposed(u), a, q, y, dy, ds, mask, s0, keep
     absent = (*_absent(s0=s0), *(() if after else ("dm",)))
     dz, *more = emit("gru_bwd", *flows, absent=absent, **node.attrs)
     dm = more.pop(0) if after else None
-    rest = None, *_or_none(more), None
+    rest = ZERO, *_or_none(more), None
     if dm is None:
         before = emit("shift", y, s0, keep)[0]
         du = emit("gru_bwd_u", before, q, dz)[0] if wanted[1] else None
@@ -209,8 +211,12 @@ def _gru(
     return dz, *emit("dense_bwd_w", before, dm, None, activation="linear"), *rest
 
 
-def _keep(x: Tensor, recurrent_kernel: Operand, rate: float, seed: int | None) -> Tensor | None:
+def _keep(
+    x: Tensor, recurrent_kernel: Operand, rate: float | Tensor, seed: int | None
+) -> Tensor | None:
     """Return what multiplies the units of the state of each row, if any are dropped."""
+    if isinstance(rate, Tensor):
+        return rate
     if not rate:
         return None
     shape = (None, recurrent_kernel.shape[0])
@@ -255,6 +261,12 @@ def dropout_steps(x: Tensor, rate: float, seed: int | None = None) -> Tensor:
 @gradient_of("dropout_steps")
 def _dropout_steps(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("dropout_steps", dy, **node.attrs)
+
+
+@gradient_of("recall")
+def _recall(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
+    """What came before the batch is a constant."""
+    return (ZERO,)
 
 
 def reverse(x: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 _OPERAND = re.compile(
-    r"(?P<name>\w+)(:(?P<dtype>\w+))?\[(?P<axes>[\w*,]*)\](?P<flags>[?~]*)(=(?P<alias>\w+))?"
+    r"(?P<name>\w+)(:(?P<dtype>\w+))?\[(?P<axes>[\w*,]*)\](?P<flags>[?~+&]*)(=(?P<alias>\w+))?"
     r"(@(?P<over>[\w|]+))?"
 )
 _TERM = re.compile(r"(?P<factor>\d*)(?P<letters>[a-z]*)")
@@ -38,6 +38,8 @@ class Operand:
     """One operand of an operation: ``x[r,n*]``, ``t:i32[r]``, ``w[n]~``.
 
     ``stars`` are the axes that stand for several, of which all but one have to be told how many.
+    ``affine`` is ``"+"`` if the outputs are affine in all operands of that kind together, ``"&"``
+    if in this one alone, ``""`` if not.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Operand:
     inplace: bool
     alias: str | None
     over: tuple[str, ...] = ()
+    affine: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Operand:
@@ -65,6 +68,7 @@ class Operand:
             inplace="~" in match["flags"],
             alias=match["alias"],
             over=tuple(match["over"].split("|")) if match["over"] else (),
+            affine="".join(flag for flag in "+&" if flag in match["flags"]),
         )
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fastnn.compiler.gradients import gradient_of
+from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.errors import ShapeError
 from fastnn.ops._emit import emit
 from fastnn.ops.normalization import unit_normalization
 from fastnn.ops.products import dense
+from fastnn.ops.shaping import transposed
 
 __all__ = ["clip_norm", "over_rows", "penalty", "products_of_rows"]
-
-Gradients = Sequence[Tensor | None]
 
 
 def penalty(x: Tensor, l1: float = 0.0, l2: float = 0.0) -> Tensor:
@@ -45,17 +44,12 @@ def products_of_rows(x: Tensor) -> Tensor:
         (n, n), cosines of the angles between rows.
     """
     rows = unit_normalization(x)
-    return emit("hollow", dense(rows, *emit("transpose", rows)))[0]
+    return emit("hollow", dense(rows, transposed(rows)))[0]
 
 
 @gradient_of("hollow")
 def _hollow(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("hollow", dy)
-
-
-@gradient_of("transpose")
-def _transpose(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    return emit("transpose", dy)
 
 
 def over_rows(p: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn._checks import fraction, not_negative, number, positive_number
+from fastnn._checks import flag, fraction, not_negative, number, positive_number
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.optimizers.base import Optimizer, State
 
@@ -45,7 +45,7 @@ class RMSprop(Optimizer):
         self.rho = fraction(self.name, "rho", rho)
         self.momentum = fraction(self.name, "momentum", momentum, closed=True)
         self.epsilon = positive_number(self.name, "epsilon", epsilon)
-        self.centered = bool(centered)
+        self.centered = flag(self.name, "centered", centered)
 
     @property
     def slots(self) -> int:  # type: ignore[override]

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn import registry
-from fastnn._checks import count, fraction, not_negative, number, positive_number
+from fastnn._checks import count, flag, fraction, not_negative, number, positive_number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
 from fastnn.optimizers import schedules
+from fastnn.optimizers.rate import Rate
 from fastnn.variables import Variable
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Optimizer:
         self.clipvalue = self._positive("clipvalue", clipvalue)
         self.global_clipnorm = self._positive("global_clipnorm", global_clipnorm)
         self._require_one_way_to_clip()
-        self.use_ema = bool(use_ema)
+        self.use_ema = flag(self.name, "use_ema", use_ema)
         self.ema_momentum = fraction(self.name, "ema_momentum", ema_momentum, closed=True)
         self.ema_overwrite_frequency = self._count(
             "ema_overwrite_frequency", ema_overwrite_frequency, 1
@@ -129,11 +130,12 @@ class Optimizer:
     # ---- the rate --------------------------------------------------------------------------------
 
     @property
-    def learning_rate(self) -> float:
+    def learning_rate(self) -> Rate:
         """The size of a step: what was assigned, or what the schedule says now."""
-        if isinstance(self._rate, float):
-            return self._rate
-        return self.rate(0 if self._steps is None else int(self._steps[0]))
+        rate = self._rate
+        if not isinstance(rate, float):
+            rate = self.rate(0 if self._steps is None else int(self._steps[0]))
+        return Rate.of(rate, lambda value: setattr(self, "learning_rate", value))
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -155,6 +157,11 @@ class Optimizer:
         if not 0 <= rate < float("inf"):
             raise ValueError(f"{self.name}: learning_rate must be finite and >= 0, got {rate}")
         return rate
+
+    @property
+    def schedule(self) -> float | Callable[[int], Any]:
+        """What the rate follows from, as it was assigned: a number, or a function of the step."""
+        return self._rate
 
     @property
     def scheduled(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastnn import ops
-from fastnn._checks import not_negative, number, positive_number
+from fastnn._checks import flag, not_negative, number, positive_number
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.optimizers.base import Optimizer, State
 from fastnn.optimizers.moments import Moments
@@ -113,7 +113,7 @@ class Adafactor(Optimizer):
         self.epsilon_1 = positive_number(self.name, "epsilon_1", epsilon_1)
         self.epsilon_2 = not_negative(self.name, "epsilon_2", epsilon_2)
         self.clip_threshold = positive_number(self.name, "clip_threshold", clip_threshold)
-        self.relative_step = bool(relative_step)
+        self.relative_step = flag(self.name, "relative_step", relative_step)
 
     def lower(
         self, graph: Graph, w: Tensor, g: Tensor, slots: Sequence[Tensor], state: State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn._checks import fraction
+from fastnn._checks import flag, fraction
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.optimizers.base import Optimizer, State
 
@@ -37,7 +37,7 @@ class SGD(Optimizer):
     ):
         super().__init__(learning_rate, **options)
         self.momentum = fraction(self.name, "momentum", momentum, closed=True)
-        self.nesterov = bool(nesterov)
+        self.nesterov = flag(self.name, "nesterov", nesterov)
 
     @property
     def slots(self) -> int:  # type: ignore[override]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn._checks import fraction, positive_number
+from fastnn._checks import flag, fraction, positive_number
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.optimizers.base import Optimizer, State
 
@@ -64,7 +64,7 @@ class Adam(Moments):
         **options: Any,
     ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
-        self.amsgrad = bool(amsgrad)
+        self.amsgrad = flag(self.name, "amsgrad", amsgrad)
 
     @property
     def slots(self) -> int:  # type: ignore[override]

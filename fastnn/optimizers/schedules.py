@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastnn import registry
-from fastnn._checks import not_negative, number, positive_number
+from fastnn._checks import flag, not_negative, number, positive_number
 
 __all__ = [
     "CosineDecay",
@@ -91,7 +91,7 @@ class ExponentialDecay(_Options):
         self.initial_learning_rate = _rate(name, initial_learning_rate)
         self.decay_steps = positive_number(name, "decay_steps", decay_steps)
         self.decay_rate = number(name, "decay_rate", decay_rate)
-        self.staircase, self.name = bool(staircase), name
+        self.staircase, self.name = flag(name, "staircase", staircase), name
 
     def __call__(self, step: int) -> float:
         """Return the rate after ``step`` steps."""
@@ -128,7 +128,7 @@ class InverseTimeDecay(_Options):
         self.initial_learning_rate = _rate(name, initial_learning_rate)
         self.decay_steps = positive_number(name, "decay_steps", decay_steps)
         self.decay_rate = number(name, "decay_rate", decay_rate)
-        self.staircase, self.name = bool(staircase), name
+        self.staircase, self.name = flag(name, "staircase", staircase), name
 
     def __call__(self, step: int) -> float:
         """Return the rate after ``step`` steps."""
@@ -205,7 +205,7 @@ class PolynomialDecay(_Options):
         self.decay_steps = positive_number(name, "decay_steps", decay_steps)
         self.end_learning_rate = _rate(name, end_learning_rate, "end_learning_rate")
         self.power = number(name, "power", power)
-        self.cycle, self.name = bool(cycle), name
+        self.cycle, self.name = flag(name, "cycle", cycle), name
 
     def __call__(self, step: int) -> float:
         """Return the rate after ``step`` steps."""

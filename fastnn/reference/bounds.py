@@ -487,6 +487,8 @@ _CURVE: Mapping[str, Callable[[Array], Any]] = {
     "sin": lambda x: _EXP + 1,
     "cos": lambda x: _EXP + 1,
     "erf": lambda x: _EXP + 1,
+    "erfc": lambda x: 2 * (8 + 3 * x**2) + 4,
+    "arctan": lambda x: _EXP + 1,
 }
 
 #: curve -> the error of g' in units of u: as above, where it is a sum that of its terms' sizes.
@@ -516,6 +518,8 @@ _CURVE_SLOPE: Mapping[str, Callable[..., Any]] = {
     "sin": lambda x, a, c, slope: (_EXP + 2) * slope,
     "cos": lambda x, a, c, slope: (_EXP + 2) * slope,
     "erf": lambda x, a, c, slope: (_EXP + 4 + 2 * x**2) * slope,
+    "erfc": lambda x, a, c, slope: (_EXP + 4 + 2 * x**2) * slope,
+    "arctan": lambda x, a, c, slope: 4 * slope,
 }
 
 
@@ -581,7 +585,7 @@ def _curve_bwd(o: Outcome) -> dict[str, Array]:
 
 
 #: function of csrc/binary.def -> its error in units of u |y| with the twin's; others: none.
-_BINARY = {"add": 2, "subtract": 2, "multiply": 2, "divide": 2}
+_BINARY = {"add": 2, "subtract": 2, "multiply": 2, "divide": 2, "hypot": 8, "arctan2": _EXP + 4}
 
 
 def _sizes(o: Outcome) -> dict[str, int]:
@@ -610,6 +614,8 @@ def _binary(o: Outcome) -> dict[str, Array]:
     a, b = _pair(o)
     if name in _BINARY:
         return {"y": _BINARY[name] * o.u * y}
+    if name == "logaddexp":  # what is added, at most log 2, errs by its own share
+        return {"y": o.u * (3 * _EXP + 4 + np.maximum(np.abs(a), np.abs(b)) + 2 * y)}
     if name.startswith("power"):
         return {"y": _power(o, name, a, b, y)}
     if name in ("mod", "floor_divide"):

@@ -380,9 +380,12 @@ def _shift(op: str) -> Iterator[Case]:
         yield from (replace(case, absent=absent) for absent in _absent(op))
 
 
-def _transpose(op: str) -> Iterator[Case]:
-    yield from _kinds(_case(op, i=i, o=o) for i, o in ((1, 1), (3, 7), (16, 33), (67, 5), (31, 64)))
-    yield _case(op, 5, i=7, o=None)
+def _kept_state(op: str) -> Iterator[Case]:
+    """As many rows as the state has, fewer, and more."""
+    for r, b, n in ((1, 1, 1), (3, 3, 5), (2, 5, (3, 2)), (5, 3, 17), (67, 67, 33)):
+        yield _case(op, r, r=None, b=b, n=n)
+    yield from _kinds([_case(op, 3, r=None, b=3, n=19)])
+    yield _case(op, r=0, b=2, n=3)
 
 
 # ---- ids, masks ----------------------------------------------------------------------------------
@@ -535,14 +538,17 @@ def _places(op: str) -> Iterator[Case]:
     yield _case(op, r=0, n=3, c=5)
 
 
-def _global_mean(op: str) -> Iterator[Case]:
-    """Yield the mean of all places, and of those that count.
-
-    Many places have numbers of one sign: the mean of normal ones may cancel to what rounding makes.
-    """
+def _means(op: str) -> Iterator[Case]:
+    """Yield places whose means are known: many normal numbers may cancel to what rounding makes,
+    so many are of one sign."""
     for case in _places(op):
         many = size_of(case.sizes["n"]).base > 1024
-        yield replace(case, absent=("mask",), data="uniform" if many else case.data)
+        yield replace(case, data="uniform") if many else case
+
+
+def _global_mean(op: str) -> Iterator[Case]:
+    """Yield the mean of all places, and of those that count."""
+    yield from (replace(case, absent=("mask",)) for case in _means(op))
     yield from _kinds([_case(op, 5, r=None, n=7, c=3), _case(op, 3, r=None, n=(3, 7), c=17)])
 
 
@@ -903,6 +909,11 @@ def _gather_labels(op: str) -> Iterator[Case]:
             yield replace(known, source=source, steps=3, shuffled=shuffled)
 
 
+def _label_numbers(op: str) -> Iterator[Case]:
+    yield from (_case(op, n=n) for n in (0, *LENGTHS, 8209))
+    yield _case(op, 3, n=(None, 5, 7))
+
+
 # ---- rows of scores, losses, metrics -------------------------------------------------------------
 
 
@@ -1227,6 +1238,7 @@ def _mark(op: str) -> Iterator[Case]:
 CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gather": _gather,
     "gather_labels": _gather_labels,
+    "label_numbers": _label_numbers,
     "dense_fwd": _dense,
     "pack_panels": _pack_panels,
     "dense_panels": _dense_panels,
@@ -1249,7 +1261,8 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "gru_bwd_u": _walk_product,
     "dropout_steps": _dropout_steps,
     "shift": _shift,
-    "transpose": _transpose,
+    "recall": _kept_state,
+    "remember": _kept_state,
     "embed_fwd": _embed,
     "embed_bwd": _embed,
     "encode": _encode,
@@ -1265,7 +1278,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "warp_bwd": _warp,
     "tone": _tone,
     "tone_bwd": _tone_bwd,
-    "moments": _places,
+    "moments": _means,
     "pool_moments": _pool_moments,
     "moving_average": _moving_average,
     "normalize_fwd": _normalize,
@@ -1283,10 +1296,6 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
     "curve_fwd": _curve,
     "curve_bwd": _curve,
     "add": _elements,
-    "subtract": _elements,
-    "multiply": _elements,
-    "maximum": _elements,
-    "minimum": _elements,
     "scale": _scale,
     "pass_largest": _pass_largest,
     "concatenate": _concatenate,

@@ -225,6 +225,10 @@ def _erf_of(x: Real, *_: float) -> Real:
     return np.asarray(_erf(x)) if x.size else x
 
 
+def _erfc_of(x: Real, *_: float) -> Real:
+    return np.asarray(_erfc(x)) if x.size else x
+
+
 def _of(function: Callable[[Real], Real]) -> Callable[..., Real]:
     """A function of x alone, as one that has parameters too"""
     return lambda x, *_: np.asarray(function(x), np.float64)
@@ -261,6 +265,8 @@ CURVES: dict[str, Curve] = {
     "sin": Curve(_of(np.sin), _of(np.cos)),
     "cos": Curve(_of(np.cos), _of(lambda x: -np.sin(x))),
     "erf": Curve(_erf_of, _of(lambda x: 2 / math.sqrt(math.pi) * np.exp(-x * x))),
+    "erfc": Curve(_erfc_of, _of(lambda x: -2 / math.sqrt(math.pi) * np.exp(-x * x))),
+    "arctan": Curve(_of(np.arctan), _of(lambda x: 1 / (1 + x * x))),
     "floor": Curve(_of(np.floor), _of(np.zeros_like)),
     "ceil": Curve(_of(np.ceil), _of(np.zeros_like)),
     "round": Curve(_of(np.rint), _of(np.zeros_like)),

@@ -50,3 +50,8 @@ def gather_labels(run: Run, attrs: Attrs, data: Data) -> Labels:
                 raise Refusal("label_range", int(row), value)
     labels = data[samples(run)].astype(np.float64)
     return np.where(labels == attrs["ignored"], -1, labels).astype(np.int32)
+
+
+def label_numbers(run: Run, attrs: Attrs, t: Labels) -> Real:
+    """y = t, as numbers"""
+    return t.astype(attrs["real"])

@@ -186,13 +186,17 @@ def _draw(case: Case, operand: Operand, dtype: np.dtype, rng: Rng) -> Array:
     shape = case.filled(operand, case.rows)
     if operand.dtype == "i32":
         lowest = 0 if case.op.startswith("accuracy") else -1  # -1: a place that is left out
-        classes = case.sizes.get("c", case.sizes.get("n", (1,)))[0]
+        classes = 1000 if case.op == "label_numbers" else _classes(case)
         return rng.integers(lowest, classes, shape, dtype=np.int32)
     if operand.name == "ids":
         return rng.integers(0, case.sizes["v"][0] or 1, shape).astype(dtype)
     by_name = _MEANINGS.get(operand.name, _numbers)
     values = _MEANINGS.get(f"{case.op} {operand.name}", by_name)(rng, shape, case.data)
     return np.ascontiguousarray(values, _DTYPES.get(operand.dtype, dtype))
+
+
+def _classes(case: Case) -> int:
+    return case.sizes.get("c", case.sizes.get("n", (1,)))[0] or 1
 
 
 def _source(case: Case, shape: tuple[int, ...], rng: Rng) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import call_user
-from fastnn.compiler.graph import Node, Tensor, concrete
+from fastnn.compiler.graph import Node, Tensor
 from fastnn.compiler.program import Memory, Program
 from fastnn.reference.gathering import Refusal
 from fastnn.reference.twins import TWINS
@@ -39,7 +39,7 @@ def evaluate(
     dtype = np.dtype(config.real_dtype(policy))
     attrs: dict[str, Any] = {axis: size.at(rows) for axis, size in node.sizes.items()}
     attrs |= {"real": dtype, "dtype": dtype, "policy": policy, **node.attrs}
-    attrs["shape"] = next((concrete(t.shape, rows) for t in node.outputs if t is not None), ())
+    attrs["shape"] = next((t.concrete(rows) for t in node.outputs if t is not None), ())
     outputs = TWINS[node.op.name](run, attrs, *inputs)
     if outputs is None:
         return []

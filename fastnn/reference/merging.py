@@ -10,28 +10,6 @@ from fastnn.reference.tensors import in_groups
 Index = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def subtract(run: Run, attrs: Attrs, a: Real, b: Real) -> Real:
-    """y = a - b"""
-    return a - b
-
-
-def multiply(run: Run, attrs: Attrs, a: Real, b: Real) -> Real:
-    """y = a b"""
-    return a * b
-
-
-def maximum(run: Run, attrs: Attrs, a: Real, b: Real) -> Real:
-    """y = max(a, b), NaN if either is"""
-    y: Real = np.maximum(a, b)
-    return y
-
-
-def minimum(run: Run, attrs: Attrs, a: Real, b: Real) -> Real:
-    """y = min(a, b), NaN if either is"""
-    y: Real = np.minimum(a, b)
-    return y
-
-
 def scale(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = factor x"""
     factor: float = attrs["factor"]

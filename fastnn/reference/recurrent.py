@@ -330,6 +330,13 @@ def shift(run: Run, attrs: Attrs, x: Real, first: Real | None, keep: Real | None
     return y if keep is None else y * keep[:, None]
 
 
-def transpose(run: Run, attrs: Attrs, w: Real) -> Real:
-    """t = w.T"""
-    return w.T
+def recall(run: Run, attrs: Attrs, state: Real) -> Real:
+    """y = state, and 0 in the rows that it has not"""
+    y = np.zeros((attrs["r"], *state.shape[1:]), state.dtype)
+    y[: len(state)] = state[: len(y)]
+    return y
+
+
+def remember(run: Run, attrs: Attrs, x: Real, state: Real) -> None:
+    """state = x, as far as both go"""
+    state[: len(x)] = x[: len(state)]

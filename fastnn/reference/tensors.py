@@ -56,6 +56,9 @@ BINARY: dict[str, Callable[[Real, Real], Real]] = {
     "power_log": _power_log,
     "floor_divide": _floor_divide,
     "mod": _mod,
+    "logaddexp": lambda a, b: np.asarray(np.logaddexp(a, b)),
+    "hypot": lambda a, b: np.where(np.isnan(a) | np.isnan(b), np.nan, np.hypot(a, b)),
+    "arctan2": lambda a, b: np.asarray(np.arctan2(a, b + 0.0)),  # of -0 there is no other side
     "less": lambda a, b: _truth(a < b),
     "less_equal": lambda a, b: _truth(a <= b),
     "equal": lambda a, b: _truth(a == b),

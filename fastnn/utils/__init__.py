@@ -4,6 +4,7 @@ from fastnn.config import set_seed
 from fastnn.data.folders import image_dataset_from_directory
 from fastnn.data.streams import PyDataset
 from fastnn.data.windows import timeseries_dataset_from_array
+from fastnn.naming import clear_session
 from fastnn.utils.arrays import pad_sequences, to_categorical
 from fastnn.utils.labels import class_ids, class_labels, normalize
 
@@ -15,6 +16,7 @@ __all__ = [
     "Sequence",
     "class_ids",
     "class_labels",
+    "clear_session",
     "image_dataset_from_directory",
     "normalize",
     "pad_sequences",

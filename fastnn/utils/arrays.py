@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastnn._checks import count
 from fastnn._typing import Array
+from fastnn.data.arrays import as_array
 from fastnn.errors import LabelError
 
 __all__ = ["pad_sequences", "to_categorical"]
@@ -32,18 +33,23 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray[np.f
         >>> to_categorical([2, 0], 3).tolist()
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    labels = np.asarray(x)
+    labels = as_array("to_categorical", "x", x)
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
+    if num_classes is not None:
+        count("to_categorical", "num_classes", num_classes)
+    limit = np.inf if num_classes is None else num_classes
+    wrong = ~((labels == np.floor(labels)) & (labels >= 0) & (labels < limit))
+    if wrong.any():
+        known = (
+            "of 0, 1, 2, ..." if num_classes is None else f"of {limit} classes, 0 to {limit - 1}"
+        )
+        raise LabelError(
+            f"to_categorical: label {labels[wrong][0]} is none {known}; class_ids numbers labels "
+            "of any kind"
+        )
     largest = int(labels.max()) if labels.size else -1  # an initial -1 is none of uint8's
     classes = largest + 1 if num_classes is None else num_classes
-    count("to_categorical", "num_classes", classes)
-    wrong = (labels != np.floor(labels)) | (labels < 0) | (labels >= classes)
-    if wrong.any():
-        raise LabelError(
-            f"to_categorical: label {labels[wrong][0]} is none of {classes} classes, 0 to "
-            f"{classes - 1}"
-        )
     return np.eye(classes)[labels.astype(np.int64)]
 
 

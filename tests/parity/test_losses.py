@@ -10,8 +10,8 @@ import fastnn
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__")  # the peer's own affair
 
-RTOL = 1e-10
-SEEDS = range(3)
+RTOL = {"float64": 1e-10, "float32": 1e-5}
+SEEDS = range(30)
 
 
 def cases(name, rng, shape):
@@ -31,12 +31,13 @@ def cases(name, rng, shape):
     return rng.normal(size=shape), rng.normal(size=shape)
 
 
-SHAPES = ((7, 4), (5, 3, 4), (2, 3, 2, 3))
 OPTIONS = {
     "Huber": [{}, {"delta": 0.3}],
     "BinaryCrossentropy": [{}, {"label_smoothing": 0.2}, {"from_logits": True}],
     "CategoricalCrossentropy": [
+        {},
         {"from_logits": True},
+        {"label_smoothing": 0.3},
         {"from_logits": True, "label_smoothing": 0.3},
     ],
     "BinaryFocalCrossentropy": [
@@ -44,7 +45,11 @@ OPTIONS = {
         {"apply_class_balancing": True, "alpha": 0.6, "gamma": 1.5, "label_smoothing": 0.1},
         {"from_logits": True},
     ],
-    "CategoricalFocalCrossentropy": [{}, {"alpha": 0.5, "gamma": 3.0, "label_smoothing": 0.1}],
+    "CategoricalFocalCrossentropy": [
+        {},
+        {"from_logits": True},
+        {"alpha": 0.5, "gamma": 3.0, "label_smoothing": 0.1},
+    ],
 }
 LOSSES = [
     (name, options)
@@ -52,38 +57,65 @@ LOSSES = [
     if name != "SparseCategoricalCrossentropy"
     for options in OPTIONS.get(name, [{}])
 ]
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight", "mean", None)
+
+
+def random_shape(rng):
+    """Rows, up to two axes of places, and the last axis."""
+    return (*(int(n) for n in rng.integers(1, 9, rng.integers(1, 4))), int(rng.integers(2, 9)))
+
+
+def compare(keras, ours, theirs, y, p, w, dtype):
+    """Compare a loss of arrays with Keras's, which is compiled: each shape is used once."""
+    import jax
+
+    p = p.astype(dtype)
+    got = ours(y, p, w)
+    y = y.astype(dtype if y.dtype.kind == "f" else "int32")
+    given = (y, p) if w is None else (y, p, w.astype(dtype))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it takes the last axis for that of the classes
+        want = np.asarray(jax.jit(theirs)(*given))
+    assert np.shape(got) == want.shape
+    rtol = RTOL[dtype]
+    np.testing.assert_allclose(got, want, rtol=rtol, atol=rtol * np.abs(want).max(initial=1e-3))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("name", "options"), LOSSES)
 def test_a_loss(keras, name, options, seed):
-    rng = np.random.default_rng(seed)
-    for shape in SHAPES:
-        y, p = cases(name, rng, shape)
-        ours, theirs = (getattr(m.losses, name) for m in (fastnn, keras))
-        weights = [None, rng.random(shape[0]), rng.random(shape[:-1])]
-        for w in weights if len(shape) == 2 else (weights[0], weights[2]):
-            for reduction in ("sum_over_batch_size", "sum", "mean_with_sample_weight", None):
-                got = ours(**options, reduction=reduction)(y, p, w)
-                want = theirs(**options, reduction=reduction, dtype="float64")(y, p, w)
-                np.testing.assert_allclose(got, np.asarray(want), rtol=RTOL, atol=1e-12)
+    """At a random shape, along a random axis, with any weights and any reduction."""
+    rng = np.random.default_rng([seed, len(name)])
+    shape, dtype = random_shape(rng), ("float64", "float32")[seed % 3 == 2]
+    y, p = cases(name, rng, shape)
+    known = inspect.signature(getattr(fastnn.losses, name)).parameters
+    if "axis" in known and rng.random() < 0.5 and len(shape) > 2:
+        axis = int(rng.integers(1, len(shape) - 1))
+        if "Binary" in name or "label_smoothing" not in options:  # Keras's is that of the last axis
+            options = {**options, "axis": axis - len(shape) if rng.random() < 0.5 else axis}
+            y, p = np.moveaxis(y, -1, axis), np.moveaxis(p, -1, axis)
+    places = shape[:-1]
+    w = [None, rng.random(places), rng.random(shape[0]) if len(shape) < 3 else None][seed % 3 - 1]
+    options = {**options, "reduction": REDUCTIONS[seed % len(REDUCTIONS)]}
+    ours, theirs = (getattr(m.losses, name) for m in (fastnn, keras))
+    compare(keras, ours(**options), theirs(**options, dtype=dtype), y, p, w, dtype)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("ignored", [None, 2, -1])
-def test_sparse_crossentropy(keras, seed, ignored):
-    rng = np.random.default_rng(seed)
-    for shape in SHAPES:
-        z, w = rng.normal(size=shape), rng.random(shape[:-1])
-        labels = rng.integers(0, shape[-1], shape[:-1])
-        if ignored is not None:
-            labels[rng.random(labels.shape) < 0.3] = ignored
-        for weights in (None, w):
-            got, want = (
-                m.losses.SparseCategoricalCrossentropy(True, ignored, **more)(labels, z, weights)
-                for m, more in ((fastnn, {}), (keras, {"dtype": "float64"}))
-            )
-            assert got == pytest.approx(float(want), rel=RTOL)
+@pytest.mark.parametrize("logits", [False, True])
+def test_sparse_crossentropy(keras, seed, ignored, logits):
+    rng = np.random.default_rng([seed, 1])
+    shape, dtype = random_shape(rng), ("float64", "float32")[seed % 3 == 2]
+    z = rng.normal(size=shape) if logits else rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+    labels = rng.integers(0, shape[-1], shape[:-1])
+    if ignored is not None:
+        labels[rng.random(labels.shape) < 0.3] = ignored
+    w = None if seed % 2 else rng.random(shape[:-1])
+    options = {"from_logits": logits, "ignore_class": ignored}
+    options["reduction"] = REDUCTIONS[seed % len(REDUCTIONS)]
+    ours, theirs = (m.losses.SparseCategoricalCrossentropy for m in (fastnn, keras))
+    compare(keras, ours(**options), theirs(**options, dtype=dtype), labels, z, w, dtype)
 
 
 @pytest.mark.parametrize("name", sorted(fastnn.losses.CLASSES))
@@ -100,7 +132,7 @@ def test_arguments_of_losses(keras, name):
 
 # ---- metrics -------------------------------------------------------------------------------------
 
-BITS, SCORES, NUMBERS = "bits", "scores", "numbers"
+BITS, SCORES, NUMBERS, LOGITS = "bits", "scores", "numbers", "logits"
 METRICS = [
     ("BinaryAccuracy", {"threshold": 0.3}, BITS),
     ("TruePositives", {}, BITS),
@@ -119,10 +151,21 @@ METRICS = [
     ("AUC", {"multi_label": True, "num_labels": 4}, BITS),
     ("AUC", {"multi_label": True, "num_labels": 4, "label_weights": [0.1, 0.2, 0.3, 0.4]}, BITS),
     ("AUC", {"thresholds": [0.2, 0.5, 0.7]}, BITS),
+    ("AUC", {"from_logits": True}, LOGITS),
+    ("AUC", {"curve": "PR", "summation_method": "minoring", "num_thresholds": 7}, BITS),
+    ("AUC", {"summation_method": "majoring", "num_thresholds": 3}, BITS),
+    ("AUC", {"curve": "PR", "multi_label": True, "num_labels": 4}, BITS),
     ("SensitivityAtSpecificity", {"specificity": 0.4}, BITS),
     ("SpecificityAtSensitivity", {"sensitivity": 0.4}, BITS),
     ("PrecisionAtRecall", {"recall": 0.4}, BITS),
     ("RecallAtPrecision", {"precision": 0.4}, BITS),
+    ("SensitivityAtSpecificity", {"specificity": 0.7, "num_thresholds": 1}, BITS),
+    ("SpecificityAtSensitivity", {"sensitivity": 0.7, "class_id": 2}, BITS),
+    ("PrecisionAtRecall", {"recall": 0.8, "num_thresholds": 9, "class_id": 0}, BITS),
+    ("Precision", {"thresholds": 0.3, "top_k": 2, "class_id": 1}, SCORES),
+    ("Recall", {"thresholds": [0.1, 0.6], "class_id": 3}, BITS),
+    ("TruePositives", {"thresholds": [0.1, 0.6, 0.3]}, BITS),
+    ("TrueNegatives", {"thresholds": 0.2}, BITS),
     ("F1Score", {}, SCORES),
     ("F1Score", {"average": "macro"}, SCORES),
     ("F1Score", {"average": "weighted", "threshold": 0.3}, SCORES),
@@ -140,8 +183,14 @@ METRICS = [
     ("R2Score", {"class_aggregation": "variance_weighted_average"}, NUMBERS),
     ("R2Score", {"class_aggregation": None}, NUMBERS),
     ("R2Score", {"num_regressors": 3}, NUMBERS),
+    ("PearsonCorrelation", {}, NUMBERS),
+    ("ConcordanceCorrelation", {}, NUMBERS),
     ("Hinge", {}, NUMBERS),
+    ("SquaredHinge", {}, NUMBERS),
+    ("CategoricalHinge", {}, SCORES),
     ("BinaryCrossentropy", {}, BITS),
+    ("BinaryCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, LOGITS),
+    ("CategoricalCrossentropy", {"from_logits": True}, LOGITS),
     ("CategoricalCrossentropy", {"label_smoothing": 0.1}, SCORES),
     ("KLDivergence", {}, SCORES),
     ("Poisson", {}, BITS),
@@ -151,6 +200,8 @@ METRICS = [
 def measured(kind, rng, rows=23):
     if kind == NUMBERS:
         return rng.normal(size=(rows, 4)), rng.normal(size=(rows, 4))
+    if kind == LOGITS:
+        return rng.integers(0, 2, (rows, 4)).astype(float), rng.normal(size=(rows, 4))
     if kind == BITS:
         return rng.integers(0, 2, (rows, 4)).astype(float), rng.random((rows, 4))
     return np.eye(4)[rng.integers(0, 4, rows)], rng.dirichlet(np.ones(4), rows)
@@ -159,23 +210,23 @@ def measured(kind, rng, rows=23):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("name", "options", "kind"), METRICS)
 def test_a_metric(keras, name, options, kind, weighted):
-    """Keras's R2 and F1 add an epsilon, and its counts are float32."""
+    """F scores with an epsilon of Keras's so small that it is none."""
     rng = np.random.default_rng(3)
-    ours = getattr(fastnn.metrics, name)(**options)
-    theirs = getattr(keras.metrics, name)(**options, dtype="float64")
-    for _ in range(3):
-        y, p = measured(kind, rng)
-        w = rng.random(len(y)) if weighted else None
-        ours.update_state(y, p, w)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            theirs.update_state(y, p, None if w is None else w.copy())
-    if name == "R2Score" and weighted and "num_regressors" in options:
-        return  # Keras counts samples, not weights, and those of all columns
-    rtol = 2e-6 if name in ("F1Score", "FBetaScore", "AUC") else 1e-6
-    if name == "R2Score" and "num_regressors" in options:
-        rtol = 0.2
-    np.testing.assert_allclose(ours.result(), np.asarray(theirs.result()), rtol=rtol, atol=1e-7)
+    for dtype, rtol in RTOL.items():
+        ours = getattr(fastnn.metrics, name)(**options)
+        theirs = getattr(keras.metrics, name)(**options, dtype=dtype)
+        for _ in range(3):
+            y, p = (a.astype(dtype) for a in measured(kind, rng))
+            w = rng.random(len(y)).astype(dtype) if weighted else None
+            ours.update_state(y, p, w)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                theirs.update_state(y, p, None if w is None else w.copy())
+        epsilon = keras.config.epsilon()
+        keras.config.set_epsilon(1e-30 if name in ("F1Score", "FBetaScore") else epsilon)
+        want = np.asarray(theirs.result())
+        keras.config.set_epsilon(epsilon)
+        np.testing.assert_allclose(ours.result(), want, rtol=rtol, atol=rtol / 100)
 
 
 @pytest.mark.parametrize("name", ["SparseCategoricalAccuracy", "SparseTopKCategoricalAccuracy"])
@@ -186,14 +237,87 @@ def test_a_metric_of_labels(keras, name):
     assert ours(labels, p, w) == pytest.approx(float(theirs(labels, p, w)), rel=1e-6)
 
 
+IOUS = [
+    ("IoU", {"num_classes": 4, "target_class_ids": [0, 2]}),
+    ("IoU", {"num_classes": 3, "target_class_ids": [1], "ignore_class": 0}),
+    ("IoU", {"num_classes": 4, "target_class_ids": [3], "sparse_y_true": False}),
+    ("IoU", {"num_classes": 4, "target_class_ids": [0, 1], "sparse_y_pred": False}),
+    ("MeanIoU", {"num_classes": 4}),
+    ("MeanIoU", {"num_classes": 4, "ignore_class": -1}),
+    ("MeanIoU", {"num_classes": 5, "sparse_y_true": False, "sparse_y_pred": False}),
+    ("OneHotIoU", {"num_classes": 4, "target_class_ids": [0, 3]}),
+    ("OneHotMeanIoU", {"num_classes": 4, "ignore_class": 2}),
+    ("OneHotMeanIoU", {"num_classes": 4, "sparse_y_pred": True}),
+]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("name", "options"), IOUS)
+def test_intersections_over_unions(keras, name, options, weighted):
+    """Labels that are no class, and ignored ones, on images; Keras's numbers are float32."""
+    rng = np.random.default_rng(5)
+    ours, theirs = (getattr(m.metrics, name) for m in (fastnn, keras))
+    ours, theirs = ours(**options), theirs(**options, dtype="float32")
+    for _ in range(2):
+        y, p = rng.integers(-1, 5, (2, 7, 3, 2))
+        w = rng.integers(1, 4, y.shape).astype(float) if weighted else None
+        if not ours.sparse_y_true:
+            y = np.eye(6)[y][..., :4]
+        if not ours.sparse_y_pred:
+            p = rng.random((*p.shape, 4))
+        ours.update_state(y, p, w)
+        theirs.update_state(y, p, w)
+    epsilon = keras.config.epsilon()
+    keras.config.set_epsilon(1e-30)
+    want = float(theirs.result())
+    keras.config.set_epsilon(epsilon)
+    assert ours.result() == pytest.approx(want, rel=1e-6)
+
+
+@pytest.mark.parametrize("classes", [[0], [1], [0, 1]])
+def test_intersections_of_units(keras, classes):
+    rng = np.random.default_rng(6)
+    for shape in ((9,), (5, 4)):
+        y, p = rng.integers(0, 2, shape).astype(float), rng.random(shape)
+        p.flat[0] = 0.25  # what is at the threshold says 1
+        got, want = (m.metrics.BinaryIoU(classes, 0.25)(y, p) for m in (fastnn, keras))
+        assert got == pytest.approx(float(want), rel=1e-6)
+
+
+@pytest.mark.parametrize("axis", [-1, 1, [1, 2]])
+@pytest.mark.parametrize("name", ["PearsonCorrelation", "ConcordanceCorrelation"])
+def test_correlations_along_axes(keras, name, axis):
+    y, p = np.random.default_rng(7).normal(size=(2, 6, 5, 4))
+    ours = getattr(fastnn.metrics, name)(axis=axis)(y, p)
+    theirs = getattr(keras.metrics, name)(axis=axis, dtype="float64")(y, p)
+    assert ours == pytest.approx(float(theirs), rel=1e-10)
+
+
+FUNCTIONS = sorted(
+    name for name in fastnn.metrics.__all__ if name.endswith(("_accuracy", "_correlation"))
+)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_of_metrics(keras, name):
+    rng = np.random.default_rng(8)
+    y, p = rng.integers(0, 2, (9, 6)).astype(float), rng.random((9, 6))
+    if name.startswith("sparse"):
+        y = rng.integers(0, 6, 9)
+    got, want = (getattr(m.metrics, name)(y, p) for m in (fastnn, keras))
+    np.testing.assert_allclose(got, np.asarray(want), rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", sorted(fastnn.metrics.CLASSES))
 def test_arguments_of_metrics(keras, name):
-    if not hasattr(keras.metrics, name) or name in ("Accuracy", "MeanIoU"):
+    if not hasattr(keras.metrics, name) or name == "Accuracy":
         return
     ours, theirs = (inspect.signature(getattr(m.metrics, name)).parameters for m in (fastnn, keras))
     common = min(len(ours), len(theirs))
     assert list(ours)[:common] == list(theirs)[:common]
     for argument, parameter in ours.items():
+        if argument == "num_classes" and "MeanIoU" in name:
+            continue  # which the model knows
         if argument not in ("name", "dtype") and argument in theirs:
             assert parameter.default == theirs[argument].default
 

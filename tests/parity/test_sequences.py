@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+import fastnn
+
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the peer's own
 
 KINDS = ["SimpleRNN", "LSTM", "GRU"]
@@ -139,3 +141,131 @@ def test_steps_and_repeated_vectors(beside):
         return m.Model(x, m.layers.GRU(3)(m.layers.RepeatVector(4)(m.layers.GRU(5)(y))))
 
     beside(build, np.random.default_rng(0).normal(size=(4, 3, 5, 5, 2)), 0)
+
+
+def own_cell(m):
+    """Return a cell composed of operations, with two states and an output of another size."""
+
+    class Cell(m.layers.Layer):
+        def __init__(self, units, **options):
+            super().__init__(**options)
+            self.units, self.state_size, self.output_size = units, [units, 2], units + 2
+
+        def build(self, shape):
+            self.kernel = self.add_weight((shape[-1], self.units), name="kernel")
+            self.recurrent = self.add_weight((self.units, self.units), name="recurrent")
+
+        def call(self, inputs, states):
+            h = m.ops.tanh(
+                m.ops.matmul(inputs, self.kernel) + m.ops.matmul(states[0], self.recurrent)
+            )
+            c = states[1] + m.ops.sum(h, axis=-1, keepdims=True)
+            return m.ops.concatenate([h, c], axis=-1), [h, c]
+
+    return Cell
+
+
+@pytest.mark.parametrize("kind", ["SimpleRNNCell", "LSTMCell", "GRUCell", "stacked", "own"])
+@pytest.mark.parametrize("seed", range(30))
+def test_cells(beside, kind, seed):
+    """Cells of every kind, outputs and states of one walk, which another one begins with."""
+    rng = np.random.default_rng(seed)
+    time, features, units, more = (int(n) for n in rng.integers(1, 8, 4))
+    options = {"return_state": True, "go_backwards": seed % 3 == 1}
+
+    def cell(m):
+        la = m.layers
+        if kind == "own":
+            return own_cell(m)(units)
+        if kind == "stacked":
+            return la.StackedRNNCells([la.LSTMCell(units), la.GRUCell(more), la.SimpleRNNCell(2)])
+        return getattr(la, kind)(units, use_bias=bool(seed % 4))
+
+    def build(m, given):
+        x = m.Input((time, features), **given)
+        layer = m.layers.RNN(cell(m), return_sequences=bool(seed % 2), **options)
+        seen = m.layers.Masking()(x) if kind not in ("own", "stacked") and seed % 5 == 0 else x
+        y, *states = layer(seen)
+        z, *_ = layer(x, initial_state=states)
+        flat = [s for each in states for s in (each if isinstance(each, list | tuple) else [each])]
+        return m.Model(x, [y, z, *flat])
+
+    losses = 2 + {"LSTMCell": 2, "stacked": 4, "own": 2}.get(kind, 1)
+    beside(build, gapped(rng, 5, time, features), seed, losses=losses, rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_masked_sequence_and_its_loss(keras, name, seed):
+    """Losses of each step, of which those that are left out do not count: value, gradient, fit."""
+    rng = np.random.default_rng(seed)
+    time, features = (int(n) for n in rng.integers(2, 7, 2))
+    x, y = gapped(rng, 12, time, features), rng.normal(size=(12, time, 2))
+    models = []
+    for m, dtype in ((fastnn, "float64"), (keras, "float64")):
+        layer = getattr(m.layers, name)(4, return_sequences=True)
+        shape = m.Input((time, features), dtype=dtype)
+        model = m.Sequential([shape, m.layers.Masking(), layer, m.layers.Dense(2)])
+        model.compile(m.optimizers.SGD(0.3), "mse")
+        models.append(model)
+    for model in models:
+        start = np.random.default_rng(seed)
+        model.set_weights([start.normal(size=w.shape) / 2 for w in model.get_weights()])
+    values = [model.evaluate(x, y, batch_size=12, verbose=0) for model in models]
+    assert abs(values[0] - values[1]) <= 1e-6 * values[1]  # the peer's means are float32
+    for model in models:
+        model.train_on_batch(x, y)
+    assert_alike(*models)
+    one = [m.fit(x, y, batch_size=12, epochs=4, shuffle=False, verbose=0) for m in models]
+    for ours, theirs in zip(*(each.history["loss"] for each in one), strict=True):
+        assert abs(ours - theirs) <= 1e-6 * theirs
+    assert_alike(*models)
+
+
+def assert_alike(ours, theirs):
+    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        assert np.abs(a - b).max() <= 1e-10 * max(np.abs(b).max(), 1e-3)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("seed", range(6))
+def test_states_from_batch_to_batch(keras, name, seed):
+    """A model whose batches go on where others ended, beside one that is handed the states: on jax
+    the peer's ``stateful=True`` forgets them in ``fit`` and ``predict``."""
+    rng = np.random.default_rng(seed)
+    rows, time, features, units = (int(n) for n in rng.integers(2, 6, 4))
+    x, y = gapped(rng, 3 * rows, time, features), rng.normal(size=(3 * rows, 2))
+    options = {"go_backwards": seed % 3 == 0}
+    given = fastnn.Input(batch_shape=(rows, time, features), dtype="float64")
+    layer = getattr(fastnn.layers, name)(units, stateful=True, **options)
+    parts = [layer, fastnn.layers.Dense(2)]
+    ours = fastnn.Sequential([given, *([fastnn.layers.Masking()] if seed % 2 else []), *parts])
+    inputs = [keras.Input((time, features), dtype="float64")]
+    inputs += [keras.Input((units,), dtype="float64") for _ in layer.states]
+    steps = keras.layers.Masking()(inputs[0]) if seed % 2 else inputs[0]
+    walk = getattr(keras.layers, name)(units, return_state=True, **options)
+    mask = {"mask": keras.ops.any(inputs[0] != 0, -1)} if seed % 2 else {}
+    last, *states = walk(steps, initial_state=inputs[1:], **mask)
+    theirs = keras.Model(inputs, keras.layers.Dense(2)(last))
+    after = keras.Model(inputs, states)
+    for m, model in ((fastnn, ours), (keras, theirs)):
+        model.compile(m.optimizers.SGD(0.3), "mse")
+        start = np.random.default_rng(seed)
+        model.set_weights([start.normal(size=w.shape) / 2 for w in ours.get_weights()])
+    batches = [slice(i, i + rows) for i in range(0, 3 * rows, rows)]
+    known = [np.zeros((rows, units)) for _ in states]
+    for batch in batches:
+        predicted = theirs.predict([x[batch], *known], verbose=0)
+        known = after.predict([x[batch], *known], verbose=0)
+        known = known if isinstance(known, list) else [known]
+        assert np.abs(ours.predict(x[batch]) - predicted).max() <= 1e-11
+    losses = []
+    for batch in batches:
+        following = after.predict([x[batch], *known], verbose=0)
+        losses.append(theirs.train_on_batch([x[batch], *known], y[batch]))
+        known = following if isinstance(following, list) else [following]
+    history = ours.fit(x, y, shuffle=False, verbose=0).history
+    assert abs(history["loss"][0] - np.mean(losses)) <= 1e-6 * np.mean(losses)
+    assert_alike(ours, theirs)
+    for state, expected in zip(layer.states, known, strict=True):
+        assert np.abs(state.numpy() - expected).max() <= 1e-10

@@ -1,0 +1,268 @@
+"""What scripts ask a model, a layer and an optimizer for, by Keras's names."""
+
+import copy
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import Input, Sequential, layers, ops
+from fastnn.errors import NotCompiledError, ShapeError
+from fastnn.layers import Dense
+
+RNG = np.random.default_rng(3)
+X, Y = RNG.normal(size=(12, 4)), RNG.integers(0, 2, 12)
+
+
+def penalised(**options):
+    model = Sequential(
+        [
+            Input((4,), dtype="float64"),
+            Dense(3, "relu", kernel_regularizer=fastnn.regularizers.L1L2(0.1, 0.2), name="first"),
+            Dense(2, "softmax", bias_regularizer="l2", bias_initializer="ones", name="last"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy", **options)
+    return model
+
+
+# ---- losses --------------------------------------------------------------------------------------
+
+
+def test_losses_are_what_weights_cost():
+    model = penalised()
+    kernel = model.layers[0].get_weights()[0]
+    first = 0.1 * np.abs(kernel).sum() + 0.2 * np.square(kernel).sum()
+    assert np.allclose(model.losses, [first, 0.02])
+    assert model.layers[0].losses == model.losses[:1]
+    assert np.isclose(
+        sum(model.losses), model.evaluate(X, Y, verbose=0, return_dict=True)["penalty"]
+    )
+
+
+def test_what_does_not_train_or_has_no_regularizer_costs_nothing():
+    model = penalised()
+    model.layers[0].trainable = False
+    assert np.allclose(model.losses, [0.02])
+    assert Dense(3).losses == []
+
+
+def test_compute_loss_is_that_of_evaluate():
+    weights = RNG.uniform(0, 1, 12)
+    model = penalised()
+    want = model.evaluate(X, Y, verbose=0, sample_weight=weights)
+    assert np.isclose(model.compute_loss(X, Y, model.predict(X), weights), want)
+
+
+def test_compute_loss_of_several_outputs():
+    x = Input((4,), dtype="float64")
+    model = fastnn.Model(x, {"a": Dense(1, name="u")(x), "b": Dense(2)(x), "c": Dense(1)(x)})
+    model.compile("sgd", {"a": "mse", "b": "mae"}, loss_weights={"a": 3.0})
+    y = {"a": RNG.normal(size=(12, 1)), "b": RNG.normal(size=(12, 2))}
+    w = {"b": RNG.uniform(0, 1, 12)}
+    want = model.evaluate(X, y, verbose=0, sample_weight=w, return_dict=True)["loss"]
+    assert np.isclose(model.compute_loss(y=y, y_pred=model.predict(X), sample_weight=w), want)
+
+
+def test_compute_loss_says_what_is_missing():
+    with pytest.raises(NotCompiledError, match=r"compute_loss: .* call compile"):
+        Sequential([Input((4,)), Dense(1)]).compute_loss(y=Y, y_pred=Y)
+    with pytest.raises(ValueError, match="compute_loss: y and y_pred are needed"):
+        penalised().compute_loss(X, Y)
+
+
+# ---- compile -------------------------------------------------------------------------------------
+
+
+def test_metrics_are_those_of_compile():
+    accuracy = fastnn.metrics.SparseCategoricalAccuracy(name="own")
+    model = penalised(metrics=[accuracy], weighted_metrics=["accuracy"])
+    assert model.metrics[0] is accuracy
+    assert [metric.name for metric in model.metrics] == model.metrics_names[1:]
+    later = Sequential([Dense(2, "softmax")])
+    assert later.metrics == []
+    later.compile("sgd", "sparse_categorical_crossentropy", metrics=[accuracy])
+    assert later.metrics == [accuracy]
+    assert later.metrics_names == ["loss", "own"]
+
+
+def test_train_on_batch_needs_no_reset_of_metrics():
+    model, twin = penalised(metrics=["accuracy"]), penalised(metrics=["accuracy"])
+    twin.set_weights(model.get_weights())
+    for _ in range(2):
+        model.reset_metrics()
+        assert model.train_on_batch(X, Y) == twin.train_on_batch(X, Y)
+
+
+def test_compiled_and_run_eagerly_tell_how():
+    model = Sequential([Input((4,)), Dense(1)])
+    assert not model.compiled
+    assert not model.run_eagerly
+    model.compile("sgd", "mse", run_eagerly=True)
+    assert model.compiled
+    assert model.run_eagerly
+
+
+def test_keras_s_options_of_compile_change_nothing():
+    model, plain = penalised(), penalised(steps_per_execution=4, jit_compile=False)
+    plain.compile("sgd", "sparse_categorical_crossentropy", auto_scale_loss=False)
+    plain.set_weights(model.get_weights())
+    fits = [each.fit(X, Y, verbose=0, shuffle=False).history for each in (model, plain)]
+    assert fits[0] == fits[1]
+
+
+def test_a_compile_config_compiles_another_model():
+    model = penalised(metrics=["accuracy"])
+    model.optimizer.learning_rate = 0.25
+    twin = fastnn.models.clone_model(model)
+    assert twin.get_compile_config() is None
+    twin.compile_from_config(json.loads(json.dumps(model.get_compile_config())))
+    assert twin.get_compile_config() == model.get_compile_config()
+    assert twin.optimizer.learning_rate == 0.25
+    twin.set_weights(model.get_weights())
+    assert twin.train_on_batch(X, Y) == model.train_on_batch(X, Y)
+
+
+# ---- the learning rate ---------------------------------------------------------------------------
+
+
+def test_a_learning_rate_is_a_number_that_can_be_assigned():
+    adam = fastnn.optimizers.Adam(0.5)
+    rate = adam.learning_rate
+    assert float(rate) == rate.value == rate.numpy() == rate == 0.5
+    assert type(rate.value) is float
+    rate.assign(rate / 4)
+    assert adam.learning_rate == 0.125
+    assert rate == 0.5
+    with pytest.raises(ValueError, match="learning_rate must be finite"):
+        rate.assign(-1)
+    for twin in (
+        copy.deepcopy(rate),
+        pickle.loads(pickle.dumps(rate)),
+        json.loads(json.dumps(rate)),
+    ):
+        assert type(twin) is float
+        assert twin == 0.5
+
+
+def test_an_assigned_learning_rate_counts_from_the_next_step():
+    model = Sequential([Input((4,), dtype="float64"), Dense(1, kernel_initializer="zeros")])
+    model.compile(fastnn.optimizers.SGD(1.0), "mse")
+    model.optimizer.learning_rate.assign(0.0)
+    model.train_on_batch(X, Y)
+    assert not model.get_weights()[0].any()
+
+
+# ---- fit -----------------------------------------------------------------------------------------
+
+
+def test_validation_freq_may_name_the_epochs():
+    seen = []
+    note = fastnn.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: seen.append((epoch, "val_loss" in logs))
+    )
+    options = {"epochs": 4, "validation_data": (X, Y), "verbose": 0, "callbacks": [note]}
+    penalised().fit(X, Y, validation_freq=[1, 3], **options)
+    assert seen == [(0, True), (1, False), (2, True), (3, False)]
+    with pytest.raises(ValueError, match="fit: validation_freq must be"):
+        penalised().fit(X, Y, validation_freq=[1, 0], **options)
+
+
+# ---- shapes --------------------------------------------------------------------------------------
+
+
+class Tower(layers.Layer):
+    """Layers inside, one of which is made in ``build``."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.blocks = [Dense(units), layers.BatchNormalization()]
+
+    def build(self, input_shape):
+        self.last = Dense(2)
+
+    def call(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.last(x)
+
+
+class Halves(layers.Layer):
+    """Written in NumPy."""
+
+    def forward(self, x):
+        return x[:, : x.shape[1] // 2]
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[1] // 2)
+
+
+SHAPES = {
+    "dense": (lambda: Dense(3), (None, 5, 4), (None, 5, 3)),
+    "rows": (lambda: layers.Conv2D(8, 3), (7, 28, 28, 1), (7, 26, 26, 8)),
+    "ids": (lambda: layers.Embedding(10, 4), (None, 6), (None, 6, 4)),
+    "several in": (lambda: layers.Concatenate(), [(None, 2), (None, 3)], (None, 5)),
+    "several out": (
+        lambda: layers.LSTM(3, return_state=True),
+        (None, 5, 2),
+        [(None, 3), (None, 3), (None, 3)],
+    ),
+    "layers inside": (lambda: Tower(6), (4, 3), (4, 2)),
+    "numpy": (lambda: Halves(), (None, 8), (None, 4)),
+    "model": (lambda: Sequential([Dense(3), Dense(2)]), (None, 4), (None, 2)),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_shape_of_an_output_is_told_and_nothing_is_built(name):
+    make, shape, want = SHAPES[name]
+    layer = make()
+    state = {key: list(v) if isinstance(v, list) else v for key, v in vars(layer).items()}
+    fastnn.set_seed(5)
+    first = fastnn.config.next_seed()
+    fastnn.set_seed(5)
+    assert layer.compute_output_shape(shape) == want
+    assert fastnn.config.next_seed() == first
+    assert vars(layer) == state
+    assert not layer.built
+    assert layer.weights == []
+
+
+def test_a_layer_that_told_a_shape_goes_into_any_model():
+    layer = Dense(3)
+    layer.compute_output_shape((None, 2))
+    model = Sequential([Input((4,), dtype="float64"), layer])
+    assert model.predict(X).dtype == np.float64
+    assert layer.compute_output_shape((9, 4)) == (9, 3)
+    assert layer.input.shape == (None, 4)
+
+
+def test_a_functional_model_tells_its_shape_by_names():
+    a, b = Input((2,), name="a"), Input((3,), name="b")
+    model = fastnn.Model({"a": a, "b": b}, [layers.Concatenate()([a, b]), Dense(1)(a)])
+    shapes = {"a": (4, 2), "b": (4, 3)}
+    assert model.compute_output_shape(shapes) == [(4, 5), (4, 1)]
+
+
+def test_a_shape_that_does_not_fit_is_refused():
+    with pytest.raises(ShapeError, match=r"conv: compute_output_shape expects \(None, ...\)"):
+        layers.Conv2D(3, 3, name="conv").compute_output_shape((None, None, 5, 1))
+    layer = layers.Conv2D(3, 3)
+    with pytest.raises(ShapeError):
+        layer.compute_output_shape((None, 2, 2, 1))
+    assert not layer.built
+
+
+def test_a_user_s_layer_may_ask_for_losses_on_the_way():
+    class Weighed(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight((4,), "ones", regularizer=lambda x: ops.penalty(x, l1=1.0))
+
+        def call(self, x):
+            return x * self.w
+
+    layer = Weighed()
+    Sequential([Input((4,)), layer])
+    assert layer.losses == [4.0]
