@@ -31,21 +31,27 @@ class _Affine(Layer):
 
     def __init__(
         self,
-        axis: Any,
-        epsilon: float,
-        center: bool,
-        scale: bool,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         *,
-        beta: tuple[Any, Any, Any],
-        gamma: tuple[Any, Any, Any],
-        **options: Any,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
     ):
-        super().__init__(**options)
-        self.axis = axis
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.axis = several_axes(self.name, axis)
         self.epsilon = positive_number(self.name, "epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
-        self.describe_weight("beta", *beta)
-        self.describe_weight("gamma", *gamma)
+        self.describe_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.describe_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def add_affine(self, shape: Shape) -> None:
         """Make gamma and beta, if there are any."""
@@ -124,8 +130,9 @@ class BatchNormalization(_Affine):
             epsilon,
             center,
             scale,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            *(beta_initializer, gamma_initializer),
+            *(beta_regularizer, gamma_regularizer),
+            *(beta_constraint, gamma_constraint),
             name=name,
             trainable=trainable,
             dtype=dtype,
@@ -154,13 +161,14 @@ class BatchNormalization(_Affine):
 
     def _by_moving(self, x: Tensor) -> Tensor:
         moments = self.moving_mean, self.moving_variance
-        return ops.normalize(x, *moments, self.gamma, self.beta, self.epsilon)
+        return ops.batch_normalization(x, *moments, -1, self.beta, self.gamma, self.epsilon)
 
     def _by_batch(self, x: Tensor) -> Tensor:
-        mean, variance = ops.moments(x)
+        mean, variance = ops.batch_moments(x)
         ops.moving_average(self.moving_mean, mean, self.momentum)
         ops.moving_average(self.moving_variance, variance, self.momentum)
-        return ops.normalize(x, mean, variance, self.gamma, self.beta, self.epsilon, batch=True)
+        known = (mean, variance, -1, self.beta, self.gamma, self.epsilon)
+        return ops.batch_normalization(x, *known, batch=True)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -207,36 +215,6 @@ class LayerNormalization(_Affine):
                [ 1., -1.]], dtype=float32)
     """
 
-    def __init__(
-        self,
-        axis: int | Sequence[int] = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            axis,
-            epsilon,
-            center,
-            scale,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
-        self.axis = several_axes(self.name, axis)
-
     def build(self, input_shape: Shape) -> None:
         """Make gamma and beta."""
         axes = sample_axes(self.name, self.axis, input_shape)
@@ -246,7 +224,7 @@ class LayerNormalization(_Affine):
         """Return ``x`` with its rows normalised."""
         learned = flat_weight(x, self.gamma), flat_weight(x, self.beta)
         axes = sample_axes(self.name, self.axis, x.shape)
-        return along(x, axes, lambda row: ops.layer_normalization(row, *learned, self.epsilon))
+        return along(x, axes, lambda row: ops.layer_normalization(row, *learned, -1, self.epsilon))
 
 
 class RMSNormalization(Layer):
@@ -293,7 +271,7 @@ class RMSNormalization(Layer):
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` with its rows normalised."""
         scale, axes = flat_weight(x, self.scale), sample_axes(self.name, self.axis, x.shape)
-        return along(x, axes, lambda row: ops.rms_normalization(row, scale, self.epsilon))
+        return along(x, axes, lambda row: ops.rms_normalization(row, scale, -1, self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -393,8 +371,9 @@ class GroupNormalization(_Affine):
             epsilon,
             center,
             scale,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            *(beta_initializer, gamma_initializer),
+            *(beta_regularizer, gamma_regularizer),
+            *(beta_constraint, gamma_constraint),
             name=name,
             trainable=trainable,
             dtype=dtype,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -148,8 +149,9 @@ class _Scaling(Layer):
             )
         return values
 
+    @abstractmethod
     def _assign(self, moments: _Moments) -> None:
-        raise NotImplementedError
+        """Take the numbers from the moments of data."""
 
     def scaled(
         self, x: Tensor, mean: Any = 0.0, variance: Any = 1.0, factor: Any = 1.0, offset: Any = 0.0
@@ -162,9 +164,8 @@ class _Scaling(Layer):
                 return flat_weight(x, value)
             return x.graph.emit("fill", shapes={"y": (count,)}, value=float(value))[0]
 
-        moments, affine = (known(mean), known(variance)), (known(factor), known(offset))
-        numbers = *moments, *affine
-        return along(x, self.places(x.shape), lambda row: ops.normalize(row, *numbers, epsilon=0.0))
+        numbers = known(mean), known(variance), -1, known(offset), known(factor), 0.0
+        return along(x, self.places(x.shape), lambda row: ops.batch_normalization(row, *numbers))
 
 
 class Normalization(_Scaling):
