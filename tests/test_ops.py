@@ -7,6 +7,7 @@ import numpy as np
 import op_cases
 import pytest
 from op_cases import CASES
+from tools import ops_page
 
 import fastnn
 from fastnn import layers, nests, ops
@@ -391,6 +392,31 @@ def test_gradients_are_differences_at_random(name):
     for which, gradient in enumerate(found):
         slope = differences(total, start, which)
         np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"shape", "size", "ndim"}))
+def test_the_page_says_what_has_a_gradient(name):
+    """Where it says that none passes, none does; elsewhere some number of some draw has one."""
+    passed, looked = False, False
+    for seed in range(3):
+        args, options = op_cases.arguments(name, seed)
+        given = [list(args), options]
+        leaves, moving = nests.flatten(given), op_cases.differentiable(given)
+
+        def total(*tensors, leaves=leaves, moving=moving, given=given):
+            full = list(leaves)
+            for i, tensor in zip(moving, tensors, strict=True):
+                full[i] = tensor
+            known, named = nests.pack(given, full)
+            ys = nests.flatten(getattr(ops, name)(*known, **named))
+            return sum(ops.sum(y * y + y) for y in ys)
+
+        if moving and name != "in_top_k":  # which has no rule
+            looked = True
+            start = [leaves[i] for i in moving]
+            found = fastnn.grad(total, tuple(range(len(start))), dtype="float64")(*start)
+            passed = passed or any(np.any(gradient) for gradient in found)
+    assert not looked or passed == (name not in ops_page.NO_GRADIENT)
 
 
 # ---- symbols -------------------------------------------------------------------------------------
