@@ -124,6 +124,7 @@ METRICS = {
     metrics.AUC: [
         ({}, BINARY),
         ({"curve": "PR", "num_thresholds": 20}, BINARY),
+        ({"curve": "PR", "summation_method": "minoring"}, BINARY),
         ({"multi_label": True, "label_weights": [1, 2, 3, 4]}, BINARY),
         ({"thresholds": [0.1, 0.5], "summation_method": "majoring"}, CATEGORICAL),
     ],
