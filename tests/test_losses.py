@@ -815,7 +815,7 @@ def test_present_is_of_a_sparse_cross_entropy():
         return ops.present(ops.mean_squared_error(y_pred, y_true))
 
     model = Sequential([Input((5,)), Dense(5)])
-    with pytest.raises(ValueError, match="expected what sparse_categorical_crossentropy returned"):
+    with pytest.raises(ValueError, match="expected what softmax_crossentropy_sparse returned"):
         model.compile(loss=wrong)
 
 
