@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._checks import count, flag, path
+from fastnn._checks import count, flag, path, shown
 from fastnn.callbacks.base import Callback, Logs
 
 __all__ = ["CSVLogger", "History", "TensorBoard"]
@@ -23,6 +23,8 @@ class History(Callback):
         epoch: the numbers of the epochs.
         history: for each name in the logs, a list with one value an epoch.
     """
+
+    kept = ("epoch", "history")
 
     def __init__(self) -> None:
         self.epoch: list[int] = []
@@ -53,7 +55,7 @@ class CSVLogger(Callback):
     ):
         self.filename = path("CSVLogger", "filename", filename)
         if not isinstance(separator, str) or len(separator) != 1:
-            raise ValueError(f"CSVLogger: separator must be one character, got {separator!r:.40}")
+            raise ValueError(f"CSVLogger: separator must be one character, got {shown(separator)}")
         self.separator = separator
         self.append = flag(type(self).__name__, "append", append)
         self._keys: list[str] | None = None
@@ -63,6 +65,20 @@ class CSVLogger(Callback):
         self._keys = None
         with open(self.filename, "a" if self.append else "w", newline=""):
             pass
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what is in the file so far."""
+        try:
+            with open(self.filename, newline="") as file:
+                return {"keys": self._keys, "text": file.read()}
+        except FileNotFoundError:
+            return {"keys": None, "text": ""}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Let the file be what it was: lines may have been written after the backup."""
+        self._keys = state["keys"]
+        with open(self.filename, "w", newline="") as file:
+            file.write(state["text"])
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's line."""
@@ -106,6 +122,8 @@ class TensorBoard(Callback):
         ImportError: neither tensorboardX nor tensorboard is installed; distributions need the
             first.
     """
+
+    kept = ("_step",)
 
     def __init__(
         self,

@@ -223,7 +223,11 @@ class SparseCategoricalCrossentropy(SoftmaxCrossEntropy):
 
     def mask(self, values: Tensor, t: Tensor) -> Tensor | None:
         """Compose 0 at places whose label is the ignored one."""
-        return None if self.ignore_class is None else ops.greater_equal(t, 0)
+        if self.ignore_class is None:
+            return None
+        node = values.producer
+        known = node is not None and node.op.name == "softmax_ce_sparse"
+        return ops.present(values) if known else ops.greater_equal(t, 0.0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
