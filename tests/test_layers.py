@@ -336,6 +336,7 @@ CASES |= {
     ],
 }
 CASES |= {
+    layers.Identity: [({}, (3, 2), (3, 2))],
     layers.CenterCrop: [
         ({"height": 2, "width": 3}, (4, 5, 2), (2, 3, 2)),
         ({"height": 5, "width": 2}, (4, 5, 1), (5, 2, 1)),
