@@ -825,3 +825,14 @@ def test_user_code_may_use_another_model_meanwhile():
     model = Sequential([Input((4,)), broken])
     broken.forward_result = lambda x: inner.predict(x)
     assert np.array_equal(model.predict(data(3, 4)), inner.predict(data(3, 4)))
+
+
+@pytest.mark.parametrize("dims", [(0, 1), (1, 1), (2,), "21", (1.0, 2), 2])
+def test_permute_takes_each_axis_once(dims):
+    with pytest.raises(ValueError, match=r"dims must hold each of 1, 2, \.\.\. once"):
+        layers.Permute(dims)
+
+
+def test_permute_knows_all_axes():
+    with pytest.raises(ShapeError, match=r"\(2, 1\) are 2 axes, a sample of .* has 1"):
+        layers.Permute((2, 1))(Input((3,)))
