@@ -23,10 +23,21 @@ int64_t fnn_now(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+static _Atomic int64_t allowed = -1;
+
+void fnn_alloc_limit(int64_t allocations) { atomic_store(&allowed, allocations); }
+
+/* Takes one of the allocations that are allowed; returns whether there was one. */
+static int allow(void)
+{
+    int64_t left = atomic_load_explicit(&allowed, memory_order_relaxed);
+    return left < 0 || (left > 0 && atomic_compare_exchange_strong(&allowed, &left, left - 1));
+}
+
 void *fnn_alloc(int64_t bytes)
 {
     void *memory = NULL;
-    if (bytes < 0 || posix_memalign(&memory, 64, (size_t)bytes)) return NULL;
+    if (bytes < 0 || !allow() || posix_memalign(&memory, 64, (size_t)bytes)) return NULL;
     return memory;
 }
 

@@ -35,6 +35,9 @@ typedef struct {
 void *fnn_alloc(int64_t bytes);
 void fnn_free(void *memory);
 
+/* For tests: lets so many allocations succeed and refuses all after them; -1 refuses none. */
+void fnn_alloc_limit(int64_t allocations);
+
 /* Appends an op, its kernel taken from `table`; returns its index, or -1: no memory. */
 int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op);
 

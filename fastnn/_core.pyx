@@ -107,6 +107,7 @@ cdef extern from "program.h" nogil:
         int64_t lents
         int64_t *elapsed_ns
     void *fnn_alloc(int64_t bytes)
+    void fnn_alloc_limit(int64_t allocations)
     int64_t fnn_program_add(fnn_program *program, const fnn_table *table, const fnn_op *op)
     int fnn_program_finish(fnn_program *program, int threads)
     void fnn_program_free(fnn_program *program)
@@ -304,6 +305,11 @@ def environment(str name):
     """Return a variable of the environment, "" if it is not set: as os.environ.get, but quick."""
     cdef const char *value = getenv(name.encode())
     return "" if value == NULL else value.decode("utf-8", "surrogateescape")
+
+
+def limit_allocations(int64_t allocations):
+    """For tests: let the core allocate so many times, and refuse it after that; -1 refuses none."""
+    fnn_alloc_limit(allocations)
 
 
 def num_threads():

@@ -156,7 +156,7 @@ def pieces(config: Mapping[str, Any], arrays: Mapping[str, Array]) -> Iterator[b
         digest.update(content)
         digests[f"{name}.npy"] = digest.hexdigest()
         yield from entry(f"{name}.npy", header, content)
-    text = json.dumps({**config, "sha256": digests}, sort_keys=True).encode()
+    text = json.dumps({**config, "sha256": digests}).encode()
     _check_text(text, at + len(text), ValueError)
     sealed = np.frombuffer(seal(text), np.uint8)
     yield from entry(_CONFIG, _npy_header("|u1", sealed.shape), _bytes_of(sealed))
@@ -382,7 +382,7 @@ def _config(array: Array, size: int) -> dict[str, Any]:
         raise ModelFileError("the config is damaged: its SHA-256 is another")
     _check_text(text, size, ModelFileError)
     try:
-        config = json.loads(text, object_pairs_hook=_distinct)
+        config = json.loads(text.decode("ascii"), object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:
         if isinstance(error, ModelFileError):
             raise

@@ -14,21 +14,24 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 
-from fastnn import archive, atomic, losses, metrics, optimizers, registry
+from fastnn import allowance, archive, atomic, losses, metrics, optimizers, registry
 from fastnn._typing import Array
 from fastnn.errors import ModelFileError, ShapeError
-from fastnn.variables import unfilled
 
 if TYPE_CHECKING:
     from fastnn.models import Model
+    from fastnn.models.trainer import Trainer
 
 __all__ = [
+    "check_state",
+    "check_weights",
     "from_bytes",
     "load_model",
     "load_weights",
     "read",
     "save_model",
     "save_weights",
+    "take_state",
     "take_weights",
     "to_bytes",
     "weights_of",
@@ -36,6 +39,11 @@ __all__ = [
 
 _FORMAT = 1
 _STATE = ("slots", "step", "scalars")  # of the optimizer
+
+#: What comes of arguments that a constructor did not expect.
+_UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+_FREE = 1 << 17  # numbers that a config may ask for beside the weights, for metrics
 
 #: What the config of a file holds: of any, and of one that is a whole model.
 _ALWAYS = {"format": int, "weights": list, "seed": int, "epochs_trained": int}
@@ -84,7 +92,7 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
     return {**config, **architecture}, arrays
 
 
-def weights_of(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
+def weights_of(model: Trainer) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the config and the arrays of a file of a model's weights, and of its optimizer's
     state."""
     weights = model.named_weights()
@@ -132,26 +140,30 @@ def load_weights(model: Model, path: str | os.PathLike[str]) -> None:
 
     The optimizer's state is taken over where the model is compiled with such an optimizer.
     """
-    config, arrays = read(path, beside=_WHOLE)
+    config, arrays = read(path, beside={**_WHOLE, "training": dict})
     take_weights(model, config, arrays)
     model.epochs_trained = _natural(config["epochs_trained"])
     if model.optimizer is not None and _state_fits(model, arrays):
-        _restore_state(model, arrays)
+        take_state(model, arrays)
 
 
 def read(
-    path: str | os.PathLike[str], beside: Mapping[str, type]
+    path: str | os.PathLike[str],
+    needed: Mapping[str, type] | None = None,
+    beside: Mapping[str, type] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the config and the arrays of a file.
 
     Args:
         path: the file.
-        beside: the keys that its config may have, beside those of a file of weights.
+        needed: the keys that its config has to have beside those of a file of weights, with their
+            types.
+        beside: those that it, and the folders that its arrays, may have.
     """
     with _opened(path) as (file, size):
         config, arrays = archive.read(file, size)
-        _check_config(config, {}, beside)
-        _check_arrays(arrays, *beside)
+        _check_config(config, needed or {}, beside or {})
+        _check_arrays(arrays, *(beside or ()))
         return config, arrays
 
 
@@ -218,13 +230,11 @@ def _model_of(
     _check_config(config, _WHOLE, {})
     _check_arrays(arrays)
     try:
-        with unfilled(sum(each.size for each in arrays.values())):
+        with allowance.reading(_FREE + sum(each.size for each in arrays.values())):
             return _restore(config, arrays, custom_objects, compile)
     except ModelFileError:
         raise
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ModelFileError(f"the config does not make this model: {error}"[:300]) from error
-    except AttributeError as error:
+    except _UNFIT as error:
         raise ModelFileError(f"the config does not make this model: {error}"[:300]) from error
 
 
@@ -258,31 +268,38 @@ def _restore(
     if model.built:
         take_weights(model, config, arrays)
         if compile and config["compile"] is not None and "state/step" in arrays:
-            _restore_state(model, arrays)
+            take_state(model, arrays)
     return model
 
 
-def take_weights(
-    model: Model, config: Mapping[str, Any], arrays: MutableMapping[str, Array]
-) -> None:
-    """Give a model the weights among ``arrays``, which lose them, in their order.
+def check_weights(model: Trainer, config: Mapping[str, Any], arrays: Mapping[str, Array]) -> None:
+    """Refuse arrays among which are other weights than those of a model.
 
     Raises:
-        ShapeError: if they are not those of such a model; nothing is changed then.
+        ModelFileError: if the config lists others than there are.
+        ShapeError: if they are those of another model.
     """
     names = [f"weights/{path}" for path in config["weights"]]
     held = {name for name in arrays if name.startswith("weights/")}
     if set(names) != held or len(names) != len(held):
         raise ModelFileError("the config lists other weights than the file has")
-    variables = model.weights
-    if [v.shape for v in variables] != [arrays[name].shape for name in names]:
-        _refuse_weights(model, config["weights"], [arrays[name].shape for name in names])
+    shapes = [arrays[name].shape for name in names]
+    if [variable.shape for variable in model.weights] != shapes:
+        _refuse_weights(model, config["weights"], shapes)
+
+
+def take_weights(
+    model: Trainer, config: Mapping[str, Any], arrays: MutableMapping[str, Array]
+) -> None:
+    """Give a model the weights among ``arrays``, which lose them, in their order; nothing is
+    changed if there are others."""
+    check_weights(model, config, arrays)
     with model.changing("load_weights"):
-        for variable, name in zip(variables, names, strict=True):
-            variable.assign(arrays.pop(name))
+        for variable, path in zip(model.weights, config["weights"], strict=True):
+            variable.assign(arrays.pop(f"weights/{path}"))
 
 
-def _refuse_weights(model: Model, paths: list[str], shapes: list[tuple[int, ...]]) -> None:
+def _refuse_weights(model: Trainer, paths: list[str], shapes: list[tuple[int, ...]]) -> None:
     """Say how the weights of a file differ from those of a model."""
     if len(shapes) != len(model.weights):
         raise ShapeError(
@@ -296,14 +313,27 @@ def _refuse_weights(model: Model, paths: list[str], shapes: list[tuple[int, ...]
             )
 
 
-def _restore_state(model: Model, arrays: Mapping[str, Array]) -> None:
+def check_state(model: Trainer, arrays: Mapping[str, Array]) -> None:
+    """Refuse arrays among which is not what a model's optimizer remembers."""
     for home in _STATE:
-        name, buffer = f"state/{home}", model.runtime.buffers[home]
-        if buffer.size or name in arrays:
-            _fill(buffer, arrays[name])
+        buffer, array = model.runtime.buffers[home], arrays.get(f"state/{home}")
+        if array is None:
+            raise ModelFileError(f"the file lacks {home!r} of the optimizer's state")
+        if (buffer.shape, buffer.dtype) != (array.shape, array.dtype):
+            raise ModelFileError(
+                f"{home!r} of the optimizer's state is {array.dtype}{array.shape}, not "
+                f"{buffer.dtype}{buffer.shape}"
+            )
 
 
-def _state_fits(model: Model, arrays: Mapping[str, Array]) -> bool:
+def take_state(model: Trainer, arrays: Mapping[str, Array]) -> None:
+    """Give a model's optimizer what it remembers; nothing is changed if it is another's."""
+    check_state(model, arrays)
+    for home in _STATE:
+        model.runtime.buffers[home][...] = arrays[f"state/{home}"]
+
+
+def _state_fits(model: Trainer, arrays: Mapping[str, Array]) -> bool:
     slots = arrays.get("state/slots")
     own = model.runtime.buffers["slots"]
     return slots is not None and (slots.shape, slots.dtype) == (own.shape, own.dtype)
@@ -339,11 +369,3 @@ def _natural(number: Any) -> int:
     if type(number) is not int or not 0 <= number < 1 << 64:
         raise ModelFileError(f"expected a whole number below 2**64, got {str(number)[:40]}")
     return number
-
-
-def _fill(buffer: Array, array: Array) -> None:
-    if (buffer.shape, buffer.dtype) != (array.shape, array.dtype):
-        raise ModelFileError(
-            f"the optimizer's state is {array.dtype}{array.shape}, not {buffer.dtype}{buffer.shape}"
-        )
-    buffer[...] = array

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,10 @@ from fastnn._typing import Array
 from fastnn._warnings import warn_caller
 from fastnn.callbacks import CallbackList
 from fastnn.data.streams import Batch, Stream
+from fastnn.fitting import Job
+from fastnn.resuming import Place, fingerprint
 from fastnn.runtime import Executable, Runtime
-from fastnn.training import SLICE_SECONDS, Data, Job, drive
+from fastnn.training import SLICE_SECONDS, Data, drive
 
 if TYPE_CHECKING:
     from fastnn.models.trainer import Trainer
@@ -33,6 +36,8 @@ def _pass(
     every: Iterable[Data],
     callbacks: CallbackList,
     go: Callable[[Executable, _core.Run, Data, int], None],
+    place: Place | None = None,
+    after: Callable[[dict[str, Any]], None] | None = None,
     **key: Any,
 ) -> tuple[dict[str, Any], int]:
     """Go through batches; return the means over all of them, and their number.
@@ -43,13 +48,14 @@ def _pass(
         every: the batches, checked.
         callbacks: whom to tell.
         go: drives the run of a batch, whose number it is given.
+        place: where in the pass ``every`` begins; ``None`` is its beginning.
+        after: called after each batch, with where the pass stands.
         **key: what the runs are keyed by.
     """
     mode = {"train": "train", "test": "evaluate"}[stage]
-    totals: Array | None = None
-    logs: dict[str, Any] = {}
-    number = rows = 0
-    for number, data in enumerate(every, 1):
+    place = place or Place(0)
+    number, rows, totals, logs = place.batches, place.rows, place.totals, place.logs
+    for number, data in enumerate(every, place.batches + 1):
         runtime.check_batches("fit" if stage == "train" else "evaluate", len(data), len(data))
         callbacks.call(f"on_{stage}_batch_begin", number - 1, {})
         with runtime.borrow(mode, len(data), weighing=data.weighing) as executable:
@@ -64,6 +70,8 @@ def _pass(
             totals, logs = own.copy(), runtime.logs(executable)
         rows += len(data)
         callbacks.call(f"on_{stage}_batch_end", number - 1, logs)
+        if after is not None:
+            after({"batches": number, "rows": rows, "totals": totals, "logs": logs})
         if stage == "train" and callbacks.model.stop_training:
             break
     return logs, number
@@ -150,13 +158,34 @@ class StreamFit(Job):
 
     def _learn(self, number: int) -> dict[str, Any]:
         key = {"epoch": number, "seed": self._model.seed, "watch": self._watch}
-        with closing(self._stream.batches(self._seed, number)) as batches:
-            every = map(self._check, batches)
-            logs, steps = _pass(self._runtime, "train", every, self._callbacks, self._step, **key)
+        place = self._place if self._place.batches else None
+        if place and self._model.stop_training:  # as it is in a backup that was made thereafter
+            return place.logs
+        with closing(self._stream.batches(self._seed, number, self._place.batches)) as batches:
+            every, told = map(self._check, batches), self._callbacks
+            logs, steps = _pass(
+                self._runtime, "train", every, told, self._step, place, self._after, **key
+            )
         if steps < (self._stream.steps or 0) and not self._model.stop_training:
-            self._warn_of_the_end(self._epoch)
+            self._warn_of_the_end(self._place.epoch)
             self._model.stop_training = True
         return logs
+
+    def _after(self, made: dict[str, Any]) -> None:
+        self._keeper.after_batches(1, True, partial(self._here, **made))
+
+    def _streams(self) -> list[Stream]:
+        return [self._stream, *super()._streams()]
+
+    def _fingerprint(self) -> dict[str, Any]:
+        given = {
+            "the data": "batches",
+            "steps_per_epoch": self._stream.steps,
+            "shuffle": self._seed is not None,
+        }
+        return fingerprint(
+            self._runtime, 32, self._callbacks.every, **given, **super()._fingerprint()
+        )
 
     def _step(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
         run.watch = self._watch

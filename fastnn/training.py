@@ -1,38 +1,28 @@
-"""Epochs, batches, shuffling, callbacks, history.  No arithmetic: that is in the programs."""
+"""Data as programs gather from it, and the ways to drive a program over it."""
 
 from __future__ import annotations
 
-import functools
-import itertools
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastnn import _core, weighing
 from fastnn._typing import Array
-from fastnn._warnings import warn_caller
-from fastnn.callbacks import Callback, CallbackList, History
-from fastnn.callbacks.display import make_progress
+from fastnn.callbacks import CallbackList
 from fastnn.compiler.graph import Node
 from fastnn.data import arrays
-from fastnn.errors import NonFiniteError, NonFiniteWarning
 from fastnn.runtime import Executable, Runtime, Weighing
 
 if TYPE_CHECKING:
     from fastnn.models.connected import Connected
-    from fastnn.models.trainer import Trainer
     from fastnn.objectives import Objective
 
-__all__ = ["Fit", "Job", "Measure", "evaluate", "evaluation", "predict", "train_batch"]
+__all__ = ["Data", "Rest", "drive", "drive_stage", "evaluate", "predict", "train_batch"]
 
 #: Seconds that a run stays in C before it comes back to look at signals and draw the progress.
 SLICE_SECONDS = 0.02
-
-#: Returns means of loss and metrics; is given whom to tell.
-Measure = Callable[[CallbackList], dict[str, float]]
 
 #: Rows of a batch when predicting; the results do not depend on it.
 PREDICT_ROWS = 128
@@ -254,6 +244,14 @@ def _refusal(who: str, fault: tuple[int, int, int, float], node: Node) -> Except
     return arrays.refusal(who, fault, node.attrs.get("classes"), source)
 
 
+class Rest(NamedTuple):
+    """Where a run of many batches rests: ``left`` returns the batches until then, ``after`` is told
+    how many were made."""
+
+    left: Callable[[], int]
+    after: Callable[[int], None]
+
+
 def drive_stage(
     callbacks: CallbackList | None,
     stage: str,
@@ -261,6 +259,7 @@ def drive_stage(
     rows: int,
     go: Callable[[], None],
     logs: Callable[[], dict[str, Any]],
+    rest: Rest | None = None,
 ) -> None:
     """Drive a run to its end: at once, or batch by batch where callbacks want to know of each.
 
@@ -271,16 +270,22 @@ def drive_stage(
         rows: rows of a batch, as callbacks see it.
         go: drives the run to ``run.total``.
         logs: returns what callbacks are told after a batch.
+        rest: where to rest on the way, if anywhere.
     """
-    if callbacks is None or not callbacks.wants_batches(stage):
+    if callbacks is None or not (callbacks.wants_batches(stage) or rest):
         go()
         return
-    total = run.total
-    for batch in itertools.count():
-        callbacks.call(f"on_{stage}_batch_begin", batch, {})
-        run.total = min(run.first + rows, total)
+    total, each = run.total, callbacks.wants_batches(stage)
+    while True:
+        first, batch = run.first, run.first // rows
+        if each:
+            callbacks.call(f"on_{stage}_batch_begin", batch, {})
+        run.total = min(first + rows * (1 if each or rest is None else rest.left()), total)
         go()
-        callbacks.call(f"on_{stage}_batch_end", batch, logs())
+        if each:
+            callbacks.call(f"on_{stage}_batch_end", batch, logs())
+        if rest is not None:
+            rest.after(-(-(run.first - first) // rows))
         if run.first >= total or (stage == "train" and callbacks.model.stop_training):
             return
 
@@ -348,13 +353,6 @@ def evaluate(
         return runtime.logs(executable)
 
 
-def evaluation(runtime: Runtime, data: Data, rows: int, who: str) -> Measure:
-    """Return what evaluates the model on the data, its program made: no training is lost because
-    there is no room for it in the middle of a fit."""
-    with runtime.borrow("evaluate", min(rows, len(data)), weighing=data.weighing):
-        return functools.partial(evaluate, runtime, data, rows, who)
-
-
 def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
     """Make one update from all of the data; return the means before it."""
     rows, step = len(data), int(runtime.buffers["step"][0])
@@ -369,181 +367,3 @@ def train_batch(runtime: Runtime, data: Data, seed: int) -> dict[str, float]:
         finally:
             runtime.trained()
         return runtime.logs(executable)
-
-
-class Job:
-    """One call of ``fit``, wherever its data comes from.
-
-    Args:
-        model: the model, compiled.
-        validate: returns the means on other data, if there is any; is given whom to tell.
-        epochs: the number of the last epoch.
-        initial: the number of the first, counted from 0.
-        callbacks: called on the way.
-        verbose: the progress to show.
-        validation_freq: measure each so many epochs, or after those of these numbers.
-        steps: batches of an epoch, if that is known.
-        samples: samples of an epoch, if that is known.
-        on_nonfinite: what a loss that is not finite does: ``"warn"``, ``"stop"`` or ``"raise"``.
-    """
-
-    def __init__(
-        self,
-        model: Trainer,
-        validate: Measure | None = None,
-        *,
-        epochs: int,
-        initial: int = 0,
-        callbacks: Sequence[Callback] = (),
-        verbose: int | str = 0,
-        validation_freq: int | Container[int] = 1,
-        steps: int | None = None,
-        samples: int | None = None,
-        on_nonfinite: str = "warn",
-    ):
-        self._on_nonfinite = on_nonfinite
-        self._model, self._runtime, self._samples = model, model.runtime, samples
-        self._validate, self._validation_freq = validate, validation_freq
-        self._epochs = range(initial, epochs)
-        self._epoch = initial
-        self._logs: dict[str, Any] = {}
-        self._watch = True
-        self._history = History()
-        params = {"epochs": epochs, "steps": steps, "samples": samples, "verbose": verbose}
-        every = [*callbacks, self._history, *make_progress(verbose, callbacks)]
-        self._callbacks = CallbackList(every, model, params)
-
-    def __call__(self) -> History:
-        """Train; return what happened."""
-        self._model.history, self._model.stop_training = self._history, False
-        self._callbacks.call("on_train_begin", {})
-        with self._learning() as learn:
-            for epoch in self._epochs:
-                if self._model.stop_training or not self._has_data(epoch):
-                    break
-                self._run_epoch(learn, epoch)
-            self._runtime.finish()
-        self._callbacks.call("on_train_end", self._logs)
-        return self._history
-
-    def _learning(self) -> AbstractContextManager[Callable[[int], dict[str, Any]]]:
-        """Hand out what makes an epoch of steps and returns its means.
-
-        Order and dropout are keyed by the number it is given, that of the epochs which the model
-        has trained, so that fit(epochs=2) and twice fit(epochs=1) do the same.
-        """
-        raise NotImplementedError
-
-    def _has_data(self, epoch: int) -> bool:
-        return True
-
-    def _run_epoch(self, learn: Callable[[int], dict[str, Any]], epoch: int) -> None:
-        self._epoch = epoch
-        self._callbacks.call("on_epoch_begin", epoch, {})
-        number = max(epoch, self._model.epochs_trained)
-        self._logs = learn(number)
-        self._model.epochs_trained = number + 1
-        if self._validate is not None and self._is_measured(epoch + 1):
-            self._callbacks.call("on_test_begin", {})
-            means = self._validate(self._callbacks)
-            self._callbacks.call("on_test_end", means)
-            self._logs |= {f"val_{name}": value for name, value in means.items()}
-        self._callbacks.call("on_epoch_end", epoch, self._logs)
-
-    def _is_measured(self, epoch: int) -> bool:
-        often = self._validation_freq
-        return epoch % often == 0 if isinstance(often, int) else epoch in often
-
-    def _drive(self, executable: Executable, run: _core.Run, data: Data, batch: int = 0) -> None:
-        """Make steps from data whose first row begins batch ``batch`` of the epoch."""
-
-        def on_slice(rows: int) -> None:
-            self._callbacks.call("on_rows", run.origin + rows, self._samples)
-            self._runtime.set_constant_rate()
-
-        def on_nonfinite(executable: Executable, run: _core.Run) -> None:
-            run.watch = self._watch = False
-            self._mind(executable, run, data, batch + run.first // run.batch)
-
-        total = run.total
-        while True:
-            steps = self._runtime.set_rates(-(-(total - run.first) // run.batch))
-            run.total = min(total, run.first + steps * run.batch)
-            try:
-                drive("fit", executable, run, on_slice, on_nonfinite)
-            finally:
-                self._runtime.trained()
-            if run.first >= total or self._model.stop_training:
-                return
-
-    def _mind(self, executable: Executable, run: _core.Run, data: Data, batch: int) -> None:
-        """Tell of the first loss that is not finite, and do what the caller and callbacks want."""
-        from fastnn.debug import first_nonfinite
-
-        where = first_nonfinite(executable, data.lent, run)
-        message = (
-            f"fit: the loss of epoch {run.epoch + 1}, batch {batch + 1} is not finite; {where}. "
-            "Scale the inputs or lower the learning rate"
-        )
-        if self._on_nonfinite == "raise":
-            raise NonFiniteError(message)
-        warn_caller(message, NonFiniteWarning)
-        self._callbacks.call("on_nonfinite", self._epoch, batch)
-        if self._on_nonfinite == "stop":
-            self._model.stop_training = True
-            run.total, run.pc = run.first, 0  # nothing more of this batch: no update
-        elif self._model.stop_training:
-            run.total = run.first + run.rows
-
-
-class Fit(Job):
-    """One call of ``fit`` on arrays.
-
-    Args:
-        model: the model, compiled.
-        data: what it learns from.
-        batch: rows of a batch.
-        shuffle: whether each epoch has an order of its own.
-        steps: the most batches of an epoch; ``None`` is all.
-        **options: as in ``Job``.
-    """
-
-    def __init__(
-        self,
-        model: Trainer,
-        data: Data,
-        *,
-        batch: int,
-        shuffle: bool = True,
-        steps: int | None = None,
-        **options: Any,
-    ):
-        rows = len(data) if steps is None else min(len(data), batch * steps)
-        model.runtime.check_batches("fit", rows, batch)
-        super().__init__(model, steps=-(-rows // batch), samples=rows, **options)
-        self._data, self._rows = data, rows
-        self._batch = min(batch, len(data))
-        self._order = np.empty(len(data), np.int64) if shuffle else None
-
-    @contextmanager
-    def _learning(self) -> Iterator[Callable[[int], dict[str, Any]]]:
-        shapes = self._data.weighing
-        with self._runtime.borrow("train", self._batch, weighing=shapes) as executable:
-            executable.lend(self._data.lent)
-            run = _core.Run(len(self._data), self._batch, slice_seconds=SLICE_SECONDS)
-            yield lambda number: self._learn(executable, run, number)
-
-    def _learn(self, executable: Executable, run: _core.Run, number: int) -> dict[str, Any]:
-        run.total = len(self._data)
-        run.begin(number, self._model.seed, self._order)
-        run.total = self._rows
-        executable.memory.clear_totals()
-        drive_stage(
-            self._callbacks,
-            "train",
-            run,
-            self._batch,
-            lambda: self._drive(executable, run, self._data),
-            lambda: self._runtime.logs(executable),
-        )
-        return self._runtime.logs(executable)

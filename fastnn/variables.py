@@ -12,9 +12,8 @@ import itertools
 import math
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,10 +21,11 @@ from numpy.typing import ArrayLike
 
 from fastnn import _core
 from fastnn._typing import Array
+from fastnn.allowance import charge
 from fastnn.data.arrays import as_array
-from fastnn.errors import ModelFileError, ShapeError
+from fastnn.errors import ShapeError
 
-__all__ = ["Parameters", "State", "Store", "Variable", "padded", "unfilled"]
+__all__ = ["Parameters", "State", "Store", "Variable", "padded"]
 
 #: Variables start at multiples of this many elements: 64 bytes of float32.
 _ALIGN = 16
@@ -147,6 +147,7 @@ class State:
 
     def __init__(self, shape: Sequence[int], path: str, dtype: str):
         self.shape, self.path = tuple(shape), path
+        charge(math.prod(self.shape), f"{path} of shape {self.shape}")
         self.storage: Array = np.zeros(self.shape, dtype)
 
     @property
@@ -175,24 +176,6 @@ class State:
         return f"<State {self.path}, shape={self.shape}, dtype={self.storage.dtype}>"
 
 
-#: The bytes that variables may still take, whose values a file will bring; ``None`` elsewhere.
-_left: ContextVar[list[int] | None] = ContextVar("left", default=None)
-
-
-@contextlib.contextmanager
-def unfilled(most: int) -> Iterator[None]:
-    """Let variables begin as zeros, since their values come from a file, which has so many numbers.
-
-    Raises:
-        ModelFileError: if variables would take more; before they do.
-    """
-    outer = _left.set([most])
-    try:
-        yield
-    finally:
-        _left.reset(outer)
-
-
 def _first(
     path: str,
     shape: tuple[int, ...],
@@ -200,22 +183,15 @@ def _first(
     dtype: str,
 ) -> Array:
     """Return the first value of a variable."""
-    left = _left.get()
-    if left is None:
-        first = np.asarray(initializer(shape, np.dtype(dtype)))
-        if first.shape != shape:
-            raise ShapeError(
-                f"{path}: the initializer returned an array of shape {first.shape}, the weight has "
-                f"shape {shape}"
-            )
-        return first
-    size = math.prod(shape)  # of any type: statistics are wide until the model takes them
-    if size > left[0]:
-        raise ModelFileError(
-            f"the config asks for more weights than the file has: {path} of shape {shape}"[:200]
+    if charge(math.prod(shape), f"{path} of shape {shape}"):
+        return np.zeros(shape, dtype)  # until it gets what is in the file
+    first = np.asarray(initializer(shape, np.dtype(dtype)))
+    if first.shape != shape:
+        raise ShapeError(
+            f"{path}: the initializer returned an array of shape {first.shape}, the weight has "
+            f"shape {shape}"
         )
-    left[0] -= size
-    return np.zeros(shape, dtype)
+    return first
 
 
 class User(Protocol):

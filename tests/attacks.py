@@ -54,7 +54,7 @@ class Forgery:
             digests = {n: hashlib.sha256(each).hexdigest() for n, each in self.entries.items()}
             config["sha256"] = {**digests, **config.get("more", {})}
             config.pop("more", None)
-        text = json.dumps(config, sort_keys=True).encode() if self.text is None else self.text
+        text = json.dumps(config).encode() if self.text is None else self.text
         sealed = archive.seal(text)
         entries = [*self.entries.items(), *self.more]
         entries.append(("config.npy", npy(np.frombuffer(sealed, np.uint8))))
@@ -342,6 +342,8 @@ FORGED = {
         _text(lambda text: '"' + "\U0001f600" * (1 << 17) + '"'),
         "not ASCII",
     ),
+    "text that looks like UTF-32": (_text(lambda text: "\3\0\0\0" + text), "no JSON"),
+    "text that looks like UTF-16": (_text(lambda text: "{\0" + text), "no JSON"),
     "equal keys": (_text(lambda text: text.replace("{", '{"format": 1, ', 1)), "'format' twice"),
     "equal keys that are spelt differently": (
         _text(lambda text: text.replace("{", '{"\\u0066ormat": 1, ', 1)),
@@ -374,17 +376,17 @@ FORGED = {
         lambda f: f.entries.update({"evil.npy": f.entries[STEP]}),
         "evil",
     ),
-    "a million units": (_layer(units=1 << 40), "more weights than the file has"),
-    "units that wrap": (_layer(units=1 << 63), "units|more weights"),
+    "a million units": (_layer(units=1 << 40), "more memory than the file has"),
+    "units that wrap": (_layer(units=1 << 63), "units|more memory"),
     "units below 0": (_layer(units=-1), "units"),
     "units that are text": (_layer(units="1"), "units"),
     "an input of 2^40": (
         lambda f: f.config["model"].update(input_shape=[None, 1 << 40]),
-        "more weights than the file has",
+        "more memory than the file has",
     ),
     "another input": (
         lambda f: f.config["model"].update(input_shape=[None, 2]),
-        "more weights than the file has|shape",
+        "more memory than the file has|shape",
     ),
     "a class of the model that is a function": (_config(class_name="os.system"), "no model class"),
     "a class of the model that is none": (_config(class_name="Layer"), "no model class"),
@@ -434,6 +436,12 @@ FORGED = {
             learning_rate={"class_name": "eval", "config": {}}
         ),
         "eval",
+    ),
+    "a metric of 2^31 numbers": (
+        lambda f: f.config["compile"].update(
+            metrics=[{"class_name": "AUC", "config": {"num_thresholds": 1 << 31}}]
+        ),
+        "more memory than the file has",
     ),
     "no loss": (lambda f: f.config["compile"].pop("loss"), "loss"),
     "compiled by text": (_config(compile="adam"), "does not make"),

@@ -6,6 +6,8 @@ import os
 import resource
 import signal
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -300,3 +302,19 @@ def test_without_either_sync_a_torn_file_would_be_found(target, monkeypatch):
     assert any(state not in (OLD, NEW) for state in states(unsynced))
     no_folder = disk.done[:-1]
     assert OLD in states(no_folder)
+
+
+# ---- campaigns, in small -------------------------------------------------------------------------
+
+
+def test_a_small_campaign_of_kills():
+    script = os.path.join(os.path.dirname(__file__), "nightly", "durability.py")
+    sizes = ["--small", "--only", "kills"]
+    done = subprocess.run(
+        [sys.executable, script, *sizes], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = [line.split("|") for line in done.stdout.splitlines() if line.startswith("| kills")]
+    assert len(table) == 2
+    assert all(int(trials) >= 20 for _, _, trials, *_ in table)
+    assert [failures.strip() for *_, failures, _ in table] == ["0", "0"]

@@ -280,6 +280,14 @@ def test_each_value_and_gradient_is_right():
         assert f"    {line}\n" in text, line
 
 
+def test_a_change_of_shape_is_passed_through():
+    model = compiled(Flatten(name="flat"), shape=(1, 2))
+    text = explained(model, [[[3.0, 4.0]]], [[3.0, 2.0]])
+    assert "flat" not in text  # it is no node of its own, and values and gradients go through it
+    assert "x = [[[3., 4.]]]" in text
+    assert "dJ/dx = [[[0., 2.]]]" in text
+
+
 def test_the_cost_of_a_walk_backwards_is_counted():
     model = compiled(Dense(5, "relu"), Dense(1))
     last = explained(model, X[:1], Y[:1]).splitlines()[-1]

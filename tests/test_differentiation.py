@@ -181,6 +181,16 @@ def test_a_layer_in_numpy_takes_part():
     assert fastnn.grad(model)([[1.0, 2.0]]).inputs.tolist() == [[3.0, 12.0]]
 
 
+def test_what_the_outputs_do_not_depend_on_has_a_gradient_of_zeros():
+    class Stop(fastnn.layers.Layer):
+        def call(self, x):
+            return ops.stop_gradient(x)
+
+    found = fastnn.grad(Sequential([Input((2,)), Dense(3), Stop()]))([[1.0, 2.0]])
+    assert found.inputs.tolist() == [[0.0, 0.0]]
+    assert [slope.tolist() for slope in found.weights.values()] == [[[0.0] * 3] * 2, [0.0] * 3]
+
+
 def test_a_model_needs_a_loss_for_targets():
     model = Sequential([Input((2,)), Dense(1)])
     with pytest.raises(fastnn.errors.NotCompiledError, match="compile"):

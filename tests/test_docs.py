@@ -266,6 +266,11 @@ def test_names_in_the_architecture_exist():
             assert set(re.findall(r"\w+", span)) <= words, span
 
 
+def test_the_readme_names_every_example():
+    named = re.findall(r"\]\(examples/(\w+)\.py\)", (ROOT / "README.md").read_text())
+    assert set(named) == {path.stem for path in ROOT.glob("examples/*.py")}
+
+
 def test_the_readme_names_every_public_layer_loss_metric_and_optimizer():
     text = (ROOT / "README.md").read_text()
     for module in (fastnn.layers, fastnn.losses, fastnn.metrics, fastnn.optimizers):

@@ -67,7 +67,7 @@ class Function:
     def emit(self, graph, tensors):
         if self.case.attrs.get("batch"):
             x, _, _, gamma, beta, z = tensors
-            tensors = [x, *ops.moments(x), gamma, beta, z]
+            tensors = [x, *ops.batch_moments(x), gamma, beta, z]
         if self.op.name == "tone" and tensors[1] is not None:
             tensors[1] = ops.global_mean(tensors[0])
         return graph.emit(self.op.name, *tensors, **self.options)

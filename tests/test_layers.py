@@ -40,6 +40,10 @@ CASES = {
         ({"target_shape": (5, -1)}, (2, 3, 5), (5, 6)),
         ({"target_shape": [6]}, (2, 3), (6,)),
     ],
+    layers.Lambda: [
+        ({"function": ops.tanh}, (3, 5), (3, 5)),
+        ({"function": ops.expand_dims, "arguments": {"axis": 1}}, (5,), (1, 5)),
+    ],
     layers.Permute: [
         ({"dims": (2, 1)}, (3, 5), (5, 3)),
         ({"dims": [3, 1, 2]}, (2, 3, 4), (4, 2, 3)),
@@ -836,3 +840,77 @@ def test_permute_takes_each_axis_once(dims):
 def test_permute_knows_all_axes():
     with pytest.raises(ShapeError, match=r"\(2, 1\) are 2 axes, a sample of .* has 1"):
         layers.Permute((2, 1))(Input((3,)))
+
+
+# ---- functions as layers -------------------------------------------------------------------------
+
+
+def scaled(x, factor=2.0, training=None):
+    return x * (factor if training else 1.0)
+
+
+def first_mask(inputs, mask):
+    return mask
+
+
+def test_a_function_takes_arguments_and_whether_the_model_trains():
+    layer = layers.Lambda(scaled, arguments={"factor": 3.0})
+    model = Sequential([Input((2,)), layer])
+    x = np.ones((1, 2))
+    assert model(x).tolist() == [[1, 1]]
+    assert model(x, training=True).tolist() == [[3, 3]]
+
+
+def test_a_function_of_several_tensors():
+    def distance(vectors):
+        a, b = vectors
+        return ops.sqrt(ops.sum(ops.square(a - b), axis=1, keepdims=True))
+
+    a, b = Input((2,)), Input((2,))
+    model = fastnn.Model([a, b], layers.Lambda(distance, output_shape=(1,))([a, b]))
+    assert model.predict([[[0.0, 0.0]], [[3.0, 4.0]]]).tolist() == [[5]]
+
+
+def test_a_function_is_saved_by_its_name(tmp_path):
+    path = tmp_path / "model.fastnn"
+    model = Sequential([Input((2,)), layers.Lambda(scaled), Dense(1)])
+    model.save(path)
+    again = fastnn.models.load_model(path, custom_objects={"scaled": scaled})
+    assert np.array_equal(again.predict([[1.0, 2.0]]), model.predict([[1.0, 2.0]]))
+    with pytest.raises(fastnn.errors.ModelFileError, match="scaled"):
+        fastnn.models.load_model(path)
+    assert fastnn.models.clone_model(model).layers[0].function is scaled
+
+
+def test_a_lambda_has_no_name_to_be_saved_by():
+    model = Sequential([Input((2,)), layers.Lambda(lambda x: x + 1)])
+    with pytest.raises(ValueError, match="write it with def"):
+        model.to_json()
+
+
+def test_a_function_may_pass_on_the_mask():
+    def with_mask(x, mask=None):
+        return x * ops.expand_dims(mask, -1)
+
+    words = [Input((3,)), layers.Embedding(4, 2, mask_zero=True)]
+    passed = layers.Lambda(with_mask, mask=first_mask)
+    model = Sequential([*words, passed, layers.GRU(2)])
+    data = np.array([[1, 2, 0], [3, 0, 0]])
+    plain = Sequential([*model.layers[:1], model.layers[-1]])
+    assert np.allclose(model.predict(data), plain.predict(data))
+    assert layers.Lambda.from_config(
+        {**passed.get_config(), "function": "ops.tanh", "mask": first_mask}
+    ).supports_masking
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: layers.Lambda(3), TypeError, "function must be a function, got int"),
+        (lambda: layers.Lambda(scaled, mask=3), TypeError, "mask must be a function, got int"),
+        (lambda: layers.Lambda("ops.tan_h"), ValueError, "did you mean 'ops.tanh'"),
+    ],
+)
+def test_what_is_no_function_is_refused(call, error, words):
+    with pytest.raises(error, match=words):
+        call()

@@ -409,28 +409,6 @@ def test_sequences_have_a_label_and_a_weight_a_step():
     assert fastnn.gradcheck(model, x, y).ok
 
 
-@pytest.mark.parametrize("name", sorted(losses.CLASSES))
-def test_every_loss_trains_and_its_gradient_is_right(name):
-    head = {"Poisson": "softplus", "KLDivergence": "softmax"}.get(name, "linear")
-    head = {"Binary": "sigmoid", "Catego": "softmax", "Sparse": "softmax"}.get(name[:6], head)
-    if name in ("CategoricalHinge", "MeanSquaredLogarithmicError"):
-        head = "linear" if name == "CategoricalHinge" else "softplus"
-    y = (
-        LABELS
-        if name.startswith("Sparse")
-        else BITS
-        if "Binary" in name or "Hinge" in name
-        else SOFT
-    )
-    model = Sequential([Input((5,), dtype="float64"), Dense(5, head)])
-    rate = 1e-9 if name == "MeanAbsolutePercentageError" else 0.01
-    model.compile(fastnn.optimizers.SGD(rate), getattr(losses, name)())
-    assert fastnn.gradcheck(model, Z, y).ok, str(fastnn.gradcheck(model, Z, y))
-    before = model.evaluate(Z, y, verbose=0)
-    model.fit(Z, y, epochs=3, verbose=0)
-    assert model.evaluate(Z, y, verbose=0) < before
-
-
 @pytest.mark.parametrize("a", [0.0, 1.0])
 @pytest.mark.parametrize("name", ["binary_crossentropy", "binary_focal_crossentropy"])
 def test_probabilities_of_0_and_1_have_a_finite_loss(name, a):
@@ -552,3 +530,296 @@ def test_linear_hidden_layers_warn_and_others_do_not():
         warnings.simplefilter("error")
         compiled(Dense(4, "relu"), Dense(2))
         compiled(Dense(2))
+
+
+# ---- mistakes ------------------------------------------------------------------------------------
+
+
+def fitted(loss, metric, head="softmax", units=5):
+    model = Sequential([Input((5,)), Dense(units, head)])
+    model.compile("sgd", loss, metrics=[metric])
+    y = LABELS if loss == "sparse_categorical_crossentropy" else ONE_HOT[:, :units]
+    return model.evaluate(Z, y, verbose=0)
+
+
+SPARSE_LOSS, ONE_HOT_LOSS = "sparse_categorical_crossentropy", "categorical_crossentropy"
+REFUSED = [
+    (SPARSE_LOSS, metrics.CategoricalAccuracy(), "a target for each class"),
+    (SPARSE_LOSS, metrics.BinaryAccuracy(), "targets of 0 and 1"),
+    (SPARSE_LOSS, metrics.SubsetAccuracy(), "targets of 0 and 1"),
+    (SPARSE_LOSS, metrics.BinaryIoU(), "targets of 0 and 1"),
+    (SPARSE_LOSS, metrics.MeanSquaredError(), "prediction's shape"),
+    (SPARSE_LOSS, metrics.CategoricalCrossentropy(), "prediction's shape"),
+    (SPARSE_LOSS, metrics.R2Score(), "prediction's shape"),
+    (SPARSE_LOSS, metrics.PearsonCorrelation(), "prediction's shape"),
+    (ONE_HOT_LOSS, metrics.SparseCategoricalAccuracy(), "integer labels"),
+    (ONE_HOT_LOSS, metrics.SparseCategoricalCrossentropy(), "integer labels"),
+    (ONE_HOT_LOSS, metrics.Recall(class_id=5), "class_id must be in 0 to 4, got 5"),
+    (ONE_HOT_LOSS, metrics.PrecisionAtRecall(0.5, class_id=-1), "class_id must be in 0 to 4"),
+    (ONE_HOT_LOSS, metrics.AUC(label_weights=[1, 2]), "label_weights has 2 numbers"),
+]
+
+
+@pytest.mark.parametrize(("loss", "metric", "message"), REFUSED)
+def test_metrics_refuse_targets_that_they_make_no_sense_of(loss, metric, message):
+    with pytest.raises(ValueError, match=message):
+        fitted(loss, metric)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: metrics.AUC(curve="XY"), ValueError, "'ROC' or 'PR', got 'XY'"),
+        (lambda: metrics.AUC(thresholds=[0.2, 1.2]), ValueError, r"in \[0, 1\]"),
+        (lambda: metrics.AUC(summation_method="best"), ValueError, "'minoring' or 'majoring'"),
+        (lambda: metrics.AUC(num_thresholds=1), ValueError, "2 or more, got 1"),
+        (lambda: metrics.Recall(thresholds=[0.2, -1]), ValueError, r"in \[0, 1\]"),
+        (lambda: metrics.R2Score("median"), ValueError, "class_aggregation must be None"),
+        (lambda: metrics.R2Score(num_regressors=-1), ValueError, "0 or more, got -1"),
+        (lambda: metrics.FBetaScore("mean"), ValueError, "average must be None"),
+        (lambda: metrics.FBetaScore(beta=0), ValueError, "beta must be positive"),
+        (lambda: metrics.get(losses.MeanSquaredError()), TypeError, "is a loss"),
+        (lambda: metrics.confusion_matrix([0.5], [1]), ValueError, "must hold labels"),
+        (lambda: metrics.MeanSquaredError()(1.0, 2.0), ValueError, "must have rows"),
+        (lambda: losses.Huber(delta=0), ValueError, "delta must be positive"),
+        (lambda: losses.BinaryFocalCrossentropy(alpha=2), ValueError, r"alpha must be in \[0, 1\]"),
+        (lambda: losses.CategoricalFocalCrossentropy(gamma=-1), ValueError, "at least 0"),
+        (lambda: losses.CategoricalCrossentropy(False, 1.5), ValueError, "label_smoothing must"),
+        (lambda: losses.MeanSquaredError("median"), ValueError, "reduction must be one of"),
+        (lambda: losses.CategoricalGeneralizedCrossEntropy(1), ValueError, r"in \(0, 1\)"),
+        (lambda: losses.Dice(axis=0)([[1.0]], [[2.0]]), ValueError, "among 1 to 1, or None"),
+        (lambda: losses.Tversky("x"), TypeError, "alpha must be a number"),
+        (lambda: losses.Loss()([[1.0]], [[2.0]]), NotImplementedError, "write call"),
+        (lambda: losses.CategoricalCrossentropy()([[1.0]], [[1.0]]), ValueError, "for one unit"),
+        (lambda: losses.SparseCategoricalCrossentropy()([7], [[1.0, 2.0]]), ValueError, "label 7"),
+    ],
+)
+def test_arguments_that_make_no_sense(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_what_holds_code_has_no_config():
+    def mine(y_true, y_pred):
+        return y_pred
+
+    for each in (losses.get(mine), metrics.get(mine)):
+        with pytest.raises(NotImplementedError, match="cannot hold a function"):
+            each.get_config()
+
+
+@pytest.mark.parametrize("returned", [1.0, None])
+def test_functions_have_to_return_tensors(returned):
+    for options in (
+        {"loss": lambda t, p: returned},
+        {"loss": "mse", "metrics": [lambda t, p: returned]},
+    ):
+        with pytest.raises(TypeError, match=r"it returned (float|NoneType)"):
+            measure(Z, SOFT, options["loss"], metric=options.get("metrics", ()))
+
+
+def test_values_have_to_fit_weights():
+    def whole(y_true, y_pred):
+        return ops.square(ops.subtract(y_true, y_pred))
+
+    model = Sequential([Input((5,)), Dense(5)])
+    model.compile("sgd", "mse", weighted_metrics=[whole])
+    with pytest.raises(ValueError, match=r"which weights .* do not fit"):
+        model.evaluate(Z, SOFT, sample_weight=np.ones(9), verbose=0)
+    model.compile("sgd", whole)
+    with pytest.raises(fastnn.errors.ShapeError, match="do not fit"):
+        model.evaluate(Z, SOFT, sample_weight=np.ones(9), verbose=0)
+
+
+def test_a_loss_of_probabilities_refuses_scores():
+    model = Sequential([Input((5,)), Dense(5)])
+    with pytest.raises(ValueError, match="use activation='softmax'"):
+        model.compile(loss=losses.CategoricalGeneralizedCrossEntropy())
+
+
+def test_a_score_of_one_unit_needs_a_threshold():
+    with pytest.raises(ValueError, match=r"threshold=0\.5"):
+        fitted("binary_crossentropy", metrics.F1Score(), "sigmoid", 1)
+
+
+def test_predictions_of_another_width_need_a_new_beginning():
+    metric = metrics.F1Score()
+    metric(ONE_HOT, SOFT)
+    with pytest.raises(fastnn.errors.ShapeError, match="reset_state"):
+        metric(ONE_HOT[:, :3], SOFT[:, :3])
+    metric.reset_state()
+    assert len(metric(ONE_HOT[:, :3], SOFT[:, :3])) == 3
+
+
+# ---- more of what metrics take -------------------------------------------------------------------
+
+
+def test_accuracy_by_itself_compares_labels():
+    accuracy = metrics.Accuracy()
+    assert accuracy([1, 2, 3, 4], [0, 2, 3, 4]) == 0.75
+    accuracy.reset_state()
+    accuracy.update_state([1, 2, 3, 4], [0, 2, 3, 4], [1, 1, 0, 0])
+    assert accuracy.result() == 0.5
+    assert metrics.Accuracy()(LABELS, SOFT) == (SOFT.argmax(1) == LABELS).mean()
+
+
+def test_accuracy_of_a_hinge_is_of_signs():
+    p = np.array([[0.5], [-0.5], [-2.0]])
+    for y in ([[1], [-1], [1]], [[1], [0], [1]]):
+        assert measure(p, y, "hinge", metric=["accuracy"])[1] == pytest.approx(2 / 3)
+
+
+def test_means_of_columns_are_arrays_unless_combined():
+    class Columns(metrics.Metric):
+        columns = True
+
+        def lower(self, prediction, targets, kind):
+            return ops.subtract(prediction, targets)
+
+    metric = Columns()
+    np.testing.assert_allclose(metric(ONE_HOT, SOFT), (SOFT - ONE_HOT).mean(0), rtol=1e-12)
+    np.testing.assert_array_equal(Columns()(ONE_HOT, SOFT, np.zeros(9)), 0)
+
+
+def test_the_adjusted_r2_counts_every_number():
+    y, p = RNG.normal(size=(2, 9, 2))
+    plain = metrics.R2Score()(y, p)
+    for n in (3, 16, 17, 30):
+        left = 18 - n - 1
+        want = plain if left <= 0 else 1 - (1 - plain) * 17 / left
+        metric = metrics.R2Score(num_regressors=n)
+        metric.update_state(y[:4], p[:4])
+        metric.update_state(y[4:], p[4:])
+        assert metric.result() == pytest.approx(want, rel=1e-12)
+    each = metrics.R2Score(None, num_regressors=3)(y, p)
+    np.testing.assert_allclose(each, 1 - (1 - metrics.R2Score(None)(y, p)) * 17 / 14)
+    model = Sequential([Input((2,), dtype="float64"), Activation("linear")])
+    model.compile(loss="mse", metrics=[metrics.R2Score(num_regressors=3), "mae"])
+    _, found, mae = model.evaluate(p, y, 4, 0)
+    assert found == pytest.approx(metrics.R2Score(num_regressors=3)(y, p), rel=1e-12)
+    assert mae == pytest.approx(np.abs(y - p).mean())
+
+
+def test_cross_entropies_of_logits_as_metrics():
+    """By themselves they have to be told; in a model the head says it."""
+    want = -log_softmax(Z)[np.arange(9), LABELS].mean()
+    for kind, y in (
+        (metrics.SparseCategoricalCrossentropy, LABELS),
+        (metrics.CategoricalCrossentropy, ONE_HOT),
+    ):
+        assert kind(from_logits=True)(y, Z) == pytest.approx(want, rel=1e-12)
+    weighted = metrics.SparseCategoricalCrossentropy(ignore_class=LABELS[0])
+    kept = LABELS[0] != LABELS
+    w = RNG.random(9)
+    values = -np.log(SOFT[np.arange(9), LABELS])
+    assert weighted(LABELS, SOFT, w) == pytest.approx(
+        (values * w)[kept].sum() / w[kept].sum(), rel=1e-12
+    )
+
+
+def test_best_classes_in_their_order():
+    best = np.argsort(-SOFT, axis=1)
+    for k in (1, 3):
+        metric = metrics.SparseTopKCategoricalAccuracy(k, from_sorted_ids=True)
+        want = metrics.SparseTopKCategoricalAccuracy(k)(LABELS, SOFT)
+        assert metric(LABELS, best) == pytest.approx(want)
+        again = metrics.deserialize(metrics.serialize(metric))
+        assert again.from_sorted_ids
+        values = metrics.sparse_top_k_categorical_accuracy(LABELS, best, k, from_sorted_ids=True)
+        assert values.mean() == pytest.approx(want)
+
+
+def test_functions_of_losses_take_their_arguments():
+    y, p = np.array([[0.0, 2.0]]), np.array([[1.0, 5.0]])
+    assert losses.huber(y, p, delta=2.0) == pytest.approx([(0.5 + 4) / 2])
+    assert losses.half_mean_squared_error(y, p) == pytest.approx([2.5])
+    assert losses.cosine_similarity(y, p, axis=1) == pytest.approx([-5 / np.sqrt(26)])
+
+
+def test_predict_proba_makes_probabilities_of_logits():
+    for kind, want in (
+        (losses.BinaryFocalCrossentropy, 1 / (1 + np.exp(-Z))),
+        (losses.CategoricalFocalCrossentropy, np.exp(log_softmax(Z))),
+    ):
+        model = Sequential([Input((5,), dtype="float64"), Activation("linear")])
+        model.compile(loss=kind(from_logits=True))
+        np.testing.assert_allclose(model.predict_proba(Z), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("head", ["hard_sigmoid", "sparse_sigmoid", "sigmoid"])
+def test_ramps_have_probabilities(head):
+    """And relu6 has no number below 0."""
+    found = measure(Z, BITS, "binary_crossentropy", head, ["accuracy"])
+    assert np.isfinite(found).all()
+    model = Sequential([Input((5,)), Dense(5, "relu6")])
+    model.compile(loss="mse")
+    with pytest.raises(ValueError, match="relu6"):
+        model.fit(Z, -np.ones((9, 5)), verbose=0)
+
+
+def test_gradcheck_knows_weights():
+    model = Sequential([Input((5,), dtype="float64"), Dense(1)])
+    model.compile(loss="mse")
+    check = fastnn.gradcheck(model, Z, Z[:, :1], sample_weight=np.arange(9))
+    assert check.ok
+    assert "kernel" in str(check) or "bias" in str(check)
+
+
+def test_a_copied_metric_has_no_program():
+    import copy
+
+    metric = metrics.MeanSquaredError()
+    metric([[1.0]], [[2.0]])
+    assert copy.deepcopy(metric).result() == 0.0
+    assert metric.result() == 1.0
+
+
+def test_means_and_sums_of_numbers_have_weights():
+    for weights, mean, total in ((None, 4.0, 16.0), ([1, 1, 0, 0], 2.0, 4.0), (0.5, 4.0, 8.0)):
+        assert metrics.Mean()([1, 3, 5, 7], weights) == mean
+        assert metrics.Sum()([1, 3, 5, 7], weights) == total
+    assert metrics.Mean()([[1, 3], [5, 7]], [1, 0]) == 2.0
+    metric = metrics.Mean()
+    metric.update_state(3)
+    metric.reset_state()
+    assert metric.result() == 0.0
+
+
+@pytest.mark.parametrize("row", ["mse", "half_mse", "mae", "huber", "log_cosh"])
+def test_losses_of_differences_have_a_gradient_of_both_sides(row):
+    """A loss of one's own that has them the other way round trains alike."""
+
+    def swapped(y_true, y_pred):
+        return ops.pointwise_loss(y_true, y_pred, row, (1.0,))
+
+    model = Sequential([Input((5,), dtype="float64"), Dense(5)])
+    model.compile(loss=swapped)
+    assert fastnn.gradcheck(model, Z, SOFT).ok
+
+
+def test_present_is_of_a_sparse_cross_entropy():
+    def wrong(y_true, y_pred):
+        return ops.present(ops.mean_squared_error(y_pred, y_true))
+
+    model = Sequential([Input((5,)), Dense(5)])
+    with pytest.raises(ValueError, match="present: expected what"):
+        model.compile(loss=wrong)
+
+
+def test_weights_of_several_outputs_come_by_name_or_in_their_order():
+    x = Input((5,), dtype="float64")
+    model = fastnn.Model(x, [Dense(1, name="a")(x), Dense(1, name="b")(x)])
+    model.compile("sgd", ["mse", None])
+    w, y = RNG.random(9), {"a": Z[:, :1]}
+    want = model.evaluate(Z, y, sample_weight={"a": w}, verbose=0)
+    assert want != model.evaluate(Z, y, verbose=0)
+    for given in (w, [w, None], {"a": w, "b": None}):
+        assert model.evaluate(Z, y, sample_weight=given, verbose=0) == want
+    with pytest.raises(ValueError, match="sample_weight names the output 'c'; there are a, b"):
+        model.evaluate(Z, y, sample_weight={"c": w}, verbose=0)
+    with pytest.raises(ValueError, match="multiply them yourself"):
+        model.fit(Z, y, sample_weight=w, class_weight={0: 1.0}, verbose=0)
+    with pytest.raises(ValueError, match="class_weight names the class '2'"):
+        model.fit(Z, y, class_weight={2: 1.0}, verbose=0)
+    with pytest.raises(ValueError, match="must be a dict"):
+        model.fit(Z, y, class_weight=[1.0, 2.0], verbose=0)

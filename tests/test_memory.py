@@ -1,6 +1,7 @@
 """Running out of memory: every allocation of an array fails in turn, and nothing has happened."""
 
 import gc
+import itertools
 import pickle
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn import _core
 from fastnn.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 
 sys.path.append(str(Path(__file__).with_name("tools")))
@@ -88,6 +90,24 @@ def test_each_allocation_that_fails_is_a_memory_error_that_changes_nothing(
         number += 1 if number < 200 else 499  # explain makes thousands
     assert not allocator.refused
     assert number > 0
+
+
+@pytest.mark.parametrize("use", ["fit", "predict", "evaluate", "train_on_batch", "diagnose"])
+def test_each_allocation_of_the_core_that_fails_changes_nothing(trained, use):
+    for number in itertools.count():
+        model = pickle.loads(trained)
+        _core.limit_allocations(number)
+        try:
+            USES[use](model)
+        except MemoryError as error:
+            assert "no memory" in str(error)  # noqa: PT017 - it may be refused or not
+            _core.limit_allocations(-1)
+            assert pickle.dumps(model) == trained, f"allocation {number}"
+        else:
+            break
+        finally:
+            _core.limit_allocations(-1)
+    assert number > 2
 
 
 def test_after_memory_ran_out_training_is_what_it_would_have_been(allocator, trained):

@@ -450,7 +450,12 @@ MISTAKES = [
     ("strides 0", lambda m: Conv2D(1, 3, strides=0), ValueError, "strides positive 0"),
     ("padding unknown", lambda m: Conv2D(1, 3, padding="full"), ValueError, "valid same full"),
     ("pool_size negative", lambda m: MaxPooling2D(-1), ValueError, "pool_size positive -1"),
-    ("input with rows", lambda m: Input((None, 4)), ShapeError, "positive without the batch None"),
+    (
+        "input with rows",
+        lambda m: Input((None, 4)),
+        ShapeError,
+        "positive without the batch None pad_sequences",
+    ),
     ("input of nothing", lambda m: Input(None), ShapeError, "positive integers None"),
     ("reshape to nothing", lambda m: Reshape((-1, -1)), ValueError, "at most one -1"),
     ("name with a slash", lambda m: Dense(1, name="a/b"), ValueError, "name letters 'a/b'"),

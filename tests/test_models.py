@@ -499,6 +499,16 @@ def test_one_row_comes_in_the_nest_of_the_outputs():
     assert model.predict(X[:1])["only"].tobytes() == model.predict(X)["only"][:1].tobytes()
 
 
+def test_a_prediction_that_comes_back_on_the_way_goes_on(monkeypatch):
+    model = mlp()
+    want = model.predict(X)
+    monkeypatch.setattr("fastnn.training.SLICE_SECONDS", 1e-9)  # after as few steps as can be
+    monkeypatch.setattr("fastnn.compiler.bind._BETWEEN_CLOCKS", 0)
+    other = fastnn.models.clone_model(model)
+    other.set_weights(model.get_weights())
+    assert np.array_equal(other.predict(X, batch_size=1), want)
+
+
 def test_predict_of_no_rows():
     assert mlp().predict(X[:0]).shape == (0, 3)
 

@@ -356,6 +356,51 @@ def test_a_class_of_models_made_of_symbols(tmp_path):
     assert isinstance(fastnn.models.clone_model(model), Fixed)
 
 
+class Sum(Model):
+    """Several inputs in a list."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.a, self.b = Dense(3), Dense(3)
+
+    def call(self, inputs):
+        left, right = inputs
+        return ops.add(self.a(left), self.b(right))
+
+
+def test_a_sub_classed_model_is_built_by_a_list_of_arrays_or_of_shapes():
+    by_data, by_shape = Sum(), Sum()
+    assert by_data.predict([X, X[:, :2]]).shape == (23, 3)
+    for _ in range(2):  # the second time nothing is new
+        by_shape.build([(None, 5), (None, 2)])
+        by_shape.set_weights(by_data.get_weights())
+    assert by_shape.input_shape == by_data.input_shape == [(None, 5), (None, 2)]
+    assert np.array_equal(by_shape.predict([X, X[:, :2]]), by_data.predict([X, X[:, :2]]))
+
+
+def test_a_model_made_frozen_does_not_learn():
+    x = Input((5,))
+    for model in (Model(x, Dense(2)(x), trainable=False), Sum(trainable=False)):
+        data = [X, X[:, :2]] if isinstance(model, Sum) else X
+        model.compile("sgd", "mse")
+        before = model.predict(data)
+        model.train_on_batch(data, np.ones_like(before))
+        assert model.trainable_weights == []
+        assert np.array_equal(model.predict(data), before)
+
+
+def test_a_sequential_model_has_one_input():
+    with pytest.raises(ShapeError, match="a Sequential has one input"):
+        Sequential([Dense(2)]).build([(None, 2), (None, 3)])
+
+
+def test_the_input_of_a_sub_classed_model_is_what_it_was_called_on():
+    x = Input((5,))
+    net = Net()
+    net(x)
+    assert net.input is x
+
+
 def test_a_call_that_fails_leaves_the_layers_unbuilt():
     class Wrong(Model):
         def __init__(self):

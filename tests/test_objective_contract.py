@@ -34,6 +34,15 @@ LOSSES = {
     losses.SquaredHinge: [({}, "tanh", 2 * BITS - 1)],
     losses.CategoricalHinge: [({}, "linear", ONE_HOT)],
     losses.CosineSimilarity: [({}, "linear", NUMBERS), ({"axis": 1}, "linear", NUMBERS)],
+    losses.CategoricalGeneralizedCrossEntropy: [
+        ({}, "softmax", LABELS),
+        ({"q": 0.9}, "sigmoid", LABELS),
+    ],
+    losses.Dice: [({}, "sigmoid", BITS), ({"axis": -1}, "softmax", ONE_HOT)],
+    losses.Tversky: [
+        ({"alpha": 0.3, "beta": 0.7}, "sigmoid", BITS),
+        ({"axis": [1, 2]}, "softmax", SOFT),
+    ],
     losses.BinaryCrossentropy: [
         ({}, "sigmoid", BITS),
         ({"from_logits": True, "label_smoothing": 0.1}, "linear", BITS),
@@ -124,6 +133,7 @@ METRICS = {
     metrics.AUC: [
         ({}, BINARY),
         ({"curve": "PR", "num_thresholds": 20}, BINARY),
+        ({"curve": "PR", "summation_method": "minoring"}, BINARY),
         ({"multi_label": True, "label_weights": [1, 2, 3, 4]}, BINARY),
         ({"thresholds": [0.1, 0.5], "summation_method": "majoring"}, CATEGORICAL),
     ],
@@ -176,8 +186,9 @@ def test_every_class_has_cases():
 @pytest.mark.parametrize(("cls", "options", "activation", "y"), EVERY_LOSS, ids=ids)
 class TestLoss:
     def weights(self, cls, options):
-        """Weights of the places of a loss, which are not those of steps along axis 1."""
-        return RNG.random((ROWS, CLASSES)) if options.get("axis") == 1 else WEIGHTS
+        """Weights of the places of a loss, which are not always those of steps."""
+        places = cls(**options).places((ROWS, STEPS, CLASSES))
+        return WEIGHTS if places == WEIGHTS.shape else RNG.random(places)
 
     def test_config_round_trip(self, cls, options, activation, y):
         loss = cls(**options, name="mine", reduction="sum")
@@ -226,7 +237,7 @@ class TestLoss:
         model = made(cls(**options), activation)
         w = self.weights(cls, options)
         p = model.predict(X)
-        for weights in (None, w, w[:, 0]):
+        for weights in (None, w, w if w.ndim == 1 else w[:, 0]):
             alone = cls(**options)(y, p, weights)
             assert isinstance(alone, float)
             want = model.evaluate(X, y, sample_weight=weights, verbose=0)
@@ -253,11 +264,13 @@ class TestLoss:
         p = made(cls(**options), activation).predict(X)
         often = np.arange(ROWS) % 3
         loss, rows = cls(**options, reduction="sum"), np.repeat(np.arange(ROWS), often)
+        if isinstance(loss, losses.Tversky) and loss.axis is None:
+            return  # it has one value for all rows
         want = loss(np.asarray(y)[rows], p[rows])
         assert loss(y, p, often) == pytest.approx(want, rel=1e-12, abs=1e-12)
 
     def test_masked_steps_do_not_count(self, cls, options, activation, y):
-        if "axis" in options:
+        if self.weights(cls, options) is not WEIGHTS:
             return  # a mask is of steps
         kept = np.arange(ROWS)[:, None] % STEPS >= np.arange(STEPS)
         model = made(cls(**options), activation, masked=True)

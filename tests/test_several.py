@@ -186,6 +186,44 @@ def refused(call, error, *words):
         assert word in message, message
 
 
+def test_weights_of_samples_come_by_position_by_name_or_for_all():
+    model, w = compiled(twins()), RNG.uniform(0, 1, 13)
+    score = lambda weights: model.evaluate(  # noqa: E731
+        [A, B], [NUMBERS, CLASSES], verbose=0, sample_weight=weights
+    )
+    assert score([w, None]) == score({"numbers": w, "classes": None})
+    assert score([w, w]) == score(w) == score({"numbers": w, "classes": w})
+    assert score(w) != score([w, None]) != score(None)
+    refused(lambda: score({"number": w}), ValueError, "sample_weight names", "'number'", "classes")
+
+
+def test_loss_weights_are_numbers():
+    x = Input((3,), dtype="float64")
+    model = Model(x, Dense(2)(x))
+    model.compile("sgd", "mse", loss_weights=2)
+    twice = model.evaluate(A, NUMBERS, verbose=0)
+    model.compile("sgd", "mse")
+    assert np.isclose(twice, 2 * model.evaluate(A, NUMBERS, verbose=0))
+    refused(
+        lambda: compiled(twins()).compile(
+            loss=["mse", "mse"], loss_weights={"numbers": {}, "classes": 1.0}
+        ),
+        TypeError, "loss_weights must be numbers",
+    )  # fmt: skip
+
+
+def test_the_only_input_has_a_name_too():
+    x = Input((3,), name="rows", dtype="float64")
+    model = Model(x, Dense(2)(x))
+    assert np.array_equal(model.predict({"rows": A}), model.predict(A))
+    refused(lambda: model.predict({"row": A}), ValueError, "x has the names row;", "takes rows")
+
+
+def test_the_summary_of_two_inputs_says_what_is_connected(capsys):
+    twins().summary()
+    assert "Connected to" in capsys.readouterr().out
+
+
 def test_mistakes():
     model = compiled(twins())
     before = model.get_weights()

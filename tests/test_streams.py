@@ -450,6 +450,8 @@ def test_a_dataset_that_does_not_call_init_works():
         (lambda m: m.fit(Dataset(), batch_size=3), ValueError, "batch_size must not be given"),
         (lambda m: m.evaluate(Dataset(), batch_size=3), ValueError, "batch_size must not be"),
         (lambda m: m.predict(Dataset(), batch_size=3), ValueError, "batch_size must not be"),
+        (lambda m: m.evaluate(Dataset(), sample_weight=Y), ValueError, "weights come with them"),
+        (lambda m: m.fit(Dataset(), sample_weight=Y), ValueError, "weights come with them"),
         (lambda m: m.fit(Dataset(), validation_split=0.5), ValueError, "give validation_data"),
         (lambda m: m.fit(Dataset(), steps_per_epoch=6), ValueError, "has 5 batches, fewer than 6"),
         (lambda m: m.fit(Dataset(), steps_per_epoch=0), ValueError, "steps_per_epoch must be 1"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastnn import Input, Model, Sequential
+from fastnn import Input, Model, Sequential, ops
 from fastnn.layers import (
     LSTM,
     Add,
@@ -15,6 +15,7 @@ from fastnn.layers import (
     DepthwiseConv2D,
     Flatten,
     GlobalAveragePooling2D,
+    Layer,
     MaxPooling1D,
     MaxPooling2D,
     UpSampling2D,
@@ -120,6 +121,23 @@ def test_sequences_and_what_is_not_known():
     fields = [rows[name].split("  ")[-1].strip() for name in "abc"]
     assert fields == ["3 x 3", "3 x 3", "4 x 4"]
     assert rows["e"].endswith("= 12")  # what is before a transposed one is not followed
+
+
+def test_outputs_in_lists_and_dicts():
+    class Parts(Layer):
+        def __init__(self, nest, **options):
+            super().__init__(**options)
+            self.nest = nest
+
+        def call(self, x):
+            return self.nest(x)
+
+    x = Input((3,))
+    both = Parts(lambda x: [x, ops.concatenate([x, x], axis=-1)], name="list")(x)
+    named = Parts(lambda x: {"b": x, "a": ops.concatenate([x, x], axis=-1)}, name="dict")(x)
+    _, _, rows, _ = table(Model(x, [*both, named["a"], named["b"]]))
+    assert "(None, 3), (None, 6)" in rows["list"]
+    assert "(None, 6), (None, 3)" in rows["dict"]
 
 
 def test_unbuilt_and_without_windows():

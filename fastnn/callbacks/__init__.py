@@ -1,5 +1,6 @@
 """Callbacks: what ``fit``, ``evaluate`` and ``predict`` call on their way."""
 
+from fastnn.callbacks.backup import BackupAndRestore
 from fastnn.callbacks.base import Callback, CallbackList, LambdaCallback
 from fastnn.callbacks.checkpoint import ModelCheckpoint
 from fastnn.callbacks.display import ProgbarLogger, TqdmCallback
@@ -8,6 +9,7 @@ from fastnn.callbacks.records import CSVLogger, History, TensorBoard
 from fastnn.callbacks.stopping import EarlyStopping, TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

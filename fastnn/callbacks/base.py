@@ -36,6 +36,18 @@ class Callback:
 
     model: Model
     params: dict[str, Any]
+    #: The names of the attributes that a backup of a training keeps (``BackupAndRestore``).
+    kept: tuple[str, ...] = ()
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a backup keeps: numbers, texts and arrays, in lists and dicts."""
+        return {name: getattr(self, name) for name in self.kept}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Become what it was when ``get_state`` returned ``state``; called after
+        ``on_train_begin``, and in the middle of an epoch after ``on_epoch_begin``."""
+        for name in self.kept:
+            setattr(self, name, state[name])
 
     def set_model(self, model: Model) -> None:
         """Take the model at work."""
@@ -188,10 +200,14 @@ class CallbackList:
         callbacks: whom to call.
         model: the model at work.
         params: what is known of the work.
+
+    Attributes:
+        every: the callbacks.
     """
 
     def __init__(self, callbacks: Iterable[Callback], model: Trainer, params: dict[str, Any]):
         self.model, every = model, list(callbacks)
+        self.every = every
         self._methods = _NOBODYS
         if every:
             self._methods = {name: _overridden(every, name) for name in _EVENTS}

@@ -45,6 +45,8 @@ class ModelCheckpoint(MonitorCallback):
         >>> folder.cleanup()
     """
 
+    kept = ("best", "_epoch", "_batches")
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],

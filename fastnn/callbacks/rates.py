@@ -105,6 +105,8 @@ class ReduceLROnPlateau(MonitorCallback, _RateCallback):
         ValueError: if ``factor`` is not below 1.
     """
 
+    kept = ("best", "wait", "cooldown_counter")
+
     def __init__(
         self,
         monitor: str = "val_loss",

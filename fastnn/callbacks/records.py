@@ -24,6 +24,8 @@ class History(Callback):
         history: for each name in the logs, a list with one value an epoch.
     """
 
+    kept = ("epoch", "history")
+
     def __init__(self) -> None:
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
@@ -63,6 +65,20 @@ class CSVLogger(Callback):
         self._keys = None
         with open(self.filename, "a" if self.append else "w", newline=""):
             pass
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what is in the file so far."""
+        try:
+            with open(self.filename, newline="") as file:
+                return {"keys": self._keys, "text": file.read()}
+        except FileNotFoundError:
+            return {"keys": None, "text": ""}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Let the file be what it was: lines may have been written after the backup."""
+        self._keys = state["keys"]
+        with open(self.filename, "w", newline="") as file:
+            file.write(state["text"])
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's line."""
@@ -106,6 +122,8 @@ class TensorBoard(Callback):
         ImportError: neither tensorboardX nor tensorboard is installed; distributions need the
             first.
     """
+
+    kept = ("_step",)
 
     def __init__(
         self,

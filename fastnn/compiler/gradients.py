@@ -80,7 +80,7 @@ def differentiate(
         NotImplementedError: if an operation on the way has no gradient, or not with respect to an
             input that depends on ``wrt``.
     """
-    targets = set(wrt)
+    targets = dict.fromkeys(wrt)  # a list of operations is the same each time
     forward = list(graph.nodes)
     wanted = _downstream(forward, targets)
     with graph.scope("loss"):
@@ -97,7 +97,7 @@ def differentiate(
     return {tensor: gradients[tensor] for tensor in targets if tensor in gradients}
 
 
-def _downstream(nodes: Iterable[Node], targets: set[Tensor]) -> set[Tensor]:
+def _downstream(nodes: Iterable[Node], targets: Iterable[Tensor]) -> set[Tensor]:
     """Return the tensors that depend on a target: only their gradients are worth computing."""
     reached = set(targets)
     for node in nodes:

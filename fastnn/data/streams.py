@@ -10,6 +10,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -117,6 +118,7 @@ class Stream:
 
     Attributes:
         steps: batches of a pass; ``None`` if nobody knows.
+        position: the passes that were made to their end, and the batches of these.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class Stream:
             self._check_length(source.num_batches, argument)
         self._peeked: list[Batch] = []
         self._iterator: Iterator[Any] = iter(())
+        self.position = (0, 0)
 
     def _check_length(self, length: int | None, argument: str) -> None:
         if length is None and self.steps is None:
@@ -160,27 +163,59 @@ class Stream:
             self._peeked = [as_batch(self._who, x) for x in itertools.islice(self._iterator, 1)]
         return not self._peeked
 
-    def batches(self, seed: int | None = None, epoch: int = 0) -> Generator[Batch, None, None]:
+    def skip(self, passes: int, batches: int) -> None:
+        """Go to where the stream stood after so many passes, and batches of these.
+
+        An iterator is read so far; a ``PyDataset`` is told of the passes; anything else begins
+        anew with each pass.
+        """
+        self.position = (passes, batches)
+        if isinstance(self._source, PyDataset):
+            for _ in range(passes):
+                self._source.on_epoch_begin()
+                self._source.on_epoch_end()
+        elif iter(self._source) is self._source:
+            for _ in range(batches):
+                self.ended()
+                self._peeked = []
+
+    def batches(
+        self, seed: int | None = None, epoch: int = 0, first: int = 0
+    ) -> Generator[Batch, None, None]:
         """Make a pass.
 
         Args:
             seed: with ``epoch``, what the order of a ``PyDataset``'s batches follows from; ``None``
                 is that of their indices.
             epoch: the number of the pass.
+            first: the batch to begin with.
         """
+        made, number = self._pass(seed, epoch, first), first
+        with closing(made):
+            for batch in made:
+                number += 1
+                yield batch
+        self.position = (self.position[0] + 1, self.position[1] + number)
+
+    def _pass(self, seed: int | None, epoch: int, first: int) -> Generator[Batch, None, None]:
         if isinstance(self._source, PyDataset):
-            return self._of_dataset(self._source, seed, epoch)
-        return self._of_iterator()
+            return self._of_dataset(self._source, seed, epoch, first)
+        made = self._of_iterator()
+        for _ in itertools.islice(made, first):  # they were trained on before
+            pass
+        return made
 
     def _of_dataset(
-        self, dataset: PyDataset, seed: int | None, epoch: int
+        self, dataset: PyDataset, seed: int | None, epoch: int, first: int
     ) -> Generator[Batch, None, None]:
         indices: Iterable[int] = itertools.count()
         if dataset.num_batches is not None:
             indices = range(dataset.num_batches)
             if seed is not None:
                 indices = _core.permutation(seed, epoch, dataset.num_batches).tolist()
-        jobs = (partial(dataset.__getitem__, i) for i in itertools.islice(indices, self.steps))
+        jobs = (
+            partial(dataset.__getitem__, i) for i in itertools.islice(indices, first, self.steps)
+        )
         dataset.on_epoch_begin()
         for made in made_ahead(jobs, dataset.workers, dataset.max_queue_size):
             yield as_batch(self._who, made)

@@ -22,6 +22,7 @@ from fastnn.layers.depthwise import (
     SeparableConv2D,
 )
 from fastnn.layers.embedding import Embedding, Masking
+from fastnn.layers.function import Lambda
 from fastnn.layers.merging import (
     Add,
     Average,
@@ -116,6 +117,7 @@ __all__ = [
     "Input",
     "InputLayer",
     "LSTMCell",
+    "Lambda",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",

@@ -41,9 +41,10 @@ class InputLayer(Layer):
         super().__init__(name=name, dtype=None if self.whole else kind)
         sizes: tuple[Any, ...] = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if not all(map(is_size, sizes)):
+            pad = "; sequences are padded to one length: utils.pad_sequences" * (None in sizes)
             raise ShapeError(
                 "Input: shape must hold positive integers, without the batch, "
-                f"got {str(sizes)[:60]}"
+                f"got {str(sizes)[:60]}{pad}"
             )
         self.shape = tuple(map(int, sizes))
         self.batch_size = None

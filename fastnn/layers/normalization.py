@@ -154,13 +154,14 @@ class BatchNormalization(_Affine):
 
     def _by_moving(self, x: Tensor) -> Tensor:
         moments = self.moving_mean, self.moving_variance
-        return ops.normalize(x, *moments, self.gamma, self.beta, self.epsilon)
+        return ops.batch_normalization(x, *moments, -1, self.beta, self.gamma, self.epsilon)
 
     def _by_batch(self, x: Tensor) -> Tensor:
-        mean, variance = ops.moments(x)
+        mean, variance = ops.batch_moments(x)
         ops.moving_average(self.moving_mean, mean, self.momentum)
         ops.moving_average(self.moving_variance, variance, self.momentum)
-        return ops.normalize(x, mean, variance, self.gamma, self.beta, self.epsilon, batch=True)
+        known = (mean, variance, -1, self.beta, self.gamma, self.epsilon)
+        return ops.batch_normalization(x, *known, batch=True)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -246,7 +247,7 @@ class LayerNormalization(_Affine):
         """Return ``x`` with its rows normalised."""
         learned = flat_weight(x, self.gamma), flat_weight(x, self.beta)
         axes = sample_axes(self.name, self.axis, x.shape)
-        return along(x, axes, lambda row: ops.layer_normalization(row, *learned, self.epsilon))
+        return along(x, axes, lambda row: ops.layer_normalization(row, *learned, -1, self.epsilon))
 
 
 class RMSNormalization(Layer):
@@ -293,7 +294,7 @@ class RMSNormalization(Layer):
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` with its rows normalised."""
         scale, axes = flat_weight(x, self.scale), sample_axes(self.name, self.axis, x.shape)
-        return along(x, axes, lambda row: ops.rms_normalization(row, scale, self.epsilon))
+        return along(x, axes, lambda row: ops.rms_normalization(row, scale, -1, self.epsilon))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

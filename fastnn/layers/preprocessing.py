@@ -162,9 +162,8 @@ class _Scaling(Layer):
                 return flat_weight(x, value)
             return x.graph.emit("fill", shapes={"y": (count,)}, value=float(value))[0]
 
-        moments, affine = (known(mean), known(variance)), (known(factor), known(offset))
-        numbers = *moments, *affine
-        return along(x, self.places(x.shape), lambda row: ops.normalize(row, *numbers, epsilon=0.0))
+        numbers = known(mean), known(variance), -1, known(offset), known(factor), 0.0
+        return along(x, self.places(x.shape), lambda row: ops.batch_normalization(row, *numbers))
 
 
 class Normalization(_Scaling):

@@ -23,8 +23,10 @@ from fastnn.losses.functions import (
     binary_focal_crossentropy,
     categorical_crossentropy,
     categorical_focal_crossentropy,
+    categorical_generalized_cross_entropy,
     categorical_hinge,
     cosine_similarity,
+    dice,
     half_mean_squared_error,
     hinge,
     huber,
@@ -37,9 +39,12 @@ from fastnn.losses.functions import (
     poisson,
     sparse_categorical_crossentropy,
     squared_hinge,
+    tversky,
 )
 from fastnn.losses.names import CLASSES as CLASSES
 from fastnn.losses.names import deserialize, get, serialize
+from fastnn.losses.noisy import CategoricalGeneralizedCrossEntropy
+from fastnn.losses.overlap import Dice, Tversky
 from fastnn.losses.pointwise import (
     HalfMeanSquaredError,
     Hinge,
@@ -62,8 +67,10 @@ __all__ = [
     "CategoricalCrossEntropy",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
     "CosineSimilarity",
+    "Dice",
     "HalfMeanSquaredError",
     "Hinge",
     "Huber",
@@ -78,13 +85,16 @@ __all__ = [
     "SparseCategoricalCrossEntropy",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
     "cosine_similarity",
     "deserialize",
+    "dice",
     "get",
     "half_mean_squared_error",
     "hinge",
@@ -99,6 +109,7 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]
 
 #: The spellings of many course notes.

@@ -215,7 +215,7 @@ class SparseCategoricalCrossentropy(SoftmaxCrossEntropy):
 
     def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Compose probabilities and values, of classes on the last axis."""
-        return ops.sparse_categorical_crossentropy(z, t)
+        return ops.softmax_crossentropy_sparse(z, t)
 
     def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
         """Compose the values, of classes on the last axis."""
@@ -223,7 +223,11 @@ class SparseCategoricalCrossentropy(SoftmaxCrossEntropy):
 
     def mask(self, values: Tensor, t: Tensor) -> Tensor | None:
         """Compose 0 at places whose label is the ignored one."""
-        return None if self.ignore_class is None else ops.greater_equal(t, 0)
+        if self.ignore_class is None:
+            return None
+        node = values.producer
+        known = node is not None and node.op.name == "softmax_ce_sparse"
+        return ops.present(values) if known else ops.greater_equal(t, 0.0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
@@ -255,7 +259,7 @@ class CategoricalCrossentropy(SoftmaxCrossEntropy):
 
     def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Compose probabilities and values, of classes on the last axis."""
-        return ops.categorical_crossentropy(z, t)
+        return ops.softmax_crossentropy(z, t)
 
     def of_probabilities(self, p: Tensor, t: Tensor) -> Tensor:
         """Compose the values, of classes on the last axis."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastnn.losses.base import Loss
@@ -11,6 +12,8 @@ from fastnn.losses.crossentropy import (
     SparseCategoricalCrossentropy,
 )
 from fastnn.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
+from fastnn.losses.noisy import CategoricalGeneralizedCrossEntropy
+from fastnn.losses.overlap import Dice, Tversky
 from fastnn.losses.pointwise import (
     HalfMeanSquaredError,
     Hinge,
@@ -31,8 +34,10 @@ __all__ = [
     "binary_focal_crossentropy",
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
     "cosine_similarity",
+    "dice",
     "half_mean_squared_error",
     "hinge",
     "huber",
@@ -45,6 +50,7 @@ __all__ = [
     "poisson",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]
 
 
@@ -118,6 +124,22 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return _values(CosineSimilarity(axis), y_true, y_pred)
 
 
+def dice(y_true: Any, y_pred: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """Return ``Dice`` of each place, of arrays or of tensors."""
+    return _values(Dice(axis=axis), y_true, y_pred)
+
+
+def tversky(
+    y_true: Any,
+    y_pred: Any,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    axis: int | Sequence[int] | None = None,
+) -> Any:
+    """Return ``Tversky`` of each place, of arrays or of tensors."""
+    return _values(Tversky(alpha, beta, axis=axis), y_true, y_pred)
+
+
 def binary_crossentropy(
     y_true: Any,
     y_pred: Any,
@@ -150,6 +172,11 @@ def sparse_categorical_crossentropy(
     """Return ``SparseCategoricalCrossentropy`` of each place, of arrays or of tensors."""
     loss = SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis)
     return _values(loss, y_true, y_pred)
+
+
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Any:
+    """Return ``CategoricalGeneralizedCrossEntropy`` of each place, of arrays or of tensors."""
+    return _values(CategoricalGeneralizedCrossEntropy(q), y_true, y_pred)
 
 
 def binary_focal_crossentropy(

@@ -14,6 +14,8 @@ from fastnn.losses.crossentropy import (
     SparseCategoricalCrossentropy,
 )
 from fastnn.losses.focal import BinaryFocalCrossentropy, CategoricalFocalCrossentropy
+from fastnn.losses.noisy import CategoricalGeneralizedCrossEntropy
+from fastnn.losses.overlap import Dice, Tversky
 from fastnn.losses.pointwise import (
     HalfMeanSquaredError,
     Hinge,
@@ -39,8 +41,10 @@ CLASSES: dict[str, type[Loss]] = {
         BinaryFocalCrossentropy,
         CategoricalCrossentropy,
         CategoricalFocalCrossentropy,
+        CategoricalGeneralizedCrossEntropy,
         CategoricalHinge,
         CosineSimilarity,
+        Dice,
         HalfMeanSquaredError,
         Hinge,
         Huber,
@@ -53,6 +57,7 @@ CLASSES: dict[str, type[Loss]] = {
         Poisson,
         SparseCategoricalCrossentropy,
         SquaredHinge,
+        Tversky,
     )
 }
 _BY_NAME: dict[str, type[Loss]] = {
@@ -84,8 +89,11 @@ _FUNCTIONS: dict[Any, type[Loss]] = {
     functions.kl_divergence: KLDivergence,
     functions.hinge: Hinge,
     functions.squared_hinge: SquaredHinge,
+    functions.categorical_generalized_cross_entropy: CategoricalGeneralizedCrossEntropy,
     functions.categorical_hinge: CategoricalHinge,
     functions.cosine_similarity: CosineSimilarity,
+    functions.dice: Dice,
+    functions.tversky: Tversky,
     functions.binary_crossentropy: BinaryCrossentropy,
     functions.categorical_crossentropy: CategoricalCrossentropy,
     functions.sparse_categorical_crossentropy: SparseCategoricalCrossentropy,

@@ -185,7 +185,7 @@ class TopKCategoricalAccuracy(Metric):
 
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
         """Compose the value of each place."""
-        return ops.in_top_k(prediction, targets, self.k)
+        return ops.in_top_k(targets, prediction, self.k)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""
@@ -193,4 +193,44 @@ class TopKCategoricalAccuracy(Metric):
 
 
 class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
-    """``TopKCategoricalAccuracy`` by the name that Keras has for integer labels."""
+    """``TopKCategoricalAccuracy`` by the name that Keras has for integer labels.
+
+    Args:
+        k: how many; at least 1.
+        name: its name in the logs.
+        dtype: accepted as in Keras.
+        from_sorted_ids: whether predictions are no scores, but classes, the best first.
+
+    Example:
+        >>> import fastnn
+        >>> best = fastnn.metrics.SparseTopKCategoricalAccuracy(k=2, from_sorted_ids=True)
+        >>> best([3, 8], [[5, 3, 8], [0, 1, 8]])
+        0.5
+    """
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = None,
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
+    ):
+        super().__init__(k, name, dtype)
+        self.from_sorted_ids = bool(from_sorted_ids)
+
+    def kind_of(self, y_true: Array, y_pred: Array) -> Targets:
+        """Return what the metric expects beside predictions, where it is used by itself."""
+        if self.from_sorted_ids:
+            return Targets((None, *y_pred.shape[1:-1]))
+        return super().kind_of(y_true, y_pred)
+
+    def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
+        """Compose the value of each place."""
+        if not self.from_sorted_ids:
+            return super().lower(prediction, targets, kind)
+        first = ops.get_item(prediction, (..., slice(0, self.k)))
+        return ops.any(ops.equal(first, ops.expand_dims(targets, -1)), axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal metric."""
+        return {**super().get_config(), "from_sorted_ids": self.from_sorted_ids}

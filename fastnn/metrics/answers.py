@@ -58,14 +58,7 @@ class Answers(Thresholds):
 
     def read(self, total: Array) -> Any:
         """Return the metric's value from its totals."""
-        counts = self.counts(total)
-        columns = len(counts.tp)
-        if self.class_id is not None and not 0 <= self.class_id < columns:
-            raise ValueError(
-                f"{self.name}: class_id must be in 0 to {columns - 1}, got {self.class_id}"
-            )
-        chosen = slice(None) if self.class_id is None else slice(self.class_id, self.class_id + 1)
-        values = self.share(Counts(*(each[chosen].sum(0) for each in counts)))[self._order]
+        values = self.share(self.counts_of(total, self.class_id))[self._order]
         return float(values[0]) if len(values) == 1 else values
 
     def get_config(self) -> dict[str, Any]:

@@ -191,9 +191,7 @@ class AtRate(Thresholds):
 
     def read(self, total: Array) -> Any:
         """Return the metric's value from its totals."""
-        counts = self.counts(total)
-        chosen = slice(None) if self.class_id is None else slice(self.class_id, self.class_id + 1)
-        held, sought = self.rates(Counts(*(each[chosen].sum(0) for each in counts)))
+        held, sought = self.rates(self.counts_of(total, self.class_id))
         fits = held >= self.value
         return float(sought[fits].max()) if fits.any() else 0.0
 

@@ -11,6 +11,7 @@ from fastnn.losses import Targets
 from fastnn.metrics.accuracy import (
     CategoricalAccuracy,
     SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
 )
 from fastnn.metrics.base import Metric
@@ -75,9 +76,12 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
     return _values(TopKCategoricalAccuracy(k), y_true, y_pred)
 
 
-def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def sparse_top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+) -> Any:
     """Return ``SparseTopKCategoricalAccuracy`` of each place, of arrays or of tensors."""
-    return _values(TopKCategoricalAccuracy(k), y_true, y_pred)
+    metric = SparseTopKCategoricalAccuracy(k, from_sorted_ids=from_sorted_ids)
+    return _values(metric, y_true, y_pred)
 
 
 def pearson_correlation(y_true: Any, y_pred: Any, axis: int | Sequence[int] = -1) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastnn import ops
 from fastnn._typing import Array
+from fastnn.allowance import charge
 from fastnn.compiler.graph import Tensor
 from fastnn.metrics.base import Metric, Seen
 
@@ -53,6 +54,16 @@ class Thresholds(Metric):
         total = p.graph.total(np.zeros(2 * columns * (len(self._edges) + 1)))
         p.graph.emit("histogram", p, seen.numbers, seen.labels, seen.weights, edges, total)
 
+    def counts_of(self, total: Array, class_id: int | None) -> Counts:
+        """Return the counts, (thresholds,), of one column, or of all together."""
+        counts = self.counts(total)
+        columns = len(counts.tp)
+        if class_id is None:
+            return Counts(*(each.sum(0) for each in counts))
+        if not 0 <= class_id < columns:
+            raise ValueError(f"{self.name}: class_id must be in 0 to {columns - 1}, got {class_id}")
+        return Counts(*(each[class_id] for each in counts))
+
     def counts(self, total: Array) -> Counts:
         """Return the counts, (columns, thresholds), of ascending thresholds."""
         buckets = total[len(self._edges) :].reshape(-1, 2, len(self._edges) + 1)
@@ -63,5 +74,6 @@ class Thresholds(Metric):
 
 def even_thresholds(count: int) -> list[float]:
     """Return thresholds from just below 0 to just above 1, as Keras's."""
+    charge(8 * count, f"{count} thresholds")
     inner = [(i + 1) / (count - 1) for i in range(count - 2)]
     return [-1e-7, *inner, 1 + 1e-7]

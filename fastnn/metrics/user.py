@@ -41,8 +41,6 @@ class InNumPy(Metric):
 
     def read(self, total: Array) -> Any:
         """Return the user's ``result()``: a number as a float, anything else as it is."""
-        if not total[1]:
-            self._metric.reset_state()
         value = self._metric.result()
         return float(value) if np.ndim(value) == 0 and not isinstance(value, dict) else value
 

@@ -275,9 +275,8 @@ class Connected(Layer):
         return call(inputs, **options)
 
     def _packed(self) -> Parameters:
-        """Return the weights in their store, and the layout of their gradients."""
-        if self._parameters is None or self._parameters.stale:
-            self._parameters = Parameters(self.weights, self.dtype, self._guard)
+        """Put the weights into a store, if they are in none; return how their gradients lie."""
+        self._parameters = Parameters(self.weights, self.dtype, self._guard)
         return self._parameters
 
     # ---- weights ---------------------------------------------------------------------------------

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from fastnn import config, nests, streaming, training
+from fastnn import config, fitting, nests, streaming, training
 from fastnn._checks import count, flag, one_of
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
+from fastnn.callbacks.backup import Backup
 from fastnn.callbacks.display import as_text
 from fastnn.compiler.graph import Tensor
 from fastnn.data import arrays
@@ -67,6 +69,7 @@ class Trainer(Compilable):
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
         on_nonfinite: str = "warn",
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> History:
         """Train.
 
@@ -98,6 +101,9 @@ class Trainer(Compilable):
             on_nonfinite: what the first loss that is NaN or infinite does: ``"warn"`` names epoch,
                 batch and layer, and goes on; ``"stop"`` warns, and training ends; ``"raise"``
                 raises.  The last two leave the weights as they were before that batch.
+            checkpoint: a file that the training's state is kept in, after each epoch; if it is
+                there, the training goes on from it, and ends to the bit as if it had never been
+                interrupted.  See ``BackupAndRestore``, which can do so more often.
 
         Returns:
             The history: ``history.history["loss"]`` has one mean an epoch.
@@ -105,6 +111,8 @@ class Trainer(Compilable):
         Raises:
             ShapeError, DTypeError, LabelError: if the data does not fit the model; the model is
                 then as it was.
+            ValueError: if ``checkpoint`` is of another training; says what has changed.
+            ModelFileError: if it is damaged, or something else.
             NonFiniteError: if a loss is not finite, with ``on_nonfinite="raise"``.
             KeyboardInterrupt: within 100 ms of Ctrl-C; the weights are those of the last whole
                 batch.
@@ -113,16 +121,17 @@ class Trainer(Compilable):
         shuffle = flag("fit", "shuffle", shuffle)
         rows = _rows("fit", "batch_size", batch_size, self.kept_rows or 32)
         measured = _rows("fit", "validation_batch_size", validation_batch_size, rows)
+        backups = [] if checkpoint is None else [Backup(checkpoint)]
         options: dict[str, Any] = {
             "epochs": count("fit", "epochs", epochs),
             "initial": count("fit", "initial_epoch", initial_epoch),
-            "callbacks": _callbacks("fit", callbacks),
+            "callbacks": [*_callbacks("fit", callbacks), *backups],
             "verbose": verbose,
             "validation_freq": _frequency(validation_freq),
             "on_nonfinite": one_of("fit", "on_nonfinite", on_nonfinite, ("warn", "stop", "raise")),
         }
         held_out: training.Data | None = None
-        make: Callable[..., training.Job]
+        make: Callable[..., fitting.Job]
         if is_stream(x):
             stream = self._stream("fit", x, y, batch_size, steps_per_epoch, "steps_per_epoch")
             if validation_split:
@@ -139,16 +148,16 @@ class Trainer(Compilable):
             steps = steps_per_epoch
             if steps is not None:
                 steps = positive("fit", "steps_per_epoch", steps)
-            make = partial(training.Fit, self, data, batch=rows, shuffle=shuffle, steps=steps)
-        validate: training.Measure | None = None
+            make = partial(fitting.Fit, self, data, batch=rows, shuffle=shuffle, steps=steps)
+        validate: fitting.Measure | None = None
         if validation_data is not None:
             x, y, w = _validation_parts(validation_data)
             who = "fit: validation_data"
-            validate, _ = self._measure(
+            validate = self._measure(
                 who, x, y, w, None, measured, validation_steps, "validation_steps"
             )
         elif held_out is not None:
-            validate = training.evaluation(self.runtime, held_out, measured, "fit")
+            validate = fitting.evaluation(self.runtime, held_out, measured, "fit")
         job = make(validate=validate, **options)
         with self._guard.training("fit"):
             return job()
@@ -181,18 +190,19 @@ class Trainer(Compilable):
         rows: int,
         steps: int | None,
         argument: str,
-    ) -> tuple[training.Measure, int | None]:
-        """Return what measures the model on arrays or on batches, and the number of batches."""
+    ) -> fitting.Measure:
+        """Return what measures the model on arrays or on batches."""
         if is_stream(x):
             if sample_weight is not None:
                 raise ValueError(f"{who}: x gives batches, so weights come with them: (x, y, w)")
             stream = self._stream(who, x, y, batch_size, steps, argument)
             check = partial(self._checked, who)
-            return partial(streaming.evaluate, self.runtime, stream, check, who), stream.steps
+            means = partial(streaming.evaluate, self.runtime, stream, check, who)
+            return fitting.Measure(means, stream, stream.steps)
         data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
         if steps is not None:
             data = data.part(0, rows * positive(who, argument, steps))
-        return training.evaluation(self.runtime, data, rows, who), -(-len(data) // rows)
+        return fitting.evaluation(self.runtime, data, rows, who)
 
     def evaluate(
         self,
@@ -223,13 +233,11 @@ class Trainer(Compilable):
         """
         _check_verbose("evaluate", verbose)
         rows = _rows("evaluate", "batch_size", batch_size, self.kept_rows or 32)
-        measure, steps = self._measure(
-            "evaluate", x, y, sample_weight, batch_size, rows, steps, "steps"
-        )
-        told = self._tell("evaluate", callbacks, steps)
+        measure = self._measure("evaluate", x, y, sample_weight, batch_size, rows, steps, "steps")
+        told = self._tell("evaluate", callbacks, measure.steps)
         with self._guard.reading("evaluate"):
             told.call("on_test_begin", {})
-            means = measure(told)
+            means = measure.means(told)
             told.call("on_test_end", means)
         if verbose:
             print("  ".join(f"{name} {as_text(value)}" for name, value in means.items()))

@@ -20,13 +20,16 @@ from fastnn.ops.merging import scale
 
 __all__ = [
     "add",
+    "arctan2",
     "divide",
     "equal",
     "floor_divide",
     "greater",
     "greater_equal",
+    "hypot",
     "less",
     "less_equal",
+    "logaddexp",
     "logical_and",
     "logical_or",
     "logical_xor",
@@ -228,6 +231,21 @@ def maximum(x1: Number, x2: Number) -> Tensor:
 def minimum(x1: Number, x2: Number) -> Tensor:
     """Return the smaller of each place; NaN wins; the gradient goes to the first of ties."""
     return _binary("minimum", x1, x2)
+
+
+def logaddexp(x1: Number, x2: Number) -> Tensor:
+    """Return ``log(e^x1 + e^x2)``, without overflow."""
+    return _binary("logaddexp", x1, x2)
+
+
+def hypot(x1: Number, x2: Number) -> Tensor:
+    """Return ``sqrt(x1^2 + x2^2)``, without overflow."""
+    return _binary("hypot", x1, x2)
+
+
+def arctan2(x1: Number, x2: Number) -> Tensor:
+    """Return the angle in [-pi, pi] of the point whose coordinates are ``x2`` and ``x1``."""
+    return _binary("arctan2", x1, x2)
 
 
 # ---- questions: 1 for yes, 0 for no --------------------------------------------------------------

@@ -14,14 +14,22 @@ from fastnn.ops.curves import curve
 __all__ = ["clip", "where"]
 
 
-def where(condition: Number, x1: Number, x2: Number) -> Tensor:
+def where(condition: Number, x1: Number | None = None, x2: Number | None = None) -> Tensor:
     """Return ``x1`` where the condition is not 0, else ``x2``.
 
     Args:
         condition: any shape; the gradient does not pass through it.
         x1: of a shape that goes together with it.
         x2: likewise.
+
+    Raises:
+        ValueError: if ``x1`` or ``x2`` is missing.
     """
+    if x1 is None or x2 is None:
+        raise ValueError(
+            "where: x1 and x2 are missing: where(condition, x1, x2); how many places a condition "
+            "holds at depends on the numbers, and a shape must not"
+        )
     graph = graph_of("where", condition, x1, x2)
     tensors = as_tensors("where", *(x for x in (condition, x1, x2) if as_number(x) is None))
     target = broadcast_shapes("where", *(t.shape for t in tensors))

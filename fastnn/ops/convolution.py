@@ -11,7 +11,7 @@ from fastnn.compiler.geometry import Transposed, Window, format_sizes
 from fastnn.compiler.gradients import Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor
 from fastnn.errors import ShapeError
-from fastnn.ops._emit import Operand, emit
+from fastnn.ops._emit import Operand, as_tensors, emit
 from fastnn.ops.elementwise import reshape
 from fastnn.ops.pooling import channels_last, repeat_places
 
@@ -49,6 +49,7 @@ def conv(
     Raises:
         ShapeError: if the inputs are smaller than the window, or channels and groups do not fit.
     """
+    inputs, kernel = as_tensors("conv", inputs, kernel)
     window = _window("conv", inputs, kernel, strides, padding, data_format, dilation_rate)
     check_groups("conv", inputs.shape[-1], kernel.shape)
     y = emit(
@@ -106,6 +107,7 @@ def depthwise_conv(
         a channel side by side.
     """
     who = "depthwise_conv"
+    inputs, kernel = as_tensors(who, inputs, kernel)
     window = _window(who, inputs, kernel, strides, padding, data_format, dilation_rate)
     *_, channels, multiplier = kernel.shape
     check_channels(who, inputs.shape[-1], channels or 0)
@@ -122,9 +124,9 @@ def _repeated(x: Tensor, times: int) -> Tensor:
     """Return images with each channel ``times`` times side by side."""
     if times == 1:
         return x
-    _, height, width, channels = x.shape
-    flat = reshape(x, (None, height, (width or 0) * (channels or 0), 1))
-    return reshape(repeat_places(flat, (1, times)), (None, height, width, (channels or 0) * times))
+    rows, height, width, channels = x.shape
+    flat = reshape(x, (rows, height, (width or 0) * (channels or 0), 1))
+    return reshape(repeat_places(flat, (1, times)), (rows, height, width, (channels or 0) * times))
 
 
 @gradient_of("depthwise_fwd")
@@ -202,6 +204,7 @@ def conv_transpose(
         ``(N - 1) S + max(F, S)`` or N S; with ``output_padding`` O ``(N - 1) S + F + O`` or
         ``(N - 1) S + F % 2 + O``.
     """
+    inputs, kernel = as_tensors("conv_transpose", inputs, kernel)
     who = "conv_transpose"
     channels_last(who, data_format)
     rank = _rank(who, inputs, kernel)

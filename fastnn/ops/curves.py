@@ -22,6 +22,7 @@ __all__ = [
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
     "hard_tanh",
     "leaky_relu",
     "log_sigmoid",
@@ -35,6 +36,7 @@ __all__ = [
     "sparse_plus",
     "sparse_sigmoid",
     "squareplus",
+    "swish",
     "tanh_shrink",
     "threshold",
 ]
@@ -114,6 +116,11 @@ def hard_silu(x: Tensor) -> Tensor:
     return curve(x, "hard_silu")
 
 
+def hard_swish(x: Tensor) -> Tensor:
+    """Return ``x hard_sigmoid(x)``; another name of ``hard_silu``."""
+    return hard_silu(x)
+
+
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """Return ``x`` above 0 and ``alpha (exp(x) - 1)`` below.
 
@@ -186,6 +193,11 @@ def silu(x: Tensor) -> Tensor:
     activation functions", 2017.)
     """
     return curve(x, "silu")
+
+
+def swish(x: Tensor) -> Tensor:
+    """Return ``x sigmoid(x)``; another name of ``silu``."""
+    return silu(x)
 
 
 def gelu(x: Tensor, approximate: bool = True) -> Tensor:

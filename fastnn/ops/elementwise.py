@@ -9,7 +9,7 @@ from fastnn._checks import number
 from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
-from fastnn.ops._emit import emit
+from fastnn.ops._emit import Number, as_tensors, emit
 from fastnn.ops.curves import passing_step, warn_of_step
 
 __all__ = [
@@ -77,7 +77,7 @@ def _log_softmax(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("log_softmax_bwd", dy, node.outputs[0])
 
 
-def reshape(x: Tensor, newshape: int | Sequence[int | None]) -> Tensor:
+def reshape(x: Number, newshape: int | Sequence[int | None]) -> Tensor:
     """Return the same numbers in another shape; nothing is moved.
 
     Args:
@@ -88,6 +88,7 @@ def reshape(x: Tensor, newshape: int | Sequence[int | None]) -> Tensor:
     Raises:
         ShapeError: if the numbers of ``x`` do not fill the shape, or rows would be mixed.
     """
+    (x,) = as_tensors("reshape", x)
     given = tuple(newshape) if isinstance(newshape, Sequence) else (newshape,)
     batch = x.shape[:1] == (None,)
     if batch and given[:1] not in ((None,), (-1,)):
@@ -122,6 +123,7 @@ def _reshape(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return emit("reshape", dy, shapes={"y": x.shape}, fold=x.fold)
 
 
-def stop_gradient(x: Tensor) -> Tensor:
-    """Return ``x``, through which no gradient passes; nothing is moved."""
+def stop_gradient(variable: Number) -> Tensor:
+    """Return ``variable``, through which no gradient passes; nothing is moved."""
+    (x,) = as_tensors("stop_gradient", variable)
     return emit("reshape", x, shapes={"y": x.shape}, stops=1)[0]

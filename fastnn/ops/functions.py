@@ -12,11 +12,15 @@ from fastnn.ops.merging import scale
 __all__ = [
     "abs",
     "absolute",
+    "arctan",
     "ceil",
     "cos",
     "erf",
+    "erfc",
     "exp",
+    "exp2",
     "expm1",
+    "fabs",
     "floor",
     "isfinite",
     "isnan",
@@ -54,6 +58,11 @@ def expm1(x: Number) -> Tensor:
 def log(x: Number) -> Tensor:
     """Return the natural logarithm: -inf of 0, NaN below."""
     return _function("log", x)
+
+
+def exp2(x: Number) -> Tensor:
+    """Return ``2^x``."""
+    return exp(scale(as_tensors("exp2", x)[0], math.log(2)))
 
 
 def log1p(x: Number) -> Tensor:
@@ -106,6 +115,11 @@ def abs(x: Number) -> Tensor:
     return absolute(x)
 
 
+def fabs(x: Number) -> Tensor:
+    """Return ``|x|``; another name of ``absolute``."""
+    return absolute(x)
+
+
 def sign(x: Number) -> Tensor:
     """Return -1 below 0, 0 at 0, 1 above; the gradient is 0."""
     return _function("sign", x)
@@ -124,6 +138,16 @@ def cos(x: Number) -> Tensor:
 def erf(x: Number) -> Tensor:
     """Return the error function, ``2 / sqrt(pi)`` times the integral of ``exp(-t^2)`` up to x."""
     return _function("erf", x)
+
+
+def erfc(x: Number) -> Tensor:
+    """Return ``1 - erf(x)``, precise where that is near 0."""
+    return _function("erfc", x)
+
+
+def arctan(x: Number) -> Tensor:
+    """Return the angle in (-pi/2, pi/2) whose tangent is ``x``."""
+    return _function("arctan", x)
 
 
 def floor(x: Number) -> Tensor:

@@ -10,18 +10,18 @@ from fastnn.ops._emit import emit
 
 __all__ = [
     "batch_mean",
-    "categorical_crossentropy",
     "categorical_hinge",
     "cosine_similarity",
     "mean_squared_error",
     "pointwise_loss",
     "present",
     "sigmoid_binary_crossentropy",
-    "sparse_categorical_crossentropy",
+    "softmax_crossentropy",
+    "softmax_crossentropy_sparse",
 ]
 
 
-def sparse_categorical_crossentropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+def softmax_crossentropy_sparse(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``softmax(logits)`` and ``-log softmax(logits)[label]``, computed in one pass.
 
     Args:
@@ -36,7 +36,7 @@ def present(losses: Tensor) -> Tensor:
     """Return 1 where a sparse cross-entropy has a label, 0 where it is the ignored one."""
     node = losses.producer
     if node is None or node.op.name != "softmax_ce_sparse" or node.outputs[2] is None:
-        raise ValueError("present: expected what sparse_categorical_crossentropy returned")
+        raise ValueError("present: expected what softmax_crossentropy_sparse returned")
     return node.outputs[2]
 
 
@@ -45,7 +45,7 @@ def _sparse(node: Node, wanted: tuple[bool, ...], dp: None, dl: Tensor, dm: None
     return emit("softmax_ce_sparse_bwd", node.outputs[0], node.inputs[1], dl)[0], ZERO
 
 
-def categorical_crossentropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+def softmax_crossentropy(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return ``softmax(logits)`` and ``-sum targets log softmax(logits)``, computed in one pass.
 
     Args:

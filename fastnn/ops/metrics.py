@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from fastnn.compiler.graph import Tensor
-from fastnn.ops._emit import emit
+from fastnn.ops._emit import Number, as_tensors, emit
+from fastnn.ops.ordering import one_hot
 
 __all__ = [
     "binary_accuracy",
@@ -48,17 +49,23 @@ def binary_accuracy(
     return emit("accuracy_binary", scores, targets, threshold=threshold, all=int(subset))[0]
 
 
-def in_top_k(scores: Tensor, targets: Tensor, k: int) -> Tensor:
+def in_top_k(targets: Number, predictions: Number, k: int) -> Tensor:
     """Return 1 where fewer than ``k`` scores are above that of the class, else 0.
 
     Args:
-        scores: (rows, ..., classes).
-        targets: integers (rows, ...), or the scores' shape, whose first largest is the class.
+        targets: integers (rows, ...), or the shape of ``predictions``, whose first largest is the
+            class.
+        predictions: scores, (rows, ..., classes).
         k: at least 1.
     """
-    sparse = targets.dtype == "i32"
-    label, dense = (targets, None) if sparse else (None, targets)
-    return emit("in_top_k", scores, label, dense, k=k)[0]
+    labels = isinstance(targets, Tensor) and targets.dtype == "i32"
+    (scores,) = as_tensors("in_top_k", predictions)
+    if labels:
+        return emit("in_top_k", scores, targets, None, k=k)[0]
+    (known,) = as_tensors("in_top_k", targets)
+    if len(known.shape) < len(scores.shape):
+        known = one_hot(known, scores.shape[-1] or 1)
+    return emit("in_top_k", scores, None, known, k=k)[0]
 
 
 def keep_top_k(scores: Tensor, k: int) -> Tensor:

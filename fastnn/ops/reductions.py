@@ -7,14 +7,23 @@ its batch.  A weight may be reduced over all of its axes.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.ops._axes import Axes, axis_runs, reduced_axes
 from fastnn.ops._emit import Number, as_tensors, emit, reshaped
-from fastnn.ops.arithmetic import add, divide, multiply, not_equal, power, subtract
+from fastnn.ops.arithmetic import (
+    add,
+    divide,
+    maximum,
+    minimum,
+    multiply,
+    not_equal,
+    power,
+    subtract,
+)
 from fastnn.ops.broadcasting import expanded
 from fastnn.ops.elementwise import stop_gradient
 from fastnn.ops.functions import absolute, exp, isfinite, log, sqrt, square
@@ -29,13 +38,13 @@ __all__ = [
     "argmin",
     "average",
     "count_nonzero",
-    "cumsum",
     "logsumexp",
     "max",
     "mean",
     "min",
     "norm",
     "prod",
+    "ptp",
     "std",
     "sum",
     "var",
@@ -51,12 +60,27 @@ def _reduce(kind: str, x: Number, axis: Axes, keepdims: bool) -> Tensor:
     """Return a reduction of ``csrc/reductions.def`` along some axes."""
     (tensor,) = as_tensors(kind, x)
     axes = reduced_axes(kind, tensor.shape, axis)
-    if kind in ("max", "min") and any_empty(tensor.shape, axes):
-        raise ShapeError(f"{kind}: {format_shape(tensor.shape)} has no numbers along axis {axis}")
     y = tensor
     for begin, end in reversed(axis_runs(axes)):
         (y,) = emit("reduce", y, ranks={"p": begin, "q": end - begin}, reduction=kind)
     return reshaped(y, _kept(tensor.shape, axes)) if keepdims else y
+
+
+def _extreme(
+    kind: str,
+    pick: Callable[[Number, Number], Tensor],
+    x: Number,
+    axis: Axes,
+    keepdims: bool,
+    initial: Number | None,
+) -> Tensor:
+    (tensor,) = as_tensors(kind, x)
+    axes = reduced_axes(kind, tensor.shape, axis)
+    empty = any_empty(tensor.shape, axes)
+    if empty and initial is None:
+        raise ShapeError(f"{kind}: {format_shape(tensor.shape)} has no numbers along axis {axis}")
+    y = _reduce(kind, tensor, axes, keepdims)
+    return y if initial is None else pick(y, initial)
 
 
 def any_empty(shape: Shape, axes: Sequence[int]) -> bool:
@@ -101,19 +125,44 @@ def sum(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
     return _reduce("sum", x, axis, keepdims)
 
 
-def prod(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Return the product along some axes; see ``sum``."""
+def prod(x: Number, axis: Axes = None, keepdims: bool = False, dtype: str | None = None) -> Tensor:
+    """Return the product along some axes; see ``sum``.
+
+    Args:
+        x: any shape.
+        axis: as in ``sum``.
+        keepdims: whether the axes stay, with size 1.
+        dtype: accepted.
+    """
     return _reduce("prod", x, axis, keepdims)
 
 
-def max(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Return the largest along some axes, NaN if one is; the first of ties has the gradient."""
-    return _reduce("max", x, axis, keepdims)
+def max(
+    x: Number, axis: Axes = None, keepdims: bool = False, initial: Number | None = None
+) -> Tensor:
+    """Return the largest along some axes, NaN if one is; the first of ties has the gradient.
+
+    Args:
+        x: any shape.
+        axis: as in ``sum``.
+        keepdims: whether the axes stay, with size 1.
+        initial: a number that counts besides, so that there may be no others.
+    """
+    return _extreme("max", maximum, x, axis, keepdims, initial)
 
 
-def min(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Return the smallest along some axes, NaN if one is; the first of ties has the gradient."""
-    return _reduce("min", x, axis, keepdims)
+def min(
+    x: Number, axis: Axes = None, keepdims: bool = False, initial: Number | None = None
+) -> Tensor:
+    """Return the smallest along some axes, NaN if one is; the first of ties has the gradient.
+
+    Args:
+        x: any shape.
+        axis: as in ``sum``.
+        keepdims: whether the axes stay, with size 1.
+        initial: a number that counts besides, so that there may be no others.
+    """
+    return _extreme("min", minimum, x, axis, keepdims, initial)
 
 
 def amax(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
@@ -124,6 +173,12 @@ def amax(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def amin(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """Return the smallest along some axes; another name of ``min``."""
     return min(x, axis, keepdims)
+
+
+def ptp(x: Number, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """Return the distance between the largest and the smallest along some axes; see ``sum``."""
+    (tensor,) = as_tensors("ptp", x)
+    return subtract(max(tensor, axis, keepdims), min(tensor, axis, keepdims))
 
 
 def _count(name: str, x: Tensor, axis: Axes) -> int:
@@ -254,24 +309,3 @@ def _arg_reduce(name: str, x: Number, axis: int | None, keepdims: bool, smallest
 @gradient_of("arg_reduce")
 def _no_gradient(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     return (ZERO,)
-
-
-def cumsum(x: Number, axis: int | None = None) -> Tensor:
-    """Return the sums of the first numbers, of one more at each place.
-
-    Args:
-        x: any shape.
-        axis: along which; ``None`` goes through all axes of a weight.
-    """
-    (tensor,) = as_tensors("cumsum", x)
-    if axis is None:
-        reduced_axes("cumsum", tensor.shape, None)
-        tensor, axis = reshaped(tensor, (tensor.size.base,)), 0
-    (at,) = reduced_axes("cumsum", tensor.shape, axis)
-    return emit("cumsum", tensor, ranks={"p": at}, reverse=0)[0]
-
-
-@gradient_of("cumsum")
-def _cumsum(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    reverse = 1 - int(node.attrs["reverse"])
-    return emit("cumsum", dy, ranks={"p": node.ranks["p"]}, reverse=reverse)

@@ -14,7 +14,7 @@ from fastnn.errors import ShapeError
 from fastnn.ops._axes import axis_along, axis_runs
 from fastnn.ops._emit import Number, as_tensors, emit
 
-__all__ = ["crop", "pad", "part", "picked", "strided"]
+__all__ = ["crop", "pad", "padded", "part", "picked", "strided"]
 Pair = tuple[int, int]
 
 
@@ -130,7 +130,7 @@ def pad(
     axes = [axis_along("pad", tensor, i) for i, pair in enumerate(pairs) if any(pair)]
     if mode == "constant":
         value = 0.0 if constant_values is None else constant_values
-        return _framed(tensor, axes, pairs, number("pad", "constant_values", value))
+        return padded(tensor, pairs, number("pad", "constant_values", value))
     for at in axes:
         tensor = _mirrored(tensor, at, pairs[at], mode)
     return tensor
@@ -148,8 +148,9 @@ def _pairs(pad_width: Any, rank: int) -> list[Pair]:
     return list(zip(first, last, strict=True))
 
 
-def _framed(x: Tensor, axes: Sequence[int], pairs: Sequence[Pair], value: float) -> Tensor:
+def padded(x: Tensor, pairs: Sequence[Pair], value: float) -> Tensor:
     """Return ``x`` among places that hold ``value``, two axes at a time."""
+    axes = [i for i, pair in enumerate(pairs) if any(pair)]
     for begin, end in axis_runs(axes, 2):
         sides = [_Side(pairs[i][0], x.shape[i] or 0) for i in range(begin, end)]
         sizes = [side.size + sum(pairs[i]) for i, side in enumerate(sides, begin)]

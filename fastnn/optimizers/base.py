@@ -159,6 +159,11 @@ class Optimizer:
         return rate
 
     @property
+    def schedule(self) -> float | Callable[[int], Any]:
+        """What the rate follows from, as it was assigned: a number, or a function of the step."""
+        return self._rate
+
+    @property
     def scheduled(self) -> bool:
         """Whether the rate depends on the number of steps made."""
         return callable(self._rate) or self.decay > 0

@@ -22,7 +22,7 @@ def cases(name, rng, shape):
         return soft, rng.dirichlet(np.full(shape[-1], 5.0), shape[:-1])
     if name == "CategoricalHinge":
         return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])], rng.normal(size=shape)
-    if "Binary" in name:
+    if "Binary" in name or name in ("Dice", "Tversky"):
         return rng.integers(0, 2, shape).astype(float), probability
     if name in ("Hinge", "SquaredHinge"):
         return rng.choice([-1.0, 1.0], shape), rng.normal(size=shape)
@@ -45,6 +45,8 @@ OPTIONS = {
         {"apply_class_balancing": True, "alpha": 0.6, "gamma": 1.5, "label_smoothing": 0.1},
         {"from_logits": True},
     ],
+    "Dice": [{}, {"axis": -1}],
+    "Tversky": [{}, {"alpha": 0.3, "beta": 0.8, "axis": -1}],
     "CategoricalFocalCrossentropy": [
         {},
         {"from_logits": True},
@@ -54,7 +56,7 @@ OPTIONS = {
 LOSSES = [
     (name, options)
     for name in sorted(set(fastnn.losses.CLASSES) - {"HalfMeanSquaredError"})
-    if name != "SparseCategoricalCrossentropy"
+    if name not in ("SparseCategoricalCrossentropy", "CategoricalGeneralizedCrossEntropy")
     for options in OPTIONS.get(name, [{}])
 ]
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean_with_sample_weight", "mean", None)
@@ -89,16 +91,28 @@ def test_a_loss(keras, name, options, seed):
     shape, dtype = random_shape(rng), ("float64", "float32")[seed % 3 == 2]
     y, p = cases(name, rng, shape)
     known = inspect.signature(getattr(fastnn.losses, name)).parameters
-    if "axis" in known and rng.random() < 0.5 and len(shape) > 2:
+    if "axis" in known and "axis" not in options and rng.random() < 0.5 and len(shape) > 2:
         axis = int(rng.integers(1, len(shape) - 1))
         if "Binary" in name or "label_smoothing" not in options:  # Keras's is that of the last axis
             options = {**options, "axis": axis - len(shape) if rng.random() < 0.5 else axis}
             y, p = np.moveaxis(y, -1, axis), np.moveaxis(p, -1, axis)
+    if name in ("Dice", "Tversky") and options.get("axis") is None:
+        return compare_batches(keras, name, options, y, p, dtype)
     places = shape[:-1]
     w = [None, rng.random(places), rng.random(shape[0]) if len(shape) < 3 else None][seed % 3 - 1]
     options = {**options, "reduction": REDUCTIONS[seed % len(REDUCTIONS)]}
     ours, theirs = (getattr(m.losses, name) for m in (fastnn, keras))
     compare(keras, ours(**options), theirs(**options, dtype=dtype), y, p, w, dtype)
+
+
+def compare_batches(keras, name, options, y, p, dtype):
+    """Compare a loss that has one value for a batch."""
+    ours, theirs = (getattr(m.losses, name) for m in (fastnn, keras))
+    got = ours(**options)(y, p.astype(dtype))
+    want = theirs(**options, dtype=dtype)(y, p.astype(dtype))
+    assert got == pytest.approx(float(want), rel=RTOL[dtype])
+    values = ours(**options, reduction=None)(y, p.astype(dtype))
+    assert (values == values[0]).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -116,6 +130,16 @@ def test_sparse_crossentropy(keras, seed, ignored, logits):
     options["reduction"] = REDUCTIONS[seed % len(REDUCTIONS)]
     ours, theirs = (m.losses.SparseCategoricalCrossentropy for m in (fastnn, keras))
     compare(keras, ours(**options), theirs(**options, dtype=dtype), labels, z, w, dtype)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_generalized_crossentropy(keras, seed):
+    rng = np.random.default_rng([seed, 2])
+    shape, dtype = random_shape(rng)[-2:], ("float64", "float32")[seed % 3 == 2]
+    p, labels = rng.dirichlet(np.ones(shape[1]), shape[0]), rng.integers(0, shape[1], shape[0])
+    ours, theirs = (m.losses.CategoricalGeneralizedCrossEntropy for m in (fastnn, keras))
+    q, reduction = rng.uniform(0.1, 0.9), REDUCTIONS[seed % len(REDUCTIONS)]
+    compare(keras, ours(q, reduction), theirs(q, reduction, dtype=dtype), labels, p, None, dtype)
 
 
 @pytest.mark.parametrize("name", sorted(fastnn.losses.CLASSES))
