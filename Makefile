@@ -13,7 +13,7 @@ SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test nightly lint format isa asan asan-python parity strict replay bench wheel clean
+.PHONY: demo test coverage nightly lint format isa asan asan-python parity strict replay bench wheel clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
@@ -22,9 +22,13 @@ test: $(VENV)/extra-test
 	tests/c/run
 	$(PYTEST)
 
+# Lines and branches of fastnn/ that the tests run; an error below 95 %.
+coverage: $(VENV)/extra-dev
+	$(PYTEST) --cov=fastnn --cov-branch --cov-report=term:skip-covered --cov-fail-under=95
+
 # The large campaigns, of which `make test` runs small ones; docs/reliability.md has the figures.  Needs strace.
 nightly: $(VENV)/extra-nightly
-	$(BIN)/python tests/nightly/durability.py $(NIGHTLY)
+	$(BIN)/python tests/nightly/night.py $(NIGHTLY)
 
 lint: $(VENV)/extra-lint
 	$(BIN)/ruff check

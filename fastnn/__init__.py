@@ -1,5 +1,8 @@
 """fastnn: small and middle-sized neural networks on CPUs, with Keras's names and C's speed."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 try:
     from fastnn import _core as _core
 except ImportError as error:
@@ -27,7 +30,6 @@ from fastnn import (
     optimizers,
     preprocessing,
     regularizers,
-    saving,
     utils,
 )
 from fastnn._core import isa_names
@@ -41,6 +43,9 @@ from fastnn.layers import Input
 from fastnn.model_selection import KFold, StratifiedKFold, train_test_split
 from fastnn.models import Model, Sequential
 from fastnn.optimizers import schedules
+
+if TYPE_CHECKING:
+    from fastnn import debug, saving
 
 __all__ = [
     "CrossValidation",
@@ -59,6 +64,7 @@ __all__ = [
     "constraints",
     "cross_validate",
     "datasets",
+    "debug",
     "errors",
     "get_num_threads",
     "grad",
@@ -83,3 +89,10 @@ __all__ = [
     "train_test_split",
     "utils",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is slow to import and seldom needed when somebody asks for it (PEP 562)."""
+    if name in ("debug", "saving"):
+        return importlib.import_module(f"fastnn.{name}")
+    raise AttributeError(f"module 'fastnn' has no attribute {name!r}")

@@ -20,6 +20,7 @@ __all__ = [
     "path",
     "positive_number",
     "seed",
+    "shown",
 ]
 
 
@@ -92,6 +93,12 @@ def seed(who: str, value: Any) -> int | None:
     if not 0 <= known < 2**64:
         raise ValueError(f"{who}: seed must be in [0, 2**64), got {known}")
     return known
+
+
+def shown(value: Any) -> str:
+    """Return an option as a message may show it: numbers, names and their lists, no data."""
+    plain = isinstance(value, str | int | float | list | tuple | None)
+    return f"{value!r:.60}" if plain else type(value).__name__
 
 
 def path(who: str, name: str, value: Any) -> str:

@@ -155,7 +155,8 @@ _BY_NAME: dict[str, Callable[..., Tensor]] = {
     )
 }
 
-_OTHER_NAMES: dict[str, Activation] = {"swish": silu, "hard_swish": hard_silu}
+swish, hard_swish = silu, hard_silu
+_OTHER_NAMES: dict[str, Activation] = {"swish": swish, "hard_swish": hard_swish}
 
 
 def get(identifier: str | Activation | Mapping[str, Any] | None) -> Activation:

@@ -1,13 +1,13 @@
 """Things with a config as descriptions that JSON can hold, and back.
 
-The registry is closed: fastnn's own classes, and those that the caller hands over.  A description
-cannot name code.
+The registry is closed: fastnn's own classes, and those that the caller hands over, for once or for
+the whole process.  A description cannot name code.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
@@ -22,11 +22,14 @@ __all__ = [
     "function",
     "knowing",
     "named_parts",
+    "register_keras_serializable",
     "require_config",
     "serialize",
     "serialize_function",
 ]
 
+#: What the caller handed over for the whole process, by the names that descriptions have for it.
+_registered: dict[str, Any] = {}
 #: What the caller of a ``deserialize`` that is under way handed over, for things inside of things.
 _handed_over: ContextVar[Mapping[str, Any]] = ContextVar("custom_objects")
 
@@ -36,6 +39,7 @@ class _Configured(Protocol):
 
 
 T = TypeVar("T")
+Registered = TypeVar("Registered", bound=Callable[..., Any])
 
 
 def serialize(thing: _Configured) -> dict[str, Any]:
@@ -66,7 +70,7 @@ def deserialize(
         raise ModelFileError(
             f"a description of a {kind} has a class_name and a config, got {str(description)[:60]}"
         )
-    custom = {**_handed_over.get({}), **(custom_objects or {})}
+    custom = {**_callers(), **(custom_objects or {})}
     cls: Any = {**known, **custom}.get(name)
     if cls is None:
         mend = f"if it is yours, pass it: custom_objects={{{name[:60]!r}: ...}}"
@@ -75,6 +79,43 @@ def deserialize(
     with knowing(custom):
         thing: T = cls.from_config(config)
     return thing
+
+
+def _callers() -> dict[str, Any]:
+    return {**_registered, **_handed_over.get({})}
+
+
+def register_keras_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[Registered], Registered]:
+    """Return a decorator that hands a class or a function over for all files that are read later.
+
+    Args:
+        package: as in Keras; makes no difference.
+        name: as in Keras; a file names a class or a function by its own name.
+
+    Raises:
+        ValueError: by the decorator, if a class has no ``get_config``.
+
+    Example:
+        >>> import fastnn
+        >>> @fastnn.saving.register_keras_serializable()
+        ... class Halved(fastnn.layers.Layer):
+        ...     def call(self, x):
+        ...         return x / 2
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), Halved()])
+        >>> fastnn.models.model_from_json(model.to_json()).predict([[2.0, 4.0]])
+        array([[1., 2.]], dtype=float32)
+    """
+
+    def register(thing: Registered) -> Registered:
+        known = str(getattr(thing, "__name__", thing))
+        if isinstance(thing, type) and not hasattr(thing, "get_config"):
+            raise ValueError(f"register_keras_serializable: {known[:60]} has no get_config")
+        _registered[known] = thing
+        return thing
+
+    return register
 
 
 @contextmanager
@@ -112,7 +153,7 @@ def function(
         return deserialize(kind, identifier, classes)
     known: Any = identifier
     if not callable(identifier):
-        known = lookup(kind, identifier, {**by_name, **_handed_over.get({})})
+        known = lookup(kind, identifier, {**by_name, **_callers()})
     return known() if isinstance(known, type) else known
 
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from fastnn import allowance, archive, atomic, losses, metrics, optimizers, registry
 from fastnn._typing import Array
 from fastnn.errors import ModelFileError, ShapeError
+from fastnn.registry import knowing as custom_object_scope
+from fastnn.registry import register_keras_serializable
 
 if TYPE_CHECKING:
     from fastnn.models import Model
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
 __all__ = [
     "check_state",
     "check_weights",
+    "custom_object_scope",
     "from_bytes",
     "load_model",
     "load_weights",
     "read",
+    "register_keras_serializable",
     "save_model",
     "save_weights",
     "take_state",

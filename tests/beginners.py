@@ -379,6 +379,8 @@ MISTAKES = [
     ),
     # operations
     ("ops.sum of rows", lambda m: ops.sum(symbol(), axis=0), ShapeError, "sum axis 0 rows axis=-1"),
+    ("ops.relu of nothing", lambda m: ops.relu(None), TypeError, "relu tensor array NoneType"),
+    ("a product of nothing", own(call=lambda s, x: ops.dense(x, None)), TypeError, "dense w None"),
     ("ops.max of no axis", lambda m: ops.max(symbol(), axis=4), ValueError, "max axis 4"),
     ("ops.add of shapes", lambda m: symbol(3) + symbol(4), ShapeError, "add (rows, 3) (rows, 4)"),
     ("ops.add of text", lambda m: ops.add(symbol(), "a"), DTypeError, "real numbers text"),

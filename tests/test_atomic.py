@@ -308,7 +308,7 @@ def test_without_either_sync_a_torn_file_would_be_found(target, monkeypatch):
 
 
 def test_a_small_campaign_of_kills():
-    script = os.path.join(os.path.dirname(__file__), "nightly", "durability.py")
+    script = os.path.join(os.path.dirname(__file__), "nightly", "night.py")
     sizes = ["--small", "--only", "kills"]
     done = subprocess.run(
         [sys.executable, script, *sizes], capture_output=True, text=True, check=False

@@ -632,3 +632,10 @@ def test_operations_of_arrays_are_their_numbers():
     assert np.array_equal(ops.relu(np.array([-1.0, 2.0])), [0, 2])
     assert isinstance(table()["add"], Op)
     assert fastnn.ops.add is ops.add
+
+
+def test_an_operand_that_has_to_be_there_is_refused_if_it_is_none():
+    """Kernels trust their operands: none of them looks whether its memory is there."""
+    graph = Graph()
+    with pytest.raises(TypeError, match=r"sgd: w must be a tensor or an array, got None"):
+        graph.emit("sgd", None, None, None, None, momentum=0.0, nesterov=0)

@@ -217,6 +217,15 @@ def test_operations_that_bend_do_not_collapse(bent):
         fastnn.Model(x, bent(x)).collapse()
 
 
+def test_code_of_ones_own_does_not_collapse():
+    class Twice(fastnn.layers.Layer):
+        def forward(self, x):
+            return 2 * x
+
+    with pytest.raises(ValueError, match="is not linear"):
+        Sequential([Input((3,)), Twice(), Dense(2)]).collapse()
+
+
 def test_branches_that_add_up_collapse():
     x = Input((3,), dtype="float64")
     model = fastnn.Model(x, Add()([Dense(4)(x), Dense(4, use_bias=False)(x)]))

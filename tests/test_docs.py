@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from tools import ops_page
 
 import fastnn
 
@@ -278,3 +279,11 @@ def test_the_readme_names_every_public_layer_loss_metric_and_optimizer():
         for name in set(module.__all__) - bases:
             if name[0].isupper():
                 assert f"`{name}`" in text, name
+
+
+def test_the_page_of_operations_is_what_they_say():
+    page = ROOT / "docs" / "ops.md"
+    known = page.read_text("utf-8") == ops_page.rendered()
+    assert known, "write it anew: python tests/tools/ops_page.py"
+    named = set(re.findall(r"^\| `(\w+)\(", page.read_text("utf-8"), re.M))
+    assert named == set(fastnn.ops.__all__)

@@ -136,6 +136,8 @@ def test_spatial_dropout_needs_places(cls, shape):
     ("make", "error"),
     [
         (lambda: Dropout(1.5), ValueError),
+        (lambda: Dropout(1), ValueError),
+        (lambda: layers.SpatialDropout1D(1.0), ValueError),
         (lambda: Dropout(0.5, seed=2**53), ValueError),
         (lambda: layers.GaussianNoise(-1), ValueError),
         (lambda: layers.GaussianDropout(1), ValueError),

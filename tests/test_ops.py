@@ -1,11 +1,18 @@
 """fastnn.ops beside NumPy; every gradient beside central differences; what is refused."""
 
+import math
+import warnings
+
 import numpy as np
+import op_cases
 import pytest
+from op_cases import CASES
+from tools import ops_page
 
 import fastnn
-from fastnn import layers, ops
+from fastnn import layers, nests, ops
 from fastnn.errors import DTypeError, ShapeError
+from fastnn.ops import arithmetic
 
 RNG = np.random.default_rng(11)
 A, B = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(2, 3, 4))
@@ -231,6 +238,351 @@ def test_an_answer_is_numpys(name):
     np.testing.assert_allclose(computed(function, (A, B)), known(A, B), rtol=1e-14, atol=0)
 
 
+# ---- at random: tests/op_cases.py ----------------------------------------------------------------
+
+
+def unstacked(x, axis):
+    return [np.take(x, i, axis) for i in range(x.shape[axis])]
+
+
+def without_a_number(function):
+    """-1 where all along the axis is NaN, which NumPy refuses."""
+
+    def known(x, axis, keepdims):
+        gone = np.isnan(x).all(axis, keepdims=keepdims)
+        with_one = np.where(np.isnan(x).all(axis, keepdims=True), 0.0, x)
+        return np.where(gone, -1, function(with_one, axis=axis, keepdims=keepdims))
+
+    return known
+
+
+def updated(x, start, block):
+    y = x.copy()
+    y[tuple(slice(b, b + n) for b, n in zip(start, block.shape, strict=True))] = block
+    return y
+
+
+def in_blocks(x, n):
+    r, h, w, c = x.shape
+    blocks = x.reshape(r, h // n, n, w // n, n, c).transpose(0, 1, 3, 2, 4, 5)
+    return blocks.reshape(r, h // n, w // n, -1)
+
+
+def out_of_blocks(x, n):
+    r, h, w, c = x.shape
+    pixels = x.reshape(r, h, w, n, n, c // n**2).transpose(0, 1, 3, 2, 4, 5)
+    return pixels.reshape(r, h * n, w * n, -1)
+
+
+def scaled_to_one(x, axis, order):
+    return x / np.maximum((np.abs(x) ** order).sum(axis, keepdims=True) ** (1 / order), 1e-7)
+
+
+def standard(x, gamma, beta, axis, epsilon):
+    centred = x - x.mean(axis, keepdims=True)
+    return centred / np.sqrt(x.var(axis, keepdims=True) + epsilon) * gamma + beta
+
+
+def moments_of(x, axes, keepdims):
+    return x.mean(axes, keepdims=keepdims), x.var(axes, keepdims=keepdims)
+
+
+def entropy(t, p, axis=-1, from_logits=False):
+    if from_logits:
+        return -(t * (p - np.log(np.exp(p).sum(axis, keepdims=True)))).sum(axis)
+    return -(t * np.log(p / p.sum(axis, keepdims=True))).sum(axis)
+
+
+def binary_entropy(t, p, from_logits=False):
+    p = 1 / (1 + np.exp(-p)) if from_logits else p
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p))
+
+
+def entropy_of_labels(t, p, from_logits):
+    return entropy(np.eye(p.shape[-1])[t.reshape(p.shape[:-1])], p, -1, from_logits)
+
+
+def classes_of(x, n, axis=-1):
+    known = (x[..., None] == np.arange(n)).astype(float)
+    return np.moveaxis(known, -1, axis)
+
+
+#: What NumPy has under another name, or not at all.
+OTHERS = {
+    "binary_crossentropy": binary_entropy,
+    "cast": lambda x, dtype: x.astype(dtype),
+    "categorical_crossentropy": entropy,
+    "depth_to_space": out_of_blocks,
+    "divide_no_nan": lambda a, b: np.where(b == 0, 0, a / np.where(b == 0, 1, b)),
+    "empty": np.zeros,
+    "empty_like": np.zeros_like,
+    "erfc": np.vectorize(math.erfc, otypes=[float]),
+    "get_item": lambda x, key: x[key],
+    "glu": lambda x, axis: np.split(x, 2, axis)[0] / (1 + np.exp(-np.split(x, 2, axis)[1])),
+    "layer_normalization": standard,
+    "logsumexp": lambda x, axis, keepdims: np.log(np.exp(x).sum(axis, keepdims=keepdims)),
+    "moments": moments_of,
+    "multi_hot": lambda x, n: classes_of(x, n).max(-2),
+    "nanargmax": without_a_number(np.nanargmax),
+    "nanargmin": without_a_number(np.nanargmin),
+    "norm": np.linalg.norm,
+    "normalize": scaled_to_one,
+    "one_hot": classes_of,
+    "saturate_cast": lambda x, dtype: np.trunc(np.clip(x, -128, 127)),
+    "slice": lambda x, start, sizes: x[tuple(map(slice, start, np.add(start, sizes)))],
+    "slice_update": updated,
+    "space_to_depth": in_blocks,
+    "sparse_categorical_crossentropy": entropy_of_labels,
+    "swish": lambda x: x / (1 + np.exp(-x)),
+    "take_along_axis": lambda x, i, axis: np.take_along_axis(
+        x if axis is not None else x.ravel(), i, axis or 0
+    ),
+    "unstack": unstacked,
+}
+NUMPYS = {name: OTHERS.get(name) or getattr(np, name, None) for name in CASES}
+NUMPYS = {name: known for name, known in NUMPYS.items() if known}
+
+#: Functions that jump, or bend, where numbers are drawn.
+JUMPS = {name for name in NUMPYS if CASES[name] is op_cases.tied} | {"isin", "signbit"}
+JUMPS |= {name for name in NUMPYS if name.startswith(("is", "nan", "logical"))}
+
+
+def quietly(function, args, options):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        return function(*args, **options)
+
+
+@pytest.mark.parametrize("name", NUMPYS)
+@pytest.mark.parametrize("seed", range(3))
+def test_values_are_numpys_at_random(name, seed, monkeypatch):
+    monkeypatch.setattr("fastnn.config.floatx", lambda: "float64")
+    args, options = op_cases.arguments(name, 100 + seed)
+    known = op_cases.numbers(quietly(NUMPYS[name], args, options))
+    op_cases.assert_near(op_cases.numbers(getattr(ops, name)(*args, **options)), known, 1e-10)
+
+
+@pytest.mark.parametrize("name", sorted(set(NUMPYS) - JUMPS))
+def test_gradients_are_differences_at_random(name):
+    args, options = op_cases.arguments(name, 50)
+    given = [list(args), options]
+    leaves, moving = nests.flatten(given), op_cases.differentiable(given)
+    shapes = [y.shape for y in op_cases.numbers(quietly(NUMPYS[name], args, options))]
+    weights = [RNG.normal(size=shape) for shape in shapes]
+
+    def called(function, tensors):
+        full = list(leaves)
+        for i, tensor in zip(moving, tensors, strict=True):
+            full[i] = tensor
+        known, named = nests.pack(given, full)
+        return nests.flatten(function(*known, **named))
+
+    def total(*tensors):
+        ys = called(NUMPYS[name], tensors)
+        return sum((np.asarray(y) * w).sum() for y, w in zip(ys, weights, strict=True))
+
+    def composed(*tensors):
+        ys = called(getattr(ops, name), tensors)
+        return sum(ops.sum(y * w) for y, w in zip(ys, weights, strict=True))
+
+    start = [leaves[i] for i in moving]
+    if not start or name in ("shape", "size", "ndim"):
+        return
+    found = fastnn.grad(composed, tuple(range(len(start))), dtype="float64")(*start)
+    for which, gradient in enumerate(found):
+        slope = differences(total, start, which)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - {"shape", "size", "ndim"}))
+def test_the_page_says_what_has_a_gradient(name):
+    """Where it says that none passes, none does; elsewhere some number of some draw has one."""
+    passed, looked = False, False
+    for seed in range(3):
+        args, options = op_cases.arguments(name, seed)
+        given = [list(args), options]
+        leaves, moving = nests.flatten(given), op_cases.differentiable(given)
+
+        def total(*tensors, leaves=leaves, moving=moving, given=given):
+            full = list(leaves)
+            for i, tensor in zip(moving, tensors, strict=True):
+                full[i] = tensor
+            known, named = nests.pack(given, full)
+            ys = nests.flatten(getattr(ops, name)(*known, **named))
+            return sum(ops.sum(y * y + y) for y in ys)
+
+        if moving and name != "in_top_k":  # which has no rule
+            looked = True
+            start = [leaves[i] for i in moving]
+            found = fastnn.grad(total, tuple(range(len(start))), dtype="float64")(*start)
+            passed = passed or any(np.any(gradient) for gradient in found)
+    assert not looked or passed == (name not in ops_page.NO_GRADIENT)
+
+
+# ---- symbols -------------------------------------------------------------------------------------
+
+ROWS = {
+    "reshape": lambda x: ops.reshape(x, (-1, 2, 6)),
+    "by an array": lambda x: x * ROW + np.arange(12.0).reshape(3, 4),
+    "array first": lambda x: ROW - x,
+    "concatenate": lambda x: ops.concatenate([x, x * 2, x[:, :1], x], 1),
+    "pad": lambda x: ops.pad(x, ((0, 0), (1, 2), (0, 1)), constant_values=2),
+    "reflect": lambda x: ops.pad(x, ((0, 0), (2, 1), (1, 1)), "reflect"),
+    "stack": lambda x: ops.stack([x, -x, x], -2),
+    "unstack": lambda x: ops.unstack(x, axis=1)[2],
+    "flip": lambda x: ops.flip(x, (1, 2)),
+    "roll": lambda x: ops.roll(x, (1, -1), (1, 2)),
+    "rot90": lambda x: ops.rot90(x, 3, (1, 2)),
+    "tile": lambda x: ops.tile(x, (1, 2, 3)),
+    "take": lambda x: ops.take(x, np.array([[0, 2], [1, 1]]), 1),
+    "indices": lambda x: x[..., None, ::-2][:, 1:, 0, 0],
+    "tensordot": lambda x: ops.tensordot(x, UP[0], [(1, 2), (0, 1)]),
+    "tensordot second": lambda x: ops.tensordot(ROW, x, [0, 2]),
+    "dot": lambda x: ops.dot(x, UP[0].T),
+    "inner": lambda x: ops.inner(x, UP[0]),
+    "tril": lambda x: ops.tril(x, 1),
+    "diagonal": lambda x: ops.diagonal(x, 1, 1, 2),
+    "trace": lambda x: ops.trace(x, 0, 2, 1),
+    "quantile": lambda x: ops.quantile(x, 0.3, (1, 2)),
+    "cross": lambda x: ops.cross(x, x * x + 1, axis=1),
+    "normalize": lambda x: ops.normalize(x, 1),
+    "layer_normalization": lambda x: ops.layer_normalization(x, ROW, axis=2),
+    "batch_normalization": lambda x: ops.batch_normalization(x, ROW, UP[0, 0], 2),
+    "full": lambda x: ops.full((3, 4), 2.0) * x + ops.eye(3, 4) + ops.zeros_like(x),
+    "slice_update": lambda x: ops.slice_update(x, (0, 1, 1), x[:, :1, :2]),
+    "slice": lambda x: ops.slice(x, (0, 1, 0), (-1, 2, 3)),
+    "select": lambda x: ops.select([x > 1, x < -0.5], [x, 2 * x], 0.0),
+    "one_hot": lambda x: ops.one_hot(ops.argmax(x, 2), 4),
+    "searchsorted": lambda x: ops.searchsorted(np.array([-1.0, 0.0, 1.0]), x),
+    "isin": lambda x: ops.isin(ops.round(x), [0, 1]),
+    "nanmean": lambda x: ops.nanmean(ops.where(x > 1, np.nan, x), 1),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_model_of_rows_is_the_operation_of_arrays(name, tmp_path):
+    x = fastnn.Input((3, 4), dtype="float64")
+    model = fastnn.Model(x, ROWS[name](x))
+    data = RNG.normal(size=(5, 3, 4))
+    known = np.concatenate([ROWS[name](data[i : i + 1]) for i in range(5)])
+    np.testing.assert_allclose(model.predict(data), known, rtol=1e-12, atol=1e-12)
+    model.save(tmp_path / "model.fastnn")
+    again = fastnn.models.load_model(tmp_path / "model.fastnn")
+    np.testing.assert_array_equal(again.predict(data), model.predict(data))
+
+
+def test_sparsemax_adds_up_to_one_along_its_axis():
+    x = RNG.normal(size=(3, 4, 5)) * 2
+    for axis in range(3):
+        y = ops.sparsemax(x, axis)
+        np.testing.assert_allclose(y.sum(axis), 1, rtol=1e-12)
+        assert (y >= 0).all()
+        assert (y == 0).any()
+
+
+def test_what_a_type_says_of_numbers():
+    assert np.array_equal(ops.full((2,), 1.7, "int32"), [1, 1])
+    assert np.array_equal(ops.arange(2.5, dtype="int32"), [0, 1, 2])
+    assert np.array_equal(ops.linspace(0, 1, 3, dtype="int64"), [0, 0, 1])
+    assert np.array_equal(ops.logspace(0, 1, 2, dtype="bool"), [1, 1])
+    assert np.array_equal(ops.geomspace(1, 4, 3, dtype="int8"), [1, 2, 4])
+    assert np.array_equal(ops.convert_to_tensor([1.5, -1.5], "int8"), [1, -1])
+    assert np.array_equal(ops.saturate_cast([1.5, -900.0], "float32"), [1.5, -900])
+    assert np.array_equal(ops.cast([0.0, np.nan], "bool"), [0, 1])
+    values, step = ops.linspace(0, 1, 5, retstep=True)
+    assert (values.shape, step) == ((5,), 0.25)
+
+
+def test_an_operation_of_arrays_is_as_precise_as_they_are():
+    assert ops.exp(np.float32([1.0])).dtype == np.float32
+    assert ops.exp(np.array([1.0])).dtype == np.float64
+    assert ops.exp([1.0]).dtype == np.float32
+    weights = fastnn.layers.Dense(2)
+    fastnn.Sequential([fastnn.Input((3,), dtype="float64"), weights])
+    assert np.array_equal(ops.square(weights.kernel), weights.kernel.value**2)
+    assert ops.square(weights.kernel).dtype == np.float64
+
+
+def test_more_of_the_options():
+    x = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
+    assert np.array_equal(ops.max(x, 1, initial=4), [4, 5])
+    assert np.array_equal(ops.min(np.zeros((0, 2)), 0, initial=7), [7, 7])
+    assert np.array_equal(ops.roll(x, 1), np.roll(x, 1))
+    assert np.array_equal(ops.repeat(x, [1, 0, 2], 1), np.repeat(x, [1, 0, 2], 1))
+    assert np.array_equal(ops.sort(x, None), np.sort(x, None))
+    assert np.array_equal(ops.isclose([np.nan, 1], [np.nan, 1], equal_nan=True), [1, 1])
+    assert np.array_equal(ops.reshape(x, 6), x.ravel())
+    assert np.array_equal(ops.nan_to_num([np.inf]), [np.finfo(np.float32).max])
+    assert np.array_equal(ops.rot90(x), np.rot90(x))
+    assert np.array_equal(ops.diff(x, 0), x)
+    assert np.array_equal(ops.in_top_k(np.eye(3)[[0, 2]], x, 1), [1, 0])
+    assert (ops.size(x), ops.ndim(x), ops.shape(x)) == (6, 2, (2, 3))
+    assert ops.norm(x, 0, 1).tolist() == [3, 2]
+
+
+def test_still_more_of_the_options():
+    x = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
+    assert np.array_equal(ops.average(x, 1), [2, 3])
+    assert np.array_equal(ops.clip(x, [1.0, 2.0, 3.0], None), np.maximum(x, [1, 2, 3]))
+    assert np.array_equal(ops.clip(x, None, x[:1]), np.minimum(x, x[:1]))
+    assert np.array_equal(ops.part(x, 1, 2), x[:, 1:])
+    np.testing.assert_allclose(ops.erf([0.5]), math.erf(0.5), rtol=1e-6)
+    root = np.sqrt((x**2).mean(1, keepdims=True) + 1e-7)
+    np.testing.assert_allclose(ops.rms_normalization(x, axis=1), x / root, rtol=1e-12)
+    places = ops.argpartition(x, 1, axis=None).astype(int)
+    assert np.array_equal(np.sort(places), np.arange(6))
+    assert places[0] == 3
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: 7 // x,
+        lambda x: 7 % x,
+        lambda x: UP[0] @ x,
+        lambda x: +x,
+        lambda x: x <= 1,
+        lambda x: ROW // x,
+    ],
+)
+def test_operators_from_the_other_side(function):
+    x = fastnn.Input((4, 4), dtype="float64")
+    data = RNG.uniform(0.5, 2, (2, 4, 4))
+    model = fastnn.Model(x, function(x))
+    np.testing.assert_allclose(model.predict(data), function(data), rtol=1e-12)
+
+
+def test_outside_of_a_graph_there_are_no_tensors():
+    with pytest.raises(TypeError, match="inside a layer's call"):
+        arithmetic.add(1, 2)
+
+
+def test_a_tensor_of_another_call_is_refused():
+    kept = []
+
+    class Keeper(layers.Layer):
+        def call(self, x):
+            kept.append(x)
+            return x + kept[0]
+
+    x = fastnn.Input((3,))
+    layer = Keeper()
+    with pytest.raises(ValueError, match="belongs to the call of another model"):
+        fastnn.Model(x, layer(x)).predict(np.ones((2, 3)))
+
+
+def test_the_size_of_a_batch_is_open():
+    seen = []
+
+    class Look(layers.Layer):
+        def call(self, x):
+            seen.append((ops.size(x), ops.shape(x)))
+            return x
+
+    fastnn.Sequential([fastnn.Input((3,)), Look()]).predict(np.ones((2, 3)))
+    assert (None, (None, 3)) in seen
+
+
 # ---- rows ----------------------------------------------------------------------------------------
 
 
@@ -320,6 +672,66 @@ def of_rows(function):
         (of_rows(lambda x: ops.norm(x, "nuc", 1)), ValueError, ("norm", "'fro'")),
         (of_rows(lambda x: ops.top_k(x, 5)), ShapeError, ("top_k", "5")),
         (lambda: ops.add(1, "two"), DTypeError, ("real numbers",)),
+        (of_rows(lambda x: ops.ravel(x)), ShapeError, ("ravel", "rows")),
+        (of_rows(lambda x: ops.concatenate([x, x], 0)), ShapeError, ("concatenate", "rows")),
+        (of_rows(lambda x: ops.concatenate([x, x[:, 1:]], 2)), ShapeError, ("may differ",)),
+        (lambda: ops.concatenate([]), ValueError, ("concatenate([a, b]",)),
+        (lambda: ops.stack(1.0), ValueError, ("stack([a, b]",)),
+        (lambda: ops.hstack([]), ValueError, ("hstack([a, b]",)),
+        (of_rows(lambda x: ops.pad(x, 1)), ShapeError, ("pad", "rows")),
+        (lambda: ops.pad(A, 1, "edge"), ValueError, ("mode", "'edge'", "reflect")),
+        (lambda: ops.pad(A, 1, "reflect", 2), ValueError, ("constant_values", "'constant'")),
+        (lambda: ops.pad(A, -1), ValueError, ("pad_width", "-1")),
+        (lambda: ops.pad(A, ((1, 1),) * 2), ValueError, ("3 axes",)),
+        (lambda: ops.pad(np.zeros((0,)), 1, "symmetric"), ShapeError, ("no places",)),
+        (lambda: ops.crop(A, [(2, 2)]), ShapeError, ("crop", "cropping")),
+        (of_rows(lambda x: x[:, True]), TypeError, ("get_item", "bool")),
+        (of_rows(lambda x: x[:, [0, 1]]), TypeError, ("ops.take",)),
+        (of_rows(lambda x: ops.expand_dims(x, 0)), ShapeError, ("first",)),
+        (lambda: ops.squeeze(A, 1), ShapeError, ("squeeze", "size 1")),
+        (lambda: ops.transpose(A, (0, 1)), ValueError, ("[0, 1]", "3 axes")),
+        (lambda: ops.transpose(A, (0, 1, 1)), ValueError, ("twice",)),
+        (lambda: ops.moveaxis(A, (0, 1), 2), ValueError, ("2 axes for 1",)),
+        (lambda: ops.broadcast_to(A, (2, 3, 1)), ShapeError, ("cannot be repeated",)),
+        (lambda: ops.where(A), ValueError, ("x1", "depends on the numbers")),
+        (lambda: ops.cast(A, "string"), ValueError, ("cast", "'string'")),
+        (lambda: ops.cast(A, "complex64"), ValueError, ("real numbers",)),
+        (lambda: ops.max(np.zeros((0, 2)), 0), ShapeError, ("max", "no numbers")),
+        (lambda: ops.argmax(np.zeros((2, 0)), 1), ShapeError, ("argmax", "no numbers")),
+        (lambda: ops.median(np.zeros((2, 0)), 1), ShapeError, ("quantile", "no numbers")),
+        (lambda: ops.quantile(A, 1.5), ValueError, ("quantile", "0 to all")),
+        (lambda: ops.percentile(A, 50, method="best"), ValueError, ("'best'", "linear")),
+        (lambda: ops.searchsorted(A, 0.0), ShapeError, ("vector",)),
+        (lambda: ops.searchsorted(ROW, 0.0, "middle"), ValueError, ("'middle'",)),
+        (lambda: ops.multi_hot([[1]]), ValueError, ("num_classes",)),
+        (lambda: ops.argpartition(A, 4), ValueError, ("argpartition",)),
+        (lambda: ops.glu(A, 1), ShapeError, ("glu", "halves")),
+        (lambda: ops.tril(ROW), ShapeError, ("tril", "(..., m, n)")),
+        (lambda: ops.diag(A), ShapeError, ("diag", "matrix")),
+        (lambda: ops.diagonal(A, 0, 1, -2), ValueError, ("axis1=1", "axis2=-2")),
+        (lambda: ops.tensordot(A, B, 4), ShapeError, ("no 4 axes",)),
+        (lambda: ops.tensordot(A, B, [0]), ValueError, ("pair",)),
+        (lambda: ops.tensordot(A, B, 1), ShapeError, ("one size",)),
+        (of_rows(lambda x: ops.tensordot(x, x, [1, 1])), ShapeError, ("first",)),
+        (of_rows(lambda x: ops.kron(x, x)), ShapeError, ("kron", "rows")),
+        (lambda: ops.cross(A, B), ShapeError, ("cross", "3 numbers")),
+        (lambda: ops.diff(A, 5), ShapeError, ("diff", "n=5")),
+        (lambda: ops.unstack(A, 3), ShapeError, ("unstack", "3")),
+        (lambda: ops.slice(A, (0, 0), (1, 1)), ShapeError, ("slice", "no block")),
+        (lambda: ops.slice_update(A, (0, 2, 0), A), ShapeError, ("slice_update", "no block")),
+        (lambda: ops.select([A], [A, A]), ValueError, ("1 conditions for 2",)),
+        (lambda: ops.rot90(A, 1, (1, 1)), ValueError, ("axes must be two",)),
+        (lambda: ops.roll(A, (1, 2), 0), ValueError, ("2 shifts for 1",)),
+        (lambda: ops.repeat(A, [1, 2], 1), ShapeError, ("2 repeats for 3",)),
+        (lambda: ops.meshgrid(ROW, indexing="yx"), ValueError, ("'yx'",)),
+        (lambda: ops.space_to_depth(A, 2), ShapeError, ("height", "channels")),
+        (lambda: ops.space_to_depth(A[None], 2), ShapeError, ("2x3", "2x2")),
+        (lambda: ops.depth_to_space(A[None, :, :, :3], 2), ShapeError, ("3 channels",)),
+        (lambda: ops.normalize(A, order=0), ValueError, ("order",)),
+        (lambda: ops.categorical_crossentropy(A, ROW), ShapeError, ("one shape",)),
+        (lambda: ops.binary_crossentropy(A, ROW), ShapeError, ("one shape",)),
+        (lambda: ops.split(A, 0), ValueError, ("indices_or_sections",)),
+        (lambda: ops.conv(A[None], np.ones((1, 1, 3, 2))), ShapeError, ("channels",)),
         (lambda: fastnn.grad(lambda x: x if x > 0 else -x)(1.0), TypeError, ("ops.where",)),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from attacks import tiny
 
 import fastnn
-from fastnn import Input, Sequential, ops, saving
+from fastnn import Input, Sequential, ops, registry, saving
 from fastnn.errors import ModelFileError
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
 from fastnn.models import load_model
@@ -96,6 +96,26 @@ def test_statistics_are_saved_with_the_model():
     model = fastnn.Sequential([fastnn.Input((2,)), scaling, Dense(1)])
     model.compile("sgd", "mse")
     assert np.array_equal(saving.from_bytes(saving.to_bytes(model)).predict(x), model.predict(x))
+
+
+def test_classes_are_handed_over_for_the_whole_process_or_in_a_block(monkeypatch):
+    class Shifted(fastnn.layers.Layer):
+        def call(self, x):
+            return x + 1
+
+    content = saving.to_bytes(fastnn.Sequential([fastnn.Input((1,)), Shifted()]))
+    with pytest.raises(ModelFileError, match="Shifted"):
+        saving.from_bytes(content)
+    with saving.custom_object_scope({"Shifted": Shifted}):
+        assert saving.from_bytes(content).predict([[1.0]]) == 2
+    monkeypatch.setattr(registry, "_registered", {})
+    assert saving.register_keras_serializable(package="mine")(Shifted) is Shifted
+    assert saving.from_bytes(content).predict([[1.0]]) == 2
+
+
+def test_a_class_without_config_is_not_registered():
+    with pytest.raises(ValueError, match="no get_config"):
+        fastnn.utils.register_keras_serializable()(type("Plain", (), {}))
 
 
 def test_numpy_opens_it_without_pickle(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn._checks import count, flag, path
+from fastnn._checks import count, flag, path, shown
 from fastnn.callbacks.base import Callback, Logs
 
 __all__ = ["CSVLogger", "History", "TensorBoard"]
@@ -55,7 +55,7 @@ class CSVLogger(Callback):
     ):
         self.filename = path("CSVLogger", "filename", filename)
         if not isinstance(separator, str) or len(separator) != 1:
-            raise ValueError(f"CSVLogger: separator must be one character, got {separator!r:.40}")
+            raise ValueError(f"CSVLogger: separator must be one character, got {shown(separator)}")
         self.separator = separator
         self.append = flag(type(self).__name__, "append", append)
         self._keys: list[str] | None = None

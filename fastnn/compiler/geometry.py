@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastnn._checks import shown
 from fastnn.errors import ShapeError
 
 __all__ = [
@@ -49,7 +50,7 @@ def sizes_of(who: str, name: str, value: int | Sequence[int], rank: int) -> tupl
     values = each_axis(value, rank)
     if len(values) != rank or not all(map(is_size, values)):
         many = " or (height, width)" if rank == 2 else ""
-        raise ValueError(f"{who}: {name} must be a positive integer{many}, got {value!r:.60}")
+        raise ValueError(f"{who}: {name} must be a positive integer{many}, got {shown(value)}")
     return tuple(map(int, values))
 
 

@@ -271,6 +271,7 @@ class Graph:
 
         Raises:
             ShapeError: if an axis has two sizes; names operation, axis and both operands.
+            TypeError: if an operand is missing that has to be there.
         """
         op = table()[name]
         tensors = [x if x is None or isinstance(x, Tensor) else self.parameter(x) for x in inputs]
@@ -279,6 +280,8 @@ class Graph:
         for operand, tensor in zip(op.inputs, tensors, strict=True):
             if tensor is not None:
                 binding.bind(operand, tensor.shape, tensor.fold)
+            elif not operand.optional:
+                raise binding.missing(operand)
         binding.open(axes or {})
         outputs: list[Tensor | None] = [
             None if operand.name in absent else self._output(binding, operand, shapes or {})
@@ -454,6 +457,10 @@ class _Binding:
         if axis in self._ranks:
             return self._ranks[axis]
         return len(self.dims[axis]) if axis in self.dims else None
+
+    def missing(self, operand: Operand) -> TypeError:
+        """Return what is raised where an operand has to be there: kernels trust that it is."""
+        return TypeError(f"{self._who()}: {operand.name} must be a tensor or an array, got None")
 
     def _who(self) -> str:
         return f"{self.layer}: {self.op.name}" if self.layer else self.op.name

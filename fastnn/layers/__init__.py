@@ -14,7 +14,16 @@ from fastnn.layers.base import Layer
 from fastnn.layers.categories import CategoryEncoding, Discretization
 from fastnn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from fastnn.layers.convolution import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose
-from fastnn.layers.core import Activation, Dense, Flatten, Input, InputLayer, Permute, Reshape
+from fastnn.layers.core import (
+    Activation,
+    Dense,
+    Flatten,
+    Identity,
+    Input,
+    InputLayer,
+    Permute,
+    Reshape,
+)
 from fastnn.layers.depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
@@ -114,6 +123,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GroupNormalization",
+    "Identity",
     "Input",
     "InputLayer",
     "LSTMCell",
@@ -170,3 +180,16 @@ __all__ = [
     "serialize",
     "subtract",
 ]
+
+# Keras's other names.
+AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D = (
+    AveragePooling1D,
+    AveragePooling2D,
+    MaxPooling1D,
+    MaxPooling2D,
+)
+GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
+GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
+Convolution1D, Convolution2D = Conv1D, Conv2D
+Convolution1DTranspose, Convolution2DTranspose = Conv1DTranspose, Conv2DTranspose
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -50,9 +51,9 @@ class _Warp(Layer):
             x, self.random_map(x), None, self.fill_mode, self.interpolation, self.fill_value
         )
 
+    @abstractmethod
     def random_map(self, x: Tensor) -> Tensor:
         """Return a map for each image of ``x``."""
-        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -307,18 +308,18 @@ class _Tone(Layer):
         self.value_range = pair(self.name, "value_range", value_range)
         self.factor = self.changes(factor)
 
+    @abstractmethod
     def changes(self, factor: Factor) -> Range:
         """Return the two numbers that a factor stands for."""
-        raise NotImplementedError
 
     def call(self, x: Tensor, training: bool = False) -> Tensor:
         """Return ``x``, changed in training."""
         require_images(self.name, x.shape)
         return self.toned(x) if training else x
 
+    @abstractmethod
     def toned(self, x: Tensor) -> Tensor:
         """Return ``x``, changed."""
-        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -83,9 +84,9 @@ class Sliding(Layer):
         """Return the activation of the convolution."""
         return self.activation(self.convolve(x))
 
+    @abstractmethod
     def convolve(self, x: Tensor) -> Tensor:
         """Return the convolution, with its bias."""
-        raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""

@@ -235,6 +235,23 @@ class Activation(Layer):
         return {"activation": activations.serialize(self.activation), **super().get_config()}
 
 
+class Identity(Layer):
+    """What comes in, unchanged: a place in a model to name or to look at.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Identity(name="here")])
+        >>> model.predict([[1.0, -2.0]])
+        array([[ 1., -2.]], dtype=float32)
+    """
+
+    supports_masking = True
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return ``x``."""
+        return x
+
+
 class Flatten(Layer):
     """All of a sample's numbers in one axis: (rows, a, b, ...) becomes (rows, a b ...).
 

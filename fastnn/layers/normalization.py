@@ -31,21 +31,27 @@ class _Affine(Layer):
 
     def __init__(
         self,
-        axis: Any,
-        epsilon: float,
-        center: bool,
-        scale: bool,
+        axis: int | Sequence[int] = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         *,
-        beta: tuple[Any, Any, Any],
-        gamma: tuple[Any, Any, Any],
-        **options: Any,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
     ):
-        super().__init__(**options)
-        self.axis = axis
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.axis = several_axes(self.name, axis)
         self.epsilon = positive_number(self.name, "epsilon", epsilon)
         self.center, self.scale = bool(center), bool(scale)
-        self.describe_weight("beta", *beta)
-        self.describe_weight("gamma", *gamma)
+        self.describe_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.describe_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 
     def add_affine(self, shape: Shape) -> None:
         """Make gamma and beta, if there are any."""
@@ -124,8 +130,9 @@ class BatchNormalization(_Affine):
             epsilon,
             center,
             scale,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            *(beta_initializer, gamma_initializer),
+            *(beta_regularizer, gamma_regularizer),
+            *(beta_constraint, gamma_constraint),
             name=name,
             trainable=trainable,
             dtype=dtype,
@@ -207,36 +214,6 @@ class LayerNormalization(_Affine):
         array([[-1.,  1.],
                [ 1., -1.]], dtype=float32)
     """
-
-    def __init__(
-        self,
-        axis: int | Sequence[int] = -1,
-        epsilon: float = 1e-3,
-        center: bool = True,
-        scale: bool = True,
-        beta_initializer: Any = "zeros",
-        gamma_initializer: Any = "ones",
-        beta_regularizer: Any = None,
-        gamma_regularizer: Any = None,
-        beta_constraint: Any = None,
-        gamma_constraint: Any = None,
-        *,
-        name: str | None = None,
-        trainable: bool = True,
-        dtype: str | None = None,
-    ):
-        super().__init__(
-            axis,
-            epsilon,
-            center,
-            scale,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
-            name=name,
-            trainable=trainable,
-            dtype=dtype,
-        )
-        self.axis = several_axes(self.name, axis)
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma and beta."""
@@ -394,8 +371,9 @@ class GroupNormalization(_Affine):
             epsilon,
             center,
             scale,
-            beta=(beta_initializer, beta_regularizer, beta_constraint),
-            gamma=(gamma_initializer, gamma_regularizer, gamma_constraint),
+            *(beta_initializer, gamma_initializer),
+            *(beta_regularizer, gamma_regularizer),
+            *(beta_constraint, gamma_constraint),
             name=name,
             trainable=trainable,
             dtype=dtype,

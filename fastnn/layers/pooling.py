@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from fastnn import ops
@@ -209,9 +210,9 @@ class _GlobalPooling(Layer):
         require_places(self.name, x.shape, self.rank)
         return self.shaped(self.pool(x), x.shape)
 
+    @abstractmethod
     def pool(self, x: Tensor) -> Tensor:
         """Return one number for each channel, in any shape."""
-        raise NotImplementedError
 
     def shaped(self, y: Tensor, shape: Shape) -> Tensor:
         """Return the numbers of each channel in the shape that ``keepdims`` asks for."""

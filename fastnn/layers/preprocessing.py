@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Number
@@ -148,8 +149,9 @@ class _Scaling(Layer):
             )
         return values
 
+    @abstractmethod
     def _assign(self, moments: _Moments) -> None:
-        raise NotImplementedError
+        """Take the numbers from the moments of data."""
 
     def scaled(
         self, x: Tensor, mean: Any = 0.0, variance: Any = 1.0, factor: Any = 1.0, offset: Any = 0.0

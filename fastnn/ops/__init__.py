@@ -301,9 +301,7 @@ from fastnn.ops.products import (
 from fastnn.ops.random import (
     alpha_dropout,
     dropout,
-    free_stream,
     gaussian_noise,
-    random_key,
 )
 from fastnn.ops.recurrent import (
     dropout_steps,
@@ -469,7 +467,6 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
-    "free_stream",
     "full",
     "full_like",
     "gaussian_noise",
@@ -580,7 +577,6 @@ __all__ = [
     "ptp",
     "quantile",
     "rad2deg",
-    "random_key",
     "random_map",
     "random_uniform",
     "ravel",

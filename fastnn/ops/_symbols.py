@@ -25,6 +25,7 @@ def _accepting(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def accepting(*args: Any, **kwargs: Any) -> Any:
         leaves = nests.flatten([args, kwargs])
+        _require_operand(function.__name__, args)
         if any(isinstance(leaf, Symbol) for leaf in leaves):
             from fastnn.layers.operation import Operation
 
@@ -37,6 +38,14 @@ def _accepting(function: Callable[..., Any]) -> Callable[..., Any]:
         return compute(function, args, kwargs)
 
     return accepting
+
+
+def _require_operand(name: str, args: tuple[Any, ...]) -> None:
+    """Refuse what can be no operand in the place of the first one."""
+    if args and isinstance(args[0], str | bytes | dict | type | None):
+        raise TypeError(
+            f"{name}: its first argument must be a tensor or an array, got {type(args[0]).__name__}"
+        )
 
 
 def _described(leaf: Any) -> Any:

@@ -209,7 +209,7 @@ def slice(inputs: Number, start_indices: Sequence[int], shape: Sequence[int | No
     Args:
         inputs: any shape.
         start_indices: where it begins along each axis.
-        shape: its sizes; that of the rows is ``None`` or -1, with a start of 0.
+        shape: its sizes; -1 or ``None`` is all from there on, as it is of the rows.
 
     Raises:
         ShapeError: if there is no such block.
@@ -224,11 +224,14 @@ def slice(inputs: Number, start_indices: Sequence[int], shape: Sequence[int | No
 def _block(
     name: str, shape: Shape, start: Sequence[int], sizes: Sequence[int | None]
 ) -> list[tuple[int, int | None]]:
-    """Return where a block begins and its size, for each axis."""
-    known = [None if n in (None, -1) else operator.index(n) for n in sizes]
-    pairs = list(zip(map(int, start), known, strict=False))
-    fits = len(pairs) == len(known) == len(shape) and all(
-        begin == 0 if n is None else size is not None and 0 <= begin <= begin + size <= n
+    """Return where a block begins and its size, for each axis; ``None`` of all rows."""
+    known = len(start) == len(sizes) == len(shape)
+    pairs = [
+        (begin, (None if n is None else n - begin) if size in (None, -1) else size)
+        for begin, size, n in zip(map(operator.index, start), sizes, shape, strict=False)
+    ]
+    fits = known and all(
+        (begin, size) == (0, None) if n is None else 0 <= begin <= begin + (size or 0) <= n
         for (begin, size), n in zip(pairs, shape, strict=True)
     )
     if not fits:

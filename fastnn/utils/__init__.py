@@ -5,6 +5,8 @@ from fastnn.data.folders import image_dataset_from_directory
 from fastnn.data.streams import PyDataset
 from fastnn.data.windows import timeseries_dataset_from_array
 from fastnn.naming import clear_session
+from fastnn.registry import knowing as custom_object_scope
+from fastnn.registry import register_keras_serializable
 from fastnn.utils.arrays import pad_sequences, to_categorical
 from fastnn.utils.labels import class_ids, class_labels, normalize
 
@@ -17,9 +19,11 @@ __all__ = [
     "class_ids",
     "class_labels",
     "clear_session",
+    "custom_object_scope",
     "image_dataset_from_directory",
     "normalize",
     "pad_sequences",
+    "register_keras_serializable",
     "set_random_seed",
     "timeseries_dataset_from_array",
     "to_categorical",

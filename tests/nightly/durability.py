@@ -1,36 +1,23 @@
-"""Campaigns against files and trainings: kills, faults, damage, attacks; prints one table.
+"""Campaigns against files and trainings: kills, faults, damage, attacks; see night.py."""
 
-    python tests/nightly/durability.py [--small] [--only WORD] [--seed N]
-
-Ends with status 1 if a promise was broken.  Each campaign returns its trials and its failures; a
-failure is printed with what is needed to see it again.
-"""
-
-import argparse
-import contextlib
 import hashlib
 import os
-import random
 import re
 import resource
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path[:0] = [str(ROOT), str(HERE), str(HERE.parent)]
+import damage
+import numpy as np
+from campaign import child, folder, kill_after, report
 
-import damage  # noqa: E402
-import numpy as np  # noqa: E402
-
-import fastnn  # noqa: E402
-from fastnn import saving  # noqa: E402
-from fastnn.layers import (  # noqa: E402
+import fastnn
+from fastnn import saving
+from fastnn.layers import (
     BatchNormalization,
     Conv2D,
     Dense,
@@ -39,51 +26,11 @@ from fastnn.layers import (  # noqa: E402
     RandomTranslation,
 )
 
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
 #: What a training ends with, or the reason why it did not.
 RESULT = "result"
-
-
-def report(what):
-    """Print a failure."""
-    print(f"FAILED: {what}", flush=True)
-
-
-@contextlib.contextmanager
-def folder():
-    """Hand out a folder that is gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="fastnn-nightly-"))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def child(work):
-    """Do ``work`` in a forked process; return its id."""
-    process = os.fork()
-    if process:
-        return process
-    status = 1
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        work()
-        status = 0
-    except BaseException as error:
-        os.write(2, f"{type(error).__name__}: {error}\n".encode())
-    finally:
-        os._exit(status)
-
-
-def kill_after(process, seconds):
-    """Kill a process, unless it ends before; return its status."""
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        done, status = os.waitpid(process, os.WNOHANG)
-        if done:
-            return status
-        time.sleep(min(0.001, max(0.0, end - time.perf_counter())))
-    os.kill(process, signal.SIGKILL)
-    return os.waitpid(process, 0)[1]
 
 
 def leftovers(path):
@@ -349,8 +296,6 @@ def limits_of_a_file(trials, rng):
     return trials, failures, "EFBIG at any byte"
 
 
-# ---- the table -----------------------------------------------------------------------------------
-
 #: Promise, campaign, trials by night and in small.
 CAMPAIGNS = [
     ("kills: the file is whole whenever a save is killed", kills_of_a_saving_process, 10000, 20),
@@ -371,30 +316,3 @@ CAMPAIGNS = [
     ("files: configs that lie under right checksums", damage.configs, 40_000, 300),
     ("files: fuzzed, guided by coverage", damage.guided, 500_000, 2000),
 ]
-
-
-def main():
-    """Run the campaigns; return the status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--small", action="store_true", help="few trials of each")
-    parser.add_argument("--only", default="", help="campaigns whose promise has this word")
-    parser.add_argument("--share", type=float, default=1.0, help="of the trials of a night")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    options = parser.parse_args()
-    print(f"seed {options.seed}")
-    rows = []
-    for promise, campaign, night, small in CAMPAIGNS:
-        if options.only in promise:
-            trials = small if options.small else max(small, int(night * options.share))
-            begin = time.perf_counter()
-            made, failures, note = campaign(trials, random.Random(options.seed))
-            rows.append((promise, made, failures, time.perf_counter() - begin, note))
-            print(f"{promise}: {made:,} trials, {failures} failures; {note}", flush=True)
-    print("\n| promise | trials | seconds | what was tried | failures |\n|---|---|---|---|---|")
-    for promise, made, failures, seconds, note in rows:
-        print(f"| {promise} | {made:,} | {seconds:.0f} | {note} | {failures} |")
-    return int(any(failures for _, _, failures, _, _ in rows))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -70,6 +70,27 @@ def test_fixed_factors(keras, name, options):
     assert np.abs(ours - theirs).max() < 1e-5
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_any_fixed_factors_at_any_shape(keras, seed):
+    """Places are as exact as maps in float32: some 1e-6 of the size of an image."""
+    rng = np.random.default_rng(seed)
+    shape = tuple(int(n) for n in rng.integers((3, 3, 1), (12, 12, 5)))
+    x = rng.random((3, *shape))
+    share = iter(rng.uniform(-0.4, 0.4, 9))
+    fill = {"fill_mode": ["reflect", "nearest", "constant"][seed % 3], "fill_value": 0.3}
+    for name, factors in (
+        ("RandomTranslation", ("height_factor", "width_factor")),
+        ("RandomRotation", ("factor",)),
+        ("RandomZoom", ("height_factor", "width_factor")),
+        ("RandomBrightness", ("factor",)),
+    ):
+        options = {factor: (value, value) for factor, value in zip(factors, share, strict=False)}
+        options |= {"value_range": (0.1, 0.9)} if name == "RandomBrightness" else fill
+        ours = trained(getattr(fastnn.layers, name)(**options), x)
+        theirs = np.asarray(getattr(keras.layers, name)(**options)(x, training=True))
+        assert np.abs(ours - theirs).max() < 3e-5
+
+
 def test_flips_are_the_same_two(keras):
     x = np.tile(np.random.default_rng(0).random((1, 5, 4, 2)), (40, 1, 1, 1))
     for mode in ("horizontal", "vertical"):

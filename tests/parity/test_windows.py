@@ -195,7 +195,7 @@ def test_pooling(keras, seed, rank, name):
 
 @pytest.mark.parametrize("name", ["GlobalMaxPooling", "GlobalAveragePooling"])
 @pytest.mark.parametrize("rank", [1, 2])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_global_pooling(keras, seed, rank, name):
     draw = Draw(seed, rank)
     layer = f"{name}{rank}D"
@@ -204,7 +204,7 @@ def test_global_pooling(keras, seed, rank, name):
 
 
 @pytest.mark.parametrize("rank", [1, 2])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_upsampling(keras, seed, rank):
     draw = Draw(seed, rank)
     options = {"size": draw.sizes(1, 4)}
@@ -212,14 +212,47 @@ def test_upsampling(keras, seed, rank):
     check(keras, shape, lambda m: getattr(m.layers, f"UpSampling{rank}D")(**options), seed)
 
 
-@pytest.mark.parametrize("size", [1, 2, 4, (2, 1), (1, 4), (8, 2)])
-def test_bilinear_upsampling(keras, size):
+@pytest.mark.parametrize("seed", SEEDS)
+def test_bilinear_upsampling(keras, seed):
     """By powers of 2, where places between pixels are not rounded."""
+    draw = Draw(seed, 2)
+    size = tuple(2 ** draw.number(0, 3) for _ in range(2))
 
     def layer(m):
         return m.layers.UpSampling2D(size, interpolation="bilinear")
 
-    check(keras, (5, 4, 3), layer, 0)
+    check(keras, draw.shape(draw.number(1, 20)), layer, seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_resizing(keras, seed):
+    """To and from powers of 2, of which none is rounded."""
+    draw = Draw(seed, 2)
+    old, new = ([2 ** draw.number(1, 4) for _ in range(2)] for _ in range(2))
+    kind = [{}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True, "fill_value": 0.5}]
+    options = {"interpolation": ["bilinear", "nearest"][seed % 2], **kind[seed % 3]}
+    check(keras, (*old, 3), lambda m: m.layers.Resizing(*new, **options), seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_resizing_to_any_size_is_rounded(keras, seed):
+    draw = Draw(seed, 2)
+    shape = draw.shape(draw.number(1, 5))
+    layer = {"height": draw.number(1, 30), "width": draw.number(1, 30)}
+    x = np.random.default_rng(seed).normal(size=(2, *shape))
+    for crop in (False, True):
+        options = {**layer, "crop_to_aspect_ratio": crop}
+        theirs = np.asarray(keras.layers.Resizing(**options)(x))
+        model = fastnn.Sequential([fastnn.Input(shape), fastnn.layers.Resizing(**options)])
+        assert np.abs(model.predict(x) - theirs).max() <= 2**-20 * 4 * np.abs(x).max()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_middle_of_images(keras, seed):
+    draw = Draw(seed, 2)
+    shape = draw.shape(draw.number(1, 20))
+    size = draw.number(1, shape[0]), draw.number(1, shape[1])
+    check(keras, shape, lambda m: m.layers.CenterCrop(*size), seed)
 
 
 def test_bilinear_upsampling_by_three_is_rounded(keras):
@@ -230,10 +263,15 @@ def test_bilinear_upsampling_by_three_is_rounded(keras):
     assert np.abs(model.predict(x) - theirs).max() <= 2**-20 * 4 * np.abs(x).max()
 
 
-@pytest.mark.parametrize("frame", [1, (0, 2), (3, 1)])
-@pytest.mark.parametrize("name", ["ZeroPadding1D", "Cropping1D"])
-def test_frames_of_sequences(keras, name, frame):
-    check(keras, (7, 3), lambda m: getattr(m.layers, name)(frame), 0)
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("name", ["ZeroPadding", "Cropping"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_frames(keras, seed, name, rank):
+    draw = Draw(seed, rank)
+    pairs = [(draw.number(0, 3), draw.number(0, 3)) for _ in range(rank)]
+    frame = draw.sizes(0, 3) if seed % 3 == 0 else pairs[0] if rank == 1 else tuple(pairs)
+    shape = draw.shape(draw.number(1, 20))
+    check(keras, shape, lambda m: getattr(m.layers, f"{name}{rank}D")(frame), seed)
 
 
 @pytest.mark.parametrize("keepdims", [False, True])

@@ -1,0 +1,12 @@
+"""Keras's other names."""
+
+import fastnn
+from fastnn import layers
+
+
+def test_other_names_are_the_same_classes():
+    assert layers.MaxPool2D is layers.MaxPooling2D
+    assert layers.GlobalAvgPool1D is layers.GlobalAveragePooling1D
+    assert layers.Convolution2D is layers.Conv2D
+    assert fastnn.activations.swish is fastnn.activations.silu
+    assert fastnn.activations.hard_swish is fastnn.activations.hard_silu
