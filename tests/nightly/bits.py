@@ -161,7 +161,9 @@ def every_processor(trials, rng):
         for seed in range(trials):
             records = place / "records"
             tool = str(ROOT / "tests/tools/recording.py")
-            subprocess.run([sys.executable, tool, str(records), str(seed)], check=True, stdout=-3)
+            command = [sys.executable, tool, str(records), str(seed)]
+            here = {**os.environ, "PYTHONPATH": str(ROOT)}
+            subprocess.run(command, env=here, check=True, stdout=subprocess.DEVNULL)
             for cc, run, isa in targets:
                 command = [*run, str(place / cc.replace("/", "-")), str(records), isa]
                 done = subprocess.run(command, capture_output=True, text=True, check=False)
