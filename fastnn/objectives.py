@@ -73,7 +73,7 @@ class Objective:
             ValueError: if there are not as many, or other names.
         """
         every = _matched("loss", loss, names, shared=True)
-        if all(each is None for each in every):
+        if loss is not None and all(each is None for each in every):
             raise ValueError("compile: no output has a loss; give one for at least one of them")
         chosen = [_watched(names, each) for each in (watched, weighted or [])]
         for name, each, *few in zip(names, every, *chosen, strict=True):
@@ -141,6 +141,8 @@ class Objective:
             parts: arrays as long as each part of them.
         """
         sums, means, loss, at = totals.tolist(), [], 0.0, 0
+        if not self.compared:
+            return {"loss": sums[0] / (sums[1] or 1.0)}
         for index in self.compared:
             mean = sums[at] / (sums[at + 1] or 1.0)
             means.append(mean)

@@ -113,10 +113,12 @@ def check_data(
     """Return the caller's arrays as data that the model's programs can gather from."""
     xs = check_samples(who, model, x)
     arrays.not_empty(who, xs[0])
-    if y is None:
-        raise ValueError(f"{who}: y is missing; the loss compares predictions with targets")
     objective = runtime.objective
     assert objective is not None
+    if not objective.compared:
+        return Data(xs, {})
+    if y is None:
+        raise ValueError(f"{who}: y is missing; the loss compares predictions with targets")
     given, ys = _targets(who, model, objective, y, len(xs[0])), dict[int, Array]()
     for index, label, loss, kind in objective.expected:
         if kind.classes is None:
@@ -137,6 +139,8 @@ def compute_loss(
     """Return the loss of predictions, in the nest of the model's outputs."""
     from fastnn import standalone
 
+    if not objective.compared:
+        return 0.0
     if y is None or y_pred is None:
         raise ValueError(f"{who}: y and y_pred are needed, the targets and what predict returned")
     found = split(who, "y_pred", y_pred, objective.names, model.outputs_nest, objective.compared)

@@ -266,3 +266,109 @@ def test_a_user_s_layer_may_ask_for_losses_on_the_way():
     layer = Weighed()
     Sequential([Input((4,)), layer])
     assert layer.losses == [4.0]
+
+
+# ---- models whose layers say what is to be small -------------------------------------------------
+
+
+class Endpoint(layers.Layer):
+    """Compares two of its inputs, and returns the first."""
+
+    def call(self, inputs):
+        prediction, target = inputs
+        self.add_loss(ops.batch_mean(ops.square(prediction - target)))
+        return prediction
+
+
+def with_endpoint(dtype="float64"):
+    x, y = Input((4,), name="x", dtype=dtype), Input((1,), name="y", dtype=dtype)
+    model = fastnn.Model({"x": x, "y": y}, Endpoint()([Dense(1, name="line")(x), y]))
+    model.compile(fastnn.optimizers.SGD(0.1))
+    return model
+
+
+def test_a_model_of_added_losses_needs_no_loss_and_no_targets(tmp_path):
+    y = X @ [[1.0], [-2.0], [0.5], [0.0]]
+    plain = Sequential([Input((4,), dtype="float64"), Dense(1)])
+    plain.compile(fastnn.optimizers.SGD(0.1), "mse")
+    model = with_endpoint()
+    plain.set_weights(model.get_weights())
+    data = {"x": X, "y": y}
+    options = {"batch_size": 5, "epochs": 3, "verbose": 0, "shuffle": False}
+    found = model.fit(data, validation_split=0.25, **options).history
+    want = plain.fit(X, y, validation_split=0.25, **options).history
+    assert found.keys() == want.keys() == {"loss", "val_loss"}
+    assert all(np.allclose(found[name], want[name], rtol=1e-12) for name in want)
+    assert all(map(np.allclose, model.get_weights(), plain.get_weights()))
+    model.save(tmp_path / "model")
+    again = fastnn.models.load_model(tmp_path / "model", {"Endpoint": Endpoint})
+    assert again.loss is None
+    assert again.metrics_names == ["loss"]
+    batch = again.train_on_batch(data)
+    assert np.isclose(batch, plain.train_on_batch(X, y))
+    assert again.evaluate(data, verbose=0, return_dict=True).keys() == {"loss"}
+    assert again.compute_loss(data) == 0.0
+
+
+def test_batches_of_added_losses_are_x_alone():
+    model, twin = with_endpoint(), with_endpoint()
+    twin.set_weights(model.get_weights())
+    parts = [{"x": X[at : at + 4], "y": X[at : at + 4, :1]} for at in (0, 4, 8)]
+    history = model.fit(iter([(part,) for part in parts]), verbose=0).history
+    whole = {"x": X, "y": X[:, :1]}
+    assert history == twin.fit(whole, batch_size=4, shuffle=False, verbose=0).history
+
+
+def test_an_added_loss_that_is_not_finite_is_told():
+    model = with_endpoint()
+    with pytest.warns(fastnn.errors.NonFiniteWarning, match="epoch 1, batch 1"):
+        model.fit({"x": X, "y": np.full((12, 1), np.nan)}, verbose=0)
+
+
+def test_without_loss_and_penalty_there_is_nothing_to_learn():
+    model = Sequential([Dense(1)])
+    model.compile("sgd")
+    with pytest.raises(ValueError, match="compile: loss is missing"):
+        model.fit(X, Y)
+    with pytest.raises(ValueError, match="compile: loss is missing"):
+        penalised().compile("sgd")  # whose weights would go to 0
+    with pytest.raises(ValueError, match="'last' has metrics but no loss"):
+        penalised().compile("sgd", metrics=["accuracy"])
+
+
+# ---- weights of another model --------------------------------------------------------------------
+
+
+def head(units, *more):
+    layers = [Dense(3, "relu", name="body"), *more, Dense(units, name="head")]
+    model = Sequential([Input((4,)), *layers])
+    model.compile("adam", "mse")
+    return model
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_weights_that_fit_are_taken_and_others_stay(tmp_path, more):
+    first, other = head(2), head(5, *(Dense(3, name=f"more{i}") for i in range(more)))
+    first.train_on_batch(X, np.zeros((12, 2)))
+    first.save_weights(tmp_path / "weights")
+    with pytest.raises(ShapeError):
+        other.load_weights(tmp_path / "weights")
+    before = other.get_layer("head").get_weights()
+    count = 2 + 2 * more
+    with pytest.warns(UserWarning, match=rf"load_weights: {count} of .* stay.*head/kernel"):
+        other.load_weights(tmp_path / "weights", skip_mismatch=True)
+    body = zip(*(each.get_layer("body").get_weights() for each in (first, other)), strict=True)
+    assert all(np.array_equal(a, b) for a, b in body)
+    assert all(map(np.array_equal, before, other.get_layer("head").get_weights()))
+    assert other.optimizer.iterations == 0
+
+
+def test_what_fits_altogether_is_taken_without_a_warning(tmp_path):
+    first, twin, part = head(2), head(2), Sequential([Input((4,)), Dense(3, name="body")])
+    first.train_on_batch(X, np.zeros((12, 2)))
+    first.save_weights(tmp_path / "weights")
+    for model in (twin, part):
+        model.load_weights(tmp_path / "weights", skip_mismatch=True)
+        taken = zip(model.get_weights(), first.get_weights(), strict=False)
+        assert all(np.array_equal(a, b) for a, b in taken)
+    assert twin.optimizer.iterations == 1  # the state came with them

@@ -95,6 +95,7 @@ def evaluation(
     """
     graph = Graph(training=training)
     ys = call(_samples(graph, input_shapes), training)
+    _require_loss(graph, objective)
     weights = {index: _weights(graph, index, shape) for index, shape in weighing}
     terms = {i: _loss(graph, i, ys[i], objective, weights.get(i)) for i in objective.compared}
     with graph.scope("metrics"):
@@ -107,13 +108,25 @@ def evaluation(
                 Seen(term.lowered.prediction, term.targets, term.kind, w, objective.losses[index])
             )
     with graph.scope("loss"):
-        mean = reduce(ops.add, (_scaled(terms[i].reduced.mean, objective, i) for i in terms))
+        means = [_scaled(term.reduced.mean, objective, i) for i, term in terms.items()]
+        mean = reduce(ops.add, means) if means else None
     penalty = _penalty(graph)
     if penalty is None:
+        assert mean is not None
         return graph, mean
     with graph.scope("penalties"):
-        graph.emit("accumulate_batch", penalty, graph.total(np.zeros(2)), watched=0)
-        return graph, mean + penalty
+        watched = 1 if mean is None else 0
+        graph.emit("accumulate_batch", penalty, graph.total(np.zeros(2)), watched=watched)
+        return graph, penalty if mean is None else mean + penalty
+
+
+def _require_loss(graph: Graph, objective: Objective) -> None:
+    """Refuse a model that has a loss neither of outputs nor added by layers."""
+    if not objective.compared and not graph.penalties:
+        raise ValueError(
+            "compile: loss is missing; for example 'sparse_categorical_crossentropy' for labels, "
+            "'binary_crossentropy' for yes or no, 'mse' for numbers"
+        )
 
 
 class _Term(NamedTuple):

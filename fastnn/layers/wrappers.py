@@ -11,9 +11,10 @@ from fastnn import config, ops
 from fastnn.compiler.folds import Trial
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
-from fastnn.layers.base import Layer, assign_all
+from fastnn.layers.base import Layer
 from fastnn.layers.core import positive
 from fastnn.layers.serialization import deserialize, serialize
+from fastnn.layers.weights import assign_all
 
 __all__ = ["Bidirectional", "RepeatVector", "TimeDistributed"]
 

@@ -96,7 +96,8 @@ class Compilable(Connected):
             optimizer: name, class or object.
             loss: name, class, function or object; for several outputs a list, or a dict by their
                 names, with ``None`` for an output that is compared with nothing; their sum is
-                minimised.
+                minimised.  ``None`` is for models whose layers say by ``add_loss`` what is to be
+                small; ``fit`` then needs no targets.
             loss_weights: what each output's loss is multiplied by in the sum: numbers in a list, or
                 a dict by the outputs' names.  A list of metrics in this place, as in older notes,
                 is that.
@@ -119,11 +120,6 @@ class Compilable(Connected):
             >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(3, "softmax")])
             >>> model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
         """
-        if loss is None:
-            raise ValueError(
-                "compile: loss is missing; for example 'sparse_categorical_crossentropy' for "
-                "labels, 'binary_crossentropy' for yes or no, 'mse' for numbers"
-            )
         if metrics is None and objectives.are_metrics(loss_weights):
             metrics, loss_weights = loss_weights, None
         recipe = {

@@ -2,6 +2,7 @@
 
 from fastnn.config import set_seed
 from fastnn.data.folders import image_dataset_from_directory
+from fastnn.data.images import array_to_img, img_to_array, load_img, save_img
 from fastnn.data.streams import PyDataset
 from fastnn.data.windows import timeseries_dataset_from_array
 from fastnn.naming import clear_session
@@ -16,14 +17,18 @@ set_random_seed = set_seed
 __all__ = [
     "PyDataset",
     "Sequence",
+    "array_to_img",
     "class_ids",
     "class_labels",
     "clear_session",
     "custom_object_scope",
     "image_dataset_from_directory",
+    "img_to_array",
+    "load_img",
     "normalize",
     "pad_sequences",
     "register_keras_serializable",
+    "save_img",
     "set_random_seed",
     "timeseries_dataset_from_array",
     "to_categorical",

@@ -23,3 +23,18 @@ def test_pad_sequences(keras, seed):
 def test_to_categorical(keras, x):
     assert np.array_equal(utils.to_categorical(x), keras.utils.to_categorical(x))
     assert np.array_equal(utils.to_categorical(x, 7), keras.utils.to_categorical(x, 7))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("scale", [True, False])
+def test_images(keras, channels, scale, tmp_path):
+    x = np.random.default_rng(channels).uniform(3, 250, (5, 7, channels))
+    arrays = []
+    for number, module in enumerate((utils, keras.utils)):
+        path = str(tmp_path / f"{number}.png")
+        module.save_img(path, x, scale=scale)
+        mode = {1: "grayscale", 3: "rgb", 4: "rgba"}[channels]
+        small = module.load_img(path, mode, (3, 3), "bilinear", keep_aspect_ratio=True)
+        arrays.append((np.asarray(module.array_to_img(x, scale=scale)), module.img_to_array(small)))
+    for ours, theirs in zip(*arrays, strict=True):
+        assert np.abs(ours.astype(float) - theirs).max() <= (1 if scale else 0)
