@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn import allowance, archive, atomic, losses, metrics, optimizers, registry
 from fastnn._typing import Array
+from fastnn._warnings import warn_caller
 from fastnn.errors import ModelFileError, ShapeError
 from fastnn.registry import knowing as custom_object_scope
 from fastnn.registry import register_keras_serializable
@@ -139,16 +140,43 @@ def from_bytes(
     return _model_of(*parts, custom_objects, compile)
 
 
-def load_weights(model: Model, path: str | os.PathLike[str]) -> None:
+def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
     """Give a model the weights of the file at ``path``, in their order, whatever their names.
 
     The optimizer's state is taken over where the model is compiled with such an optimizer.
     """
     config, arrays = read(path, beside={**_WHOLE, "training": dict})
+    if skip_mismatch and _take_what_fits(model, config["weights"], arrays):
+        return
     take_weights(model, config, arrays)
     model.epochs_trained = _natural(config["epochs_trained"])
     if model.optimizer is not None and _state_fits(model, arrays):
         take_state(model, arrays)
+
+
+def _take_what_fits(model: Model, paths: list[str], arrays: Mapping[str, Array]) -> bool:
+    """Give a model the weights that fit it, and warn of the others; return whether it was needed.
+
+    They are matched by their order if there are as many, else by their names.
+    """
+    own = model.named_weights()
+    names = paths if len(paths) == len(own) else list(own)
+    given = [arrays.get(f"weights/{name}") for name in names]
+    pairs = list(zip(own.items(), given, strict=True))
+    left = [path for (path, v), a in pairs if a is None or a.shape != v.shape]
+    if not left and len(paths) == len(own):
+        return False
+    with model.changing("load_weights"):
+        for (path, variable), array in pairs:
+            if path not in left and array is not None:
+                variable.assign(array)
+    if left:
+        warn_caller(
+            f"load_weights: {len(left)} of {len(own)} weights stay as they are, since the file has "
+            f"none of their shapes: {', '.join(left)}"[:390],
+            UserWarning,
+        )
+    return True
 
 
 def read(

@@ -479,6 +479,17 @@ def test_dense_is_its_formula():
     assert np.allclose(model.predict(x), x @ kernel + bias, rtol=1e-14, atol=0)
 
 
+@pytest.mark.parametrize("dims", [(0, 1), (1, 1), (2,), "21", (1.0, 2), 2])
+def test_permute_takes_each_axis_once(dims):
+    with pytest.raises(ValueError, match=r"dims must hold each of 1, 2, \.\.\. once"):
+        layers.Permute(dims)
+
+
+def test_permute_knows_all_axes():
+    with pytest.raises(ShapeError, match=r"\(2, 1\) are 2 axes, a sample of .* has 1"):
+        layers.Permute((2, 1))(Input((3,)))
+
+
 def test_dense_without_bias_has_one_weight():
     layer = Dense(3, use_bias=False)
     Sequential([Input((5,)), layer])

@@ -164,7 +164,7 @@ def test_a_model_may_have_its_classes_on_another_axis(head, sparse):
     loss, accuracy, weighted = model.evaluate(x, y, sample_weight=w, verbose=0)
     p = model.predict_proba(x)
     taken = -np.log(np.take_along_axis(p, labels[:, None], 1)[:, 0])
-    assert loss == pytest.approx((taken * w).mean(), rel=1e-6)
+    assert loss == pytest.approx((taken * w).mean(), rel=1e-12)
     right = p.argmax(1) == labels
     assert accuracy == pytest.approx(right.mean())
     assert weighted == pytest.approx((right * w).sum() / w.sum())
@@ -172,6 +172,35 @@ def test_a_model_may_have_its_classes_on_another_axis(head, sparse):
     by_class = model.evaluate(x, y, verbose=0)[0]
     model.fit(x, y, class_weight={0: 2.0}, epochs=2, verbose=0)
     assert model.evaluate(x, y, verbose=0)[0] < by_class
+
+
+@pytest.mark.parametrize("size", [1e3, 1e30])
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_scores_of_any_size_on_another_axis_too(activation, size):
+    """The logits behind a softmax along that axis are found; two swaps of axes are none."""
+    inputs = Input((2, 3), dtype="float64")
+    head = fastnn.layers.Softmax(axis=1) if activation == "softmax" else Activation("sigmoid")
+    model = fastnn.Model(inputs, head(inputs))
+    kind = losses.BinaryCrossentropy if activation == "sigmoid" else losses.CategoricalCrossentropy
+    model.compile(loss=kind(axis=1))
+    z = np.array([size, -size])[None, :, None].repeat(3, -1)
+    assert model.evaluate(z, z > 0, verbose=0) == 0
+    wrong = model.evaluate(z, z < 0, verbose=0)
+    assert wrong == pytest.approx(2 * size if activation == "softmax" else size, rel=1e-14)
+    with pytest.raises(ValueError, match="drop from_logits"):
+        model.compile(loss=kind(axis=1, from_logits=True))
+
+
+def test_axes_that_are_moved_back_were_not_moved(capsys):
+    class Back(fastnn.layers.Layer):
+        def call(self, x):
+            return ops.moveaxis(ops.moveaxis(x, 1, -1), -1, 1)
+
+    model = Sequential([Input((2, 3)), Dense(3), Back(), Dense(2)])
+    model.compile("sgd", "mse")
+    model.explain()
+    assert "dense" in (out := capsys.readouterr().out)
+    assert "swap" not in out
 
 
 @pytest.mark.parametrize(

@@ -334,3 +334,41 @@ def test_without_loss_and_penalty_there_is_nothing_to_learn():
         penalised().compile("sgd")  # whose weights would go to 0
     with pytest.raises(ValueError, match="'last' has metrics but no loss"):
         penalised().compile("sgd", metrics=["accuracy"])
+
+
+# ---- weights of another model --------------------------------------------------------------------
+
+
+def head(units, *more):
+    layers = [Dense(3, "relu", name="body"), *more, Dense(units, name="head")]
+    model = Sequential([Input((4,)), *layers])
+    model.compile("adam", "mse")
+    return model
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_weights_that_fit_are_taken_and_others_stay(tmp_path, more):
+    first, other = head(2), head(5, *(Dense(3, name=f"more{i}") for i in range(more)))
+    first.train_on_batch(X, np.zeros((12, 2)))
+    first.save_weights(tmp_path / "weights")
+    with pytest.raises(ShapeError):
+        other.load_weights(tmp_path / "weights")
+    before = other.get_layer("head").get_weights()
+    count = 2 + 2 * more
+    with pytest.warns(UserWarning, match=rf"load_weights: {count} of .* stay.*head/kernel"):
+        other.load_weights(tmp_path / "weights", skip_mismatch=True)
+    body = zip(*(each.get_layer("body").get_weights() for each in (first, other)), strict=True)
+    assert all(np.array_equal(a, b) for a, b in body)
+    assert all(map(np.array_equal, before, other.get_layer("head").get_weights()))
+    assert other.optimizer.iterations == 0
+
+
+def test_what_fits_altogether_is_taken_without_a_warning(tmp_path):
+    first, twin, part = head(2), head(2), Sequential([Input((4,)), Dense(3, name="body")])
+    first.train_on_batch(X, np.zeros((12, 2)))
+    first.save_weights(tmp_path / "weights")
+    for model in (twin, part):
+        model.load_weights(tmp_path / "weights", skip_mismatch=True)
+        taken = zip(model.get_weights(), first.get_weights(), strict=False)
+        assert all(np.array_equal(a, b) for a, b in taken)
+    assert twin.optimizer.iterations == 1  # the state came with them

@@ -242,6 +242,30 @@ static void walk_time(const fnn_op *op, const fnn_task *task, const recurrence *
     }
 }
 
+/* A walk z[r,t,g] u[h,g] -> ...: the state times the first columns of u, and, where there are others, what a
+ * step multiplies those by, which is u[1]. */
+static void walk_forward(const fnn_op *op, const fnn_task *task, const walk_plan *plan,
+                         int64_t first)
+{
+    int64_t r = op->dim[0], t = op->dim[1], g = op->dim[2], h = op->dim[3];
+    const real *u = op->arg[1];
+    recurrence s = recurrence_of(op, task, plan, r, t, h);
+    hold(&s, 0, u, g, h, first);
+    if (first < g) hold(&s, 1, u + first, g, h, g - first);
+    walk_time(op, task, &s);
+}
+
+/* The same back, by the rows of ut[g,h] */
+static void walk_back(const fnn_op *op, const fnn_task *task, const walk_plan *plan, int64_t first)
+{
+    int64_t g = op->dim[0], h = op->dim[1], r = op->dim[2], t = op->dim[3];
+    const real *ut = op->arg[0];
+    recurrence s = recurrence_of(op, task, plan, r, t, h);
+    hold(&s, 0, ut, h, first, h);
+    if (first < g) hold(&s, 1, ut + first * h, h, g - first, h);
+    walk_time(op, task, &s);
+}
+
 /* to[m,h] = from times keep, or plus `to` */
 static void times_keep(const recurrence *s, const real *from, real *to, int64_t row, int64_t m,
                        int add)
@@ -345,12 +369,9 @@ static void rnn_step(const fnn_op *op, const recurrence *s, int64_t row, int64_t
 
 static void op_rnn_fwd(const fnn_op *op, const fnn_task *task)
 {
-    int64_t r = op->dim[0], t = op->dim[1], g = op->dim[2], h = op->dim[3];
     static const walk_plan plan = {
         .step = rnn_step, .state_from = 3, .state_to = 6, .mask = 2, .keep = 4, .y = 5};
-    recurrence s = recurrence_of(op, task, &plan, r, t, h);
-    hold(&s, 0, op->arg[1], g, h, g);
-    walk_time(op, task, &s);
+    walk_forward(op, task, &plan, op->dim[2]);
 }
 
 VERB void rnn_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t row, int64_t t,
@@ -378,7 +399,6 @@ static void rnn_step_bwd(const fnn_op *op, const recurrence *s, int64_t row, int
 
 static void op_rnn_bwd(const fnn_op *op, const fnn_task *task)
 {
-    int64_t g = op->dim[0], h = op->dim[1], r = op->dim[2], t = op->dim[3];
     static const walk_plan plan = {.step = rnn_step_bwd,
                                    .back = 1,
                                    .state_from = 3,
@@ -387,9 +407,7 @@ static void op_rnn_bwd(const fnn_op *op, const fnn_task *task)
                                    .keep = 5,
                                    .y = 2,
                                    .a = 6};
-    recurrence s = recurrence_of(op, task, &plan, r, t, h);
-    hold(&s, 0, op->arg[0], h, g, h);
-    walk_time(op, task, &s);
+    walk_back(op, task, &plan, op->dim[0]);
 }
 
 /* ---- LSTM: gates i, f, g, o; c_t = f c_{t-1} + i g; y_t = o act(c_t) ------------------------------- */
@@ -429,7 +447,6 @@ static void lstm_step(const fnn_op *op, const recurrence *s, int64_t row, int64_
 
 static void op_lstm_fwd(const fnn_op *op, const fnn_task *task)
 {
-    int64_t r = op->dim[0], t = op->dim[1], g = op->dim[2], h = op->dim[3];
     static const walk_plan plan = {.step = lstm_step,
                                    .state_from = 3,
                                    .cell_from = 4,
@@ -440,9 +457,7 @@ static void op_lstm_fwd(const fnn_op *op, const fnn_task *task)
                                    .y = 8,
                                    .c = 7,
                                    .a = 6};
-    recurrence s = recurrence_of(op, task, &plan, r, t, h);
-    hold(&s, 0, op->arg[1], g, h, g);
-    walk_time(op, task, &s);
+    walk_forward(op, task, &plan, op->dim[2]);
 }
 
 VERB void lstm_cell_bwd(const fnn_op *op, const recurrence *s, int64_t i, int64_t row, int64_t t,
@@ -482,7 +497,6 @@ static void lstm_step_bwd(const fnn_op *op, const recurrence *s, int64_t row, in
 
 static void op_lstm_bwd(const fnn_op *op, const fnn_task *task)
 {
-    int64_t g = op->dim[0], h = op->dim[1], r = op->dim[2], t = op->dim[3];
     static const walk_plan plan = {.step = lstm_step_bwd,
                                    .back = 1,
                                    .state_from = 4,
@@ -493,9 +507,7 @@ static void op_lstm_bwd(const fnn_op *op, const fnn_task *task)
                                    .keep = 8,
                                    .y = 3,
                                    .a = 9};
-    recurrence s = recurrence_of(op, task, &plan, r, t, h);
-    hold(&s, 0, op->arg[0], h, g, h);
-    walk_time(op, task, &s);
+    walk_back(op, task, &plan, op->dim[0]);
 }
 
 /* ---- GRU: gates z, r, n; y_t = z y_{t-1} + (1 - z) n ----------------------------------------------
@@ -504,6 +516,12 @@ static void op_lstm_bwd(const fnn_op *op, const fnn_task *task)
  * with the reset before it n = g(z_n + q u_n), q = r y_{t-1}, which takes a second product. */
 
 static inline int reset_after(const fnn_op *op) { return op->attr[2] != 0; }
+
+/* The columns of u that multiply the state before the reset gate has acted */
+static inline int64_t gru_columns(const fnn_op *op, int64_t gates, int64_t units)
+{
+    return reset_after(op) ? gates : 2 * units;
+}
 
 /* z, r and q, and with the reset after the product r q, from the state's product */
 VERB void gru_gates(const fnn_op *op, const recurrence *s, int64_t i, int64_t row, int64_t t,
@@ -566,8 +584,6 @@ static void gru_step(const fnn_op *op, const recurrence *s, int64_t row, int64_t
 
 static void op_gru_fwd(const fnn_op *op, const fnn_task *task)
 {
-    int64_t r = op->dim[0], t = op->dim[1], g = op->dim[2], h = op->dim[3];
-    const real *u = op->arg[1];
     static const walk_plan plan = {.step = gru_step,
                                    .state_from = 4,
                                    .state_to = 9,
@@ -576,10 +592,7 @@ static void op_gru_fwd(const fnn_op *op, const fnn_task *task)
                                    .y = 8,
                                    .a = 6,
                                    .q = 7};
-    recurrence s = recurrence_of(op, task, &plan, r, t, h);
-    hold(&s, 0, u, g, h, reset_after(op) ? g : 2 * h);
-    if (!reset_after(op)) hold(&s, 1, u + 2 * h, g, h, h);
-    walk_time(op, task, &s);
+    walk_forward(op, task, &plan, gru_columns(op, op->dim[2], op->dim[3]));
 }
 
 /* dz but, with the reset before the product, for its gate; the gates' part of the state's gradient */
@@ -648,8 +661,6 @@ static void gru_step_bwd(const fnn_op *op, const recurrence *s, int64_t row, int
 
 static void op_gru_bwd(const fnn_op *op, const fnn_task *task)
 {
-    int64_t g = op->dim[0], h = op->dim[1], r = op->dim[2], t = op->dim[3];
-    const real *ut = op->arg[0];
     static const walk_plan plan = {.step = gru_step_bwd,
                                    .back = 1,
                                    .state_from = 5,
@@ -658,10 +669,7 @@ static void op_gru_bwd(const fnn_op *op, const fnn_task *task)
                                    .keep = 8,
                                    .y = 4,
                                    .a = 9};
-    recurrence s = recurrence_of(op, task, &plan, r, t, h);
-    hold(&s, 0, ut, h, reset_after(op) ? g : 2 * h, h);
-    if (!reset_after(op)) hold(&s, 1, ut + 2 * h * h, h, h, h);
-    walk_time(op, task, &s);
+    walk_back(op, task, &plan, gru_columns(op, op->dim[0], op->dim[1]));
 }
 
 /* du with the reset before the product: columns of z and r from the states, those of n from q = r y_{t-1} */

@@ -31,7 +31,7 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        shape: Sequence[int],
+        shape: Sequence[int] | None,
         name: str | None = None,
         dtype: str | None = None,
         batch_size: int | None = None,
@@ -39,7 +39,7 @@ class InputLayer(Layer):
         kind = None if dtype is None else config.check_sample_dtype("Input", dtype)
         self.whole = None if kind is None or config.is_real(kind) else kind
         super().__init__(name=name, dtype=None if self.whole else kind)
-        sizes = tuple(shape) if isinstance(shape, Sequence) else (shape,)
+        sizes: tuple[Any, ...] = tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if not all(map(is_size, sizes)):
             pad = "; sequences are padded to one length: utils.pad_sequences" * (None in sizes)
             raise ShapeError(
@@ -102,14 +102,13 @@ def Input(
         >>> fastnn.Input((8, 8, 1)).shape
         (None, 8, 8, 1)
     """
-    if (shape is None) == (batch_shape is None):
-        raise ValueError("Input: give shape, that of a sample, or batch_shape, and not both")
     if batch_shape is not None:
+        if shape is not None or batch_size is not None:
+            raise ValueError("Input: give shape and batch_size, or batch_shape, and not both")
         if not isinstance(batch_shape, Sequence) or not batch_shape:
             raise ShapeError("Input: batch_shape must be (rows of a batch, ...), such as (32, 7)")
         batch_size, *sizes = batch_shape
         shape = [n for n in sizes if n is not None]
-    assert shape is not None
     return InputLayer(shape, name=name, dtype=dtype, batch_size=batch_size).output
 
 

@@ -63,12 +63,13 @@ class CrossEntropy(AlongAxis):
 
     def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
         """Compose the loss of each place."""
-        at, logits = self.place(prediction.shape), self.logits(prediction)
-        t = self.prepared(targets, at)
+        at = self.place(prediction.shape)
+        t, moved = self.prepared(targets, at), ops.moveaxis(prediction, at, -1)
+        logits = self.logits(prediction, moved)
         if logits is None:
-            values = self.of_probabilities(ops.moveaxis(prediction, at, -1), t)
+            values = self.of_probabilities(moved, t)
             return Lowered(values, prediction, self.mask(values, t))
-        p, values = self.of_logits(ops.moveaxis(logits, at, -1), t)
+        p, values = self.of_logits(logits, t)
         return Lowered(values, ops.moveaxis(p, -1, at), self.mask(values, t))
 
     def of_logits(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,21 +99,29 @@ class CrossEntropy(AlongAxis):
         """Return what each of the classes gets of what is spread."""
         return 1 / classes
 
-    def logits(self, prediction: Tensor) -> Tensor | None:
+    def logits(self, prediction: Tensor, moved: Tensor) -> Tensor | None:
         """Return the logits behind a prediction, ``None`` where only probabilities are known, or
-        say which output layer the loss goes with."""
-        head = head_of(prediction)
+        say which output layer the loss goes with.
+
+        Args:
+            prediction: the model's output.
+            moved: the same with classes on the last axis, where those of the logits are.
+        """
+        for tensor in (moved, prediction):
+            head = head_of(tensor)
+            if head.name == self.head:
+                break
         if self.from_logits and head.name != self.head:
-            return prediction
+            return moved
         if not self.from_logits and head.name == self.head:
-            return head.logits(prediction) if self.is_inverse(head, prediction) else None
+            return self.behind(head, tensor, moved)
         if not self.from_logits and (head.name is None or head.name in self.also):
             return None
         raise self._refusal(head)
 
-    def is_inverse(self, head: Head, prediction: Tensor) -> bool:
-        """Whether the loss's own activation of the head's logits is the prediction."""
-        return True
+    def behind(self, head: Head, tensor: Tensor, moved: Tensor) -> Tensor | None:
+        """Return the logits of the head that made ``tensor``, if they are known."""
+        raise NotImplementedError
 
     def _refusal(self, head: Head) -> ValueError:
         have, layer = head.name or "linear", head.layer
@@ -162,12 +171,12 @@ class SoftmaxCrossEntropy(CrossEntropy):
             )
         return classes
 
-    def is_inverse(self, head: Head, prediction: Tensor) -> bool:
-        """Whether the softmax was along the loss's axis, and no reshaping took it apart."""
+    def behind(self, head: Head, tensor: Tensor, moved: Tensor) -> Tensor | None:
+        """Return the logits, if the softmax was along the loss's axis, and not taken apart."""
         assert head.node is not None
         (z, *_) = head.node.inputs
-        last = self.place(prediction.shape) == len(prediction.shape) - 1
-        return last and z is not None and z.shape[-1] == prediction.shape[-1]
+        whole = tensor is moved and z is not None and z.shape[-1] == tensor.shape[-1]
+        return head.logits(tensor) if whole else None
 
 
 class SparseCategoricalCrossentropy(SoftmaxCrossEntropy):
@@ -282,6 +291,11 @@ class SigmoidCrossEntropy(CrossEntropy):
     def flat(self) -> bool:  # type: ignore[override]
         """Whether the mean over all units of a row is the mean over its places."""
         return self.axis == -1
+
+    def behind(self, head: Head, tensor: Tensor, moved: Tensor) -> Tensor | None:
+        """Return the logits with units on the last axis."""
+        z = head.logits(tensor)
+        return z if tensor is moved else ops.moveaxis(z, self.place(tensor.shape), -1)
 
     def share(self, classes: int) -> float:
         """Return what each label gets of what is spread: one half, whatever their number."""

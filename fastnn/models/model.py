@@ -285,13 +285,16 @@ class Model(Trainer):
         with self._guard.reading("save_weights"):
             saving.save_weights(self, path, overwrite)
 
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
+    def load_weights(self, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Take the weights of a file that ``save_weights`` or ``save`` wrote, in their order.
 
         The optimizer's state is taken over too if the model is compiled with such an optimizer.
 
         Args:
             path: the file.
+            skip_mismatch: whether to take what fits, and warn of weights that stay as they are,
+                where the file is that of another model; weights go by their order if there are as
+                many, else by their names.  The optimizer's state is left alone then.
 
         Raises:
             ModelFileError: if it is not such a file, or was damaged.
@@ -308,7 +311,7 @@ class Model(Trainer):
         from fastnn import saving
 
         self._require_built()
-        saving.load_weights(self, path)
+        saving.load_weights(self, path, skip_mismatch)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""

@@ -263,12 +263,6 @@ def _dropout_steps(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradient
     return emit("dropout_steps", dy, **node.attrs)
 
 
-@gradient_of("recall")
-def _recall(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
-    """What came before the batch is a constant."""
-    return (ZERO,)
-
-
 def reverse(x: Tensor) -> Tensor:
     """Return the steps of a sequence from the last to the first.
 

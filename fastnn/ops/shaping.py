@@ -99,10 +99,20 @@ def permuted(name: str, x: Number, axes: Sequence[int]) -> Tensor:
         if at != place:
             run = _common(now[at:], order[place:])
             ranks = {"p": place, "b": at - place, "c": run}
-            (tensor,) = emit("swap", tensor, ranks=ranks)
+            tensor = _swapped(tensor, ranks)
             now[place:at] = now[at : at + run] + now[place:at]
             del now[at + run : at + 2 * run]
     return tensor
+
+
+def _swapped(x: Tensor, ranks: dict[str, int]) -> Tensor:
+    """Return ``x`` with two runs of axes swapped, or what ``x`` was before they were."""
+    node, back = x.producer, (ranks["p"], ranks["c"], ranks["b"])
+    if node is not None and node.op.name == "swap" and back == tuple(map(node.ranks.get, "pbc")):
+        (before,) = node.inputs
+        assert before is not None
+        return before
+    return emit("swap", x, ranks=ranks)[0]
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:

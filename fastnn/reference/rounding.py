@@ -121,8 +121,10 @@ class Rounded:
     def activated(self, name: str) -> Rounded:
         """Return the activation ``name`` of this: its own error and, by its slope, that of this."""
         y = ACTIVATIONS[name][0](self.value)
-        if name == "step":  # within the error of 0 it may fall on either side
-            return Rounded(y, self.u, np.where(np.abs(self.value) <= self.error, 1.0, 0.0))
+        if name == "step":
+            # within the error of 0 it may fall on either side, an error of exactly 1: no more than
+            # half of the bound, since errors near to theirs are a sign of bounds that are short
+            return Rounded(y, self.u, np.where(np.abs(self.value) <= self.error, 2.0, 0.0))
         own = 2 * ULPS * self.u * np.abs(y) if name in ("sigmoid", "tanh") else 0
         passed = np.where(np.isfinite(self.value), SLOPE[name] * self.error, 0)
         return Rounded(y, self.u, passed + own)

@@ -269,3 +269,53 @@ def test_states_from_batch_to_batch(keras, name, seed):
     assert_alike(ours, theirs)
     for state, expected in zip(layer.states, known, strict=True):
         assert np.abs(state.numpy() - expected).max() <= 1e-10
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_both_directions_of_any_shape(beside, seed):
+    """Masks, states, every way to merge, layers and cells."""
+    rng = np.random.default_rng(seed)
+    time, features, units = (int(n) for n in rng.integers(1, 8, 3))
+    mode = ["concat", "sum", "mul", "ave"][seed % 4]
+    every = bool(seed // 2 % 2)
+
+    def build(m, given):
+        x = m.Input((time, features), **given)
+        seen = m.layers.Masking()(x) if seed % 3 else x
+        if seed % 5 == 4:
+            layer = m.layers.RNN(m.layers.GRUCell(units), return_sequences=every)
+        else:
+            kind = getattr(m.layers, KINDS[seed % 3])
+            layer = kind(units, return_sequences=every, use_bias=bool(seed % 4))
+        return m.Model(x, m.layers.Bidirectional(layer, merge_mode=mode)(seen))
+
+    beside(build, gapped(rng, 5, time, features), seed)
+
+
+#: layers of a step, made of the module's, the sizes of the step and a number
+OF_STEPS = {
+    "Dense": (2, lambda la, n: la.Dense(n, "tanh")),
+    "Conv1D": (2, lambda la, n: la.Conv1D(n, 2, padding="same")),
+    "MaxPooling1D": (2, lambda la, n: la.MaxPooling1D(1 + n % 2)),
+    "Flatten": (3, lambda la, n: la.Flatten()),
+    "LSTM": (2, lambda la, n: la.LSTM(n)),
+    "Conv2D": (3, lambda la, n: la.Conv2D(n, 2, padding="same", activation="relu")),
+}
+
+
+@pytest.mark.parametrize("kind", OF_STEPS)
+@pytest.mark.parametrize("seed", range(30))
+def test_steps_of_any_shape(beside, kind, seed):
+    """Each step by itself, behind layers with weights, and vectors that are repeated."""
+    rng = np.random.default_rng(seed)
+    rank, make = OF_STEPS[kind]
+    time, n, *step = (int(k) for k in rng.integers(1, 6, 2 + rank))
+    step[0] += 1  # so that pools fit
+
+    def build(m, given):
+        x = m.Input((time, *step), **given)
+        y = m.layers.TimeDistributed(make(m.layers, n))(m.layers.Dense(step[-1], "tanh")(x))
+        flat = m.layers.Dense(3)(m.layers.Flatten()(y))
+        return m.Model(x, m.layers.RepeatVector(n)(flat))
+
+    beside(build, rng.normal(size=(4, time, *step)), seed, rtol=1e-10)
