@@ -582,6 +582,23 @@ def test_a_tensor_of_another_call_is_refused():
         fastnn.Model(x, layer(x)).predict(np.ones((2, 3)))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_functions_of_two_numbers_at_their_ends(dtype):
+    inf, nan = np.inf, np.nan
+    large = np.sqrt(np.finfo(dtype).max) * 4
+
+    def of(name, a, b):
+        return getattr(ops, name)(np.array(a, dtype), np.array(b, dtype))
+
+    known = of("hypot", [3 * large, 0, inf, nan, -inf], [4 * large, 0, 1, inf, -inf])
+    np.testing.assert_allclose(known, [5 * large, 0, inf, nan, inf], rtol=1e-6)
+    known = of("logaddexp", [inf, -inf, inf, nan, 500], [inf, -inf, -inf, 0, 500])
+    np.testing.assert_allclose(known, [inf, -inf, inf, nan, 500 + np.log(2)], rtol=1e-6)
+    known = of("arctan2", [0, 1, -1, inf, -inf, 0, nan, 2], [0, 0, -1, inf, -1, -2, 1, -inf])
+    quarters = np.array([0, 2, -3, 1, -2, 4, nan, 4]) * np.pi / 4
+    np.testing.assert_allclose(known, quarters, rtol=1e-6)
+
+
 def test_the_size_of_a_batch_is_open():
     seen = []
 
