@@ -110,8 +110,6 @@ def path(who: str, name: str, value: Any) -> str:
 
 def one_of(who: str, name: str, value: Any, known: Sequence[str]) -> str:
     """Return ``value`` if it is one of the known names."""
-    if value not in known:
-        raise ValueError(
-            f"{who}: {name} must be one of {', '.join(known)}, got {str(value)[:60]!r}"
-        )
-    return str(value)
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{who}: {name} must be one of {', '.join(known)}, got {shown(value)}")
+    return value

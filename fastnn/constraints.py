@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastnn import ops, registry
-from fastnn._checks import fraction, not_negative
+from fastnn._checks import fraction, integer, not_negative, shown
 from fastnn.compiler.graph import Tensor
 from fastnn.naming import snake_case
 
@@ -159,9 +159,9 @@ _BY_NAME = {snake_case(name): cls for name, cls in CLASSES.items()} | CLASSES
 
 def _axes(who: str, axis: Any) -> int | list[int]:
     several = list(axis) if isinstance(axis, Sequence) and not isinstance(axis, str) else [axis]
-    if not several or any(isinstance(a, bool) or not hasattr(a, "__index__") for a in several):
-        raise TypeError(f"{who}: axis must be an integer or a list of them, got {str(axis)[:40]!r}")
-    known = [int(a) for a in several]
+    known = [a for a in map(integer, several) if a is not None]
+    if not several or len(known) < len(several):
+        raise TypeError(f"{who}: axis must be an integer or a list of them, got {shown(axis)}")
     return known if isinstance(axis, Sequence) else known[0]
 
 

@@ -154,6 +154,8 @@ def first_nonfinite(executable: Executable, sources: Mapping[str, Array], run: _
     if index is None:
         return "no layer's output is, so the loss overflowed"
     node = program.nodes[index]
+    if node.attrs.get("scaled"):
+        return "the data is not, or what it is rescaled to: look for NaN in x, and at the scale"
     if node.op.name.startswith("gather"):
         return "the data itself is not: look for NaN in x and y"
     return f"the first layer whose output is not is {node.layer!r}"

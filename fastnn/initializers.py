@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import config, registry
-from fastnn._checks import not_negative, number, positive_number
+from fastnn._checks import not_negative, number, one_of, positive_number
 from fastnn._checks import seed as checked_seed
 from fastnn._typing import Array
 from fastnn.draws import Draws
@@ -62,7 +62,9 @@ class Initializer:
         return np.asarray(values, dtype or config.floatx()).reshape(tuple(shape))
 
     def _values(self, shape: tuple[int, ...]) -> Array:
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__}: write __call__(shape, dtype), which returns an array"
+        )
 
     def get_config(self) -> dict[str, Any]:
         """Return the options that make an equal initializer."""
@@ -209,10 +211,11 @@ class VarianceScaling(_Random):
         output_axes: Sequence[int] | None = None,
     ):
         who = type(self).__name__
-        _member("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        mode = one_of(who, "mode", mode, ("fan_in", "fan_out", "fan_avg"))
         distribution = str(distribution).lower()
         distribution = "truncated_normal" if distribution == "normal" else distribution
-        _member("distribution", distribution, ("truncated_normal", "untruncated_normal", "uniform"))
+        kinds = ("truncated_normal", "untruncated_normal", "uniform")
+        distribution = one_of(who, "distribution", distribution, kinds)
         self.scale = positive_number(who, "scale", scale)
         self.mode, self.distribution, self.seed = mode, distribution, checked_seed(who, seed)
         self.input_axes, self.output_axes = input_axes, output_axes
@@ -337,11 +340,6 @@ def fans(
         return (shape[0], shape[0]) if shape else (1, 1)
     pixels = math.prod(shape[:-2])
     return pixels * shape[-2], pixels * shape[-1]
-
-
-def _member(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise ValueError(f"VarianceScaling: {name} must be one of {known}, got {value!r}")
 
 
 CLASSES: dict[str, type[Initializer]] = {

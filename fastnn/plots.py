@@ -109,12 +109,13 @@ def _dress(panel: Axes, title: str, grid: Literal["both", "x", "y"] = "both") ->
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def learning_curve(history: Any, metrics: Sequence[str] = ("loss", "accuracy")) -> Figure:
+def learning_curve(history: Any, metrics: Sequence[str] | None = None) -> Figure:
     """Draws how each metric went, epoch by epoch, on training and validation data.
 
     Args:
         history: what `fit` returned, or its `history` dict of lists.
         metrics: names to draw, one panel each; `val_<name>` joins its panel if it is there.
+            ``None``: all that training has, but for the learning rate.
 
     Returns:
         A matplotlib `Figure`; `figure.savefig("curve.png")` writes it.
@@ -123,8 +124,12 @@ def learning_curve(history: Any, metrics: Sequence[str] = ("loss", "accuracy")) 
         ImportError: matplotlib is not installed.
         ValueError: the history has none of the metrics.
     """
-    figure = _figure(width=4.2 * len(metrics), height=3.0)
-    _draw_curves(figure, _series(history), metrics)
+    series = _series(history)
+    names = metrics
+    if names is None:
+        names = [each for each in series if not each.startswith(("val_", "learning_rate"))]
+    figure = _figure(width=4.2 * max(1, len(names)), height=3.0)
+    _draw_curves(figure, series, names)
     return figure
 
 

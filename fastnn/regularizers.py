@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastnn import ops, registry
-from fastnn._checks import not_negative
+from fastnn._checks import not_negative, one_of
 from fastnn.compiler.graph import Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
@@ -149,11 +149,7 @@ class OrthogonalRegularizer(Regularizer):
 
     def __init__(self, factor: float = 0.01, mode: str = "rows"):
         self.factor = not_negative("OrthogonalRegularizer", "factor", factor)
-        if mode not in ("rows", "columns"):
-            raise ValueError(
-                f'OrthogonalRegularizer: mode must be "rows" or "columns", got {str(mode)[:40]!r}'
-            )
-        self.mode = mode
+        self.mode = one_of("OrthogonalRegularizer", "mode", mode, ("rows", "columns"))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the penalty of ``x``."""

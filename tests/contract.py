@@ -11,6 +11,7 @@ import pytest
 
 import fastnn
 from fastnn import Input, Sequential
+from fastnn.errors import ModelFileError
 from fastnn.layers import Dense, Dropout
 
 RNG = np.random.default_rng(11)
@@ -76,6 +77,29 @@ def assert_found_by_name(module, cls):
     assert module.get(made) is made
 
 
+#: What some argument is given by mistake.
+ODD = ("a", "", -1, None, [], {}, 1.5, np.ones(3), object(), True, float("nan"), 10**30, (1,) * 99)
+
+
+def assert_teaches(error, name):
+    """A message is short, shows no data, and names the argument, or is about a part of it."""
+    message = str(error)
+    assert name in message or isinstance(error, ModelFileError), message
+    assert len(message) <= 400
+    assert "\n" not in message
+    assert "array(" not in message
+
+
+def assert_odd_values_are_taken_or_refused(cls, options):
+    """Whatever an argument is given, it is taken, or a short message says what is wrong."""
+    for name in set(inspect.signature(cls).parameters) - {"options", "others"}:
+        for value in ODD:
+            try:
+                cls(**{**options, name: value})
+            except (ValueError, TypeError) as error:
+                assert_teaches(error, name)
+
+
 def assert_options_are_checked(cls, options):
     """What no argument is called is refused, and so is text where a number belongs."""
     with pytest.raises(TypeError, match=r"unheard_of|takes no arguments"):
@@ -85,6 +109,7 @@ def assert_options_are_checked(cls, options):
             with pytest.raises((TypeError, ValueError), match=name) as caught:
                 cls(**{**options, name: "0.5"})
             assert len(str(caught.value)) < 400
+    assert_odd_values_are_taken_or_refused(cls, options)
 
 
 class TrainsAlike:

@@ -9,7 +9,7 @@ import fastnn
 from fastnn import Input, Sequential, layers
 from fastnn.compiler import fusion
 from fastnn.compiler.program import Program
-from fastnn.errors import DTypeError
+from fastnn.errors import DTypeError, NonFiniteWarning
 from fastnn.layers import Dense, Flatten, Normalization, Rescaling
 
 #: A data set of 12 MiB of bytes, 48 MiB as float32.
@@ -152,6 +152,13 @@ def test_what_overflows_is_refused_before_it_is_scaled():
         model.predict(np.array([[0, 1], [1e300, 0]]))
     grows = Sequential([Input((1,)), Rescaling(1e30)])
     assert grows.predict(np.array([[1e20]])).item() == np.inf
+
+
+def test_a_scale_that_overflows_is_named():
+    model = Sequential([Input((2,)), Rescaling(1e38), Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(NonFiniteWarning, match="or what it is rescaled to"):
+        model.fit(np.full((4, 2), 200, np.uint8), np.zeros(4), verbose=0)
 
 
 def test_the_gradient_of_an_input_passes_through_its_scale():

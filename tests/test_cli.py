@@ -103,7 +103,16 @@ def test_a_learning_curve_takes_what_fit_returns():
 
     assert [panel.get_title() for panel in plots.learning_curve(History()).axes] == ["loss"]
     with pytest.raises(ValueError, match="accuracy"):
-        plots.learning_curve({"mae": [1.0]})
+        plots.learning_curve({"mae": [1.0]}, ["accuracy"])
+    with pytest.raises(ValueError, match="none of"):
+        plots.learning_curve({})
+
+
+def test_a_learning_curve_has_all_that_training_has():
+    names = ("loss", "mae", "val_loss", "val_mae", "learning_rate")
+    panels = plots.learning_curve({name: [2.0, 1.0] for name in names}).axes
+    assert [panel.get_title() for panel in panels] == ["loss", "mae"]
+    assert [len(panel.lines) for panel in panels] == [2, 2]
 
 
 def test_info_is_for_people_and_for_programs(capsys):

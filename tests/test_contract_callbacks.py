@@ -4,7 +4,15 @@ import copy
 import pickle
 
 import pytest
-from contract import X, Y, every, public, trained, two_layers
+from contract import (
+    X,
+    Y,
+    assert_odd_values_are_taken_or_refused,
+    every,
+    public,
+    trained,
+    two_layers,
+)
 
 from fastnn import callbacks
 
@@ -33,8 +41,9 @@ CALLBACKS = {
     callbacks.ReduceLROnPlateau: [{"monitor": "loss", "patience": 9}],
     callbacks.TerminateOnNaN: [{}],
 }
-#: Those that need other packages are in tests/test_callbacks.py; what is not called by users.
-ELSEWHERE = {callbacks.TensorBoard, callbacks.TqdmCallback}
+#: Those that need other packages, in tests/test_callbacks.py, and the one that goes on with what
+#: another fit has left.
+ELSEWHERE = {callbacks.BackupAndRestore, callbacks.TensorBoard, callbacks.TqdmCallback}
 
 
 def test_every_callback_has_cases():
@@ -127,6 +136,7 @@ class TestCallback:
     def test_unknown_arguments_are_refused(self, cls, options, made):
         with pytest.raises(TypeError, match=r"unheard_of|takes no arguments"):
             cls(**options, unheard_of=1)
+        assert_odd_values_are_taken_or_refused(cls, options)
 
 
 def test_events_come_in_this_order_with_these_logs():

@@ -11,6 +11,7 @@ from contract import (
     Y,
     assert_described,
     assert_found_by_name,
+    assert_odd_values_are_taken_or_refused,
     assert_options_are_checked,
     every,
     public,
@@ -228,3 +229,42 @@ class TestSchedule(TrainsAlike):
             ValueError, match=r"(values|learning_rate) must be at least 0, got -0.1"
         ):
             cls(**{**options, **(rates or {"initial_learning_rate": -0.1})})
+        first = {} if rates else {"initial_learning_rate": 0.1}
+        assert_odd_values_are_taken_or_refused(cls, {**first, **options})
+
+
+class Halves(schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.1 / 2**step
+
+
+class Forgetful(schedules.LearningRateSchedule):
+    def __init__(self, rate):
+        self.rate = rate
+
+
+class Plain(optimizers.Optimizer):
+    def __init__(self, speed, **options):
+        super().__init__(**options)
+
+
+def test_classes_of_one_s_own_are_described_or_say_what_they_lack():
+    again = schedules.deserialize(schedules.serialize(Halves()), {"Halves": Halves})
+    assert again(3) == 0.0125
+    for lacking in (Forgetful(0.1), Plain(3)):
+        with pytest.raises(NotImplementedError, match="write get_config"):
+            lacking.get_config()
+    with pytest.raises(fastnn.errors.ModelFileError, match=r"custom_objects=\{'Halves'"):
+        schedules.deserialize(schedules.serialize(Halves()))
+
+
+def test_a_rate_by_a_function_without_a_signature():
+    """It is given the step."""
+    chosen = optimizers.SGD(max)
+    assert chosen.scheduled
+    with pytest.raises(TypeError, match="iterable"):
+        chosen.rate(3)
+
+
+def test_base_options_are_checked():
+    assert_odd_values_are_taken_or_refused(optimizers.Optimizer, {})

@@ -254,3 +254,41 @@ class TestInitializer:
         Sequential([Input((5,)), layer]).save(tmp_path / "m")
         again = fastnn.models.load_model(tmp_path / "m").layers[0]
         assert_same_config(layer.kernel_initializer, again.kernel_initializer)
+
+
+# ---- one's own -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "base", [regularizers.Regularizer, constraints.Constraint, initializers.Initializer]
+)
+def test_a_class_of_one_s_own_says_what_it_lacks(base):
+    module = {"regularizers": regularizers, "constraints": constraints}.get(
+        base.__module__.rpartition(".")[2], initializers
+    )
+    own = type("Own", (base,), {})
+    description = module.serialize(own())
+    assert description == {"class_name": "Own", "config": {}}
+    assert type(module.deserialize(description, {"Own": own})) is own
+    with pytest.raises(fastnn.errors.ModelFileError, match=r"custom_objects=\{'Own'"):
+        module.deserialize(description)
+    if base is constraints.Constraint:
+        assert base()("w") == "w"
+        return
+    with pytest.raises(NotImplementedError, match=r"Own: write __call__\("):
+        own()((3, 2))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: initializers.Orthogonal()((3,)), "Orthogonal: the weight needs two axes"),
+        (lambda: initializers.Identity()((3,)), "Identity: the weight has to be a matrix"),
+        (lambda: initializers.VarianceScaling(mode="in"), "mode must be one of"),
+        (lambda: initializers.VarianceScaling(distribution="x"), "distribution must be one of"),
+        (lambda: initializers.RandomUniform(2, 1), "minval, 2.0, must not exceed maxval, 1.0"),
+    ],
+)
+def test_mistakes(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

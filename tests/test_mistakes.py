@@ -90,7 +90,7 @@ MISTAKES = [
     ("label nan", fit(y=changed(Y * 1.0, np.nan, 4)), LabelError, "nan row 4 whole number"),
     ("label huge", fit(y=changed(Y.astype("u8"), 2**64 - 1)), LabelError, "row 0 not a class"),
     ("label in the last batch", fit(y=changed(Y, 9, 9)), LabelError, "label 9 row 9"),
-    ("labels are words", fit(y=["cat"] * 10), DTypeError, "y real numbers"),
+    ("labels are words", fit(y=["cat"] * 10), DTypeError, "y real numbers class_ids"),
     ("one-hot labels", fit(y=np.eye(3)[Y]), ShapeError, "labels one-hot categorical_crossentropy"),
     ("evaluate label", lambda m: m.evaluate(X, Y + 1, verbose=0), LabelError, "evaluate label 3"),
     ("train_on_batch label", lambda m: m.train_on_batch(X, Y + 1), LabelError, "label 3 row 2"),

@@ -402,7 +402,7 @@ def test_files_hold_them_and_custom_ones_are_given_by_the_caller(tmp_path):
         (
             lambda: regularizers.OrthogonalRegularizer(mode="both"),
             ValueError,
-            'mode must be "rows" or "columns"',
+            "mode must be one of rows, columns",
         ),
         (
             lambda: model_of(Dense(2, bias_regularizer="orthogonal_regularizer")),

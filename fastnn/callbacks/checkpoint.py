@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from fastnn._checks import count, flag, path
+from fastnn._checks import count, flag, number, path
 from fastnn.callbacks.base import Logs
 from fastnn.callbacks.display import announce
 from fastnn.callbacks.monitor import MonitorCallback
@@ -58,13 +58,15 @@ class ModelCheckpoint(MonitorCallback):
         save_freq: str | int = "epoch",
         initial_value_threshold: float | None = None,
     ):
+        if initial_value_threshold is not None:
+            number("ModelCheckpoint", "initial_value_threshold", initial_value_threshold)
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath = path("ModelCheckpoint", "filepath", filepath)
         self.verbose = verbose
         self.save_best_only = flag(type(self).__name__, "save_best_only", save_best_only)
         self.save_weights_only = flag(type(self).__name__, "save_weights_only", save_weights_only)
         self.save_freq: str | int = save_freq
-        if save_freq != "epoch":
+        if not isinstance(save_freq, str) or save_freq != "epoch":
             self.save_freq = count("ModelCheckpoint", "save_freq", save_freq, least=1)
             # so that an epoch stays one call where nobody asks for batches
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]

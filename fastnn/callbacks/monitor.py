@@ -36,7 +36,7 @@ class MonitorCallback(Callback):
         who = type(self).__name__
         if not isinstance(monitor, str):
             raise TypeError(f"{who}: monitor must be a name in the logs, such as 'val_loss'")
-        if mode not in ("auto", "min", "max"):
+        if not isinstance(mode, str) or mode not in ("auto", "min", "max"):
             raise ValueError(f"{who}: mode must be 'auto', 'min' or 'max', got {str(mode)[:40]!r}")
         self.monitor, self.mode = monitor, mode
         self.best = None if baseline is None else number(who, "baseline", baseline)

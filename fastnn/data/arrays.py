@@ -42,10 +42,10 @@ def as_array(who: str, name: str, data: ArrayLike) -> Array:
             "pad them to one length"
         ) from None
     if array.dtype.kind not in "fiub":
-        got = _not_numbers(data) or (
-            f"an array of dtype {array.dtype}"[:200]
-            + "; convert it: numpy.asarray(values, dtype='float32')"
-        )
+        mend = "convert it: numpy.asarray(values, dtype='float32')"
+        if array.dtype.kind in "US":
+            mend = "fastnn.utils.class_ids makes numbers of names"
+        got = _not_numbers(data) or f"an array of dtype {str(array.dtype)[:150]}; {mend}"
         raise DTypeError(f"{who}: {name} must hold real numbers, got {got}")
     return array
 

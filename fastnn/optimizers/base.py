@@ -86,7 +86,10 @@ class Optimizer:
         decay: float = 0.0,
         **unknown: Any,
     ):
-        self.name = name or snake_case(type(self).__name__)
+        self.name = snake_case(type(self).__name__)
+        if not isinstance(name, str | None):
+            raise TypeError(f"{self.name}: name must be a string, got {type(name).__name__}")
+        self.name = name or self.name
         if unknown:
             hint = "; write learning_rate=" if "lr" in unknown else ""
             raise TypeError(f"{self.name}: unknown argument {', '.join(unknown)[:80]}{hint}")

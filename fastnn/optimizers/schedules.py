@@ -158,6 +158,9 @@ class PiecewiseConstantDecay(_Options):
         values: Sequence[float],
         name: str = "PiecewiseConstant",
     ):
+        for what, each in (("boundaries", boundaries), ("values", values)):
+            if not isinstance(each, list | tuple):
+                raise TypeError(f"{name}: {what} must be a list, got {type(each).__name__}")
         self.boundaries = [number(name, "boundaries", each) for each in boundaries]
         self.values = [_rate(name, each, "values") for each in values]
         self.name = name
