@@ -7,8 +7,8 @@ callbacks ask for, a place in the epoch is all there is.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -198,9 +198,7 @@ def fingerprint(
         **given,
         "callbacks with a state": [type(each).__name__ for each in _lasting(callbacks)],
         "dtype": runtime.policy,
-        "the model, its loss, its metrics or its optimizer": hashlib.sha256(
-            steps.encode()
-        ).hexdigest(),
+        "the model, its loss, its metrics or its optimizer": _sha256([steps.encode()]),
         "learning_rate": _rate(runtime.optimizer),
     }
 
@@ -217,12 +215,22 @@ def _rate(optimizer: Optimizer) -> Any:
 
 def digest(arrays: Mapping[str, Array]) -> str:
     """Return what tells arrays from others: the SHA-256 of all that is in them."""
+    return _sha256(itertools.chain.from_iterable(map(_bytes, arrays, arrays.values())))
+
+
+def _sha256(parts: Iterable[bytes | memoryview]) -> str:
+    import hashlib  # slow to import, and seldom needed
+
     whole = hashlib.sha256()
-    for name, array in arrays.items():
-        whole.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        for part in _parts(array):
-            whole.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+    for part in parts:
+        whole.update(part)
     return whole.hexdigest()
+
+
+def _bytes(name: str, array: Array) -> Iterator[bytes | memoryview]:
+    yield f"{name} {array.dtype.str} {array.shape}\n".encode()
+    for part in _parts(array):
+        yield np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
 
 
 def _parts(array: Array) -> Iterator[Array]:

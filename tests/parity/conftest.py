@@ -33,6 +33,8 @@ def keras():
     os.environ.setdefault("KERAS_BACKEND", "jax")
     os.environ.setdefault("JAX_ENABLE_X64", "1")
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    # each small model is compiled once and run a few times
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the peer's own affair
         try:
