@@ -307,6 +307,16 @@ def classes_of(x, n, axis=-1):
     return np.moveaxis(known, -1, axis)
 
 
+def nearest_shares(x, axis):
+    """max(x - tau, 0), tau by bisection."""
+    low, high = x.max(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(axis, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0)
+
+
 #: What NumPy has under another name, or not at all.
 OTHERS = {
     "binary_crossentropy": binary_entropy,
@@ -333,6 +343,7 @@ OTHERS = {
     "slice_update": updated,
     "space_to_depth": in_blocks,
     "sparse_categorical_crossentropy": entropy_of_labels,
+    "sparsemax": nearest_shares,
     "swish": lambda x: x / (1 + np.exp(-x)),
     "take_along_axis": lambda x, i, axis: np.take_along_axis(
         x if axis is not None else x.ravel(), i, axis or 0
