@@ -456,7 +456,7 @@ MISTAKES = [
         ShapeError,
         "positive without the batch None pad_sequences",
     ),
-    ("input of nothing", lambda m: Input(None), ValueError, "Input give shape batch_shape"),
+    ("input of nothing", lambda m: Input(None), ShapeError, "Input positive integers None"),
     ("reshape to nothing", lambda m: Reshape((-1, -1)), ValueError, "at most one -1"),
     ("name with a slash", lambda m: Dense(1, name="a/b"), ValueError, "name letters 'a/b'"),
     ("float16", lambda m: Sequential(dtype="float16"), ValueError, "float32 float64 float16"),

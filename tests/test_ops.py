@@ -307,6 +307,16 @@ def classes_of(x, n, axis=-1):
     return np.moveaxis(known, -1, axis)
 
 
+def nearest_shares(x, axis):
+    """max(x - tau, 0), tau by bisection."""
+    low, high = x.max(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(axis, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0)
+
+
 #: What NumPy has under another name, or not at all.
 OTHERS = {
     "binary_crossentropy": binary_entropy,
@@ -333,6 +343,7 @@ OTHERS = {
     "slice_update": updated,
     "space_to_depth": in_blocks,
     "sparse_categorical_crossentropy": entropy_of_labels,
+    "sparsemax": nearest_shares,
     "swish": lambda x: x / (1 + np.exp(-x)),
     "take_along_axis": lambda x, i, axis: np.take_along_axis(
         x if axis is not None else x.ravel(), i, axis or 0
@@ -569,6 +580,23 @@ def test_a_tensor_of_another_call_is_refused():
     layer = Keeper()
     with pytest.raises(ValueError, match="belongs to the call of another model"):
         fastnn.Model(x, layer(x)).predict(np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_functions_of_two_numbers_at_their_ends(dtype):
+    inf, nan = np.inf, np.nan
+    large = np.sqrt(np.finfo(dtype).max) * 4
+
+    def of(name, a, b):
+        return getattr(ops, name)(np.array(a, dtype), np.array(b, dtype))
+
+    known = of("hypot", [3 * large, 0, inf, nan, -inf], [4 * large, 0, 1, inf, -inf])
+    np.testing.assert_allclose(known, [5 * large, 0, inf, nan, inf], rtol=1e-6)
+    known = of("logaddexp", [inf, -inf, inf, nan, 500], [inf, -inf, -inf, 0, 500])
+    np.testing.assert_allclose(known, [inf, -inf, inf, nan, 500 + np.log(2)], rtol=1e-6)
+    known = of("arctan2", [0, 1, -1, inf, -inf, 0, nan, 2], [0, 0, -1, inf, -1, -2, 1, -inf])
+    quarters = np.array([0, 2, -3, 1, -2, 4, nan, 4]) * np.pi / 4
+    np.testing.assert_allclose(known, quarters, rtol=1e-6)
 
 
 def test_the_size_of_a_batch_is_open():

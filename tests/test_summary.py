@@ -140,6 +140,24 @@ def test_outputs_in_lists_and_dicts():
     assert "(None, 6), (None, 3)" in rows["dict"]
 
 
+def test_a_sub_classed_model_lists_the_layers_that_it_holds():
+    class Net(Model):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = Dense(4, name="first"), Dense(2, name="last")
+
+        def call(self, x):
+            return self.last(self.first(x))
+
+    net = Net()
+    net.build((None, 3))
+    text, titles, rows, _ = table(net)
+    assert "Connected to" not in titles
+    assert "(None, 4)" in rows["first"]
+    assert "(None, 2)" in rows["last"]
+    assert "Total params: 26" in text
+
+
 def test_unbuilt_and_without_windows():
     text, titles, _, _ = table(Sequential([Dense(3), Sequential([Flatten()])]))
     assert "?" in text

@@ -123,6 +123,23 @@ def test_it_overrides_what_a_metric_of_fastnn_takes():
     assert made.evaluate(X, Y, 4, 0)[1] == own
 
 
+def test_it_is_a_mean_of_what_operations_make_of_arrays():
+    """The other idiom: a subclass of Mean, written with ops."""
+
+    class Surprise(metrics.Mean):
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            one_hot = ops.one_hot(y_true, 3)
+            values = -ops.log(ops.sum(one_hot * y_pred, axis=-1))
+            return super().update_state(values, sample_weight)
+
+    made = model(Surprise(), weighted_metrics=[Surprise("heavy")])
+    loss, plain, heavy = made.evaluate(X, Y, 4, 0)
+    assert (plain, heavy) == (pytest.approx(loss, rel=1e-12), plain)
+    values = -np.log(made.predict(X)[np.arange(11), Y])
+    found = made.evaluate(X, Y, 4, 0, sample_weight=W)[1:]
+    np.testing.assert_allclose(found, [values.mean(), (values * W).sum() / W.sum()], rtol=1e-12)
+
+
 def test_it_is_watched_by_callbacks():
     stop = fastnn.callbacks.EarlyStopping(monitor="right", patience=0)
     assert len(model(Right()).fit(X, Y, epochs=50, callbacks=[stop], verbose=0).epoch) < 50

@@ -260,7 +260,18 @@ def corpus():
         metrics=[[metrics.AUC(num_thresholds=10), metrics.Precision()], []],
     )
     nested = fastnn.Sequential([fastnn.Input((3,)), fastnn.Sequential([layers.Dense(2)])])
-    return [bytes(attacks.Forgery().bytes()), *map(saving.to_bytes, (convnet, recurrent, nested))]
+    models = [convnet, recurrent, nested, *_of_each_layer()]
+    return [bytes(attacks.Forgery().bytes()), *map(saving.to_bytes, models)]
+
+
+def _of_each_layer():
+    """Yield a model of each layer that the tests have a case of."""
+    import test_layers
+
+    for cls, cases in test_layers.CASES.items():
+        options, shape, _ = cases[0]
+        if isinstance(shape, tuple):
+            yield fastnn.Sequential([fastnn.Input(shape), cls(**options)])
 
 
 def text_of(content):
@@ -362,7 +373,7 @@ def configs(trials, rng):
     failures, batch = 0, 100
     for begin in range(0, trials, batch):
         failures += _try_all([_liar(rng, parts) for _ in range(min(batch, trials - begin))])
-    return trials, failures, f"{len(HOSTILE)} values in any place of four models"
+    return trials, failures, f"{len(HOSTILE)} values in any place of {len(parts)} models"
 
 
 # ---- guided by coverage --------------------------------------------------------------------------

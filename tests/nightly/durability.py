@@ -146,7 +146,7 @@ def kills_of_a_training_process(trials, rng):
 
 SAVE = """
 import sys
-sys.path[:0] = [{root!r}, {here!r}]
+sys.path[:0] = [{root!r}, {here!r}, {tests!r}]
 import durability
 model = durability.wide(300, 3)
 try:
@@ -161,7 +161,9 @@ def strace(place, *options):
     """Save a model over the one at ``place / "m"`` under strace; return its outcome and log."""
     if shutil.which("strace") is None:
         raise SystemExit("strace is needed: apt-get install strace")
-    code = SAVE.format(root=str(ROOT), here=str(HERE), path=str(place / "m"))
+    code = SAVE.format(
+        root=str(ROOT), here=str(HERE), tests=str(HERE.parent), path=str(place / "m")
+    )
     calls = "trace=openat,write,fsync,fdatasync,rename,renameat,renameat2,unlink,flock,fchmod"
     command = ["strace", "-f", "-y", "-s", "0", "-o", "/tmp/fastnn-strace", "-e", calls, *options]
     command[command.index("/tmp/fastnn-strace")] = str(place.parent / f"{place.name}.strace")
@@ -247,7 +249,9 @@ def full_disks(trials, rng):
             code = (
                 "import shutil, os, sys; "
                 f'shutil.copy("{outer}/old", "{place}/m"); '
-                + SAVE.format(root=str(ROOT), here=str(HERE), path=str(place / "m"))
+                + SAVE.format(
+                    root=str(ROOT), here=str(HERE), tests=str(HERE.parent), path=str(place / "m")
+                )
                 .strip()
                 .replace("'", '"')
                 + f'\nprint(os.listdir("{place}") == ["m"], '
