@@ -50,8 +50,8 @@ def encode(ids: Tensor, count: int, weights: Tensor | None = None, once: bool = 
 def _encode(node: Node, wanted: tuple[bool, ...], dy: Tensor) -> Gradients:
     ids = node.inputs[0]
     if not wanted[1] or ids is None or node.attrs["once"]:
-        return None, None
-    return None, emit("take_along", dy, ids, ranks={"p": len(ids.shape) - 1})[0]
+        return ZERO, ZERO
+    return ZERO, emit("take_along", dy, ids, ranks={"p": len(ids.shape) - 1})[0]
 
 
 def differs(x: Tensor, value: float) -> Tensor:
