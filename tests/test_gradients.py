@@ -118,9 +118,10 @@ class Function:
         graph, tensors, loss = self.lower()
         found = differentiate(graph, loss, [tensors[name] for name in self.real])
         for name in self.real:
-            copy = ops.activation(found[tensors[name]], "linear")
-            copy.home = f"d{name}"
-            self.buffers[copy.home] = np.full(self.buffers[name].shape, np.nan)
+            known = tensors[name] in found  # else it is zero
+            self.buffers[f"d{name}"] = np.full(self.buffers[name].shape, np.nan if known else 0.0)
+            if known:
+                ops.activation(found[tensors[name]], "linear").home = f"d{name}"
         names = self.run(graph)
         return {name: self.buffers[f"d{name}"] for name in self.real}, names
 
