@@ -133,6 +133,14 @@ def check_data(
     return Data(xs, ys, ws)
 
 
+def check_labels(who: str, runtime: Runtime, data: Data) -> None:
+    """Refuse labels that are no classes, before the first batch changes the model."""
+    assert runtime.objective is not None
+    for index, _, _, kind in runtime.objective.expected:
+        if kind.classes is not None:
+            arrays.check_labels(who, data.ys[index], kind.classes, kind.ignored, f"y{index}")
+
+
 def compute_loss(
     who: str, model: Connected, objective: Objective, y: Any, y_pred: Any, sample_weight: Any
 ) -> float:

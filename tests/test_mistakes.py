@@ -122,6 +122,12 @@ MISTAKES = [
         ValueError,
         "validation_split 1 samples at least 1",
     ),
+    (
+        "a label of validation_data",
+        fit(epochs=3, validation_data=(X, Y + 1)),
+        LabelError,
+        "validation_data label 3 row 2 0 to 2",
+    ),
     ("validation_data alone", fit(validation_data=X), ValueError, "validation_data (x, y)"),
     ("validation_data of four", fit(validation_data=(X, Y, Y, Y)), ValueError, "validation_data"),
     (

@@ -212,6 +212,31 @@ def refusal(
     )
 
 
+def check_labels(who: str, labels: Array, classes: int, ignored: float, source: str) -> None:
+    """Refuse labels that a batch would be refused for, before the first of them is learnt from.
+
+    Args:
+        who: the method that was called.
+        labels: as ``as_labels`` returns them.
+        classes: how many there are.
+        ignored: a label that leaves its place out; NaN: there is none.
+        source: the name of the array in the program.
+
+    Raises:
+        LabelError: if one is not a whole number from 0 to ``classes - 1``.
+    """
+    if not labels.size or (
+        labels.dtype.kind != "f" and labels.min() >= 0 and labels.max() < classes
+    ):
+        return
+    whole = labels == np.floor(labels)
+    bad = ~(whole & (labels >= 0) & (labels < classes)) & (labels != ignored)
+    if bad.any():
+        place = np.unravel_index(np.argmax(bad), bad.shape)
+        fault = (1 if whole[place] else 2, 0, int(place[0]), float(labels[place]))
+        raise refusal(who, fault, classes, source)
+
+
 #: Operations that refuse ids -> what their layers know, and the option that says how many.
 IDS = {
     "embed_fwd": ("the table has {} rows", "input_dim"),

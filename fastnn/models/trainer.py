@@ -143,6 +143,7 @@ class Trainer(Compilable):
         else:
             runtime = self._compiled("fit", x)
             data = training.check_data("fit", self, runtime, x, y, sample_weight, class_weight)
+            training.check_labels("fit", runtime, data)
             if validation_data is None:
                 data, held_out = _hold_out(data, validation_split)
             steps = steps_per_epoch
@@ -156,6 +157,8 @@ class Trainer(Compilable):
             validate = self._measure(
                 who, x, y, w, None, measured, validation_steps, "validation_steps"
             )
+            if isinstance(validate.source, training.Data):
+                training.check_labels(who, self.runtime, validate.source)
         elif held_out is not None:
             validate = fitting.evaluation(self.runtime, held_out, measured, "fit")
         job = make(validate=validate, **options)
