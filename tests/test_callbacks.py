@@ -14,7 +14,13 @@ import fastnn
 from fastnn import callbacks
 from fastnn.callbacks import Callback, CallbackList, History, LambdaCallback
 from fastnn.callbacks.display import ProgbarLogger, announce, make_progress
-from fastnn.errors import ModelFileError, NonFiniteWarning, NotBuiltError, ShapeError
+from fastnn.errors import (
+    ModelFileError,
+    NonFiniteError,
+    NonFiniteWarning,
+    NotBuiltError,
+    ShapeError,
+)
 from fastnn.layers import Dense
 
 NAMES = [name for name in vars(Callback) if name.startswith("on_")]
@@ -267,6 +273,17 @@ def test_terminate_on_nan_ends_after_the_batch_and_does_not_ask_for_batches():
         made.fit(x, Y, batch_size=5, epochs=3, shuffle=False, verbose=0, callbacks=[stop])
     assert made.runtime.buffers["step"][0] == 3
     assert made.history.epoch == [0]
+
+
+def test_terminate_on_nan_can_raise_before_the_update():
+    x = X.copy()
+    x[12] = np.nan
+    made = model()
+    strict = callbacks.TerminateOnNaN(raise_error=True)
+    with pytest.warns(NonFiniteWarning), pytest.raises(NonFiniteError, match="epoch 1, batch 3"):
+        made.fit(x, Y, batch_size=5, shuffle=False, verbose=0, callbacks=[strict])
+    assert made.runtime.buffers["step"][0] == 2
+    fit(made)
 
 
 def test_checkpoints_can_be_loaded_and_go_on(tmp_path):

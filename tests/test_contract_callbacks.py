@@ -39,7 +39,7 @@ CALLBACKS = {
     ],
     callbacks.ProgbarLogger: [{"bar": True}, {"bar": False}],
     callbacks.ReduceLROnPlateau: [{"monitor": "loss", "patience": 9}],
-    callbacks.TerminateOnNaN: [{}],
+    callbacks.TerminateOnNaN: [{}, {"raise_error": True}],
 }
 #: Those that need other packages, in tests/test_callbacks.py, and the one that goes on with what
 #: another fit has left.

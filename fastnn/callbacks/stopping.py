@@ -7,6 +7,7 @@ from fastnn._typing import Array
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.display import announce
 from fastnn.callbacks.monitor import MonitorCallback
+from fastnn.errors import NonFiniteError
 
 __all__ = ["EarlyStopping", "TerminateOnNaN"]
 
@@ -103,10 +104,20 @@ class EarlyStopping(MonitorCallback):
 class TerminateOnNaN(Callback):
     """Ends the training after the first batch whose loss is not finite.
 
-    To have that batch change nothing, use ``fit(on_nonfinite="stop")`` or ``"raise"``.
+    Args:
+        raise_error: whether to raise ``NonFiniteError`` instead, in the middle of that batch, whose
+            update is not made; ``fit(on_nonfinite=)`` does that and more without a callback.
     """
+
+    def __init__(self, raise_error: bool = False):
+        self.raise_error = flag("TerminateOnNaN", "raise_error", raise_error)
 
     def on_nonfinite(self, epoch: int, batch: int) -> None:
         """Stop."""
+        if self.raise_error:
+            raise NonFiniteError(
+                f"TerminateOnNaN: the loss of epoch {epoch + 1}, batch {batch + 1} is not finite; "
+                "scale the inputs or lower the learning rate"
+            )
         announce(f"Epoch {epoch + 1}, batch {batch + 1}: the loss is not finite, training ends")
         self.model.stop_training = True

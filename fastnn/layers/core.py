@@ -15,6 +15,7 @@ from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.functional import Call, Symbol
 from fastnn.layers.base import Layer
+from fastnn.ops.pooling import channels_last
 
 __all__ = ["Activation", "Dense", "Flatten", "Input", "InputLayer", "Permute", "Reshape"]
 
@@ -255,6 +256,12 @@ class Identity(Layer):
 class Flatten(Layer):
     """All of a sample's numbers in one axis: (rows, a, b, ...) becomes (rows, a b ...).
 
+    Args:
+        data_format: ``"channels_last"`` or ``None``, which is the same.
+        name: the layer's name.
+        trainable: has no meaning without weights.
+        dtype: the precision of a model that begins with it.
+
     Example:
         >>> import fastnn
         >>> model = fastnn.Sequential([fastnn.Input((2, 2)), fastnn.layers.Flatten()])
@@ -262,9 +269,24 @@ class Flatten(Layer):
         array([[1., 2., 3., 4.]], dtype=float32)
     """
 
+    def __init__(
+        self,
+        data_format: str | None = None,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: str | None = None,
+    ):
+        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        self.data_format = channels_last(self.name, data_format)
+
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` with one axis a sample."""
         return ops.reshape(x, (None, x.size.base))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"data_format": self.data_format, **super().get_config()}
 
 
 class Reshape(Layer):

@@ -11,6 +11,7 @@ from fastnn._checks import count, fraction, not_negative
 from fastnn.compiler.graph import Tensor
 from fastnn.layers.base import Layer
 from fastnn.layers.pooling import require_places
+from fastnn.ops.pooling import channels_last
 
 __all__ = [
     "ActivityRegularization",
@@ -183,6 +184,7 @@ class SpatialDropout2D(_SpatialDropout):
 
     Args:
         rate: the probability that a channel is dropped, 0 <= rate < 1.
+        data_format: ``"channels_last"`` or ``None``, which is the same.
         seed: what the mask is drawn from, at least 0; ``None``: the seed of the process.
         name: the layer's name.
 
@@ -195,6 +197,23 @@ class SpatialDropout2D(_SpatialDropout):
         >>> fastnn.Sequential([fastnn.Input((1, 1, 2)), drop]).predict([[[[1.0, 2.0]]]]).ravel()
         array([1., 2.], dtype=float32)
     """
+
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
+        *,
+        trainable: bool = True,
+    ):
+        super().__init__(rate, seed, name, dtype, trainable=trainable)
+        self.data_format = channels_last(self.name, data_format)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer."""
+        return {"data_format": self.data_format, **super().get_config()}
 
 
 class GaussianNoise(_Random):

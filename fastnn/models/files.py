@@ -28,23 +28,25 @@ def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool =
 
 
 def load_model(
-    path: str | os.PathLike[str],
+    filepath: str | os.PathLike[str],
     custom_objects: Mapping[str, type[Any]] | None = None,
     compile: bool = True,
+    safe_mode: bool = True,
 ) -> Model:
     """Read a model that ``save`` wrote.
 
     Args:
-        path: the file; its content counts, not its suffix.
+        filepath: the file; its content counts, not its suffix.
         custom_objects: classes that are not fastnn's, by name; a file cannot name code.
         compile: whether to compile it as it was, with the optimizer's state.
+        safe_mode: as Keras has it; here a file never runs code, whatever this says.
 
     Raises:
         ModelFileError: if it is not such a file, or was damaged; says which part.
     """
     from fastnn import saving
 
-    return saving.load_model(path, custom_objects, compile)
+    return saving.load_model(filepath, custom_objects, compile)
 
 
 def model_from_json(

@@ -244,11 +244,11 @@ class Model(Trainer):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
-    def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the model, with the optimizer's state, to a file; whole or not at all.
 
         Args:
-            path: the file; any suffix.
+            filepath: the file; any suffix.
             overwrite: whether a file that is there is replaced.
 
         Raises:
@@ -257,7 +257,7 @@ class Model(Trainer):
         from fastnn import saving  # slow to import, and seldom needed
 
         with self._guard.reading("save"):
-            saving.save_model(self, path, overwrite)
+            saving.save_model(self, filepath, overwrite)
 
     def to_json(self, **options: Any) -> str:
         """Return the architecture, without weights, as a JSON text for ``model_from_json``.
@@ -269,11 +269,11 @@ class Model(Trainer):
 
         return json.dumps(registry.serialize(self), **options)
 
-    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights, with the optimizer's state, to a file; whole or not at all.
 
         Args:
-            path: the file; any suffix.
+            filepath: the file; any suffix.
             overwrite: whether a file that is there is replaced.
 
         Raises:
@@ -283,15 +283,15 @@ class Model(Trainer):
 
         self._require_built()
         with self._guard.reading("save_weights"):
-            saving.save_weights(self, path, overwrite)
+            saving.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
+    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
         """Take the weights of a file that ``save_weights`` or ``save`` wrote, in their order.
 
         The optimizer's state is taken over too if the model is compiled with such an optimizer.
 
         Args:
-            path: the file.
+            filepath: the file.
             skip_mismatch: whether to take what fits, and warn of weights that stay as they are,
                 where the file is that of another model; weights go by their order if there are as
                 many, else by their names.  The optimizer's state is left alone then.
@@ -311,7 +311,7 @@ class Model(Trainer):
         from fastnn import saving
 
         self._require_built()
-        saving.load_weights(self, path, skip_mismatch)
+        saving.load_weights(self, filepath, skip_mismatch)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""
