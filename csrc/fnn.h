@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-enum { FNN_MAX_ARGS = 12, FNN_MAX_DIMS = 12, FNN_MAX_ATTRS = 8 };
+enum { FNN_MAX_ARGS = 12, FNN_MAX_DIMS = 12, FNN_MAX_ATTRS = 9 };
 
 /* The fixed block of every sum of products: partial sums over FNN_KC terms, each from zero, are added
  * in order.  No ISA, tile shape or thread count changes it (docs/decisions/0001-summation-order.md). */

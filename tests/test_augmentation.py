@@ -106,6 +106,17 @@ def test_it_follows_from_the_seed(layer):
 
 
 @each_layer
+def test_a_seed_of_its_own_is_what_it_follows_from(layer):
+    """Not the process's, nor that of another layer."""
+    x = images(9, 8, 7, 3)
+    own, other = ({**layer.get_config(), "seed": seed, "name": None} for seed in (3, 4))
+    once = trained(type(layer).from_config(own), x, seed=5)
+    assert np.array_equal(once, trained(type(layer).from_config(own), x, seed=6))
+    assert not np.array_equal(once, trained(type(layer).from_config(other), x, seed=5))
+    assert not np.array_equal(once, trained(layer, x, seed=5))
+
+
+@each_layer
 def test_it_belongs_to_the_sample(layer, monkeypatch):
     """Neither batch nor order nor threads nor instruction set change a bit."""
     x = images(23, 8, 7, 3)

@@ -4,18 +4,18 @@
  * counter for each row (random.h).  It is computed in double by +, -, *, / and floor, which round alike
  * everywhere, then rounded once. */
 
-/* word[j][i] = word j of sample row + i, as many as there are, FNN_PHILOX at the most */
-static void augment_words(const fnn_run *run, double stream, int64_t row, int64_t rows,
+/* word[j][i] = word j of sample row + i, as many as there are, FNN_PHILOX at the most; key: stream, seed */
+static void augment_words(const fnn_run *run, const double key[2], int64_t row, int64_t rows,
                           uint32_t word[4][FNN_PHILOX])
 {
     for (int64_t i = 0; i < FNN_PHILOX; i++) {
         uint64_t sample = fnn_sample_number(run, row + (i < rows ? i : 0));
         word[0][i] = 0;
-        word[1][i] = (uint32_t)stream;
+        word[1][i] = (uint32_t)key[0];
         word[2][i] = (uint32_t)sample;
         word[3][i] = (uint32_t)run->epoch << 8 | (uint32_t)(sample >> 32 & 0xFF);
     }
-    fnn_philox(run->seed, word);
+    fnn_philox(random_seed(run, key[1]), word);
 }
 
 static inline double between(double low, double high, uint32_t word)
@@ -30,7 +30,7 @@ static void op_random_uniform(const fnn_op *op, const fnn_task *task)
     int64_t r, end;
     fnn_share(task, op->dim[0], FNN_PHILOX, &r, &end);
     for (; r < end; r += FNN_PHILOX) {
-        augment_words(task->run, op->attr[2], r, end - r, word);
+        augment_words(task->run, op->attr + 2, r, end - r, word);
         for (int64_t i = 0; i < FNN_PHILOX && r + i < end; i++)
             u[r + i] = (real)between(op->attr[0], op->attr[1], word[0][i]);
     }
@@ -129,7 +129,7 @@ static void op_random_map(const fnn_op *op, const fnn_task *task)
     int64_t r, end;
     fnn_share(task, op->dim[0], FNN_PHILOX, &r, &end);
     for (; r < end; r += FNN_PHILOX) {
-        augment_words(task->run, op->attr[7], r, end - r, word);
+        augment_words(task->run, op->attr + 7, r, end - r, word);
         for (int64_t i = 0; i < FNN_PHILOX && r + i < end; i++) {
             augment_map m = augment_map_of(op, word[0][i], word[1][i]);
             double all[MAP_SIZE] = {m.xx, m.xy, m.x0, m.yx, m.yy, m.y0};

@@ -9,11 +9,12 @@ from typing import Any
 from fastnn import ops
 from fastnn._checks import number, one_of
 from fastnn.compiler.graph import Tensor
-from fastnn.layers.base import Layer
 from fastnn.layers.core import positive
 from fastnn.layers.pooling import require_images
+from fastnn.layers.randomness import RandomLayer
 from fastnn.ops.augmentation import FILL_MODES, INTERPOLATIONS
 from fastnn.ops.images import in_proportion, stretched
+from fastnn.ops.pooling import channels_last
 
 __all__ = [
     "RandomBrightness",
@@ -31,13 +32,20 @@ Range = tuple[float, float]
 _FLIPS = {"horizontal": (0, 1), "vertical": (1, 0), "horizontal_and_vertical": (1, 1)}
 
 
-class _Warp(Layer):
+class _Warp(RandomLayer):
     """An image seen through a random map."""
 
     def __init__(
-        self, fill_mode: str, interpolation: str, fill_value: float, **options: Any
+        self,
+        fill_mode: str,
+        interpolation: str,
+        seed: int | None,
+        fill_value: float,
+        data_format: str | None,
+        **options: Any,
     ) -> None:
-        super().__init__(**options)
+        super().__init__(seed, **options)
+        self.data_format = channels_last(self.name, data_format)
         self.fill_mode = one_of(self.name, "fill_mode", fill_mode, FILL_MODES)
         self.interpolation = one_of(self.name, "interpolation", interpolation, INTERPOLATIONS)
         self.fill_value = number(self.name, "fill_value", fill_value)
@@ -57,7 +65,7 @@ class _Warp(Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        kept = ("fill_mode", "interpolation", "fill_value")
+        kept = ("fill_mode", "interpolation", "fill_value", "data_format")
         return {**{name: getattr(self, name) for name in kept}, **super().get_config()}
 
 
@@ -67,6 +75,8 @@ class RandomFlip(_Warp):
     Args:
         mode: ``"horizontal"``: left and right change places; ``"vertical"``: top and bottom do;
             ``"horizontal_and_vertical"``: each by itself.
+        seed: what is drawn from, at least 0; ``None``: the seed of the process.
+        data_format: ``"channels_last"`` or ``None``, which is the same.
         name: the layer's name.
 
     What happens to an image is a function of the seed, the epoch and the sample.
@@ -82,22 +92,26 @@ class RandomFlip(_Warp):
     def __init__(
         self,
         mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
         *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__("nearest", "nearest", 0.0, name=name, trainable=trainable, dtype=dtype)
+        options = {"name": name, "trainable": trainable, "dtype": dtype}
+        super().__init__("nearest", "nearest", seed, 0.0, data_format, **options)
         self.mode = one_of(self.name, "mode", mode, tuple(_FLIPS))
 
     def random_map(self, x: Tensor) -> Tensor:
         """Return a map for each image of ``x``."""
         rows, columns = _FLIPS[self.mode]
-        return ops.random_map(x, "flip", (rows, 0), (columns, 0))
+        return ops.random_map(x, "flip", (rows, 0), (columns, 0), seed=self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {"mode": self.mode, **Layer.get_config(self)}
+        own = {"mode": self.mode, "data_format": self.data_format}
+        return {**own, **RandomLayer.get_config(self)}
 
 
 class RandomTranslation(_Warp):
@@ -110,7 +124,9 @@ class RandomTranslation(_Warp):
         fill_mode: what comes in at the edges of abcd: ``"reflect"`` (dcba), ``"wrap"`` (abcd),
             ``"nearest"`` (aaaa before, dddd after) or ``"constant"``.
         interpolation: ``"bilinear"`` or ``"nearest"``.
+        seed: what is drawn from, at least 0; ``None``: the seed of the process.
         fill_value: what comes in if it is ``"constant"``.
+        data_format: ``"channels_last"`` or ``None``, which is the same.
         name: the layer's name.
 
     Example:
@@ -126,20 +142,22 @@ class RandomTranslation(_Warp):
         width_factor: Factor,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        *,
+        seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
+        *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
         options = {"name": name, "trainable": trainable, "dtype": dtype}
-        super().__init__(fill_mode, interpolation, fill_value, **options)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **options)
         self.height_factor = share(self.name, "height_factor", height_factor)
         self.width_factor = share(self.name, "width_factor", width_factor)
 
     def random_map(self, x: Tensor) -> Tensor:
         """Return a map for each image of ``x``."""
-        return ops.random_map(x, "translate", self.height_factor, self.width_factor)
+        return ops.random_map(x, "translate", self.height_factor, self.width_factor, seed=self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -155,7 +173,9 @@ class RandomRotation(_Warp):
             where more than 0 is counter-clockwise.
         fill_mode: what comes in at the edges, as for ``RandomTranslation``.
         interpolation: ``"bilinear"`` or ``"nearest"``.
+        seed: what is drawn from, at least 0; ``None``: the seed of the process.
         fill_value: what comes in if it is ``"constant"``.
+        data_format: ``"channels_last"`` or ``None``, which is the same.
         name: the layer's name.
 
     Example:
@@ -169,19 +189,21 @@ class RandomRotation(_Warp):
         factor: Factor,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        *,
+        seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
+        *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
         options = {"name": name, "trainable": trainable, "dtype": dtype}
-        super().__init__(fill_mode, interpolation, fill_value, **options)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **options)
         self.factor = share(self.name, "factor", factor)
 
     def random_map(self, x: Tensor) -> Tensor:
         """Return a map for each image of ``x``."""
-        return ops.random_map(x, "rotate", self.factor)
+        return ops.random_map(x, "rotate", self.factor, seed=self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -197,7 +219,9 @@ class RandomZoom(_Warp):
         width_factor: the same of the width; ``None`` keeps the proportions.
         fill_mode: what comes in at the edges, as for ``RandomTranslation``.
         interpolation: ``"bilinear"`` or ``"nearest"``.
+        seed: what is drawn from, at least 0; ``None``: the seed of the process.
         fill_value: what comes in if it is ``"constant"``.
+        data_format: ``"channels_last"`` or ``None``, which is the same.
         name: the layer's name.
 
     Example:
@@ -212,14 +236,16 @@ class RandomZoom(_Warp):
         width_factor: Factor | None = None,
         fill_mode: str = "reflect",
         interpolation: str = "bilinear",
-        *,
+        seed: int | None = None,
         fill_value: float = 0.0,
+        data_format: str | None = None,
+        *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
         options = {"name": name, "trainable": trainable, "dtype": dtype}
-        super().__init__(fill_mode, interpolation, fill_value, **options)
+        super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **options)
         self.height_factor = self._zoom("height_factor", height_factor)
         self.width_factor = None
         if width_factor is not None:
@@ -234,8 +260,8 @@ class RandomZoom(_Warp):
     def random_map(self, x: Tensor) -> Tensor:
         """Return a map for each image of ``x``."""
         if self.width_factor is None:
-            return ops.random_map(x, "zoom", self.height_factor)
-        return ops.random_map(x, "stretch", self.height_factor, self.width_factor)
+            return ops.random_map(x, "zoom", self.height_factor, seed=self.seed)
+        return ops.random_map(x, "stretch", self.height_factor, self.width_factor, seed=self.seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
@@ -244,12 +270,14 @@ class RandomZoom(_Warp):
         return {**factors, **super().get_config()}
 
 
-class RandomCrop(Layer):
+class RandomCrop(RandomLayer):
     """In training a part of each image, from anywhere; at inference the image, resized.
 
     Args:
         height: of the part.
         width: of the part.
+        seed: what is drawn from, at least 0; ``None``: the seed of the process.
+        data_format: ``"channels_last"`` or ``None``, which is the same.
         name: the layer's name.
 
     At inference, and where images are no larger than the part in both directions, what is left is
@@ -268,12 +296,15 @@ class RandomCrop(Layer):
         self,
         height: int,
         width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
         *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(seed, name=name, trainable=trainable, dtype=dtype)
+        self.data_format = channels_last(self.name, data_format)
         self.height = positive(self.name, "height", height)
         self.width = positive(self.name, "width", width)
 
@@ -284,27 +315,29 @@ class RandomCrop(Layer):
         if not (training and down > 0 and right > 0):
             size = self.height, self.width
             return stretched(in_proportion(x, size), size)
-        map = ops.random_map(x, "crop", (0, down + 1), (0, right + 1))
+        map = ops.random_map(x, "crop", (0, down + 1), (0, right + 1), seed=self.seed)
         return ops.warp(x, map, (self.height, self.width), "nearest", "nearest")
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {"height": self.height, "width": self.width, **super().get_config()}
+        size = {"height": self.height, "width": self.width}
+        return {**size, "data_format": self.data_format, **super().get_config()}
 
 
-class _Tone(Layer):
+class _Tone(RandomLayer):
     """Images whose numbers change at random, within a range."""
 
     def __init__(
         self,
         factor: Factor,
         value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
         *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
-        super().__init__(name=name, trainable=trainable, dtype=dtype)
+        super().__init__(seed, name=name, trainable=trainable, dtype=dtype)
         self.value_range = pair(self.name, "value_range", value_range)
         self.factor = self.changes(factor)
 
@@ -333,6 +366,7 @@ class RandomContrast(_Tone):
     Args:
         factor: the largest change either way, in [0, 1]; or (less, more).
         value_range: the smallest and the largest result.
+        seed: what is drawn from, at least 0; ``None``: the seed of the process.
         name: the layer's name.
 
     ``y = (x - mean) f + mean`` with the mean of each image and channel, and f in
@@ -352,7 +386,7 @@ class RandomContrast(_Tone):
     def toned(self, x: Tensor) -> Tensor:
         """Return ``x`` with other contrasts."""
         less, more = self.factor
-        by = ops.random_uniform(x, 1 - less, 1 + more)
+        by = ops.random_uniform(x, 1 - less, 1 + more, self.seed)
         return ops.tone(x, by, ops.global_mean(x), self.value_range)
 
 
@@ -362,6 +396,7 @@ class RandomBrightness(_Tone):
     Args:
         factor: the largest change as a share of the range, in [-1, 1], either way; or a range.
         value_range: the smallest and the largest result.
+        seed: what is drawn from, at least 0; ``None``: the seed of the process.
         name: the layer's name.
 
     Example:
@@ -377,7 +412,8 @@ class RandomBrightness(_Tone):
     def toned(self, x: Tensor) -> Tensor:
         """Return ``x``, brighter or darker."""
         low, high = self.value_range
-        by = ops.random_uniform(x, *(each * (high - low) for each in self.factor))
+        less, more = (each * (high - low) for each in self.factor)
+        by = ops.random_uniform(x, less, more, self.seed)
         return ops.tone(x, by, None, self.value_range)
 
 

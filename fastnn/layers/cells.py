@@ -14,7 +14,7 @@ from fastnn.errors import ShapeError
 from fastnn.initializers import Initializer
 from fastnn.layers.base import Layer
 from fastnn.layers.core import fraction, positive
-from fastnn.layers.regularization import _Random
+from fastnn.layers.randomness import RandomLayer
 from fastnn.layers.serialization import deserialize, serialize
 from fastnn.ops.table import activation_names
 from fastnn.variables import Variable
@@ -49,7 +49,7 @@ class Walker(Layer):
         raise NotImplementedError
 
 
-class _Cell(_Random, Walker):
+class _Cell(RandomLayer, Walker):
     """A cell of fastnn's own: options, weights, dropout.
 
     Args:

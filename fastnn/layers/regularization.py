@@ -11,6 +11,7 @@ from fastnn._checks import count, fraction, not_negative
 from fastnn.compiler.graph import Tensor
 from fastnn.layers.base import Layer
 from fastnn.layers.pooling import require_places
+from fastnn.layers.randomness import RandomLayer
 from fastnn.ops.pooling import channels_last
 
 __all__ = [
@@ -23,27 +24,8 @@ __all__ = [
     "SpatialDropout2D",
 ]
 
-#: Seeds are exact as float64.
-_LARGEST_SEED = 2**53 - 2
 
-
-class _Random(Layer):
-    """A layer that draws in training: the options that all of them have."""
-
-    supports_masking = True
-
-    def __init__(self, seed: int | None, **options: Any):
-        super().__init__(**options)
-        self.seed = None if seed is None else count(self.name, "seed", seed)
-        if self.seed is not None and self.seed > _LARGEST_SEED:
-            raise ValueError(f"{self.name}: seed must be at most 2^53 - 2, got {self.seed}")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        return {"seed": self.seed, **super().get_config()}
-
-
-class _Dropout(_Random):
+class _Dropout(RandomLayer):
     """A layer that drops units, some of them together."""
 
     def __init__(
@@ -129,7 +111,7 @@ class AlphaDropout(_Dropout):
         return ops.alpha_dropout(x, self.rate, self.noise_shape, self.seed)
 
 
-class _SpatialDropout(_Random):
+class _SpatialDropout(RandomLayer):
     """Drops whole channels of a sample: the channels are its last axis."""
 
     rank = 2
@@ -216,7 +198,7 @@ class SpatialDropout2D(_SpatialDropout):
         return {"data_format": self.data_format, **super().get_config()}
 
 
-class GaussianNoise(_Random):
+class GaussianNoise(RandomLayer):
     """Adds normal random numbers in training; nothing at inference.
 
     Args:
@@ -258,7 +240,7 @@ class GaussianNoise(_Random):
         return {"stddev": self.stddev, **super().get_config()}
 
 
-class GaussianDropout(_Random):
+class GaussianDropout(RandomLayer):
     """Multiplies with normal random numbers of mean 1 in training; nothing at inference.
 
     Args:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor
 from fastnn.ops._emit import emit
 from fastnn.ops.normalization import global_mean
-from fastnn.ops.random import free_stream
+from fastnn.ops.random import random_key
 
 __all__ = ["random_map", "random_uniform", "tone", "warp"]
 
@@ -28,6 +29,7 @@ def random_map(
     transform: str,
     rows: tuple[float, float] = (0.0, 0.0),
     columns: tuple[float, float] = (0.0, 0.0),
+    seed: int | None = None,
 ) -> Tensor:
     """Return a map for each image, drawn anew in each epoch: where ``warp`` finds its pixels.
 
@@ -41,31 +43,32 @@ def random_map(
             ``"fixed"``: factor and offset, nothing at random.
         rows: two numbers for the rows; for turns and zooms the only ones.
         columns: two numbers for the columns.
+        seed: what they are drawn from; ``None``: the seed of the process.
 
     Returns:
         (rows, 6): a function of the seed, the epoch and the sample, as the mask of ``dropout``.
     """
     _, height, width, _ = x.shape
     (h0, h1), (w0, w1) = rows, columns
-    return x.graph.emit(
-        "random_map",
-        shapes={"map": (None, 6)},
-        transform=TRANSFORMS.index(transform),
-        height=height,
-        width=width,
-        h0=h0,
-        h1=h1,
-        w0=w0,
-        w1=w1,
-        stream=free_stream(x.graph),
-    )[0]
+    attrs: dict[str, Any] = {
+        **{"transform": TRANSFORMS.index(transform), "height": height, "width": width},
+        **{"h0": h0, "h1": h1, "w0": w0, "w1": w1},
+        **random_key(x.graph, seed),
+    }
+    return x.graph.emit("random_map", shapes={"map": (None, 6)}, **attrs)[0]
 
 
-def random_uniform(x: Tensor, low: float, high: float) -> Tensor:
-    """Return a number in [low, high) for each row of ``x``, drawn anew in each epoch: (rows,)."""
-    graph = x.graph
-    stream = free_stream(graph)
-    return graph.emit("random_uniform", shapes={"u": (None,)}, low=low, high=high, stream=stream)[0]
+def random_uniform(x: Tensor, low: float, high: float, seed: int | None = None) -> Tensor:
+    """Return a number in [low, high) for each row of ``x``, drawn anew in each epoch: (rows,).
+
+    Args:
+        x: any shape.
+        low: the least number.
+        high: what all are below.
+        seed: what they are drawn from; ``None``: the seed of the process.
+    """
+    attrs: dict[str, Any] = {"low": low, "high": high, **random_key(x.graph, seed)}
+    return x.graph.emit("random_uniform", shapes={"u": (None,)}, **attrs)[0]
 
 
 def warp(

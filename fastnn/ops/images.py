@@ -20,8 +20,8 @@ def stretched(x: Tensor, size: tuple[int, int], interpolation: str = "bilinear")
     if size == x.shape[1:3]:
         return x
     steps = ((n or 0) / new for n, new in zip(x.shape[1:3], size, strict=True))
-    places = ((step, (step - 1) / 2) for step in steps)
-    return warp(x, random_map(x, "fixed", *places), size, "nearest", interpolation)
+    rows, columns = ((step, (step - 1) / 2) for step in steps)
+    return warp(x, random_map(x, "fixed", rows, columns), size, "nearest", interpolation)
 
 
 def in_proportion(x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastnn.ops.augmentation import FILL_MODES, TRANSFORMS
 from fastnn.reference.contract import Attrs, Real, Run, sample_numbers, wide
-from fastnn.reference.random import sample_words
+from fastnn.reference.random import sample_words, seed_of
 
 Places = NDArray[np.int64]
 Wide = NDArray[np.float64]
@@ -19,7 +19,8 @@ Wide = NDArray[np.float64]
 
 def _draws(run: Run, attrs: Attrs) -> Wide:
     """draws[r,4] in [0, 1), of which a row of the data has its own."""
-    words = sample_words(run.seed, run.epoch, sample_numbers(run), int(attrs["stream"]), 1)
+    key = seed_of(run, attrs), run.epoch, sample_numbers(run), int(attrs["stream"])
+    words = sample_words(*key, 1)
     return words.astype(np.float64) * 2.0**-32
 
 

@@ -471,8 +471,8 @@ _TRANSFORMS = (
 def _random_map(op: str) -> Iterator[Case]:
     names = table()[op].attributes
     for values in _TRANSFORMS:
-        attrs = dict(zip(names, (*values, 3), strict=True))
         for r in (1, 7, 67):
+            attrs = dict(zip(names, (*values, 3, r % 3), strict=True))
             known = _case(op, r, r=None, k=6, attrs=attrs)
             yield replace(known, steps=2, shuffled=r == 67)
     yield _case(op, r=0, k=6, attrs=attrs)
@@ -480,9 +480,9 @@ def _random_map(op: str) -> Iterator[Case]:
 
 def _random_uniform(op: str) -> Iterator[Case]:
     for r, low, high in ((1, 0.0, 1.0), (7, -0.5, 0.3), (32, 2.0, 2.0), (67, -3.0, 9.0)):
-        known = _case(op, r, r=None, attrs={"low": low, "high": high, "stream": 3})
+        known = _case(op, r, r=None, attrs={"low": low, "high": high, "stream": 3, "seed": r % 3})
         yield replace(known, steps=2, shuffled=r == 67)
-    yield _case(op, r=0, attrs={"low": 0.0, "high": 1.0, "stream": 0})
+    yield _case(op, r=0, attrs={"low": 0.0, "high": 1.0, "stream": 0, "seed": 0})
 
 
 #: r, h, w, c, p, q: single pixels, one, three and other channels, vectors and tails, other sizes

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fastnn.reference.contract import Attrs, Real, Run, columns, sample_numbers, wide
-from fastnn.reference.random import dropout_keep, normals
+from fastnn.reference.random import dropout_keep, normals, seed_of
 
 
 def _linear(x: Real) -> Real:
@@ -86,12 +86,6 @@ def fill(run: Run, attrs: Attrs) -> Real:
     return np.full(attrs["shape"], attrs["value"], attrs["dtype"])
 
 
-def _seed(run: Run, attrs: Attrs) -> int:
-    """The run's seed for 0, the op's own seed s for s + 1"""
-    own = int(attrs.get("seed", 0))
-    return own - 1 if own else run.seed
-
-
 def dropout(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = x mask / (1 - rate), where the mask depends on (seed, epoch, sample, stream, unit) alone.
 
@@ -99,7 +93,7 @@ def dropout(run: Run, attrs: Attrs, x: Real) -> Real:
     """
     rate, stream = attrs["rate"], int(attrs["stream"])
     rows = sample_numbers(run)[: len(x)]  # a mask that all rows of a batch share has one
-    keep = dropout_keep(_seed(run, attrs), run.epoch, rows, stream, columns(x), rate)
+    keep = dropout_keep(seed_of(run, attrs), run.epoch, rows, stream, columns(x), rate)
     return x * np.where(keep, np.divide(1, 1 - rate), 0).astype(x.dtype).reshape(x.shape)
 
 
@@ -112,6 +106,6 @@ def dropout_steps(run: Run, attrs: Attrs, x: Real) -> Real:
 
 def gaussian_noise(run: Run, attrs: Attrs, x: Real) -> Real:
     """y = x + stddev z, or x (1 + stddev z) if product, z normal random numbers"""
-    keys = _seed(run, attrs), run.epoch, sample_numbers(run), int(attrs["stream"])
+    keys = seed_of(run, attrs), run.epoch, sample_numbers(run), int(attrs["stream"])
     noise = attrs["stddev"] * normals(*keys, columns(x), x.dtype).reshape(x.shape)
     return np.asarray(wide(x) + noise * (wide(x) if attrs["product"] else 1)).astype(x.dtype)

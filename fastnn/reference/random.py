@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from fastnn.reference.contract import Attrs, Run
+
 Words = NDArray[np.uint64]  # 32-bit words, in 64 bits for their products
 
 _LOW = 0xFFFFFFFF  # the low 32 bits
@@ -108,3 +110,9 @@ def _below(words: Iterator[int], bound: int) -> int:
     """Uniform in 0..bound-1: the high half of word * bound, less the words that would bias it."""
     products = (word * bound for word in words)
     return next(p for p in products if p & _LOW >= 2**32 % bound) >> 32
+
+
+def seed_of(run: Run, attrs: Attrs) -> int:
+    """The run's seed for 0, the op's own seed s for s + 1"""
+    own = int(attrs.get("seed", 0))
+    return own - 1 if own else run.seed
