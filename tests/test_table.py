@@ -117,7 +117,7 @@ def test_a_row_makes_sense(op):
     names = [operand.name for operand in operands]
     assert len(set(names)) == len(names) <= 12  # FNN_MAX_ARGS
     assert len(op.axes) <= 12  # FNN_MAX_DIMS
-    assert len(set(op.attributes)) == len(op.attributes) <= 8  # FNN_MAX_ATTRS
+    assert len(set(op.attributes)) == len(op.attributes) <= 9  # FNN_MAX_ATTRS
     assert all(name.isidentifier() for name in (op.name, *names, *op.attributes))
     assert {operand.dtype for operand in operands} <= {"real", "i32", "i64", "f64", "any"}
     assert {letter for _, letters in op.flops for letter in letters} <= set(op.axes)
