@@ -372,3 +372,9 @@ def test_what_fits_altogether_is_taken_without_a_warning(tmp_path):
         taken = zip(model.get_weights(), first.get_weights(), strict=False)
         assert all(np.array_equal(a, b) for a, b in taken)
     assert twin.optimizer.iterations == 1  # the state came with them
+
+
+@pytest.mark.parametrize("name", ["train_step", "test_step", "predict_step"])
+def test_a_step_of_your_own_is_refused_as_nobody_would_call_it(name):
+    with pytest.raises(TypeError, match=rf"Own\.{name}: it would never be called.*train_on_batch"):
+        type("Own", (fastnn.Model,), {name: lambda self, data: {}})

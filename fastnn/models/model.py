@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Model"]
 
+#: Methods that sub-classes of Keras's models override.
+_STEPS = frozenset({"predict_step", "test_step", "train_step"})
+
 
 class Model(Trainer):
     """A model of the layers between inputs and outputs, which may branch, meet and be shared.
@@ -49,6 +52,16 @@ class Model(Trainer):
         >>> model.count_params()
         139
     """
+
+    def __init_subclass__(cls, **options: Any):
+        """Refuse what Keras would call for each batch, and an epoch in one call cannot."""
+        super().__init_subclass__(**options)
+        for name in _STEPS & vars(cls).keys():
+            raise TypeError(
+                f"{cls.__name__}.{name}: it would never be called, since an epoch is one compiled "
+                "call; write a loss or a metric of your own, add_loss in a layer, a callback, or a "
+                "loop of your own around train_on_batch"
+            )
 
     def __init__(
         self,
