@@ -66,10 +66,11 @@ static void op_lamb_step(const fnn_op *op, const fnn_task *task)
 /* ---- Adafactor --------------------------------------------------------------------------------- */
 
 /* moved = m + (squares / n + epsilon - m) gain */
-static inline void follow_mean(real *m, vec squares, vec share, vec epsilon, vec gain, int64_t left)
+static inline void follow_mean(real *m, vec squares, vec inverse, vec epsilon, vec gain,
+                               int64_t left)
 {
     vec before = load_lanes(m, left);
-    vec mean = v_fma(squares, share, epsilon);
+    vec mean = v_fma(squares, inverse, epsilon);
     store_lanes(m, v_fma(v_sub(mean, before), gain, before), left);
 }
 
@@ -80,16 +81,16 @@ static void op_adafactor_moment(const fnn_op *op, const fnn_task *task)
     const int64_t *step = op->arg[2];
     int64_t outer = op->dim[0], n = op->dim[1], inner = op->dim[2], from, to;
     vec gain = v_set1((real)(1 / power_of_fraction((double)(step[0] + 1), op->attr[0])));
-    vec share = v_set1((real)(1 / (double)n)), epsilon = v_set1((real)op->attr[1]);
+    vec inverse = v_set1((real)(1 / (double)n)), epsilon = v_set1((real)op->attr[1]);
     fnn_share(task, inner == 1 ? outer : inner, LANES, &from, &to);
     for (int64_t o = inner == 1 ? from : 0; o < (inner == 1 ? to : outer); o++) {
         const real *g = (const real *)op->arg[0] + o * n * inner;
         real *m = (real *)op->arg[1] + o * inner;
         if (inner == 1)
-            follow_mean(m, squares_along(g, n), share, epsilon, gain, 1);
+            follow_mean(m, squares_along(g, n), inverse, epsilon, gain, 1);
         else
             for (int64_t i = from; i < to; i += LANES)
-                follow_mean(m + i, squares_across(g + i, n, inner, to - i), share, epsilon, gain,
+                follow_mean(m + i, squares_across(g + i, n, inner, to - i), inverse, epsilon, gain,
                             to - i);
     }
 }
