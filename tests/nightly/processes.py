@@ -6,7 +6,7 @@ import threading
 import time
 
 import numpy as np
-from campaign import child, kill_after, report
+from campaign import child, folder, kill_after, report
 
 import fastnn
 from fastnn.errors import ConcurrentUseError
@@ -124,38 +124,43 @@ def uses_during_fit(trials, rng):
     return made, failures, "each refused by ConcurrentUseError"
 
 
+def interrupt(work, after):
+    """Do ``work`` over and over; return the seconds from a SIGINT to its KeyboardInterrupt."""
+    sent = []
+
+    def send():
+        time.sleep(after)
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    sender = threading.Thread(target=send)
+    try:
+        sender.start()
+        while True:
+            work()
+    except KeyboardInterrupt:
+        took = time.perf_counter() - sent[0]
+    sender.join()
+    return took
+
+
 def interrupts(trials, rng):
     """Ctrl-C at any time is a KeyboardInterrupt, soon, and the model can be used."""
-    failures, took = 0, []
-    model = net()
-    path = "/tmp/fastnn-nightly-interrupts"
-    model.save(path)
-    works = [
-        *(USES[name] for name in ("fit", "predict", "evaluate", "train_on_batch")),
-        lambda m: fastnn.models.load_model(path),
-    ]
-    for trial in range(trials):
-        work, sent = rng.choice(works), []
-
-        def send():
-            time.sleep(rng.uniform(0, 0.05))
-            sent.append(time.perf_counter())  # noqa: B023
-            os.kill(os.getpid(), signal.SIGINT)
-
-        sender = threading.Thread(target=send)
-        try:
-            sender.start()
-            while True:
-                work(model)
-        except KeyboardInterrupt:
-            took.append(time.perf_counter() - sent[0])
-        sender.join()
-        try:
-            model.predict(X[:3])
-        except Exception as error:
-            failures += 1
-            report(f"after interrupt {trial}: {error}")
-    os.unlink(path)
+    # what runs in the background of a shell was told to ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    failures, took, model = 0, [], net()
+    names = [*USES, "load"]
+    with folder() as place:
+        model.save(place / "m")
+        works = {**USES, "load": lambda m: fastnn.models.load_model(place / "m")}
+        for trial in range(trials):
+            name = rng.choice(names)
+            took.append(interrupt(lambda: works[name](model), rng.uniform(0, 0.05)))  # noqa: B023
+            try:
+                model.predict(X[:3])
+            except Exception as error:
+                failures += 1
+                report(f"interrupt {trial}, in {name}: {error}")
     p50, p99 = (1000 * float(np.quantile(took, q)) for q in (0.5, 0.99))
     return trials, failures, f"raised after {p50:.1f} ms (median), {p99:.1f} ms (99 of 100)"
 
