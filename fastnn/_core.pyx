@@ -6,12 +6,14 @@ It owns bound programs and translates; it computes nothing.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdlib cimport getenv
 from libc.string cimport memset
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 cimport numpy as cnp
 
 import os
+import threading
 from functools import cache
 
 import numpy as np
@@ -701,3 +703,111 @@ cdef class Program:
         seconds = [self.c.elapsed_ns[i] * 1e-9 for i in range(self.c.count)]
         memset(self.c.elapsed_ns, 0, bytes)
         return seconds
+
+
+# What a `Use` does when it is entered, and undoes when it is left.
+cdef enum use_kind:
+    NOTHING, READ, TRAIN, STILL
+
+
+cdef class Guard:
+    """Lets many readers use a model, or one thread train it; whoever else comes is refused.
+
+    It is C, because Python looks for signals between any two of its own steps, also at the
+    beginning of ``__exit__``: an interrupt would leave the model in use for ever.  The GIL makes
+    each method one step for other threads.
+
+    Args:
+        model: its name, for messages.
+    """
+
+    cdef object __weakref__
+    cdef readonly str model
+    cdef public bint exclusive
+    cdef object moving
+    cdef Py_ssize_t readers
+    cdef unsigned long trainer  # 0: nobody
+
+    def __init__(self, str model):
+        self.model = model
+        self.moving = threading.Lock()
+
+    def reading(self, str who):
+        """Use the weights; fails while another thread trains, or, where layers keep states, does
+        anything."""
+        return self.changing(who) if self.exclusive else _use(self, who, READ)
+
+    def training(self, str who):
+        """Change the weights; fails while anyone else uses them."""
+        return _use(self, who, TRAIN)
+
+    def changing(self, str who):
+        """Assign weights: as ``training``, but also between the steps of one's own training."""
+        return _use(self, who, NOTHING if self._trains() else TRAIN)
+
+    def still(self):
+        """Keep the weights from being trained meanwhile; fails if they are."""
+        return _use(self, "Model", STILL)
+
+    cdef bint _trains(self):
+        return self.trainer != 0 and self.trainer == <unsigned long> PyThread_get_thread_ident()
+
+    cdef int _read(self, str who) except -1:
+        if self.trainer != 0 and not self._trains():
+            raise self._refusal(who, "is being trained by another thread")
+        self.readers += 1
+        return 0
+
+    cdef int _train(self, str who) except -1:
+        self.moving.acquire()  # waits for whoever keeps the weights still
+        busy = self.trainer != 0 or self.readers > 0
+        if not busy:
+            self.trainer = <unsigned long> PyThread_get_thread_ident()
+        self.moving.release()
+        if busy:
+            raise self._refusal(who, "is in use already")
+        return 0
+
+    cdef int _keep_still(self, str who) except -1:
+        self.moving.acquire()
+        if self.trainer != 0:
+            self.moving.release()
+            raise self._refusal(who, "shares its weights and is in training")
+        return 0
+
+    cdef _refusal(self, str who, str what):
+        from fastnn.errors import ConcurrentUseError
+
+        return ConcurrentUseError(
+            f"{who}: the model {self.model!r} {what}; wait for it, or train a copy of the model"
+        )
+
+
+cdef Use _use(Guard guard, str who, use_kind kind):
+    cdef Use use = Use.__new__(Use)
+    use.guard, use.who, use.kind = guard, who, kind
+    return use
+
+
+cdef class Use:
+    """A use of a model, while it is entered."""
+
+    cdef Guard guard
+    cdef str who
+    cdef use_kind kind
+
+    def __enter__(self):
+        if self.kind == READ:
+            self.guard._read(self.who)
+        elif self.kind == TRAIN:
+            self.guard._train(self.who)
+        elif self.kind == STILL:
+            self.guard._keep_still(self.who)
+
+    def __exit__(self, *error):
+        if self.kind == READ:
+            self.guard.readers -= 1
+        elif self.kind == TRAIN:
+            self.guard.trainer = 0
+        elif self.kind == STILL:
+            self.guard.moving.release()

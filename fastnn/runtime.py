@@ -1,4 +1,4 @@
-"""Runtime: a model's buffers, its bound programs, and who may use them when.
+"""Runtime: a model's buffers and its bound programs.
 
 Programs are made when they are first needed, kept, and made anew only for larger batches.  Each has
 an arena of its own; weights, gradients, slots and totals are shared by all.
@@ -6,9 +6,7 @@ an arena of its own; weights, gradients, slots and totals are shared by all.
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,14 +18,14 @@ from fastnn.compiler.bind import Compiled, step_rows
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.compiler.program import Memory, Program
 from fastnn.compiler.updates import RATES, counters
-from fastnn.errors import ConcurrentUseError, ShapeError
+from fastnn.errors import ShapeError
 from fastnn.objectives import Objective
 from fastnn.optimizers import Optimizer
 from fastnn.variables import MOVING, Parameters
 
 Weighing = lower.Weighing
 
-__all__ = ["Executable", "Guard", "Runtime"]
+__all__ = ["Executable", "Runtime"]
 
 
 class Executable(Protocol):
@@ -50,106 +48,6 @@ class Executable(Protocol):
     def run_row(self, x: object, out: object) -> bool:
         """Run a prediction on one row, from and to where they lie; return whether that could be."""
         ...
-
-
-class Guard:
-    """Lets many readers use a model, or one thread train it; whoever else comes is refused.
-
-    A reader makes itself known, then looks for a trainer; a trainer makes itself known, then looks
-    for readers: one of two sees the other.  So a reader takes no lock, which would cost it a tenth
-    of predicting a row.
-    """
-
-    def __init__(self, model: str):
-        self._model, self.exclusive = model, False
-        self._lock = threading.Lock()
-        self._readers: list[None] = []  # as many as there are: lists grow and shrink atomically
-        self._trainer: int | None = None
-
-    def reading(self, who: str) -> _Reading | contextlib.nullcontext[None]:
-        """Use the weights; fails while another thread trains, or, where layers keep states, does
-        anything."""
-        return self.changing(who) if self.exclusive else _Reading(self, who)
-
-    def training(self, who: str) -> _Training:
-        """Change the weights; fails while anyone else uses them."""
-        return _Training(self, who)
-
-    def changing(self, who: str) -> _Training | contextlib.nullcontext[None]:
-        """Assign weights: as ``training``, but also between the steps of one's own training."""
-        if self._trainer == threading.get_ident():
-            return contextlib.nullcontext()
-        return _Training(self, who)
-
-    @contextlib.contextmanager
-    def still(self) -> Iterator[None]:
-        """Keep the weights from being trained meanwhile; fails if they are."""
-        with self._lock:
-            if self._trainer is not None:
-                raise self._refusal("Model", "shares its weights and is in training")
-            yield
-
-    def begin_reading(self, who: str) -> None:
-        """Count a reader."""
-        self._readers.append(None)
-        if self._trainer is not None:
-            self._begin_beside(who)
-
-    def _begin_beside(self, who: str) -> None:
-        """Go on if it is this thread that trains, or if that one was refused meanwhile."""
-        with self._lock:
-            if self._trainer not in (None, threading.get_ident()):
-                self._readers.pop()
-                raise self._refusal(who, "is being trained by another thread")
-
-    def end_reading(self) -> None:
-        """Count it no more."""
-        self._readers.pop()
-
-    def begin_training(self, who: str) -> None:
-        """Let this thread train."""
-        with self._lock:
-            if self._trainer is None:
-                self._trainer = threading.get_ident()
-                if not self._readers:
-                    return
-                self._trainer = None
-            raise self._refusal(who, "is in use already")
-
-    def end_training(self) -> None:
-        """Let others use the model again."""
-        with self._lock:
-            self._trainer = None
-
-    def _refusal(self, who: str, what: str) -> ConcurrentUseError:
-        return ConcurrentUseError(
-            f"{who}: the model {self._model!r} {what}; wait for it, or train a copy of the model"
-        )
-
-
-# Classes, where generators would be shorter: a generator costs a microsecond, a third of what
-# predicting a row does.
-class _Reading:
-    __slots__ = ("_guard", "_who")
-
-    def __init__(self, guard: Guard, who: str):
-        self._guard, self._who = guard, who
-
-    def __enter__(self) -> None:
-        self._guard.begin_reading(self._who)
-
-    def __exit__(self, *error: object) -> None:
-        self._guard.end_reading()
-
-
-class _Training(_Reading):
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        self._guard.begin_training(self._who)
-
-    def __exit__(self, *error: object) -> None:
-        self._guard.end_training()
 
 
 class Shelf:

@@ -11,7 +11,7 @@ NIGHT = Path(__file__).parent / "nightly" / "night.py"
 
 @pytest.mark.skipif(sys.platform != "linux", reason="they look at /proc, and fork")
 @pytest.mark.parametrize(
-    "word", ["bits: a row", "bits: training", "processes", "threads", "memory"]
+    "word", ["bits: a row", "bits: training", "processes", "threads", "signals", "memory"]
 )
 def test_a_small_campaign(word):
     command = [sys.executable, str(NIGHT), "--small", "--only", word]

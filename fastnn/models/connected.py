@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from fastnn import config, nests
+from fastnn._core import Guard
 from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.errors import NotBuiltError, ShapeError
 from fastnn.functional import Call, Composed, Ends, Network, Symbol
 from fastnn.layers.base import Layer
 from fastnn.layers.weights import assign_all
 from fastnn.models.shapes import as_shapes, flat_shapes, inputs_of, only
-from fastnn.runtime import Guard
 from fastnn.training import split
 from fastnn.variables import Parameters
 

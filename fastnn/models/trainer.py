@@ -350,11 +350,8 @@ class Trainer(Compilable):
         if runtime.kept_rows is not None:
             return None
         out = np.empty((1, *ends.row_shapes[0]), self.dtype)
-        self._guard.begin_reading("predict")
-        try:
+        with self._guard.reading("predict"):
             done = runtime.predict_row(x[0], out[0])
-        finally:
-            self._guard.end_reading()
         return out if done else None
 
     def _nested(self, outs: Sequence[Array]) -> Any:
@@ -399,16 +396,9 @@ class Trainer(Compilable):
                 self._build_for("predict_one", x if several else arrays.as_array("", "x", x)[None])
             runtime = self.runtime
         into = self._room() if out is None else out
-        if runtime.kept_rows is not None:
-            with self._guard.reading("predict_one"):
+        with self._guard.reading("predict_one"):
+            if runtime.kept_rows is not None or not runtime.predict_row(x, into):
                 self._predict_any_row(x, into)
-            return into
-        self._guard.begin_reading("predict_one")  # without `with`, which costs a tenth of a row
-        try:
-            if not runtime.predict_row(x, into):
-                self._predict_any_row(x, into)
-        finally:
-            self._guard.end_reading()
         return into
 
     def _room(self) -> Any:
@@ -455,11 +445,8 @@ class Trainer(Compilable):
         runtime = self._compiled("train_on_batch", x)
         who = "train_on_batch"
         data = training.check_data(who, self, runtime, x, y, sample_weight, class_weight)
-        self._guard.begin_training(who)
-        try:
+        with self._guard.training(who):
             means = training.train_batch(runtime, data, self.seed)
-        finally:
-            self._guard.end_training()
         return means if return_dict else _as_keras(means)
 
     def test_on_batch(
