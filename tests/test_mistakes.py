@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential, layers, losses, optimizers
+from fastnn import Input, Sequential, layers, losses, metrics, optimizers
 from fastnn.errors import (
     DTypeError,
     LabelError,
@@ -121,6 +121,12 @@ MISTAKES = [
         fit(X[:1], Y[:1], validation_split=0.5),
         ValueError,
         "validation_split 1 samples at least 1",
+    ),
+    (
+        "more thresholds than numbers",
+        lambda m: metrics.AUC(num_thresholds=10**30),
+        ValueError,
+        "num_thresholds at most 1048576 1e+30",
     ),
     (
         "a label of validation_data",

@@ -72,8 +72,14 @@ class Thresholds(Metric):
         return Counts(tp=above[:, 1], fp=above[:, 0], tn=below[:, 0], fn=below[:, 1])
 
 
+#: Thresholds that a curve may have at the most; floats have some 2^24 numbers between 0 and 1/2.
+_MOST = 1 << 20
+
+
 def even_thresholds(count: int) -> list[float]:
     """Return thresholds from just below 0 to just above 1, as Keras's."""
+    if count > _MOST:
+        raise ValueError(f"num_thresholds must be at most {_MOST}, got {count:.6g}")
     charge(8 * count, f"{count} thresholds")
     inner = [(i + 1) / (count - 1) for i in range(count - 2)]
     return [-1e-7, *inner, 1 + 1e-7]
