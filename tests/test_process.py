@@ -26,6 +26,9 @@ import numpy as np, fastnn
 from fastnn import Input, Sequential
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, Layer
 
+# what runs in the background of a shell was told to ignore it
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 def bits(model):
     return b"".join(w.tobytes() for w in model.get_weights())
 
