@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import _core
+from fastnn import _core, locks
 from fastnn._typing import Array
 from fastnn.allowance import charge
 from fastnn.data.arrays import as_array
@@ -242,7 +241,7 @@ class Store:
 
 
 #: Held while variables move, and while programs are made that have to know where they are.
-MOVING = threading.Lock()
+MOVING = locks.lock()
 
 
 def _joined(variables: Sequence[Variable], dtype: str, user: User) -> Store:

@@ -213,6 +213,27 @@ assert other.predict(x).tobytes() == want
 
 
 @forks
+def test_a_child_forked_while_another_thread_makes_programs_can_work():
+    """It holds locks meanwhile, which in the child nobody would give back."""
+    script(
+        FORK
+        + """
+x, _ = data(300)
+def deep():
+    return Sequential([Input((20,)), *(Dense(20, "relu") for _ in range(40))])
+for i in range(20):
+    other, model = deep(), deep()
+    maker = threading.Thread(target=lambda: other.predict(x))
+    maker.start()
+    time.sleep(0.0005 * i)
+    child = in_child(lambda: model.predict(x).tobytes())
+    maker.join()
+    assert child == model.predict(x).tobytes()
+"""
+    )
+
+
+@forks
 def test_multiprocessing_by_fork():
     script(
         """

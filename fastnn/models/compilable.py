@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fastnn import config, losses, metrics, nests, objectives, optimizers
+from fastnn import config, locks, losses, metrics, nests, objectives, optimizers
 from fastnn._warnings import warn_caller
 from fastnn.compiler import lower
 from fastnn.errors import CollapseWarning, NotCompiledError
@@ -21,7 +20,7 @@ from fastnn.variables import Parameters
 __all__ = ["Compilable"]
 
 #: Held while a model makes its first programs.
-_STARTING = threading.Lock()
+_STARTING = locks.lock()
 
 
 class Compilable(Connected):
