@@ -441,7 +441,7 @@ FORGED = {
         lambda f: f.config["compile"].update(
             metrics=[{"class_name": "AUC", "config": {"num_thresholds": 1 << 31}}]
         ),
-        "more memory than the file has",
+        "num_thresholds must be at most",
     ),
     "no loss": (lambda f: f.config["compile"].pop("loss"), "loss"),
     "compiled by text": (_config(compile="adam"), "does not make"),
