@@ -181,12 +181,12 @@ def picture_file(text: str) -> Path:
 
 def _train_digits(options: argparse.Namespace) -> int:
     import fastnn
-    from fastnn import plots
+    from fastnn import extras, plots
     from fastnn.datasets import load_digits, train_test_split
 
     save, plot = getattr(options, "save", None), getattr(options, "plot", None)
     if plot:
-        plots.require_matplotlib()
+        extras.require("matplotlib", "a picture")
     fastnn.set_seed(options.seed)
     if hasattr(options, "threads"):
         fastnn.set_num_threads(options.threads)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fastnn.extras import require
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
@@ -28,7 +30,6 @@ __all__ = [
     "learning_curve",
     "panels",
     "plot_option",
-    "require_matplotlib",
     "training_report",
 ]
 
@@ -68,7 +69,7 @@ def plot_option(description: str | None, arguments: Sequence[str] | None = None)
     )
     path: Path | None = parser.parse_args(arguments).plot
     if path:
-        require_matplotlib()
+        require("matplotlib", "a picture")
     return path
 
 
@@ -332,22 +333,8 @@ def image_rows(rows: Mapping[str, ArrayLike], title: str = "") -> Figure:
     return figure
 
 
-def require_matplotlib() -> None:
-    """Does nothing where matplotlib can be imported.
-
-    Raises:
-        ImportError: it cannot; the message says how to install it.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "pictures need matplotlib, which cannot be imported: pip install 'fastnn[plot]'"
-        ) from error
-
-
 def _figure(width: float, height: float) -> Figure:
-    require_matplotlib()
+    require("matplotlib", "a picture")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine

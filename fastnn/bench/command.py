@@ -135,10 +135,10 @@ def _writers(options: Namespace) -> list[tuple[Path, Any]]:
     if hasattr(options, "json"):
         writers.append((options.json, _write_json))
     if hasattr(options, "picture"):
-        from fastnn import plots
+        from fastnn import extras
         from fastnn.bench import picture
 
-        plots.require_matplotlib()
+        extras.require("matplotlib", "a picture")
         writers.append((options.picture, picture.draw))
     if hasattr(options, "document"):
         from fastnn.bench import document

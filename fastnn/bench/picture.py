@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastnn import plots
+from fastnn import extras
 from fastnn.bench import tables
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
     Raises:
         ImportError: if matplotlib is missing.
     """
-    plots.require_matplotlib()
+    extras.require("matplotlib", "a picture")
     from matplotlib.figure import Figure
 
     panels = _panels(report)

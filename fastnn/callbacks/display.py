@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.callbacks.base import Callback, Logs
+from fastnn.extras import require
 
 __all__ = ["ProgbarLogger", "TqdmCallback", "announce", "as_text", "make_progress"]
 
@@ -81,16 +82,11 @@ class TqdmCallback(Callback):
     """
 
     def __init__(self, verbose: int = 0, **options: Any):
-        try:
-            from tqdm.auto import tqdm
-        except ImportError as error:
-            raise ImportError(
-                "TqdmCallback needs tqdm, which cannot be imported: pip install 'fastnn[progress]'"
-            ) from error
         if verbose not in (0, 1, 2):
             raise ValueError(f"TqdmCallback: verbose must be 0, 1 or 2, got {str(verbose)[:40]!r}")
         self.verbose = verbose
-        self._tqdm, self._options = tqdm, options
+        self._tqdm = require("tqdm.auto", "TqdmCallback").tqdm
+        self._options = options
         self._epochs: Any = None
         self._samples: Any = None
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from fastnn import _core, config
 from fastnn._checks import count
 from fastnn._typing import Array
-from fastnn.data.images import require_pillow
 from fastnn.data.streams import PyDataset
 from fastnn.errors import DataFileError
+from fastnn.extras import require
 
 __all__ = ["ImageFolder", "image_dataset_from_directory"]
 
@@ -155,7 +155,7 @@ def image_dataset_from_directory(
         ValueError: an argument is none of those above.
     """
     who = "image_dataset_from_directory"
-    require_pillow(who)
+    require("PIL", who)
     _one_of(who, "color_mode", color_mode, _MODES)
     _one_of(who, "interpolation", interpolation, _FILTERS)
     _one_of(who, "label_mode", label_mode, ("int", "categorical", "binary", None))

@@ -9,29 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastnn.errors import DataFileError, ShapeError
+from fastnn.extras import require
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "require_pillow", "save_img"]
+__all__ = ["array_to_img", "img_to_array", "load_img", "save_img"]
 
 #: color_mode -> the modes of Pillow that it may be read in, the last one if it is in none of them.
 _MODES = {"grayscale": ("I;16", "I", "L"), "rgb": ("RGB",), "rgba": ("RGBA",)}
 _OF_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
-
-
-def require_pillow(who: str) -> None:
-    """Do nothing where Pillow can be imported.
-
-    Raises:
-        ImportError: it cannot; the message says how to install it.
-    """
-    try:
-        import PIL  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f"{who} needs Pillow, which cannot be imported: pip install 'fastnn[images]'"
-        ) from error
 
 
 def load_img(
@@ -61,7 +48,7 @@ def load_img(
         FileNotFoundError: there is no such file.
         ValueError: an argument is none of those above.
     """
-    require_pillow("load_img")
+    require("PIL", "load_img")
     from PIL import Image, ImageOps
 
     filters = {each.name.lower(): each for each in Image.Resampling}
@@ -135,7 +122,7 @@ def array_to_img(
         ShapeError: if ``x`` has another shape.
         ValueError: if ``data_format`` is another.
     """
-    require_pillow("array_to_img")
+    require("PIL", "array_to_img")
     from PIL import Image
 
     _check_format("array_to_img", data_format)
