@@ -16,6 +16,7 @@ __all__ = [
     "NotBuiltError",
     "NotCompiledError",
     "ShapeError",
+    "UnsupportedError",
     "ZeroGradientWarning",
 ]
 
@@ -42,6 +43,10 @@ class DataFileError(ValueError):
 
 class ModelFileError(ValueError):
     """A file is not a model that fastnn wrote, or was damaged since."""
+
+
+class UnsupportedError(ValueError):
+    """A model holds what another format cannot say, or a file what fastnn does not have."""
 
 
 class NotBuiltError(RuntimeError):

@@ -11,6 +11,7 @@ __all__ = ["require"]
 _EXTRAS = {
     "PIL": ("Pillow", "images"),
     "matplotlib": ("matplotlib", "plot"),
+    "onnx": ("onnx", "onnx"),
     "tqdm.auto": ("tqdm", "progress"),
 }
 
