@@ -45,7 +45,7 @@ from fastnn.models import Model, Sequential
 from fastnn.optimizers import schedules
 
 if TYPE_CHECKING:
-    from fastnn import debug, saving
+    from fastnn import debug, distributed, saving
 
 __all__ = [
     "CrossValidation",
@@ -65,6 +65,7 @@ __all__ = [
     "cross_validate",
     "datasets",
     "debug",
+    "distributed",
     "errors",
     "get_num_threads",
     "grad",
@@ -93,6 +94,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what is slow to import and seldom needed when somebody asks for it (PEP 562)."""
-    if name in ("debug", "saving"):
+    if name in ("debug", "distributed", "saving"):
         return importlib.import_module(f"fastnn.{name}")
     raise AttributeError(f"module 'fastnn' has no attribute {name!r}")

@@ -15,6 +15,7 @@ __all__ = [
     "NonFiniteWarning",
     "NotBuiltError",
     "NotCompiledError",
+    "RanksDifferError",
     "ShapeError",
     "UnsupportedError",
     "ZeroGradientWarning",
@@ -59,6 +60,10 @@ class NotCompiledError(RuntimeError):
 
 class ConcurrentUseError(RuntimeError):
     """A model was used while another thread was training it."""
+
+
+class RanksDifferError(RuntimeError):
+    """The processes that train one model together do not hold the same."""
 
 
 class NonFiniteError(RuntimeError):

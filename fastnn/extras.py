@@ -11,6 +11,7 @@ __all__ = ["require"]
 _EXTRAS = {
     "PIL": ("Pillow", "images"),
     "matplotlib": ("matplotlib", "plot"),
+    "mpi4py.MPI": ("mpi4py and an MPI", "mpi"),
     "onnx": ("onnx", "onnx"),
     "tqdm.auto": ("tqdm", "progress"),
 }

@@ -35,11 +35,13 @@ class Measure:
         means: returns loss and metrics; is given whom to tell.
         source: the data, arrays or batches.
         steps: the number of batches, if that is known.
+        rows: those of a batch, of arrays.
     """
 
     means: Callable[[CallbackList], dict[str, float]]
     source: Data | Stream
     steps: int | None
+    rows: int = 0
 
 
 def evaluation(runtime: Runtime, data: Data, rows: int, who: str) -> Measure:
@@ -47,7 +49,7 @@ def evaluation(runtime: Runtime, data: Data, rows: int, who: str) -> Measure:
     there is no room for it in the middle of a fit."""
     with runtime.borrow("evaluate", min(rows, len(data)), weighing=data.weighing):
         means = partial(evaluate, runtime, data, rows, who)
-    return Measure(means, data, -(-len(data) // rows))
+    return Measure(means, data, -(-len(data) // rows), rows)
 
 
 class Job(ABC):
@@ -201,20 +203,25 @@ class Job(ABC):
         """Tell of the first loss that is not finite, and do what the caller and callbacks want."""
         from fastnn.debug import first_nonfinite
 
-        where = first_nonfinite(executable, data.lent, run)
+        self._tell_of_nonfinite(run.epoch, batch, first_nonfinite(executable, data.lent, run))
+        if self._on_nonfinite == "stop":
+            run.total, run.pc = run.first, 0  # nothing more of this batch: no update
+        elif self._model.stop_training:
+            run.total = run.first + run.rows
+
+    def _tell_of_nonfinite(self, number: int, batch: int, where: str, aloud: bool = True) -> None:
+        """Raise or warn, and note if training is to stop."""
         message = (
-            f"fit: the loss of epoch {run.epoch + 1}, batch {batch + 1} is not finite; {where}. "
+            f"fit: the loss of epoch {number + 1}, batch {batch + 1} is not finite; {where}. "
             "Scale the inputs or lower the learning rate"
         )
         if self._on_nonfinite == "raise":
             raise NonFiniteError(message)
-        warn_caller(message, NonFiniteWarning)
+        if aloud:
+            warn_caller(message, NonFiniteWarning)
         self._callbacks.call("on_nonfinite", self._place.epoch, batch)
         if self._on_nonfinite == "stop":
             self._model.stop_training = True
-            run.total, run.pc = run.first, 0  # nothing more of this batch: no update
-        elif self._model.stop_training:
-            run.total = run.first + run.rows
 
 
 class Fit(Job):

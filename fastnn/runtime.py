@@ -185,12 +185,32 @@ class Runtime:
         threads, or by a callback in the middle of an epoch."""
         graph = self.graph(mode, direct, weighing)
         program = Program.of(graph, rows, self.policy, once=True)
-        memory = Memory(program, self.buffers, keeps=True)
+        return self._bind(program, self.buffers, threads)
+
+    def _bind(self, program: Program, buffers: dict[str, Array], threads: int) -> Executable:
+        memory = Memory(program, buffers, keeps=True)
         if self.eager:
             from fastnn.reference.interpreter import Interpreter
 
             return Interpreter(program, memory)
         return Compiled(program, memory, config.isa(self.policy), threads)
+
+    def make_halves(
+        self, rows: int, weighing: Weighing = ()
+    ) -> tuple[Executable, Executable, Array]:
+        """Make the programs of a training step in two: of the gradients of at most ``rows`` rows,
+        and of the updates; return them with what the first leaves for the second."""
+        assert self.objective is not None
+        assert self.optimizer is not None
+        known = (self.call, self.input_shapes, self.objective, self.parameters, self.optimizer)
+        threads = config.get_num_threads()
+        with MOVING:
+            gradients, updates, size = lower.halves(*known, weighing)
+            left = _core.aligned_zeros(size, self.dtype)
+            buffers = {**self.buffers, "grads": left}
+            first = self._bind(Program.of(gradients, rows, self.policy), buffers, threads)
+            second = self._bind(Program.of(updates, 1, self.policy), buffers, threads)
+        return first, second, left
 
     def borrow(self, mode: str, rows: int, direct: bool = False, weighing: Weighing = ()) -> Loan:
         """Use a program of ``mode`` that nobody else uses meanwhile.

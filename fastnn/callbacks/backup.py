@@ -30,6 +30,8 @@ class Backup(Callback):
         delete: whether the files are removed when the training is complete.
     """
 
+    first_rank_only = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],

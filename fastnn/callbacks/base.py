@@ -38,6 +38,9 @@ class Callback:
     params: dict[str, Any]
     #: The names of the attributes that a backup of a training keeps (``BackupAndRestore``).
     kept: tuple[str, ...] = ()
+    #: Whether it shows or writes something, so that of several processes which train one model
+    #: (``fastnn.distributed``) the first alone calls it.
+    first_rank_only = False
 
     def get_state(self) -> dict[str, Any]:
         """Return what a backup keeps: numbers, texts and arrays, in lists and dicts."""

@@ -45,6 +45,8 @@ class ModelCheckpoint(MonitorCallback):
         >>> folder.cleanup()
     """
 
+    first_rank_only = True
+
     kept = ("best", "_epoch", "_batches")
 
     def __init__(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ class ProgbarLogger(Callback):
     Args:
         bar: whether to draw the bar; ``None`` is where the output is a terminal.
     """
+
+    first_rank_only = True
 
     _WIDTH = 24
 
@@ -81,6 +85,8 @@ class TqdmCallback(Callback):
         >>> _ = model.fit([[0.0]], [0.0], epochs=2, verbose=0, callbacks=[shown])
     """
 
+    first_rank_only = True
+
     def __init__(self, verbose: int = 0, **options: Any):
         if verbose not in (0, 1, 2):
             raise ValueError(f"TqdmCallback: verbose must be 0, 1 or 2, got {str(verbose)[:40]!r}")
@@ -122,8 +128,24 @@ class TqdmCallback(Callback):
         self._epochs.close()
 
 
+#: Whether nothing is announced, in this thread.
+_hushed: ContextVar[bool] = ContextVar("hushed", default=False)
+
+
+@contextmanager
+def hushed(hush: bool) -> Iterator[None]:
+    """Let callbacks announce nothing meanwhile, if ``hush``: another process does so."""
+    token = _hushed.set(hush)
+    try:
+        yield
+    finally:
+        _hushed.reset(token)
+
+
 def announce(text: str) -> None:
     """Print a line in the middle of a training: over the bar where there is one."""
+    if _hushed.get():
+        return
     start, clear = ("\r", "\033[K") if sys.stdout.isatty() else ("", "")
     print(f"{start}{text}{clear}", flush=True)
 

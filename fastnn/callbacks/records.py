@@ -50,6 +50,8 @@ class CSVLogger(Callback):
         append: whether to go on with a file that is there; without a second header.
     """
 
+    first_rank_only = True
+
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ):
@@ -122,6 +124,8 @@ class TensorBoard(Callback):
         ImportError: neither tensorboardX nor tensorboard is installed; distributions need the
             first.
     """
+
+    first_rank_only = True
 
     kept = ("_step",)
 

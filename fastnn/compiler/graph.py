@@ -8,11 +8,10 @@ from the table of operations, so that no later pass and no kernel has to.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -159,6 +158,15 @@ def format_shape(shape: Shape, fold: int = 1) -> str:
     return "(" + ", ".join(rows if d is None else str(d) for d in shape) + ")"
 
 
+class Postponed(NamedTuple):
+    """An operation that changes weights, to be emitted at the end of a training step."""
+
+    layer: str
+    name: str
+    inputs: tuple[Tensor | Variable | None, ...]
+    attrs: dict[str, Any]
+
+
 @dataclass(eq=False)
 class Graph:
     """The nodes of one program and the tensors that live outside of it.
@@ -180,7 +188,7 @@ class Graph:
     totals: list[Array] = field(default_factory=list)
     notes: dict[Any, Tensor] = field(default_factory=dict)
     _parameters: dict[Variable, Tensor] = field(default_factory=dict)
-    _postponed: list[Callable[[], object]] = field(default_factory=list)
+    postponed: list[Postponed] = field(default_factory=list)
     _remembered: list[State] = field(default_factory=list)
 
     @property
@@ -191,7 +199,7 @@ class Graph:
     @property
     def growing(self) -> tuple[list[Any], ...]:
         """The nodes, and all else that layers add to."""
-        return self.nodes, self.penalties, self.totals, self._postponed, self._remembered
+        return self.nodes, self.penalties, self.totals, self.postponed, self._remembered
 
     @contextmanager
     def scope(self, layer: str) -> Iterator[None]:
@@ -298,12 +306,12 @@ class Graph:
     def postpone(self, name: str, *inputs: Tensor | Variable | None, **attrs: Any) -> None:
         """Note an operation that changes weights: a training step ends with those, so that data
         which is refused has changed nothing, and no other list of operations has them."""
-        self._postponed.append(partial(self._emit_in, self.layer, name, *inputs, **attrs))
+        self.postponed.append(Postponed(self.layer, name, inputs, attrs))
 
     def emit_postponed(self) -> None:
         """Append the operations that were noted."""
-        for emit in self._postponed:
-            emit()
+        for each in self.postponed:
+            self._emit_in(each.layer, each.name, *each.inputs, **each.attrs)
 
     def _emit_in(self, layer: str, name: str, *inputs: Any, **attrs: Any) -> None:
         with self.scope(layer):

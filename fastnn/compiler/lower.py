@@ -16,13 +16,23 @@ from fastnn.compiler.updates import update
 from fastnn.errors import ShapeError
 from fastnn.losses.base import Loss, Lowered, Reduced, Targets
 from fastnn.metrics import Seen
+from fastnn.variables import padded
 
 if TYPE_CHECKING:
     from fastnn.objectives import Objective
     from fastnn.optimizers import Optimizer
     from fastnn.variables import Parameters
 
-__all__ = ["evaluation", "gathered", "outputs", "prediction", "settle", "training"]
+__all__ = [
+    "Halves",
+    "evaluation",
+    "gathered",
+    "halves",
+    "outputs",
+    "prediction",
+    "settle",
+    "training",
+]
 
 #: call(xs, training) -> ys: a model's layers
 Call = Callable[[Sequence[Tensor], bool], Sequence[Tensor]]
@@ -213,6 +223,60 @@ def training(
     if optimizer is not None:
         step(graph, parameters, optimizer)
     return graph
+
+
+class Halves(NamedTuple):
+    """A training step in two.
+
+    Attributes:
+        gradients: what a part of a batch gives, in ``grads``: the gradients of its mean loss, and
+            behind them what the operations read that layers have postponed.
+        updates: what changes weights, once that is the mean over the batch.
+        size: the elements of ``grads``.
+    """
+
+    gradients: Graph
+    updates: Graph
+    size: int
+
+
+def halves(
+    call: Call,
+    input_shapes: Sequence[Shape],
+    objective: Objective,
+    parameters: Parameters,
+    optimizer: Optimizer,
+    weighing: Weighing = (),
+) -> Halves:
+    """Return the graphs of a training step whose batch is computed in parts.
+
+    Args:
+        call: the model's layers.
+        input_shapes: the shapes of its inputs.
+        objective: the losses and metrics of its outputs.
+        parameters: the model's variables.
+        optimizer: what changes them.
+        weighing: the shapes of the weights, by the index of the output.
+    """
+    gradients = training(call, input_shapes, objective, parameters, None, weighing)
+    updates, end = Graph(), parameters.trained
+
+    def handed_over(read: Any) -> Any:
+        nonlocal end
+        if not isinstance(read, Tensor):
+            return read  # a weight, which both know
+        place, end = end, end + padded(read.size.base)
+        settle(gradients, read, "grads", place)
+        return updates.place(read.name, read.shape, "grads", place)
+
+    for layer, name, inputs, attrs in gradients.postponed:
+        with updates.scope(layer):
+            updates.emit(name, *map(handed_over, inputs), **attrs)
+    for variable in gradients.parameters:
+        updates.parameter(variable)  # what it is held to is found by these
+    with updates.scope("optimizer"):
+        update(updates, parameters, optimizer)
+    return Halves(gradients, updates, end)
 
 
 def backward(

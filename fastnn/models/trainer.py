@@ -6,7 +6,7 @@ import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from fastnn.layers.core import positive
 from fastnn.models.compilable import Compilable
 from fastnn.models.shapes import describe
 from fastnn.streaming import StreamFit
+
+if TYPE_CHECKING:
+    from fastnn.distributed import MPI
 
 __all__ = ["Trainer"]
 
@@ -70,6 +73,7 @@ class Trainer(Compilable):
         validation_freq: int | Sequence[int] = 1,
         on_nonfinite: str = "warn",
         checkpoint: str | os.PathLike[str] | None = None,
+        distribute: MPI | None = None,
     ) -> History:
         """Train.
 
@@ -104,6 +108,8 @@ class Trainer(Compilable):
             checkpoint: a file that the training's state is kept in, after each epoch; if it is
                 there, the training goes on from it, and ends to the bit as if it had never been
                 interrupted.  See ``BackupAndRestore``, which can do so more often.
+            distribute: the processes that train together, ``fastnn.distributed.MPI()``; each calls
+                ``fit`` with the same arrays, and ``batch_size`` is that of all together.
 
         Returns:
             The history: ``history.history["loss"]`` has one mean an epoch.
@@ -114,6 +120,7 @@ class Trainer(Compilable):
             ValueError: if ``checkpoint`` is of another training; says what has changed.
             ModelFileError: if it is damaged, or something else.
             NonFiniteError: if a loss is not finite, with ``on_nonfinite="raise"``.
+            RanksDifferError: if processes that train together do not hold the same.
             KeyboardInterrupt: within 100 ms of Ctrl-C; the weights are those of the last whole
                 batch.
         """
@@ -133,6 +140,11 @@ class Trainer(Compilable):
         held_out: training.Data | None = None
         make: Callable[..., fitting.Job]
         if is_stream(x):
+            if distribute is not None:
+                raise ValueError(
+                    "fit: distribute needs arrays, of which each process reads its part; "
+                    "numpy.memmap reads those that are larger than the memory"
+                )
             stream = self._stream("fit", x, y, batch_size, steps_per_epoch, "steps_per_epoch")
             if validation_split:
                 raise ValueError("fit: validation_split needs arrays; give validation_data")
@@ -149,7 +161,10 @@ class Trainer(Compilable):
             steps = steps_per_epoch
             if steps is not None:
                 steps = positive("fit", "steps_per_epoch", steps)
-            make = partial(fitting.Fit, self, data, batch=rows, shuffle=shuffle, steps=steps)
+            fit: Callable[..., fitting.Job] = fitting.Fit
+            if distribute is not None:
+                fit = _fit_by(distribute)
+            make = partial(fit, self, data, batch=rows, shuffle=shuffle, steps=steps)
         validate: fitting.Measure | None = None
         if validation_data is not None:
             x, y, w = _validation_parts(validation_data)
@@ -490,6 +505,18 @@ class Trainer(Compilable):
 def _rows(who: str, name: str, given: int | None, default: int) -> int:
     """Return the rows of a batch that were asked for."""
     return default if given is None else positive(who, name, given)
+
+
+def _fit_by(distribute: Any) -> Callable[..., fitting.Job]:
+    """Return what trains by several processes."""
+    from fastnn.distributed import MPI
+    from fastnn.distributed.fit import DistributedFit
+
+    if not isinstance(distribute, MPI):
+        raise TypeError(
+            f"fit: distribute must be fastnn.distributed.MPI(), got {describe(distribute)}"
+        )
+    return partial(DistributedFit, ranks=distribute)
 
 
 def _frequency(given: Any) -> int | list[int]:
