@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -74,11 +75,15 @@ class Diagnosis:
         lines = aligned([titles, *rows], right=set(range(1, len(titles))))
         return "\n".join([f"loss {self.loss:.6g}", *lines])
 
-    def plot(self) -> Figure:
-        """Draw gradients, zeros and updates, layer by layer; needs matplotlib."""
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
+        """Draw gradients, zeros and updates, layer by layer; needs matplotlib.
+
+        Args:
+            path: a .png, .pdf or .svg file to write.
+        """
         from fastnn import plots
 
-        return plots.diagnosis(self)
+        return plots.diagnosis(self, path=path)
 
 
 def _number(value: float | None) -> str:

@@ -92,7 +92,7 @@ def test_a_report_shows_what_was_misread(misread):
     assert sum("75% sure" in title for title in titles) == min(misread, 16)
     if misread:
         assert "0 read as 1\n75% sure" in titles
-    assert [len(panel.lines) for panel in figure.axes[:2]] == [2, 1]
+    assert [len(panel.lines) for panel in figure.axes[:2]] == [3, 2]  # one marks the best epoch
     figure.canvas.draw()
 
 
@@ -111,8 +111,8 @@ def test_a_learning_curve_takes_what_fit_returns():
 def test_a_learning_curve_has_all_that_training_has():
     names = ("loss", "mae", "val_loss", "val_mae", "learning_rate")
     panels = plots.learning_curve({name: [2.0, 1.0] for name in names}).axes
-    assert [panel.get_title() for panel in panels] == ["loss", "mae"]
-    assert [len(panel.lines) for panel in panels] == [2, 2]
+    assert [panel.get_title() for panel in panels] == ["loss", "mae", "learning rate"]
+    assert [len(panel.lines) for panel in panels] == [3, 3, 2]
 
 
 def test_info_is_for_people_and_for_programs(capsys):

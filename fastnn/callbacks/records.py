@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import os
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._checks import count, flag, path, shown
 from fastnn.callbacks.base import Callback, Logs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["CSVLogger", "History", "TensorBoard"]
 
@@ -22,19 +25,61 @@ class History(Callback):
     Attributes:
         epoch: the numbers of the epochs.
         history: for each name in the logs, a list with one value an epoch.
+        epochs: for each name, the numbers of the epochs that have a value: not all of them are
+            validated where ``fit`` is given a ``validation_freq``.
+
+    Example:
+        >>> import fastnn
+        >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+        >>> model.compile(loss="mse")
+        >>> history = model.fit([[0.0]], [0.0], epochs=2, verbose=0)
+        >>> history.history, history.epoch
+        ({'loss': [0.0, 0.0]}, [0, 1])
     """
 
-    kept = ("epoch", "history")
+    kept = ("epoch", "history", "epochs")
 
     def __init__(self) -> None:
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
+        self.epochs: dict[str, list[int]] = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Record the epoch."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs.setdefault(name, []).append(epoch)
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        metrics: Sequence[str] | None = None,
+    ) -> Figure:
+        """Draw loss and metrics, of training and validation, epoch by epoch; needs matplotlib.
+
+        Args:
+            path: a .png, .pdf or .svg file to write.
+            metrics: names to draw, one panel each; ``None``: all, and the learning rate if it
+                changed.
+
+        Returns:
+            A matplotlib ``Figure`` (``fastnn.plots.learning_curve``).
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: the history has none of the metrics.
+
+        Example:
+            >>> import fastnn
+            >>> history = fastnn.History()
+            >>> history.on_epoch_end(0, {"loss": 2.0, "val_loss": 2.5})
+            >>> [panel.get_title() for panel in history.plot().axes]
+            ['loss']
+        """
+        from fastnn import plots
+
+        return plots.learning_curve(self, metrics, path=path)
 
 
 class CSVLogger(Callback):

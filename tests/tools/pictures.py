@@ -1,0 +1,44 @@
+"""Makes the pictures of docs/pictures.md: runs the page's code in docs/pictures.
+
+    python tests/tools/pictures.py
+
+They are kept with 128 colours, which makes them small.
+"""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def code(page):
+    """The Python of a page, in order."""
+    return "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S))
+
+
+def make(folder):
+    """Runs the page's code in a folder."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        exec(compile(code((DOCS / "pictures.md").read_text()), "docs/pictures.md", "exec"), {})
+    finally:
+        os.chdir(before)
+
+
+def shrink(path):
+    """Leaves a picture 128 colours."""
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    pictures = DOCS / "pictures" if len(sys.argv) == 1 else Path(sys.argv[1])
+    make(pictures)
+    for each in pictures.glob("*.png"):
+        shrink(each)
