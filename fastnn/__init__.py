@@ -46,6 +46,7 @@ from fastnn.optimizers import schedules
 
 if TYPE_CHECKING:
     from fastnn import debug, distributed, saving
+    from fastnn import sklearn as sklearn  # not in __all__: needs scikit-learn
 
 __all__ = [
     "CrossValidation",
@@ -94,6 +95,6 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import what is slow to import and seldom needed when somebody asks for it (PEP 562)."""
-    if name in ("debug", "distributed", "saving"):
+    if name in ("debug", "distributed", "saving", "sklearn"):
         return importlib.import_module(f"fastnn.{name}")
     raise AttributeError(f"module 'fastnn' has no attribute {name!r}")

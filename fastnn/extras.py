@@ -13,6 +13,7 @@ _EXTRAS = {
     "matplotlib": ("matplotlib", "plot"),
     "mpi4py.MPI": ("mpi4py and an MPI", "mpi"),
     "onnx": ("onnx", "onnx"),
+    "sklearn": ("scikit-learn", "sklearn"),
     "tqdm.auto": ("tqdm", "progress"),
 }
 

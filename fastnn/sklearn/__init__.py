@@ -1,0 +1,18 @@
+"""Networks as scikit-learn's estimators: in pipelines, searches and cross-validation."""
+
+from __future__ import annotations
+
+from fastnn.extras import require
+
+_version = require("sklearn", "fastnn.sklearn").__version__
+if tuple(map(int, _version.split(".")[:2])) < (1, 6):
+    raise ImportError(
+        f"fastnn.sklearn needs scikit-learn 1.6 or later, this is {_version}: "
+        "pip install --upgrade 'fastnn[sklearn]'"
+    )
+
+from fastnn.sklearn.classifier import FastNNClassifier  # noqa: E402
+from fastnn.sklearn.importing import from_sklearn  # noqa: E402
+from fastnn.sklearn.regressor import FastNNRegressor  # noqa: E402
+
+__all__ = ["FastNNClassifier", "FastNNRegressor", "from_sklearn"]

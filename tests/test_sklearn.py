@@ -1,0 +1,659 @@
+"""Networks as scikit-learn's estimators, with the real scikit-learn."""
+
+import json
+import pickle
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import estimators
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn import datasets
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import fastnn
+from fastnn.callbacks import Callback
+from fastnn.layers import Conv2D, Dense, Flatten
+from fastnn.sklearn import FastNNClassifier, FastNNRegressor, from_sklearn
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 5))
+SCORES = X @ RNG.normal(size=(5, 3))
+LABELS = SCORES.argmax(1)
+TARGETS = {
+    "binary": (SCORES[:, 0] > 0).astype(int),
+    "classes": LABELS,
+    "labels": (SCORES > 0).astype(int),
+    "numbers": SCORES[:, 0],
+    "several numbers": SCORES[:, :2],
+    "counts": RNG.poisson(np.exp(SCORES[:, 0] / 3)),
+}
+
+
+def kinds(task):
+    """Return fastnn's and scikit-learn's estimator for a task, with the parameters it needs."""
+    if task in ("numbers", "several numbers", "counts"):
+        loss = {"loss": "poisson" if task == "counts" else "squared_error"}
+        return partial(FastNNRegressor, **loss), partial(MLPRegressor, **loss)
+    return FastNNClassifier, MLPClassifier
+
+
+def bits(estimator):
+    """Return all weights of a fitted estimator as bytes."""
+    return b"".join(w.tobytes() for w in estimator.model_.get_weights())
+
+
+# ---- scikit-learn's own checks -------------------------------------------------------------------
+
+
+def test_every_check_of_scikit_learn_passes_and_none_is_skipped():
+    command = [sys.executable, Path(estimators.__file__)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(run.stdout)
+    assert [each for results in found.values() for each in results["others"]] == []
+    assert len(found) == len(estimators.ESTIMATORS)
+    assert all(results["checks"] > 50 for results in found.values())
+
+
+# ---- what MLPClassifier and MLPRegressor do ------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TARGETS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_trained_network_of_scikit_learn_predicts_the_same(task, dtype):
+    _, theirs = kinds(task)
+    x, y = X.astype(dtype), TARGETS[task]
+    for activation in ("identity", "logistic", "tanh", "relu"):
+        options = {"hidden_layer_sizes": (7, 5), "max_iter": 20, "random_state": 0}
+        mlp = theirs(activation=activation, **options).fit(x, y)
+        ours = from_sklearn(mlp)
+        assert ours.model_.dtype == dtype
+        bound = 1e-6 if dtype == "float32" else 1e-12
+        for method in ("predict", "predict_proba"):
+            if hasattr(mlp, method):
+                expected, found = (getattr(each, method)(x) for each in (mlp, ours))
+                assert (expected.shape, expected.dtype) == (found.shape, found.dtype)
+                np.testing.assert_allclose(found, expected, rtol=bound, atol=bound)
+        for name in ("coefs_", "intercepts_"):
+            for found, expected in zip(getattr(ours, name), getattr(mlp, name), strict=True):
+                np.testing.assert_array_equal(found, expected)
+        told = ("n_layers_", "n_outputs_", "out_activation_", "n_iter_", "loss_curve_", "t_")
+        assert [getattr(ours, name) for name in told] == [getattr(mlp, name) for name in told]
+
+
+def test_a_network_trained_by_lbfgs_is_taken_and_trained_on():
+    mlp = MLPClassifier((6,), solver="lbfgs", random_state=0).fit(X, np.array(list("abc"))[LABELS])
+    ours = from_sklearn(mlp, dtype="float32")
+    assert ours.solver == "adam"
+    np.testing.assert_array_equal(ours.predict(X), mlp.predict(X))
+    np.testing.assert_allclose(ours.predict_proba(X), mlp.predict_proba(X), atol=1e-5)
+    before = bits(ours)
+    ours.partial_fit(X, mlp.predict(X))
+    assert bits(ours) != before
+    with pytest.raises(TypeError, match="last step of a pipeline"):
+        from_sklearn(make_pipeline(StandardScaler(), mlp))
+    with pytest.raises(NotFittedError):
+        from_sklearn(MLPRegressor())
+
+
+WAYS = {
+    "adam": {"solver": "adam", "beta_1": 0.8, "epsilon": 1e-6},
+    "sgd": {"solver": "sgd", "momentum": 0.0},
+    "nesterov": {"solver": "sgd", "momentum": 0.8},
+    "momentum": {"solver": "sgd", "momentum": 0.8, "nesterovs_momentum": False},
+    "invscaling": {"solver": "sgd", "learning_rate": "invscaling", "power_t": 0.3},
+    "adaptive": {"solver": "sgd", "learning_rate": "adaptive", "tol": 1e-3, "n_iter_no_change": 2},
+    "in one batch": {"batch_size": 60},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("task", ["classes", "labels", "numbers", "several numbers", "counts"])
+def test_training_takes_the_steps_of_scikit_learn(way, task):
+    """From the same weights, in the same order, both come to the same weights, epoch by epoch."""
+    _, theirs = kinds(task)
+    options = {
+        "hidden_layer_sizes": (6,),
+        "batch_size": 20,
+        "alpha": 0.3,
+        "learning_rate_init": 0.02,
+        "max_iter": 25,
+        "shuffle": False,
+        "warm_start": True,
+        **WAYS[way],
+    }
+    y = TARGETS[task]
+    mlp = theirs(**{**options, "max_iter": 1}, random_state=0).fit(X, y)
+    found = from_sklearn(mlp).set_params(**options)
+    mlp.set_params(**options).fit(X, y)
+    found.fit(X, y)
+    assert found.n_iter_ == mlp.n_iter_
+    if task != "counts":  # whose loss differs by what does not depend on the weights
+        np.testing.assert_allclose(found.loss_curve_, mlp.loss_curve_, rtol=1e-9)
+    bound = 1e-5 if task == "counts" else 1e-9  # fastnn takes log(p + 1e-7)
+    for name in ("coefs_", "intercepts_"):
+        for each, expected in zip(getattr(found, name), getattr(mlp, name), strict=True):
+            np.testing.assert_allclose(each, expected, rtol=bound, atol=bound)
+
+
+def test_sample_weights_are_those_of_scikit_learn():
+    weight = RNG.integers(0, 4, 60).astype(float)
+    options = {"max_iter": 30, "shuffle": False, "warm_start": True, "alpha": 0.5}
+    mlp = MLPClassifier((6,), random_state=0).set_params(max_iter=1, warm_start=True)
+    mlp.fit(X, LABELS)
+    found = from_sklearn(mlp).set_params(**options)
+    mlp.set_params(**options).fit(X, LABELS, sample_weight=weight)
+    found.fit(X, LABELS, sample_weight=weight)
+    np.testing.assert_allclose(found.coefs_[0], mlp.coefs_[0], rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(found.loss_curve_[1:], mlp.loss_curve_[1:], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer", "diabetes"])
+def test_it_is_as_good_as_scikit_learn(name):
+    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    ours, theirs = kinds("numbers" if name == "diabetes" else "classes")
+    if name == "diabetes":
+        y = y / y.std()
+    options = {"max_iter": 100, "learning_rate_init": 0.01, "random_state": 0}
+    scores = [
+        cross_val_score(make_pipeline(StandardScaler(), kind(**options)), x, y, cv=3).mean()
+        for kind in (ours, theirs)
+    ]
+    assert scores[0] > scores[1] - 0.02
+
+
+# ---- searches, pickles, bits ---------------------------------------------------------------------
+
+
+def search(n_jobs):
+    grid = {
+        "fastnnclassifier__hidden_layer_sizes": [(4,), (8, 4)],
+        "fastnnclassifier__alpha": [1e-4, 1e-1],
+    }
+    network = FastNNClassifier(max_iter=15, random_state=3, dropout=0.1)
+    pipeline = make_pipeline(StandardScaler(), network)
+    return GridSearchCV(pipeline, grid, cv=3, n_jobs=n_jobs).fit(X, LABELS)
+
+
+def test_a_search_finds_the_same_bits_whatever_the_number_of_jobs():
+    alone, shared = search(1), search(2)
+    with joblib.parallel_backend("threading"):
+        threads = search(2)
+    for other in (shared, threads):
+        for key in ("mean_test_score", "params"):
+            assert np.array_equal(alone.cv_results_[key], other.cv_results_[key])
+        assert bits(alone.best_estimator_[-1]) == bits(other.best_estimator_[-1])
+
+
+def test_a_seed_gives_the_same_bits_and_leaves_those_of_the_process_alone():
+    fastnn.set_seed(5)
+    expected = fastnn.config.next_seed()
+    fastnn.set_seed(5)
+    first = FastNNClassifier(4, max_iter=3, random_state=1).fit(X, LABELS)
+    assert fastnn.config.next_seed() == expected
+    again = FastNNClassifier(4, max_iter=3, random_state=1).fit(X, LABELS)
+    other = FastNNClassifier(4, max_iter=3, random_state=2).fit(X, LABELS)
+    assert bits(first) == bits(again) != bits(other)
+    assert pickle.dumps(first) == pickle.dumps(again)
+
+
+@pytest.mark.parametrize("task", ["classes", "labels", "several numbers"])
+def test_a_pickle_predicts_and_goes_on_to_the_same_bits(task, tmp_path):
+    y = TARGETS[task]
+    classes = {"classes": np.unique(y)} if task == "classes" else {}
+    if task == "labels":
+        classes = {"classes": np.arange(3)}
+    first = kinds(task)[0](6, random_state=0)
+    for _ in range(3):
+        first.partial_fit(X, y, **classes)
+    copy = pickle.loads(pickle.dumps(first))
+    joblib.dump(first, tmp_path / "estimator.joblib")
+    other = joblib.load(tmp_path / "estimator.joblib")
+    for each in (first, copy, other):
+        each.partial_fit(X, y)
+        assert each.n_iter_ == 1
+        assert each.t_ == 4 * 60
+        assert len(each.loss_curve_) == 4
+    assert bits(first) == bits(copy) == bits(other)
+    np.testing.assert_array_equal(first.predict(X), copy.predict(X))
+
+
+def test_a_clone_is_cheap_and_unfitted():
+    fitted = FastNNClassifier(6, max_iter=2).fit(X, LABELS)
+    twin = clone(fitted)
+    assert not hasattr(twin, "model_")
+    assert len(pickle.dumps(twin)) < 2000
+    for method in (twin.predict, twin.predict_proba):
+        with pytest.raises(NotFittedError):
+            method(X)
+
+
+def test_partial_fits_are_the_epochs_of_a_fit():
+    whole = FastNNRegressor(6, max_iter=4, random_state=0).fit(X, SCORES[:, 0])
+    parts = FastNNRegressor(6, random_state=0)
+    for _ in range(4):
+        parts.partial_fit(X, SCORES[:, 0])
+    assert bits(whole) == bits(parts)
+    assert whole.loss_curve_ == parts.loss_curve_
+
+
+# ---- data ----------------------------------------------------------------------------------------
+
+
+def test_frames_and_sparse_matrices_are_the_arrays_they_stand_for():
+    labels = np.array(["no", "perhaps", "yes"])[LABELS]
+    columns = list("abcde")
+    expected = FastNNClassifier(4, max_iter=5, random_state=0).fit(X, labels)
+    assert expected.classes_.tolist() == ["no", "perhaps", "yes"]
+    assert not hasattr(expected, "feature_names_in_")
+    frames = {
+        "pandas": (pd.DataFrame(X, columns=columns), pd.Series(labels)),
+        "polars": (pl.DataFrame(X, schema=columns), pl.Series(labels)),
+        "sparse matrix": (sparse.csr_matrix(X), labels),
+        "sparse array": (sparse.csc_array(X), labels),
+        "lists": (X.tolist(), labels.tolist()),
+    }
+    for name, (x, y) in frames.items():
+        found = clone(expected).fit(x, y)
+        assert bits(found) == bits(expected), name
+        assert found.predict(x).tolist() == expected.predict(X).tolist()
+        assert found.n_features_in_ == 5
+        assert hasattr(found, "feature_names_in_") == (name in ("pandas", "polars"))
+    with pytest.raises(ValueError, match="feature names"):
+        clone(expected).fit(*frames["pandas"]).predict(frames["pandas"][0][list("edcba")])
+
+
+def test_probabilities_decisions_and_predictions_agree():
+    for task in ("binary", "classes", "labels"):
+        y = TARGETS[task]
+        found = FastNNClassifier(8, max_iter=60, learning_rate_init=0.02, random_state=0).fit(X, y)
+        p, scores, chosen = found.predict_proba(X), found.decision_function(X), found.predict(X)
+        np.testing.assert_allclose(np.exp(found.predict_log_proba(X)), p, rtol=1e-9)
+        if task == "labels":
+            assert p.shape == scores.shape == chosen.shape == (60, 3)
+            np.testing.assert_array_equal(chosen, p > 0.5)
+            np.testing.assert_array_equal(chosen, scores > 0)
+        else:
+            np.testing.assert_allclose(p.sum(1), 1)
+            np.testing.assert_array_equal(chosen, p.argmax(1))
+            picked = scores > 0 if task == "binary" else scores.argmax(1)
+            np.testing.assert_array_equal(chosen, picked)
+        assert found.score(X, y) > 0.8
+
+
+def test_a_decision_is_finite_where_a_probability_is_one():
+    found = FastNNClassifier((), max_iter=1, random_state=0).fit(X, TARGETS["binary"])
+    found.model_.set_weights([np.full((5, 1), 1e6), np.zeros(1)])
+    assert {0.0, 1.0} <= set(found.predict_proba(X)[:, 1])
+    assert np.isfinite(found.decision_function(X)).all()
+    assert np.isneginf(found.predict_log_proba(X).min())
+
+
+def test_rare_classes_count_for_more():
+    y = (SCORES[:, 0] > 1.5).astype(int)
+    names = np.array(["common", "rare"])[y]
+    plain = FastNNClassifier((), max_iter=80, learning_rate_init=0.05, random_state=0)
+    found = {None: plain.fit(X, names)}
+    for weight in ("balanced", {"common": 1, "rare": 50}):
+        found[str(weight)] = clone(plain).set_params(class_weight=weight).fit(X, names)
+    rare = [(each.predict(X) == "rare").sum() for each in found.values()]
+    assert rare[0] < rare[1] < rare[2]
+    by_hand = clone(plain).fit(X, names, sample_weight=np.where(y, 50.0, 1.0))
+    assert bits(by_hand) == bits(list(found.values())[-1])
+
+
+def test_the_precision_is_that_of_the_samples_unless_it_is_chosen():
+    for given, dtype, expected in (
+        ("float32", None, "float32"),
+        ("float64", None, "float64"),
+        ("int64", None, "float64"),
+        ("float64", "float32", "float32"),
+    ):
+        found = FastNNRegressor(3, max_iter=1, dtype=dtype).fit(X.astype(given), SCORES[:, 0])
+        assert found.model_.dtype == found.predict(X).dtype == expected
+
+
+def test_targets_are_scaled_by_those_who_want_it():
+    y = 1000 + 50 * SCORES[:, :2]
+    network = FastNNRegressor(16, learning_rate_init=0.02, random_state=0)
+    scaled = TransformedTargetRegressor(network, transformer=StandardScaler()).fit(X, y)
+    assert scaled.predict(X).shape == (60, 2)
+    assert scaled.score(X, y) > 0.95
+
+
+# ---- when training ends --------------------------------------------------------------------------
+
+
+def test_training_stops_early_and_ends_with_the_best_weights():
+    noisy = np.where(RNG.random(60) < 0.4, RNG.integers(0, 3, 60), LABELS)
+    found = FastNNClassifier(
+        64,
+        early_stopping=True,
+        validation_fraction=0.3,
+        n_iter_no_change=8,
+        learning_rate_init=0.05,
+        random_state=0,
+    ).fit(X, noisy)
+    scores = found.validation_scores_
+    assert len(scores) == len(found.loss_curve_) == found.n_iter_ < 200
+    assert max(scores) == found.best_validation_score_ > scores[-1]
+    best = scores.index(max(scores))
+    until_then = clone(found).set_params(max_iter=best + 1).fit(X, noisy)
+    assert bits(until_then) == bits(found)
+
+
+def test_validation_data_of_the_callers_own():
+    x, x_val, y, y_val = train_test_split(X, SCORES[:, 0], random_state=0)
+    weight = np.linspace(0, 1, len(y_val))
+    found = FastNNRegressor(8, max_iter=20, early_stopping=True, random_state=0)
+    found.fit(x, y, X_val=x_val, y_val=y_val, sample_weight_val=weight)
+    assert found.t_ == 20 * len(x)
+    expected = found.score(x_val, y_val, sample_weight=weight)
+    assert found.best_validation_score_ == pytest.approx(expected, rel=1e-12)
+    watched = FastNNRegressor(8, max_iter=20, random_state=0)
+    watched.fit(x, y, X_val=x_val, y_val=y_val)
+    assert len(watched.validation_scores_) == 20
+    assert watched.best_loss_ == min(watched.loss_curve_)
+    with pytest.raises(ValueError, match="3 labels for each sample"):
+        FastNNClassifier(2).fit(X, LABELS, X_val=X, y_val=TARGETS["labels"])
+
+
+def test_training_stops_by_the_loss_and_warns_if_it_does_not():
+    done = FastNNRegressor(4, tol=0.1, n_iter_no_change=3, random_state=0).fit(X, SCORES[:, 0])
+    assert done.n_iter_ < 200
+    with pytest.warns(ConvergenceWarning, match="max_iter=5 epochs"):
+        FastNNRegressor(4, max_iter=5).fit(X, SCORES[:, 0])
+
+
+def test_warm_starts_go_on_from_the_weights_and_begin_the_optimizer_anew():
+    found = FastNNClassifier(6, max_iter=5, warm_start=True, random_state=0).fit(X, LABELS)
+    before = found.model_
+    found.set_params(learning_rate_init=1e-12).fit(X, LABELS)
+    assert found.model_ is not before
+    assert len(found.loss_curve_) == 10
+    for weight, expected in zip(found.model_.get_weights(), before.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, atol=1e-9)
+    with pytest.raises(ValueError, match="not there when it was first fitted, such as 3"):
+        found.fit(X, LABELS + 1)
+
+
+class Recorder(Callback):
+    """Keeps the logs of each epoch."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.seen.append(dict(logs))
+
+
+def test_callbacks_see_loss_and_score():
+    recorder = Recorder()
+    found = FastNNClassifier(4, max_iter=4, early_stopping=True, callbacks=[recorder])
+    found.fit(X, LABELS)
+    assert [logs["val_score"] for logs in recorder.seen] == found.validation_scores_
+    assert [logs["loss"] for logs in recorder.seen] == found.loss_curve_
+    made = []
+
+    def make_callbacks():
+        made.append(Recorder())
+        return made
+
+    FastNNClassifier(4, max_iter=2, callbacks=make_callbacks).fit(X, LABELS)
+    assert len(made[0].seen) == 2
+
+
+class Stop(Callback):
+    """Gives up in the third epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+
+def test_what_fails_leaves_the_estimator_as_it_was():
+    found = FastNNClassifier(4, max_iter=5, random_state=0).fit(X, LABELS)
+    before, predicted = dict(vars(found)), found.predict(X)
+    names = np.array(list("abc"))[LABELS]
+    found.set_params(callbacks=Stop())
+    with pytest.raises(KeyboardInterrupt):
+        found.fit(X[:, :2], names)
+    found.set_params(callbacks=None, solver="sgd", learning_rate_init=1e300)
+    with pytest.raises(fastnn.errors.NonFiniteError):
+        found.fit(1e3 * X[:, :2], names)
+    found.set_params(**clone(FastNNClassifier(4, max_iter=5, random_state=0)).get_params())
+    assert vars(found) == before
+    np.testing.assert_array_equal(found.predict(X), predicted)
+
+
+# ---- networks of the caller's --------------------------------------------------------------------
+
+
+def convnet(input_shape, n_outputs, filters=4):
+    layers = [Conv2D(filters, 3, activation="relu"), Flatten(), Dense(n_outputs, "softmax")]
+    return fastnn.Sequential([fastnn.Input(input_shape), *layers])
+
+
+def compiled(loss, units, activation, input_shape=(5,)):
+    layers = [fastnn.Input(input_shape), Dense(8, "relu"), Dense(units, activation)]
+    model = fastnn.Sequential(layers)
+    model.compile(fastnn.optimizers.Adam(0.03), loss)
+    return model
+
+
+def test_images_come_flat_or_as_they_are():
+    x, y = datasets.load_digits(return_X_y=True)
+    x, y = x[:400].astype("uint8"), y[:400]
+    options = {"model": convnet, "max_iter": 8, "learning_rate_init": 0.01, "random_state": 0}
+    flat = FastNNClassifier(input_shape=(8, 8, 1), **options).fit(x, y)
+    whole = FastNNClassifier(**options).fit(x.reshape(-1, 8, 8, 1), y)
+    assert bits(flat) == bits(whole)
+    assert flat.n_features_in_ == whole.n_features_in_ == 64
+    assert whole.score(x, y) > 0.9
+    np.testing.assert_array_equal(whole.predict(x.reshape(-1, 8, 8, 1)), flat.predict(x))
+    with pytest.raises(AttributeError, match=r"model_\.get_weights"):
+        _ = flat.coefs_
+    with pytest.raises(ValueError, match="has 64 numbers, a sample of X has 5"):
+        FastNNClassifier(input_shape=(8, 8)).fit(X, LABELS)
+    with pytest.raises(ValueError, match="dim 3"):
+        FastNNClassifier().fit(X.reshape(20, 3, 5), LABELS[:20])
+
+
+def test_a_search_looks_through_architectures():
+    x, y = datasets.load_digits(return_X_y=True)
+    network = FastNNClassifier(
+        model=convnet, input_shape=(8, 8, 1), model_params={"filters": 2}, max_iter=2
+    )
+    assert network.get_params()["model__filters"] == 2
+    found = GridSearchCV(network, {"model__filters": [1, 3]}, cv=2).fit(x[:100], y[:100])
+    filters = found.best_params_["model__filters"]
+    assert found.best_estimator_.model_.layers[0].filters == filters
+    assert network.model_params == {"filters": 2}
+
+
+def test_a_model_is_a_recipe_for_new_ones():
+    recipe = compiled("sparse_categorical_crossentropy", 3, "softmax")
+    before = [w.tobytes() for w in recipe.get_weights()]
+    options = {"max_iter": 30, "random_state": 0}
+    found = FastNNClassifier(model=recipe, **options).fit(X, LABELS)
+    assert [w.tobytes() for w in recipe.get_weights()] == before
+    assert found.model_ is not recipe
+    assert found.model_.optimizer.learning_rate == 0.03
+    described = FastNNClassifier(model=json.loads(recipe.to_json()), **options)
+    described.set_params(solver=fastnn.optimizers.Adam(0.03)).fit(X, LABELS)
+    assert bits(described) == bits(found) == bits(clone(found).fit(X, LABELS))
+    copy = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(copy.predict(X), found.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("task", "loss", "units", "activation", "has_probabilities"),
+    [
+        ("binary", "binary_crossentropy", 1, "sigmoid", True),
+        ("binary", "sparse_categorical_crossentropy", 2, "softmax", True),
+        ("binary", "hinge", 1, None, False),
+        ("binary", fastnn.losses.BinaryCrossentropy(from_logits=True), 1, None, True),
+        ("classes", "categorical_crossentropy", 3, "softmax", True),
+        ("classes", "categorical_hinge", 3, None, False),
+        ("classes", "binary_crossentropy", 3, "sigmoid", True),
+        ("labels", "binary_crossentropy", 3, "sigmoid", True),
+    ],
+)
+def test_a_model_compiled_with_a_loss_of_its_own(task, loss, units, activation, has_probabilities):
+    found = FastNNClassifier(
+        model=lambda: compiled(loss, units, activation), max_iter=60, random_state=0
+    )
+    found.fit(X, TARGETS[task])
+    assert found.score(X, TARGETS[task]) > 0.7
+    assert hasattr(found, "predict_proba") == has_probabilities
+    assert found.decision_function(X).shape == ((60,) if task == "binary" else (60, 3))
+    if has_probabilities and task != "labels":
+        p = found.predict_proba(X)
+        np.testing.assert_allclose(p.sum(1), 1, rtol=1e-6)
+        np.testing.assert_array_equal(p.argmax(1), found.predict(X))
+
+
+def test_models_that_the_data_does_not_go_with_are_refused():
+    two_inputs = [fastnn.Input((5,)), fastnn.Input((5,))]
+    joined = fastnn.Model(two_inputs, Dense(3)(fastnn.layers.Add()(two_inputs)))
+    trained = compiled("mse", 1, None)
+    trained.fit(X, SCORES[:, 0], verbose=0)
+    for model, message in (
+        (compiled("sparse_categorical_crossentropy", 4, "softmax"), "y has 3 classes; end it with"),
+        (compiled("mse", 3, None, (4,)), r"takes samples of shape \(4,\), X has \(5,\)"),
+        (joined, "one input and one output"),
+        (lambda: trained, "a new model each time"),
+        ({"class_name": "Nothing"}, "not the description of a model"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            FastNNClassifier(model=model).fit(X, LABELS)
+    for model, message in ((lambda: {}, "a function that returned dict"), (3, "got int")):
+        with pytest.raises(TypeError, match=message):
+            FastNNClassifier(model=model).fit(X, LABELS)
+    with pytest.raises(ValueError, match="for a function"):
+        FastNNClassifier(model=trained, model_params={"units": 3}).fit(X, LABELS)
+
+
+# ---- mistakes ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"solver": "lbfgs"}, ValueError, "take 'adam'"),
+        ({"solver": "adan"}, ValueError, "must be one of adadelta"),
+        ({"activation": "rulu"}, ValueError, "relu"),
+        ({"alpha": -1}, ValueError, "alpha must be at least 0"),
+        ({"alpha": "0.1"}, TypeError, "alpha must be a number"),
+        ({"hidden_layer_sizes": (3, 0)}, ValueError, "hidden_layer_sizes must be 1 or more"),
+        ({"hidden_layer_sizes": None}, TypeError, "a whole number or several"),
+        ({"batch_size": "all"}, ValueError, "batch_size must be one of auto"),
+        ({"batch_size": 0}, ValueError, "batch_size must be 1 or more"),
+        ({"learning_rate": 0.1}, ValueError, "one of constant, invscaling, adaptive"),
+        ({"learning_rate_init": 0}, ValueError, "learning_rate_init must be positive"),
+        ({"max_iter": 2.5}, TypeError, "max_iter must be an integer"),
+        ({"n_iter_no_change": 0}, ValueError, "n_iter_no_change must be 1 or more"),
+        ({"validation_fraction": 1}, ValueError, r"in \(0, 1\)"),
+        ({"dropout": 1}, ValueError, r"dropout must be in \[0, 1\)"),
+        ({"dtype": "float16"}, ValueError, "dtype must be one of"),
+        ({"early_stopping": "yes"}, TypeError, "must be True or False"),
+        ({"verbose": "loud"}, ValueError, "verbose must be one of auto"),
+        ({"model_params": [1]}, TypeError, "must be a dict"),
+        ({"random_state": "seed"}, ValueError, "seed"),
+    ],
+)
+def test_parameters_are_checked_when_it_is_fitted(options, error, message):
+    estimator = FastNNClassifier(**options)
+    before = dict(vars(estimator))
+    with pytest.raises(error, match=message) as caught:
+        estimator.fit(X, LABELS)
+    assert len(str(caught.value)) < 400
+    assert vars(estimator) == before
+
+
+def test_data_that_makes_no_sense_is_refused():
+    small = FastNNClassifier(2, max_iter=1)
+    for y, message in (
+        (np.zeros(60), "two or more"),
+        (SCORES[:, 0], "Unknown label type"),
+        (RNG.integers(0, 3, (60, 2)), "one classifier for each"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            small.fit(X, y)
+    for weight in (np.zeros(60), np.full(60, -1.0)):
+        with pytest.raises(ValueError, match=r"weight.*zero|[Nn]egative|at least 0"):
+            small.fit(X, LABELS, sample_weight=weight)
+    with pytest.raises(ValueError, match="NaN"):
+        small.fit(np.where(X > 1, np.nan, X), LABELS)
+    with pytest.raises(ValueError, match="3 features"):
+        small.fit(X, LABELS).predict(X[:, :3])
+
+
+def test_partial_fits_say_what_they_need():
+    y = TARGETS["classes"]
+    with pytest.raises(ValueError, match="needs classes"):
+        FastNNClassifier().partial_fit(X, y)
+    with pytest.raises(ValueError, match="early_stopping=False"):
+        FastNNRegressor(early_stopping=True).partial_fit(X, SCORES[:, 0])
+    with pytest.raises(ValueError, match="cannot be balanced"):
+        FastNNClassifier(class_weight="balanced").partial_fit(X, y, classes=[0, 1, 2])
+    found = FastNNClassifier(3).partial_fit(X[y > 0], y[y > 0], classes=[0, 1, 2])
+    assert found.predict_proba(X).shape == (60, 3)
+    with pytest.raises(ValueError, match="such as 7"):
+        found.partial_fit(X, np.where(y == 0, 7, y))
+    with pytest.raises(ValueError, match="3 labels for each sample, it had 3 classes"):
+        found.partial_fit(X, TARGETS["labels"])
+    several = FastNNClassifier(3).partial_fit(X, TARGETS["labels"], classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="one class for each sample, it had 3 labels"):
+        several.partial_fit(X, y)
+    numbers = FastNNRegressor(3).partial_fit(X, SCORES[:, :2])
+    with pytest.raises(ValueError, match="y has 3 numbers"):
+        numbers.partial_fit(X, SCORES)
+
+
+# ---- the library is asked for when it is needed --------------------------------------------------
+
+
+def run(code):
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_fastnn_imports_no_scikit_learn_until_it_is_named():
+    code = """
+import sys, fastnn
+print("sklearn" in sys.modules, "scipy" in sys.modules)
+fastnn.sklearn.FastNNClassifier
+print("sklearn" in sys.modules)
+"""
+    assert run(code).split() == ["False", "False", "True"]
+
+
+def test_without_scikit_learn_the_message_says_what_to_install():
+    code = """
+import sys, types
+sys.modules["sklearn"] = {}
+import fastnn
+from fastnn import *
+try:
+    fastnn.sklearn
+except ImportError as error:
+    print(error)
+"""
+    assert "pip install 'fastnn[sklearn]'" in run(code.format("None"))
+    old = "types.SimpleNamespace(__version__='1.5.2')"
+    assert "1.6 or later, this is 1.5.2" in run(code.format(old))
