@@ -3,56 +3,124 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn import _core, config
 from fastnn._typing import Array
 from fastnn.compiler.bind import Compiled, shared
-from fastnn.compiler.graph import Node, Tensor
+from fastnn.compiler.graph import Tensor
 from fastnn.compiler.program import Memory, Program
 
 if TYPE_CHECKING:
     from fastnn.models import Model
 
-__all__ = ["aligned", "explain"]
+__all__ = ["Listing", "aligned", "explain", "listing"]
 
 #: Profiling runs a program for about this long.
 _PROFILE_STEPS = 20
 
 
-def explain(model: Model, profile: bool, rows: int) -> str:
-    """Return the listing of the model's program: that of a training step once it is compiled."""
-    mode = "train" if model.loss is not None else "predict"
+@dataclass
+class Listing:
+    """A program as it is listed.
+
+    Attributes:
+        name: the model's.
+        mode: which of its programs.
+        program: the program.
+        rows: of a batch.
+        seconds: what each operation takes, if that was measured.
+    """
+
+    name: str
+    mode: str
+    program: Program
+    rows: int
+    seconds: list[float] | None
+
+    def text(self) -> str:
+        """Return the listing for people."""
+        titles = ["#", "layer", "operation", "operands", "threads", "FLOPs", "bytes"]
+        table = [
+            [str(index), *words, each, f"{flops:,}", f"{moved:,}"]
+            for index, (words, each, flops, moved) in enumerate(self._lines())
+        ]
+        if self.seconds is not None:
+            titles += ["us", "GFLOP/s", "GB/s"]
+            for line, taken, (*_, flops, moved) in zip(
+                table, self.seconds, self._lines(), strict=True
+            ):
+                line += _rates(taken, flops, moved)
+        return "\n".join([self._head(), *aligned([titles, *table], {0, *range(5, len(titles))})])
+
+    def facts(self) -> dict[str, Any]:
+        """Return the listing for JSON."""
+        names = ("layer", "operation", "operands")
+        operations = [
+            {
+                **dict(zip(names, words, strict=True)),
+                "threads": each,
+                "flops": flops,
+                "bytes": moved,
+            }
+            for words, each, flops, moved in self._lines()
+        ]
+        for operation, taken in zip(operations, self.seconds or (), strict=False):
+            operation["seconds"] = taken
+        return {
+            "mode": self.mode,
+            "rows": self.rows,
+            "dtype": self.program.policy,
+            "isa": config.isa(self.program.policy),
+            "arena_bytes": self.program.arena_bytes,
+            "flops": self._flops(),
+            "operations": operations,
+        }
+
+    def _lines(self) -> list[tuple[Sequence[str], str, int, int]]:
+        """Return for each operation its words, the threads, FLOPs and bytes."""
+        program, rows = self.program, self.rows
+        return [
+            (
+                words,
+                "all" if all_threads else "one",
+                node.flops(rows),
+                program.bytes_moved(node, rows),
+            )
+            for words, node, all_threads in zip(
+                program.listing(), program.nodes, shared(program), strict=True
+            )
+        ]
+
+    def _flops(self) -> int:
+        return sum(node.flops(self.rows) for node in self.program.nodes)
+
+    def _head(self) -> str:
+        program = self.program
+        head = (
+            f"{self.name}: {self.mode}, {self.rows} rows, {program.policy}, "
+            f"{config.isa(program.policy)}, {len(program.nodes)} operations, arena "
+            f"{program.arena_bytes:,} bytes, {self._flops():,} FLOPs a step"
+        )
+        if program.packing is not None:
+            head += f", {len(program.packing.nodes)} more done once for new weights"
+        return head if self.seconds is None else f"{head}, {sum(self.seconds) * 1e6:.1f} us"
+
+
+def listing(model: Model, profile: bool, rows: int, mode: str) -> Listing:
+    """Return one of a model's programs, ``"train"`` or ``"predict"``, for listing."""
     graph = model.runtime.graph(mode, direct=True)
     program = Program.of(graph, rows, model.dtype_policy, once=True)
-    head = [
-        f"{model.name}: {mode}, {rows} rows, {program.policy}, {config.isa(program.policy)}, "
-        f"{len(program.nodes)} operations, arena {program.arena_bytes:,} bytes, "
-        f"{sum(node.flops(rows) for node in program.nodes):,} FLOPs a step"
-    ]
-    if program.packing is not None:
-        head[0] += f", {len(program.packing.nodes)} more done once for new weights"
-    titles = ["#", "layer", "operation", "operands", "threads", "FLOPs", "bytes"]
-    table = [
-        [str(index), *words, "all" if all_threads else "one", *_work(program, node, rows)]
-        for index, (words, node, all_threads) in enumerate(
-            zip(program.listing(), program.nodes, shared(program), strict=True)
-        )
-    ]
-    if profile:
-        titles += ["us", "GFLOP/s", "GB/s"]
-        seconds = _profile(model, program, rows)
-        for line, node, taken in zip(table, program.nodes, seconds, strict=True):
-            line += _rates(taken, node.flops(rows), program.bytes_moved(node, rows))
-        head[0] += f", {sum(seconds) * 1e6:.1f} us"
-    right = {0, *range(5, len(titles))}
-    return "\n".join([*head, *aligned([titles, *table], right)])
+    seconds = _profile(model, program, rows) if profile else None
+    return Listing(model.name, mode, program, rows, seconds)
 
 
-def _work(program: Program, node: Node, rows: int) -> list[str]:
-    return [f"{node.flops(rows):,}", f"{program.bytes_moved(node, rows):,}"]
+def explain(model: Model, profile: bool, rows: int) -> str:
+    """Return the listing of the model's program: that of a training step once it is compiled."""
+    return listing(model, profile, rows, "train" if model.loss is not None else "predict").text()
 
 
 def _rates(seconds: float, flops: int, moved: int) -> list[str]:

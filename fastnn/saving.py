@@ -53,6 +53,7 @@ _FREE = 1 << 17  # numbers that a config may ask for beside the weights, for met
 #: What the config of a file holds: of any, and of one that is a whole model.
 _ALWAYS = {"format": int, "weights": list, "seed": int, "epochs_trained": int}
 _WHOLE = {"class_name": str, "model": dict, "built_for": object, "compile": object}
+_BESIDE = {"schema": dict}  # what one of a whole model may have
 
 # ---- writing -------------------------------------------------------------------------------------
 
@@ -94,6 +95,9 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
         "built_for": model.built_for(),
         "compile": model.get_compile_config(),
     }
+    if model.schema is not None:
+        model.schema.check(model.input_shape, model.output_shape)
+        architecture["schema"] = model.schema.get_config()
     return {**config, **architecture}, arrays
 
 
@@ -145,7 +149,7 @@ def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool
 
     The optimizer's state is taken over where the model is compiled with such an optimizer.
     """
-    config, arrays = read(path, beside={**_WHOLE, "training": dict})
+    config, arrays = read(path, beside={**_WHOLE, **_BESIDE, "training": dict})
     if skip_mismatch and _take_what_fits(model, config["weights"], arrays):
         return
     take_weights(model, config, arrays)
@@ -259,7 +263,7 @@ def _model_of(
     """Return the model of an archive."""
     if "class_name" not in config and config.get("format") == _FORMAT:
         raise ModelFileError("the file holds weights alone; use model.load_weights")
-    _check_config(config, _WHOLE, {})
+    _check_config(config, _WHOLE, _BESIDE)
     _check_arrays(arrays)
     try:
         with allowance.reading(_FREE + sum(each.size for each in arrays.values())):
@@ -301,6 +305,11 @@ def _restore(
         take_weights(model, config, arrays)
         if compile and config["compile"] is not None and "state/step" in arrays:
             take_state(model, arrays)
+    if "schema" in config:
+        from fastnn.data.schema import Schema  # which few files have
+
+        model.schema = Schema.from_config(config["schema"])
+        model.schema.check(model.input_shape, model.output_shape)
     return model
 
 

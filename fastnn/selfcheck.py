@@ -6,19 +6,31 @@ Every op, in every instruction set that the CPU has, in every precision, on ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
 
 from fastnn import _core
 from fastnn.reference.cases import cases
 from fastnn.reference.harness import POLICIES, Trial, checked_ops
 
-__all__ = ["run", "selfcheck"]
+__all__ = ["Tally", "check", "run", "selfcheck"]
 
 
 @dataclass
-class _Tally:
-    """What the kernels of one instruction set in one precision have done so far."""
+class Tally:
+    """What the kernels of one instruction set in one precision have done so far.
+
+    Attributes:
+        isa: the instruction set.
+        policy: the precision.
+        ops: how many operations are checked.
+        cases: on how many cases they were.
+        worst: the largest error, relative to its bound.
+        worst_op: whose it is.
+        misses: what is wrong.
+    """
 
     isa: str
     policy: str
@@ -39,12 +51,66 @@ class _Tally:
             self.misses.append(f"{trial.case}: error is {error:.3g} of its bound")
         self.misses += [f"{trial.case}: changed its input {name}" for name in trial.spoilt(arrays)]
 
+    def facts(self) -> dict[str, Any]:
+        """Return what was found, for JSON."""
+        return asdict(self)
+
     def __str__(self) -> str:
         verdict = f"{len(self.misses)} MISSES" if self.misses else "OK"
         return (
             f"{self.isa:<8}{self.policy:<15}{self.ops:>4} ops {self.cases:>5} cases  "
             f"worst error {self.worst:.2f} of its bound ({self.worst_op})  {verdict}"
         )
+
+
+def check(
+    only: Sequence[str] = (),
+    isas: Sequence[str] = (),
+    print_fn: Callable[[str], object] = print,
+    verbose: bool = False,
+) -> list[Tally]:
+    """Check kernels and print one line for each instruction set and precision.
+
+    Args:
+        only: names of operations, or patterns of them; none choose all.
+        isas: instruction sets; none choose all that the CPU has.
+        print_fn: takes each line.
+        verbose: whether every miss is printed, rather than the first few of each line.
+
+    Returns:
+        What was found, one for each line.
+
+    Raises:
+        ValueError: a word chooses nothing.
+    """
+    _refuse_unknown(only, isas)
+    done: list[Tally] = []
+    for policy in POLICIES:
+        ops = [op for op in checked_ops(policy) if not only or _chosen(op, only)]
+        available = [isa for isa in _core.isa_names(policy) if not isas or isa in isas]
+        tallies = [Tally(isa, policy, len(ops)) for isa in available if ops or not only]
+        for trial in (Trial(case, policy) for op in ops if tallies for case in cases(op)):
+            for tally in tallies:
+                tally.add(trial)
+        _report(tallies, print_fn, None if verbose else 5)
+        done += tallies
+    return done
+
+
+def _chosen(op: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(op, pattern) for pattern in patterns)
+
+
+def _refuse_unknown(only: Sequence[str], isas: Sequence[str]) -> None:
+    ops = {op for policy in POLICIES for op in checked_ops(policy)}
+    known = {isa for policy in POLICIES for isa in _core.isa_names(policy)}
+    for pattern in only:
+        if not any(fnmatchcase(op, pattern) for op in ops):
+            raise ValueError(f"selfcheck: no operation is called {pattern!r:.60}; see docs/ops.md")
+    for isa in isas:
+        if isa not in known:
+            has = ", ".join(sorted(known))
+            raise ValueError(f"selfcheck: this CPU has {has}, no instruction set {isa!r:.40}")
 
 
 def run(print_fn: Callable[[str], object] = print, verbose: bool = False) -> int:
@@ -57,21 +123,10 @@ def run(print_fn: Callable[[str], object] = print, verbose: bool = False) -> int
     Returns:
         The number of misses.
     """
-    misses = 0
-    for policy in POLICIES:
-        ops = checked_ops(policy)
-        tallies = [_Tally(isa, policy, len(ops)) for isa in _core.isa_names(policy)]
-        for trial in (Trial(case, policy) for op in ops for case in cases(op)):
-            for tally in tallies:
-                tally.add(trial)
-        misses += sum(len(tally.misses) for tally in tallies)
-        _report(tallies, print_fn, None if verbose else 5)
-    return misses
+    return sum(len(tally.misses) for tally in check((), (), print_fn, verbose))
 
 
-def _report(
-    tallies: Iterable[_Tally], print_fn: Callable[[str], object], shown: int | None
-) -> None:
+def _report(tallies: Iterable[Tally], print_fn: Callable[[str], object], shown: int | None) -> None:
     for tally in tallies:
         print_fn(str(tally))
         for miss in tally.misses[:shown]:

@@ -117,6 +117,17 @@ def _text(make):
     return lambda f: setattr(f, "text", make(json.dumps({**f.config, "sha256": {}})).encode())
 
 
+def _schema(f):
+    """The schema of one column of numbers, in place."""
+    columns = {"header": True, "names": ["a"], "fills": [1.0], "words": {}}
+    target = {"task": "numbers", "names": ["y"], "classes": []}
+    return f.config.setdefault("schema", {"inputs": {"Columns": columns}, "target": target})
+
+
+def _columns(f):
+    return _schema(f)["inputs"]["Columns"]
+
+
 def _layer(**changes):
     return lambda f: f.config["model"]["layers"][0]["config"].update(changes)
 
@@ -442,6 +453,87 @@ FORGED = {
             metrics=[{"class_name": "AUC", "config": {"num_thresholds": 1 << 31}}]
         ),
         "num_thresholds must be at most",
+    ),
+    # a schema
+    "a schema that is a list": (_config(schema=[]), "as schema, which is no dict"),
+    "a schema of nothing": (_config(schema={}), "schema: expected inputs, target"),
+    "a schema of a class of Python": (
+        lambda f: _schema(f).update(inputs={"os.system": {"command": "true"}}),
+        "its inputs are one of",
+    ),
+    "a schema of two kinds": (
+        lambda f: _schema(f)["inputs"].update(Images={}),
+        "its inputs are one of",
+    ),
+    "a schema with more in it": (lambda f: _columns(f).update(evil=1), "schema: expected header"),
+    "a schema with less in it": (lambda f: _columns(f).pop("words"), "schema: expected header"),
+    "a schema of numbers as names": (lambda f: _columns(f).update(names=[1]), "names is no"),
+    "a schema of a truth as a number": (lambda f: _columns(f).update(fills=[True]), "fills is no"),
+    "a schema that fills in NaN": (
+        lambda f: _columns(f).update(fills=[float("nan")]),
+        "not finite",
+    ),
+    "a schema that fills in 10^400": (
+        lambda f: _columns(f).update(fills=[10**400]),
+        "does not make",
+    ),
+    "a schema of more fills than names": (
+        lambda f: _columns(f).update(fills=[1.0, 2.0]),
+        "does not make",
+    ),
+    "a schema of words that are deep": (
+        lambda f: _columns(f).update(words={"a": [[["b"]]]}),
+        "words is no",
+    ),
+    "a schema of a word twice": (
+        lambda f: _columns(f).update(fills=[None], words={"a": ["b", "b"]}),
+        "words twice",
+    ),
+    "a schema of words of no column": (
+        lambda f: _columns(f).update(words={"b": ["c"]}),
+        "one name",
+    ),
+    "a schema of other columns": (
+        lambda f: _columns(f).update(names=["a", "b"], fills=[1.0, 2.0]),
+        r"takes \(None, 2\), not \(None, 1\)",
+    ),
+    "a schema whose features take gigabytes": (
+        lambda f: _columns(f).update(
+            names=["a" * 300_000], fills=[None], words={"a" * 300_000: list(map(str, range(9999)))}
+        ),
+        "more than 1000 letters",
+    ),
+    "a schema of images of 2^40 pixels": (
+        lambda f: _schema(f).update(
+            inputs={"Images": {"height": 1 << 20, "width": 1 << 20, "color_mode": "rgb"}}
+        ),
+        "32,767 pixels",
+    ),
+    "a schema of images of another mode": (
+        lambda f: _schema(f).update(
+            inputs={"Images": {"height": 1, "width": 1, "color_mode": "../x"}}
+        ),
+        "color_mode is one of",
+    ),
+    "a schema of an array of -1": (
+        lambda f: _schema(f).update(inputs={"Arrays": {"name": "x", "sample": [-1], "told": "y"}}),
+        "are positive",
+    ),
+    "a schema of a task that is code": (
+        lambda f: _schema(f)["target"].update(task="exec"),
+        "do not go together",
+    ),
+    "a schema of more classes than units": (
+        lambda f: _schema(f)["target"].update(task="classes", classes=[["a", "b", "c"]]),
+        r"gives \(None, 3\), not",
+    ),
+    "a schema of one class": (
+        lambda f: _schema(f)["target"].update(task="binary", classes=[["a"]]),
+        "do not go together",
+    ),
+    "a schema of a class twice": (
+        lambda f: _schema(f)["target"].update(task="binary", classes=[["a", "a"]]),
+        "is there twice",
     ),
     "no loss": (lambda f: f.config["compile"].pop("loss"), "loss"),
     "compiled by text": (_config(compile="adam"), "does not make"),

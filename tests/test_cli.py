@@ -141,8 +141,42 @@ def test_info_tells_a_bad_setting(monkeypatch, capsys):
     assert "vax" in capsys.readouterr().err
 
 
-def test_selfcheck_passes():
-    assert main(["selfcheck"]) == 0
+def test_selfcheck_of_a_part(capsys):
+    """All of it is what test_kernels.py compares, case by case, and CI's wheel."""
+    isa = fastnn.isa_names()[0]
+    assert main(["selfcheck", "--only", "dense_fwd", "ada?", "--isa", isa]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines[:2]] == [
+        [isa, "float32", "2"],
+        [isa, "float64", "2"],
+    ]
+    assert all(line.endswith("OK") for line in lines)
+    assert main(["selfcheck", "--only", "bias_bwd", "--isa", isa, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["command"], found["misses"]) == ("selfcheck", 0)
+    assert [each["policy"] for each in found["checked"]] == ["float32", "float64"]
+    assert all(each["cases"] > 10 for each in found["checked"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--only", "frob*"], "no operation is called 'frob"),
+        (["--isa", "vax"], "no instruction set"),
+    ],
+)
+def test_selfcheck_of_nothing_is_refused(words, message, capsys):
+    assert main(["selfcheck", *words]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_selfcheck_tells_what_is_wrong_by_its_exit_code(monkeypatch, capsys):
+    from fastnn import selfcheck
+
+    monkeypatch.setattr(selfcheck.Trial, "ratio", lambda self, arrays: 2.0)
+    words = ["selfcheck", "--only", "bias_bwd", "--isa", fastnn.isa_names()[0]]
+    assert main(words) == 1
+    assert "MISSES" in capsys.readouterr().out
 
 
 def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):

@@ -1,7 +1,8 @@
 """The documents hold: code runs and prints what they say, recipes work, links and names exist.
 
 Of a Markdown file, `python` blocks are run in order in a process of their own, and an `output`
-block is what the `python` block above it prints.  In docs/adding.md a line such as "In `file`,
+block is what the `python` block above it prints.  In docs/command_line.md each block is a process,
+and `sh` blocks are run as well.  In docs/adding.md a line such as "In `file`,
 below the line `text`:" besides says where the next block goes, and `sh` blocks are run; a recipe
 that has such lines is carried out in a copy of the source folder.
 """
@@ -107,7 +108,8 @@ def relative(path):
     return path.relative_to(ROOT).as_posix()
 
 
-WITH_CODE = [p for p in DOCUMENTS if p.name != "adding.md" and python_blocks(p.read_text())]
+APART = ("adding.md", "command_line.md")
+WITH_CODE = [p for p in DOCUMENTS if p.name not in APART and python_blocks(p.read_text())]
 
 
 @pytest.mark.parametrize("path", WITH_CODE, ids=relative)
@@ -116,6 +118,26 @@ def test_code_runs_and_prints_what_the_document_says(path, tmp_path):
     printed = outputs(text, tmp_path)
     for index, expected in expected_outputs(text):
         assert same_on_any_cpu(printed[index]) == same_on_any_cpu(expected)
+
+
+def test_commands_print_what_the_document_says(tmp_path):
+    command = 'fastnn() { python -m fastnn "$@"; }\n'
+    checked = 0
+    printed = ""
+    for block in blocks((ROOT / "docs" / "command_line.md").read_text()):
+        if block.language == "output":
+            assert at_any_speed(printed.strip()) == at_any_speed(block.text.strip())
+            checked += 1
+        elif block.language == "sh":
+            printed = run(["sh", "-ec", command + block.text], tmp_path)
+        else:
+            printed = run([sys.executable, "-c", block.text], tmp_path)
+    assert checked >= 5
+
+
+def at_any_speed(text):
+    """The text without times."""
+    return re.sub(r"\d+\.\d s", "TIME", same_on_any_cpu(text))
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*.py")), ids=relative)

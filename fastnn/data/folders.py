@@ -17,7 +17,7 @@ from fastnn.data.streams import PyDataset
 from fastnn.errors import DataFileError
 from fastnn.extras import require
 
-__all__ = ["ImageFolder", "image_dataset_from_directory"]
+__all__ = ["ImageFolder", "image_dataset_from_directory", "image_paths"]
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
@@ -241,6 +241,16 @@ def _files(
             + (" in a folder of its class" if labels == "inferred" else "")
         )
     return paths, ids, names
+
+
+def image_paths(path: str | os.PathLike[str]) -> list[Path]:
+    """Return the files of images anywhere in a folder, sorted, or the one file itself."""
+    if not os.path.isdir(path):
+        return [Path(path)]
+    found = _images(Path(path))
+    if not found:
+        raise FileNotFoundError(f"{os.fspath(path)!r} has no image {', '.join(_SUFFIXES)}")
+    return found
 
 
 def _images(folder: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from fastnn._checks import path as checked_path
 from fastnn._typing import Array
+from fastnn.data.sheets import as_number, read_sheet
 from fastnn.errors import DataFileError
 
 __all__ = ["Table", "read_csv"]
@@ -39,24 +39,26 @@ def read_csv(
     path: str | os.PathLike[str],
     target: str | int | None = None,
     header: bool | None = None,
-    delimiter: str = ",",
+    delimiter: str | None = ",",
     categorical: Iterable[str | int] = (),
-    encoding: str = "utf-8-sig",
+    encoding: str | None = "utf-8-sig",
 ) -> Table:
     """Reads a table of numbers and words.
 
     A column whose values are all numbers is one of numbers; an empty value in it is NaN.  Any other
     column is one of words, whose values become the numbers 0, 1, ... of the words in sorted order;
-    an empty value in it is a word, too.
+    an empty value in it is a word, too.  Lines without any value do not count.
 
     Args:
         path: the file.
         target: the name or the index of the column that is to be predicted; negative from the end.
         header: whether the first line has the names; ``None`` is unless it has a number in it.
             Without names, columns are called ``"0"``, ``"1"``, ...
-        delimiter: what is between two values.
+        delimiter: what is between two values; ``None``: a comma, a semicolon, a tab or a bar,
+            whichever makes most lines as long as the first.
         categorical: names or indices of columns of numbers to be taken as words.
-        encoding: of the text.
+        encoding: of the text; ``None``: what its first bytes say, or UTF-8, or else that of
+            Windows.
 
     Returns:
         A ``Table``.
@@ -77,15 +79,13 @@ def read_csv(
         >>> table.categories
         {'colour': ['blue', 'red'], 'kind': ['iris', 'rose']}
     """
-    rows = _rows(checked_path("read_csv", "path", path), delimiter, encoding)
-    if header is None:
-        header = not any(_number(value) is not None for value in rows[0])
-    names = [each.strip() for each in rows[0]] if header else [str(n) for n in range(len(rows[0]))]
-    columns = list(zip(*rows[header:], strict=True))
-    if not columns:
+    sheet = read_sheet(checked_path("read_csv", "path", path), delimiter, header, encoding)
+    names, columns = sheet.names, sheet.columns
+    if not sheet.rows:
         raise DataFileError(f"{os.fspath(path)}: there is no row under the names")
-    if len(set(names)) < len(names):
-        raise ValueError(f"read_csv: two columns are called the same: {', '.join(names)}"[:390])
+    if sheet.repeated:
+        alike = ", ".join(sheet.repeated)
+        raise ValueError(f"read_csv: two columns are called the same: {alike}"[:390])
     words = {_index(names, each) for each in categorical}
     at = None if target is None else _index(names, target)
     categories: dict[str, list[str]] = {}
@@ -97,26 +97,6 @@ def read_csv(
     kept = [name for place, name in enumerate(names) if place != at]
     x = np.stack(arrays, axis=1) if arrays else np.empty((len(columns[0]), 0))
     return Table(x, y, kept, categories)
-
-
-def _rows(path: str | os.PathLike[str], delimiter: str, encoding: str) -> list[list[str]]:
-    """Return the values of all lines that have some, in lines of one length."""
-    try:
-        with open(path, encoding=encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=delimiter)
-            numbered = [(reader.line_num, row) for row in reader if row]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataFileError(f"{os.fspath(path)}: no table of text: {error}"[:390]) from None
-    if not numbered:
-        raise DataFileError(f"{os.fspath(path)}: there is nothing in it")
-    width = len(numbered[0][1])
-    for line, row in numbered:
-        if len(row) != width:
-            raise DataFileError(
-                f"{os.fspath(path)}: line {line} has {len(row)} values, the first has {width}; "
-                f"is {delimiter!r} what separates them?"
-            )
-    return [row for _, row in numbered]
 
 
 def _index(names: Sequence[str], column: str | int) -> int:
@@ -134,10 +114,9 @@ def _column(
     numbers = None if as_words else _numbers(values)
     if numbers is not None:
         return numbers
-    stripped = [value.strip() for value in values]
-    categories[name] = sorted(set(stripped))
+    categories[name] = sorted(set(values))
     ids = {word: number for number, word in enumerate(categories[name])}
-    return np.array([ids[word] for word in stripped], np.float64)
+    return np.array([ids[word] for word in values], np.float64)
 
 
 def _numbers(values: Sequence[str]) -> NDArray[np.float64] | None:
@@ -147,17 +126,10 @@ def _numbers(values: Sequence[str]) -> NDArray[np.float64] | None:
     try:
         return np.array(list(map(float, values)))
     except ValueError:
-        found = [np.nan if not value.strip() else _number(value) for value in values]
+        found = [np.nan if not value else as_number(value) for value in values]
     if None in found or all(number != number for number in found):
         return None
     return np.array(found, np.float64)
-
-
-def _number(value: str) -> float | None:
-    try:
-        return None if "_" in value else float(value)
-    except ValueError:
-        return None
 
 
 def _target(column: NDArray[np.float64], words: bool) -> Array:

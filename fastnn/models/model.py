@@ -14,6 +14,7 @@ from fastnn.models.shapes import as_symbols, positions, precision
 from fastnn.models.trainer import Trainer
 
 if TYPE_CHECKING:
+    from fastnn.data.schema import Schema
     from fastnn.diagnosis import Diagnosis
     from fastnn.models.sequential import Sequential
 
@@ -52,6 +53,9 @@ class Model(Trainer):
         >>> model.count_params()
         139
     """
+
+    #: How files become samples, and what outputs mean: that of ``fastnn train``; ``save`` keeps it.
+    schema: Schema | None = None
 
     def __init_subclass__(cls, **options: Any):
         """Refuse what Keras would call for each batch, and an epoch in one call cannot."""

@@ -1,0 +1,176 @@
+"""Types of options: what argparse makes of words, refused before any work is done."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "LEFT_OUT",
+    "add_json",
+    "add_threads",
+    "command",
+    "existing",
+    "natural",
+    "new_file",
+    "new_folder",
+    "picture_file",
+    "positive",
+    "positive_number",
+    "seconds",
+    "share",
+    "table_file",
+    "widths",
+    "words",
+]
+
+#: For options that are not there unless they are given.
+LEFT_OUT: dict[str, Any] = {"default": argparse.SUPPRESS}
+
+
+def command(commands: Any, name: str, run: Any, help: str, about: str, examples: str) -> Any:
+    """Return the parser of a new command.
+
+    Args:
+        commands: what argparse's ``add_subparsers`` returned.
+        name: the command's.
+        run: what carries it out: takes the options, returns the exit code.
+        help: one line for the list of commands.
+        about: what it does.
+        examples: lines to imitate.
+    """
+    parser = commands.add_parser(
+        name,
+        help=help,
+        description=about,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, command=name, refuse=parser.error)
+    return parser
+
+
+def add_json(parser: Any) -> None:
+    """Add ``--json``."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object (docs/command_line.md)"
+    )
+
+
+def add_threads(parser: Any) -> None:
+    """Add ``--threads``."""
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="default: all CPUs allowed", **LEFT_OUT
+    )
+
+
+def seconds(text: str) -> float:
+    """Return a time of up to an hour."""
+    value = positive_number(text)
+    if value > 3600:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 3600, got {text}")
+    return value
+
+
+def positive_number(text: str) -> float:
+    """Return a number above 0."""
+    value = _number(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
+    return value
+
+
+def share(text: str) -> float:
+    """Return a number in [0, 1)."""
+    value = _number(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 0 and below 1, got {text}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from None
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0."""
+    value = natural(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def natural(text: str) -> int:
+    """Return a whole number that is not negative."""
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {value}")
+    return value
+
+
+def widths(text: str) -> list[int]:
+    """Return the units of hidden layers: ``"64,32"``, or ``"0"`` for no such layer."""
+    return [] if text == "0" else [positive(each) for each in text.split(",")]
+
+
+def words(text: str) -> list[str]:
+    """Return names with commas between them."""
+    return [each.strip() for each in text.split(",")]
+
+
+def existing(text: str) -> Path:
+    """Return the path of a file or a folder that is there."""
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no {text!r}")
+    return path
+
+
+def new_file(text: str) -> Path:
+    """Return the path of a file that can be written: refused now rather than after the work."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write in folder {path.parent}")
+    return path
+
+
+def new_folder(text: str) -> Path:
+    """Return the path of a folder that can be made, or is there."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write in folder {path.parent}")
+    return path
+
+
+def picture_file(text: str) -> Path:
+    """Returns the path of a picture that can be written: a type of argparse's options.
+
+    Raises:
+        ArgumentTypeError: it is not of a kind that can be drawn, or its folder cannot be written.
+    """
+    return _suffixed(text, (".png", ".pdf", ".svg"))
+
+
+def _suffixed(text: str, suffixes: Sequence[str]) -> Path:
+    if not text.endswith(tuple(suffixes)):
+        listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        raise argparse.ArgumentTypeError(f"the file must end in {listed}")
+    return new_file(text)
+
+
+def table_file(text: str) -> Path:
+    """Return the path of a file of predictions that can be written."""
+    return _suffixed(text, (".csv", ".npz"))

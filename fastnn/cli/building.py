@@ -1,0 +1,108 @@
+"""The model that a plan describes: it takes what a file says, scales it, and tells the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from fastnn import Input, Sequential, layers, metrics, optimizers
+from fastnn._typing import Array
+from fastnn.cli.planning import Plan
+from fastnn.cli.sources import Data
+from fastnn.data.schema import Columns, Schema
+
+__all__ = ["finished", "network", "scaled"]
+
+#: task -> activation of the last layer, loss.
+_HEADS = {
+    "binary": ("sigmoid", "binary_crossentropy"),
+    "classes": ("softmax", "sparse_categorical_crossentropy"),
+    "labels": ("sigmoid", "binary_crossentropy"),
+    "numbers": (None, "mse"),
+}
+
+_FLAT = 1e-14  # a variance as small is none
+
+
+def network(data: Data, plan: Plan) -> Sequential:
+    """Return a model that learns ``scaled`` targets."""
+    activation, loss = _HEADS[data.schema.target.task]
+    # names, so that a file does not depend on what else was made in the process
+    parts = [_input(data), _scaling(data), *_body(plan)]
+    model = Sequential(parts, name="learner")
+    model.add(layers.Dense(data.schema.target.units, activation=activation, name="told"))
+    optimizer = optimizers.get(plan.optimizer)
+    if plan.learning_rate is not None:
+        optimizer.learning_rate = plan.learning_rate
+    numeric = data.schema.target.task == "numbers"
+    model.compile(optimizer, loss, metrics=[] if numeric else ["accuracy"])
+    return model
+
+
+def _scaling(data: Data) -> Any:
+    """Return the layer that scales samples, with numbers of the rows to train on."""
+    if data.x.dtype == np.uint8:
+        largest = int(data.x.max(initial=1))
+        return layers.Rescaling(1 / (255 if largest > 127 else max(1, largest)), name="scaled")
+    layer = layers.Normalization(name="scaled")
+    layer.adapt(data.x)
+    # what is constant, and indicators of words, stay as they are: rare ones would become large
+    as_is = (layer.variance.value < _FLAT) | _indicators(data.schema)
+    layer.mean.assign(np.where(as_is, 0, layer.mean.value))
+    layer.variance.assign(np.where(as_is, 1, layer.variance.value))
+    return layer
+
+
+def _indicators(schema: Schema) -> Array:
+    """Return which features are indicators of words."""
+    inputs = schema.inputs
+    if not isinstance(inputs, Columns):
+        return np.array(False)
+    sizes = [len(inputs.words.get(name, [name])) for name in inputs.names]
+    return np.repeat([name in inputs.words for name in inputs.names], sizes)
+
+
+def _body(plan: Plan) -> Iterable[Any]:
+    for n, filters in enumerate(plan.filters, 1):
+        yield layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"seen_{n}")
+        yield layers.MaxPooling2D(2, name=f"pooled_{n}")
+    if plan.filters:
+        yield layers.Flatten(name="flat")
+    for n, units in enumerate(plan.hidden, 1):
+        yield layers.Dense(units, activation="relu", name=f"hidden_{n}")
+        if plan.dropout:
+            yield layers.Dropout(plan.dropout, name=f"dropout_{n}")
+
+
+def _input(data: Data) -> Any:
+    return Input(data.schema.inputs.shape, name="samples")
+
+
+def scaled(data: Data, y: Array) -> Array:
+    """Return targets as the network learns them: numbers without their size, which is no news."""
+    if data.schema.target.task != "numbers":
+        return y
+    mean, variance = _size(data)
+    return np.asarray((y - mean) / np.sqrt(variance))
+
+
+def _size(data: Data) -> tuple[Array, Array]:
+    variance = data.y.var(axis=0)
+    return data.y.mean(axis=0), np.where(variance < _FLAT * (data.y**2).max(axis=0), 1, variance)
+
+
+def finished(model: Sequential, data: Data) -> Any:
+    """Return the model that tells the target itself, compiled to be tested and trained on."""
+    target = data.schema.target
+    if target.task == "numbers":
+        mean, variance = _size(data)
+        back = layers.Normalization(mean=mean, variance=variance, invert=True, name="unscaled")
+        model = Sequential([_input(data), *model.layers, back], name="model")
+        measured: list[Any] = ["mae", metrics.RootMeanSquaredError(name="rmse")]
+        model.compile("adam", "mse", metrics=[*measured, metrics.R2Score(name="r2")])
+    elif target.task == "binary":
+        model.compile(model.optimizer, model.loss, metrics=["accuracy", metrics.AUC(name="auc")])
+    model.schema = data.schema
+    return model

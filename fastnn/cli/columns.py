@@ -1,0 +1,146 @@
+"""Which columns of a table a model learns from, and how: decided on the rows to train on."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from fastnn._typing import Array
+from fastnn.data.schema import Columns, numbers
+from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers
+from fastnn.errors import DataFileError
+
+__all__ = ["infer"]
+
+Say = Callable[[str], object]
+
+_SHOWN = 8  # names on a line
+_MOST_WORDS = 100  # features of a column
+_MANY_WORDS = 20  # fewer are categories, whatever the number of rows
+_ALMOST = 0.9  # a column of numbers may have other things in this share of its rows
+_ID = re.compile(r"(^|[ _-])(id|idx|index|key|no|nr|rownum)$|(?-i:[a-z]I[Dd]$)", re.I)
+
+
+def infer(
+    sheet: Sheet, training: Array, target: Sequence[str], options: argparse.Namespace, say: Say
+) -> Columns:
+    """Return the columns to learn from, after saying which are left out, and why.
+
+    Args:
+        sheet: all rows.
+        training: the rows to train on.
+        target: the columns that are to be told.
+        options: what the caller has said of columns: ``ignore``, ``keep``, ``categorical``.
+        say: takes lines.
+    """
+    choice = _Choice(sheet, training, options)
+    for name in sheet.names:
+        if name not in target:
+            choice.add(name)
+    for name, reason in choice.left_out.items():
+        say(f"{'left out':<13}{name}: {reason}")
+    if not choice.fills and not choice.words:
+        raise DataFileError("there is no column to learn from; --keep takes one in any case")
+    _tell(choice.fills, choice.words, say)
+    names = [name for name in sheet.names if name in choice.fills or name in choice.words]
+    return Columns(sheet.header, names, [choice.fills.get(each) for each in names], choice.words)
+
+
+class _Choice:
+    """The columns that were looked at so far.
+
+    Attributes:
+        fills: for columns of numbers their means.
+        words: for columns of words those that become features.
+        left_out: for the others, why.
+    """
+
+    def __init__(self, sheet: Sheet, training: Array, options: argparse.Namespace):
+        self._sheet, self._training = sheet, sheet.part(training)
+        self._ignore, self._keep, self._categorical = (
+            set(getattr(options, each) or ()) for each in ("ignore", "keep", "categorical")
+        )
+        for name in (self._ignore | self._keep | self._categorical) - set(sheet.names):
+            there = ", ".join(sheet.names)
+            raise DataFileError(f"there is no column {name!r:.60}; there are {there}"[:390])
+        self.fills: dict[str, float] = {}
+        self.words: dict[str, list[str]] = {}
+        self.left_out: dict[str, str] = {}
+
+    def add(self, name: str) -> None:
+        """Look at a column."""
+        if name in self._ignore:
+            self.left_out[name] = "--ignore"
+        elif name not in self._categorical and _is_numeric(self._training, name):
+            self._add_numbers(name)
+        else:
+            self._add_words(name)
+
+    def _add_numbers(self, name: str) -> None:
+        values = numbers(name, self._training)
+        reason = _no_quantity(name, numbers(name, self._sheet), values)
+        if reason and (name not in self._keep or np.isnan(values).all()):
+            self.left_out[name] = reason
+        else:
+            self.fills[name] = float(np.nanmean(values))
+
+    def _add_words(self, name: str) -> None:
+        wanted = name in self._keep | self._categorical
+        found, reason = _categories(self._training.column(name), wanted)
+        if reason:
+            self.left_out[name] = reason
+        else:
+            self.words[name] = found
+
+
+def _tell(fills: dict[str, float], words: dict[str, list[str]], say: Say) -> None:
+    if fills:
+        say(f"{'numbers':<13}{_some(list(fills))}")
+    if words:
+        counted = [f"{name} ({len(each)})" for name, each in words.items()]
+        say(f"{'words':<13}{_some(counted)}: a feature each, 1 or 0")
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first of some names as text."""
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")
+
+
+def _is_numeric(sheet: Sheet, name: str) -> bool:
+    values = plain_numbers(sheet.column(name), sheet.separator)
+    present = [value for value in values if value.lower() not in MISSING]
+    known = sum(as_number(value) is not None for value in present)
+    return bool(present) and known >= _ALMOST * len(present)
+
+
+def _no_quantity(name: str, every: Array, values: Array) -> str:
+    """Return why numbers tell nothing of other rows, if they do not."""
+    present = values[~np.isnan(values)]
+    if not present.size or (present == present[0]).all():
+        return "it is the same in all rows to train on"
+    if len(every) <= _MANY_WORDS or np.isnan(every).any() or not (every == np.rint(every)).all():
+        return ""
+    steps = np.diff(every)
+    if (steps == 1).all() or (steps == -1).all():
+        return "it counts the rows"
+    if _ID.search(name) and len(np.unique(every)) == len(every):
+        return "it looks like an id: whole numbers, no two alike (--keep takes it)"
+    return ""
+
+
+def _categories(values: Sequence[str], keep: bool) -> tuple[list[str], str]:
+    """Return the words that become features, or why none do."""
+    counts = Counter(values)
+    if len(counts) == 1:
+        return [], "it is the same in all rows to train on"
+    if len(counts) > max(_MANY_WORDS, len(values) // 2) and not keep:
+        example = f"{values[0]!r:.40}"
+        return [], f"{len(counts):,} different words in {len(values):,} rows, such as {example}"
+    rare = 1 if len(values) < 200 else 3
+    common = [word for word, times in counts.most_common(_MOST_WORDS) if times >= rare]
+    return sorted(common or [word for word, _ in counts.most_common(_MOST_WORDS)]), ""

@@ -1,0 +1,96 @@
+"""The function `main`: which command runs, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from fastnn._version import __version__
+from fastnn.cli import (
+    bench,
+    evaluate,
+    explain,
+    info,
+    output,
+    predict,
+    selfcheck,
+    train,
+)
+
+__all__ = ["main"]
+
+_COMMANDS = (train, predict, evaluate, explain, selfcheck, bench, info)
+
+_ABOUT = """Neural networks on the CPU.
+
+`fastnn COMMAND --help` says more, with examples."""
+
+_ENDS = """exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 nobody read the output to its end.
+Errors are one line on the error output; `python -X dev -m fastnn ...` shows where they come from."""  # noqa: E501
+
+#: What goes wrong outside of fastnn; anything else is its own fault.
+_EXPECTED = (ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: words after the command's name; by default those of this process.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 130 interrupted, 141 if who read the output ended first.
+
+    Raises:
+        SystemExit: after help or `--version`, with 0, and after wrong usage, with 2.
+
+    Example:
+        >>> main(["--version"])
+        Traceback (most recent call last):
+        SystemExit: 0
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            code = int(options.run(options))
+            sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("fastnn: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        with open(os.devnull, "w") as nowhere:  # for Python's last flush
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        if isinstance(error, _EXPECTED):
+            output.fail(error)
+        else:
+            what = f"{type(error).__name__}: {error}"
+            output.fail(ValueError(f"{what}; this is a mistake in fastnn: please report it"))
+        return 1
+
+
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    output.note(str(message))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fastnn",
+        description=_ABOUT,
+        epilog=_ENDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for each in _COMMANDS:
+        each.add(commands)
+    return parser

@@ -1,0 +1,71 @@
+"""`fastnn evaluate`: how good a model is on data whose answers are known."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from fastnn.cli import output
+from fastnn.cli.arguments import add_json, add_threads, command, existing, picture_file
+
+__all__ = ["add"]
+
+_ABOUT = """Compares what a model tells with what is so, and prints metrics; for classes also how
+often each was taken for which. The data is of the kind that `fastnn train` was given, with
+the target. Rows without one, or with another class than the model knows, are left out."""
+
+_EXAMPLES = """  fastnn evaluate houses.fastnn test.csv
+  fastnn evaluate flowers.fastnn test/ --json
+  fastnn evaluate flowers.fastnn test/ --plot confusion.png"""
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = command(
+        commands,
+        "evaluate",
+        _run,
+        help="how good a model is on data whose answers are known",
+        about=_ABOUT,
+        examples=_EXAMPLES,
+    )
+    parser.add_argument("model", type=existing, metavar="MODEL", help="a file that train saved")
+    parser.add_argument("data", type=existing, metavar="DATA", help="a .csv, an .npz or images")
+    parser.add_argument("--plot", type=picture_file, metavar="FILE", help="draw the result")
+    add_threads(parser)
+    add_json(parser)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from fastnn import extras
+    from fastnn.cli import models, scores, sources
+
+    if options.plot:
+        extras.require("matplotlib", "a picture")
+    model = models.load(options)
+    if model.schema is None:
+        raise ValueError(
+            f"{options.model}: the model has no schema, which says what its outputs mean; evaluate "
+            "it in Python, or make one with `fastnn train`"
+        )
+    found = scores.of(model, *sources.labelled(model.schema, options.data, output.note))
+    if options.plot:
+        from fastnn.cli.pictures import result
+
+        result(found).savefig(options.plot)
+    if options.json:
+        files = {"picture": options.plot}
+        target = {"target": found.target.names, "classes": found.target.classes}
+        output.document(
+            "evaluate",
+            model=options.model,
+            data=options.data,
+            rows=found.rows,
+            task=found.target.task,
+            **target,
+            **found.facts(),
+            files=files,
+        )
+    else:
+        print(output.printable_lines(found.text(f"of {options.data}")))
+    return 0

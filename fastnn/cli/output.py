@@ -1,0 +1,57 @@
+"""What commands say: results to the standard output, notes to the error output."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import Any
+
+from fastnn._version import __version__
+
+__all__ = ["SCHEMA", "document", "fail", "note", "printable", "printable_lines"]
+
+#: The form of the JSON objects; changes when a field changes its meaning or goes.
+SCHEMA = 1
+
+
+def document(command: str, **facts: Any) -> None:
+    """Print the JSON object of a command; what is not finite is null."""
+    head = {"schema": SCHEMA, "fastnn": __version__, "command": command}
+    print(json.dumps(_plain({**head, **facts}), indent=2))
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold, of paths, NumPy's numbers and arrays besides."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
+def note(text: str) -> None:
+    """Tell something beside the result."""
+    print(f"fastnn: note: {printable(text)}", file=sys.stderr)
+
+
+def fail(error: BaseException) -> None:
+    """Tell why a command ends, on one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"fastnn: {printable(text)}", file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Return a text of a file as a terminal may show it: without its commands."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+
+
+def printable_lines(text: str) -> str:
+    """Return several lines as a terminal may show them."""
+    return "\n".join(map(printable, text.splitlines()))

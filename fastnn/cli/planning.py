@@ -1,0 +1,120 @@
+"""How a model is made and trained where the caller does not say: by the data, with the reason."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastnn.cli.sources import Data
+
+__all__ = ["Plan", "plan"]
+
+#: Steps that a training takes at the most, and the epochs that this may amount to.
+_STEPS, _EPOCHS = 30_000, (20, 500)
+
+
+@dataclass
+class Plan:
+    """What a model is, and how it is trained.
+
+    Attributes:
+        filters: of the convolutions, each with a pooling behind it; none for rows of numbers.
+        hidden: units of the hidden layers.
+        dropout: after each of these.
+        epochs: the most.
+        batch_size: rows of a step.
+        learning_rate: of the optimizer; ``None`` is its own.
+        optimizer: its name.
+        patience: epochs without a better val_loss after which training ends; 0: never.
+        reasons: for each line of the report, what was chosen and why.
+    """
+
+    filters: list[int]
+    hidden: list[int]
+    dropout: float
+    epochs: int
+    batch_size: int
+    learning_rate: float | None
+    optimizer: str
+    patience: int
+    reasons: dict[str, str]
+
+    def choices(self) -> dict[str, Any]:
+        """Return what JSON tells of it."""
+        return {name: value for name, value in vars(self).items() if name != "reasons"}
+
+
+def plan(data: Data, options: argparse.Namespace) -> Plan:
+    """Return what the caller asked for, and what the data suggests for the rest."""
+    rows, spatial = len(data.x), data.x.ndim == 4
+    filters = _filters(data.x.shape[1:3]) if spatial else []
+    hidden = _given(options.hidden, [64] if spatial else _widths(rows))
+    dropout = _given(options.dropout, _dropout(data, spatial))
+    batch = _given(options.batch_size, _batch(rows))
+    steps = -(-rows // batch)
+    epochs = _given(options.epochs, int(np.clip(_STEPS // steps, *_EPOCHS)))
+    stops = data.held_out is not None
+    patience = _given(options.patience, max(10, epochs // 10)) if stops else 0
+    optimizer = _given(options.optimizer, "adam")
+    made = Plan(
+        filters, hidden, dropout, epochs, batch, options.learning_rate, optimizer, patience, {}
+    )
+    made.reasons = _reasons(made, data, steps, options)
+    return made
+
+
+def _given(value: Any, chosen: Any) -> Any:
+    return chosen if value is None else value
+
+
+def _filters(sides: tuple[int, ...]) -> list[int]:
+    """Return convolutions until 4 pixels are left, four at the most."""
+    count = max(1, min(4, int(np.log2(max(1, min(sides)))) - 2))
+    return [32 << min(place, 2) for place in range(count)]
+
+
+def _widths(rows: int) -> list[int]:
+    """Return two layers that grow with the data, as more rows can teach more weights."""
+    return [32, 16] if rows < 500 else [64, 32] if rows < 10_000 else [128, 64]
+
+
+def _dropout(data: Data, spatial: bool) -> float:
+    if spatial:
+        return 0.5
+    return 0.2 if data.schema.target.task != "numbers" and len(data.x) < 10_000 else 0.0
+
+
+def _batch(rows: int) -> int:
+    """Return 16 to 256 rows, a power of two, of which an epoch has a hundred at the least."""
+    return int(np.clip(2 ** int(np.log2(max(1, rows / 50))), 16, 256))
+
+
+def _reasons(made: Plan, data: Data, steps: int, options: argparse.Namespace) -> dict[str, str]:
+    rows = len(data.x)
+    held = 0 if data.held_out is None else len(data.held_out[0])
+    if held:
+        split = f"{rows:,} rows to train on, {held:,} held out to stop in time and to test"
+    else:
+        few = "" if not options.validation else "; too few to hold some out"
+        split = f"{rows:,} rows to train on, none held out{few}: the scores are of what was learnt"
+    ends = "all of them"
+    if made.patience:
+        ends = f"ends after {made.patience} without a better val_loss, and takes the best"
+    return {
+        "split": split,
+        "network": _network(made, data, given=options.hidden is not None),
+        "training": f"at most {made.epochs} epochs of {steps:,} batches of {made.batch_size}, "
+        f"{ends}; {made.optimizer}",
+    }
+
+
+def _network(made: Plan, data: Data, given: bool) -> str:
+    target = data.schema.target
+    sizes = [" x ".join(map(str, data.x.shape[1:])), *(f"conv {n}" for n in made.filters)]
+    sizes += [*map(str, made.hidden), str(target.units)]
+    why = "as asked for" if given else f"for {len(data.x):,} rows"
+    dropped = f", dropout {made.dropout:g}" if made.dropout else ""
+    return f"{' - '.join(sizes)}{dropped}, {why}; --hidden makes another"

@@ -1,0 +1,261 @@
+"""What `fastnn train` learns from: arrays made of a file, and how more such files become arrays."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastnn._typing import Array
+from fastnn.cli import columns, targets
+from fastnn.data.schema import Arrays, Images, Schema, Target
+from fastnn.data.sheets import read_sheet
+from fastnn.errors import DataFileError
+from fastnn.model_selection import train_test_split
+
+__all__ = ["Data", "labelled", "load"]
+
+Say = Callable[[str], object]
+
+#: Rows below which none are held out unless that is asked for.
+_FEW = 10
+
+_ROOM = 4 << 30  # bytes of images that are held at once
+
+
+@dataclass
+class Data:
+    """What a model is trained and tested on.
+
+    Attributes:
+        x: (rows, ...), samples to train on.
+        y: (rows, ...), their targets as the model's loss takes them.
+        held_out: samples and targets to test on, if there are some.
+        schema: how files become these, and what the targets mean.
+    """
+
+    x: Array
+    y: Array
+    held_out: tuple[Array, Array] | None
+    schema: Schema
+
+    @property
+    def test(self) -> tuple[Array, Array]:
+        """What the finished model is tested on: for want of other rows those it has learnt."""
+        return self.held_out or (self.x, self.y)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what JSON tells of it."""
+        target = self.schema.target
+        return {
+            "task": target.task,
+            "target": target.names,
+            "classes": target.classes,
+            "inputs": self.schema.inputs.features or list(self.schema.inputs.shape),
+            "rows": {
+                "training": len(self.x),
+                "held_out": len(self.held_out[0]) if self.held_out else 0,
+            },
+        }
+
+
+def load(options: argparse.Namespace, say: Say) -> Data:
+    """Return the data of a command's source, after saying what was made of it."""
+    path = options.source
+    if path.is_dir():
+        return _of_images(path, options, say)
+    if path.suffix == ".npz":
+        return _of_arrays(path, options, say)
+    return _of_table(path, options, say)
+
+
+def labelled(schema: Schema, path: Path, note: Callable[[str], object]) -> tuple[Array, Array]:
+    """Return the samples and targets of a file like that which a model was trained on.
+
+    Rows whose target is missing, or none of the model's classes, are left out.
+    """
+    inputs, target = schema.inputs, schema.target
+    if isinstance(inputs, Images):
+        paths = inputs.paths(path)
+        y = target.ids(0, [_class_of(path, Path(each)) for each in paths])[:, None]
+        x = inputs.of(paths)
+    elif isinstance(inputs, Arrays):
+        from fastnn.data.npz import read_npz
+
+        arrays = _test_arrays(read_npz(path), inputs.name, inputs.told)
+        x, y = inputs.take(arrays, path), targets.of_array(target, _array(arrays, inputs.told))
+    else:
+        sheet = inputs.sheet(path, target.names)
+        x, y = inputs.encode(sheet, note), target.encode(sheet, note)
+    known = ~np.isnan(y).any(axis=1)
+    if len(x) != len(y) or not known.any():
+        raise DataFileError(
+            f"{path}: no row has a target that the model tells: {', '.join(target.names)}"
+            + "".join(f"; its classes are {', '.join(each)}" for each in target.classes[:1])[:200]
+        )
+    return x[known], targets.for_loss(target, y[known])
+
+
+# ---- CSV -----------------------------------------------------------------------------------------
+
+
+def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
+    wanted = options.target or []
+    sheet = read_sheet(path, options.delimiter, options.header, options.encoding, wanted)
+    say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns")
+    if not wanted:
+        options.refuse(
+            f"--target is missing: which column is to be told? There are {', '.join(sheet.names)}"
+        )
+    names = [_name_of(each, sheet.names) for each in wanted]
+    target, why = targets.of_sheet(sheet, names, options.task)
+    say(f"{'task':<13}{why}")
+    y = target.encode(sheet)
+    known = ~np.isnan(y).any(axis=1)
+    if not known.all():
+        say(f"{'left out':<13}{(~known).sum():,} rows without {' or '.join(names)}")
+    sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
+    training, rest = _split(target, y, options)
+    inputs = columns.infer(sheet, training, names, options, say)
+    x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"))
+    held_out = (x[rest], y[rest]) if len(rest) else None
+    return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _name_of(given: str, names: list[str]) -> str:
+    if given in names:
+        return given
+    if given.lstrip("-").isdigit() and -len(names) <= int(given) < len(names):
+        return names[int(given)]
+    raise DataFileError(f"there is no column {given!r:.60}; there are {', '.join(names)}"[:390])
+
+
+def _split(target: Target, y: Array, options: argparse.Namespace) -> tuple[Array, Array]:
+    """Return the rows to train on and those to hold out."""
+    every = np.arange(len(y))
+    if len(y) < 2:
+        raise DataFileError(
+            f"{options.source}: there is {len(y)} row with a target; a training needs 2 at the "
+            "least, and better some hundreds"
+        )
+    if not options.validation or len(y) < _FEW:
+        return every, every[:0]
+    classes = target.task in ("binary", "classes")
+    training, rest, _, _ = train_test_split(
+        every, y.reshape(-1) if classes else every, options.validation, classes, options.seed
+    )
+    return np.sort(training), np.sort(rest)
+
+
+# ---- npz -----------------------------------------------------------------------------------------
+
+
+def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
+    from fastnn.data.npz import read_npz
+
+    arrays = read_npz(path)
+    shapes = ", ".join(f"{name} {each.shape}" for name, each in arrays.items())
+    say(f"{'data':<13}{path}: {shapes}")
+    name, told = options.inputs or _x_name(arrays), (options.target or [_y_name(arrays)])[0]
+    x, values = _as_samples(_array(arrays, name)), _array(arrays, told)
+    if len(x) != len(values):
+        raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {told!r} has {len(values)}")
+    target, why = targets.of_values(told, values, options.task)
+    say(f"{'task':<13}{why}")
+    y = targets.of_array(target, values)
+    known = ~np.isnan(y).any(axis=1)
+    if not known.all():
+        say(f"{'left out':<13}{(~known).sum():,} rows without {told}")
+    x, y = x[known], targets.for_loss(target, y[known])
+    schema = Schema(Arrays(name, list(x.shape[1:]), told), target)
+    tested = _test_arrays(arrays, name, told)
+    if tested is not arrays:
+        return Data(x, y, labelled(schema, path, say), schema)
+    training, rest = _split(target, y, options)
+    held_out = (x[rest], y[rest]) if len(rest) else None
+    return Data(x[training], y[training], held_out, schema)
+
+
+def _array(arrays: Mapping[str, Array], name: str) -> Array:
+    if name not in arrays or not arrays[name].ndim:
+        raise DataFileError(
+            f"there is no array {name!r:.60}; there are {', '.join(arrays)}; choose by --inputs "
+            "and --target"[:390]
+        )
+    return arrays[name]
+
+
+def _x_name(arrays: Mapping[str, Array]) -> str:
+    return "x_train" if "x_train" in arrays else "X" if "x" not in arrays and "X" in arrays else "x"
+
+
+def _y_name(arrays: Mapping[str, Array]) -> str:
+    return "y_train" if "y_train" in arrays else "y"
+
+
+def _test_arrays(arrays: dict[str, Array], x: str, y: str) -> dict[str, Array]:
+    """Return the arrays with those to test on in place of those to train on, if there are some."""
+    pairs = {name: name.replace("train", "test") for name in (x, y)}
+    if all(test != name and test in arrays for name, test in pairs.items()):
+        return {**arrays, **{name: arrays[test] for name, test in pairs.items()}}
+    return arrays
+
+
+def _as_samples(x: Array) -> Array:
+    """Return images with an axis of channels, and anything else as rows of numbers."""
+    if x.dtype.kind not in "fiub":
+        raise DataFileError(f"samples are numbers, the array has the type {x.dtype}")
+    if x.ndim == 1:
+        return x[:, None]
+    return x[..., None] if x.ndim == 3 else x
+
+
+# ---- images --------------------------------------------------------------------------------------
+
+
+def _of_images(path: Path, options: argparse.Namespace, say: Say) -> Data:
+    from fastnn.data.folders import image_dataset_from_directory
+
+    folder = image_dataset_from_directory(path, shuffle=False)
+    names, files = folder.class_names, folder.file_paths
+    if len(names) < 2:
+        raise DataFileError(f"{path}: expected a folder for each of several classes, got {names}")
+    inputs = _images_like(files, options.image_size)
+    shape = " x ".join(map(str, inputs.shape))
+    say(f"{'data':<13}{path}: {len(files):,} images in {len(names)} classes, taken as {shape}")
+    if len(files) * int(np.prod(inputs.shape)) > _ROOM:
+        raise DataFileError(f"{path}: the images take more than 4 GB; give a smaller --image-size")
+    task = "binary" if len(names) == 2 else "classes"
+    target = Target(task, ["class"], [list(names)])
+    say(f"{'task':<13}classification: {targets.listed(names)}")
+    ids = target.ids(0, [_class_of(path, each) for each in files])[:, None]
+    x, y = inputs.of([str(each) for each in files]), targets.for_loss(target, ids)
+    training, rest = _split(target, y, options)
+    held_out = (x[rest], y[rest]) if len(rest) else None
+    return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _class_of(path: Path, file: Path) -> str:
+    """Return the folder of an image's class, whatever folders there are in that."""
+    return file.parent.name if file == path else file.relative_to(path).parts[0]
+
+
+def _images_like(files: list[Path], side: int | None) -> Images:
+    """Return what images become: of the middle size of the first hundred, in colour if one is."""
+    from PIL import Image
+
+    sizes, modes = [], set()
+    for path in files[:: max(1, len(files) // 100)]:
+        try:
+            with Image.open(path) as file:
+                sizes.append(file.size)
+                modes.add(file.mode)
+        except (OSError, ValueError) as error:
+            raise DataFileError(f"{path}: no image that can be read: {error}"[:390]) from None
+    width, height = (min(64, int(np.median(each))) for each in zip(*sizes, strict=True))
+    mode = "grayscale" if modes <= {"1", "L", "I", "I;16", "F", "LA"} else "rgb"
+    return Images(side or height, side or width, mode)

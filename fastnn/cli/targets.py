@@ -1,0 +1,146 @@
+"""What there is to tell: which task a target makes, and the target as a loss takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fastnn._typing import Array
+from fastnn.data.schema import Target, canonical
+from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers
+from fastnn.errors import DataFileError
+
+__all__ = ["for_loss", "listed", "of_array", "of_sheet", "of_values"]
+
+#: As many different whole numbers may name classes; more of them are quantities.
+_FEW = 20
+
+#: What stands for a missing class; a class may well be called "none", or "-".
+_NO_CLASS = MISSING - {"none", "-", "."}
+
+
+def listed(classes: Sequence[str]) -> str:
+    """Return the first few of some classes as text."""
+    shown = ", ".join(classes[:6]) + (", ..." if len(classes) > 6 else "")
+    return f"{len(classes)} classes ({shown})"
+
+
+def of_sheet(sheet: Sheet, names: Sequence[str], task: str | None) -> tuple[Target, str]:
+    """Return the target that some columns of a table make, and why it is that."""
+    columns = {name: _present(plain_numbers(sheet.column(name), sheet.separator)) for name in names}
+    for name, values in columns.items():
+        if not values:
+            raise DataFileError(f"the target {name!r:.60} has no value in any row")
+    if len(names) == 1:
+        return _of_one(names[0], columns[names[0]], task)
+    return _of_several(columns, task)
+
+
+def _present(values: Sequence[str]) -> list[str]:
+    return [value for value in values if value.lower() not in _NO_CLASS]
+
+
+def _of_one(name: str, values: list[str], task: str | None) -> tuple[Target, str]:
+    found = [as_number(value) for value in values]
+    numeric = None not in found
+    classes = _classes(values, numeric)
+    whole = numeric and all(number == round(number) for number in found if number is not None)
+    if task == "multi-label":
+        raise DataFileError(f"multi-label needs several columns of yes and no: --target {name},...")
+    if task is None:
+        few = len(classes) == 2 or (len(classes) <= _FEW and len(values) >= 5 * len(classes))
+        task = "regression" if numeric and not (whole and few) else "classification"
+    if task == "regression":
+        if not numeric:
+            raise DataFileError(f"the target {name!r:.60} has words: no regression is possible")
+        why = f"regression: {name} is numbers, {len(set(values)):,} different ones"
+        return Target("numbers", [name], []), why
+    _check_classes(name, classes, len(values))
+    turn = "; --task regression takes them as numbers" if numeric else ""
+    kind = "binary" if len(classes) == 2 else "classes"
+    return Target(kind, [name], [classes]), f"classification: {name} has {listed(classes)}{turn}"
+
+
+def _classes(values: Sequence[str], numeric: bool) -> list[str]:
+    if not numeric:
+        return sorted(set(values))
+    return sorted({canonical(value) for value in values}, key=lambda each: (float(each), each))
+
+
+def _check_classes(name: str, classes: Sequence[str], rows: int) -> None:
+    if len(classes) < 2:
+        raise DataFileError(
+            f"the target {name!r:.60} is {classes[0]!r:.60} in every row: there is nothing to tell"
+        )
+    if len(classes) > max(_FEW, rows // 2):
+        raise DataFileError(
+            f"the target {name!r:.60} has {len(classes):,} different values in {rows:,} rows, such "
+            f"as {classes[0]!r:.60}: that is no class; for numbers use --task regression"
+        )
+
+
+def _of_several(columns: dict[str, list[str]], task: str | None) -> tuple[Target, str]:
+    numeric = all(as_number(value) is not None for values in columns.values() for value in values)
+    pairs = {name: _classes(each, numeric) for name, each in columns.items()}
+    names = list(columns)
+    if task == "multi-label" or (task is None and all(len(each) == 2 for each in pairs.values())):
+        for name, pair in pairs.items():
+            if len(pair) != 2:
+                raise DataFileError(f"the label {name!r:.60} has {listed(pair)}, not yes and no")
+        yes = ", ".join(f"{name}={pair[1]}" for name, pair in pairs.items())
+        return Target("labels", names, list(pairs.values())), f"multi-label: {yes}"
+    if task == "classification" or not numeric:
+        raise DataFileError(
+            "several targets are either yes and no each, or numbers; train a model for each of "
+            f"{', '.join(names)}"[:390]
+        )
+    return Target("numbers", names, []), f"regression: {', '.join(names)} are numbers"
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+
+
+def of_values(name: str, values: Array, task: str | None) -> tuple[Target, str]:
+    """Return the target that an array makes, (rows,), (rows, 1) or (rows, n), and why."""
+    if values.ndim == 2 and values.shape[1] > 1:
+        return _of_matrix(name, values, task)
+    if values.ndim > 2 or values.size != len(values):
+        raise DataFileError(
+            f"the target {name!r:.60} has the shape {values.shape}; expected (rows,) or (rows, n)"
+        )
+    return _of_one(name, _present(_texts(values)), task)
+
+
+def _of_matrix(name: str, values: Array, task: str | None) -> tuple[Target, str]:
+    n = values.shape[1]
+    if values.dtype.kind not in "fiub":
+        raise DataFileError(f"the target {name!r:.60} has several columns, which are no numbers")
+    names = [f"{name}[{place}]" for place in range(n)]
+    if task == "regression" or not np.isin(values, (0, 1)).all():
+        return Target("numbers", names, []), f"regression: {name} is {n} numbers a row"
+    if task != "multi-label" and (values.sum(axis=1) == 1).all():
+        classes = [list(map(str, range(n)))]
+        kind = "binary" if n == 2 else "classes"
+        return Target(kind, [name], classes), f"classification: {name} marks one of {n} classes"
+    return Target("labels", names, [["0", "1"]] * n), f"multi-label: {name} is {n} times 0 or 1"
+
+
+def _texts(values: Array) -> list[str]:
+    return [str(each) for each in values.reshape(-1).tolist()]
+
+
+def of_array(target: Target, values: Array) -> Array:
+    """Return the targets in an array, (rows, names), float64, NaN where there is none."""
+    if target.task in ("numbers", "labels"):
+        return np.asarray(values.reshape(len(values), -1), np.float64)
+    if values.ndim == 2 and values.shape[1] == len(target.classes[0]):
+        return np.asarray(values.argmax(axis=1)[:, None], np.float64)
+    return target.ids(0, _texts(values))[:, None]
+
+
+def for_loss(target: Target, y: Array) -> Array:
+    """Return known targets, (rows, names), as the loss of their task takes them."""
+    if target.task == "classes":
+        return y[:, 0].astype(np.int64)
+    return y

@@ -1,0 +1,281 @@
+"""`fastnn train`: from a file of data to a tested model in one command."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastnn.cli import output
+from fastnn.cli.arguments import (
+    add_json,
+    add_threads,
+    command,
+    existing,
+    natural,
+    new_file,
+    new_folder,
+    picture_file,
+    positive,
+    positive_number,
+    share,
+    widths,
+    words,
+)
+
+if TYPE_CHECKING:
+    from fastnn.cli.planning import Plan
+    from fastnn.cli.sources import Data
+
+__all__ = ["add"]
+
+_ABOUT = """Trains a model on a file of data, tests it on rows that were held out, and says what it chose and why.
+
+SOURCE is one of
+  a .csv file    columns of numbers and of words; --target names the one to be told
+  an .npz file   arrays: x and y, or x_train, y_train, x_test, y_test, or those of --inputs and --target
+  a folder       of images, with a folder for each class (pip install 'fastnn[images]')
+  digits         1,797 images of handwritten digits, 8 x 8 pixels, that come with fastnn"""  # noqa: E501
+
+_EXAMPLES = """  fastnn train houses.csv --target price
+  fastnn train houses.csv --target price --save houses.fastnn --plot houses.png
+  fastnn train survey.csv --target answer --ignore name,date --hidden 32 --dropout 0.3
+  fastnn train songs.csv --target calm,loud,sad          # several labels, each yes or no
+  fastnn train mnist.npz --epochs 10
+  fastnn train flowers/ --image-size 48 --save flowers.fastnn
+  fastnn train big.csv --target y --resume run           # the same command goes on after a crash
+  fastnn train digits --save digits.fastnn"""
+
+#: What people call the tasks.
+TASKS = ("classification", "regression", "multi-label")
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    train = command(
+        commands,
+        "train",
+        _run,
+        help="train a model on a file of data, and test it",
+        about=_ABOUT,
+        examples=_EXAMPLES,
+    )
+    train.add_argument("source", type=_source, metavar="SOURCE", help="the data; see above")
+    _add_data(train.add_argument_group("data"))
+    _add_model(train.add_argument_group("model and training, each chosen by the data if left out"))
+    _add_run(train.add_argument_group("run"))
+    train.set_defaults(defaults={**vars(train.parse_args(["digits"])), "source": None})
+
+
+def _source(text: str) -> Path | str:
+    return text if text == "digits" else existing(text)
+
+
+def _add_data(group: Any) -> None:
+    group.add_argument(
+        "--target", type=words, metavar="NAME", help="what is to be told: a column, or a,b,c"
+    )
+    group.add_argument(
+        "--task", choices=TASKS, help="default: by the values of the target, and says so"
+    )
+    group.add_argument(
+        "--validation",
+        type=share,
+        default=0.2,
+        metavar="SHARE",
+        help="of the rows, held out to stop in time and to test; 0: none (default: 0.2)",
+    )
+    group.add_argument("--ignore", type=words, metavar="NAMES", help="columns to leave out")
+    group.add_argument("--keep", type=words, metavar="NAMES", help="columns to take in any case")
+    group.add_argument(
+        "--categorical", type=words, metavar="NAMES", help="columns of numbers to take as words"
+    )
+    group.add_argument("--delimiter", metavar="C", help="of a CSV file; default: found out")
+    group.add_argument("--encoding", metavar="NAME", help="of a CSV file; default: found out")
+    header = group.add_mutually_exclusive_group()
+    header.add_argument(
+        "--header", action="store_true", default=None, help="the first line has names"
+    )
+    header.add_argument(
+        "--no-header", action="store_false", dest="header", help="it has not: columns are 0, 1, ..."
+    )
+    group.add_argument("--inputs", metavar="NAME", help="the array of samples in an npz file")
+    group.add_argument(
+        "--image-size",
+        type=positive,
+        metavar="N",
+        help="pixels a side that images are resized to; default: theirs, at most 64",
+    )
+
+
+def _add_model(group: Any) -> None:
+    group.add_argument(
+        "--hidden", type=widths, metavar="N,N", help="units of the hidden layers; 0: none"
+    )
+    group.add_argument("--dropout", type=share, metavar="RATE", help="after each hidden layer")
+    group.add_argument("--epochs", type=positive, metavar="N", help="the most passes over the data")
+    group.add_argument("--batch-size", type=positive, metavar="N", help="rows of a step")
+    group.add_argument("--learning-rate", type=positive_number, metavar="RATE")
+    group.add_argument("--optimizer", metavar="NAME", help="adam, sgd, rmsprop, ...")
+    group.add_argument(
+        "--patience",
+        type=natural,
+        metavar="N",
+        help="epochs without a better val_loss after which to stop; 0: never",
+    )
+
+
+def _add_run(group: Any) -> None:
+    group.add_argument(
+        "--seed", type=natural, default=0, help="of split, weights, order, dropout (default: 0)"
+    )
+    add_threads(group)
+    group.add_argument("--save", type=new_file, metavar="FILE", help="keep the model")
+    group.add_argument("--plot", type=picture_file, metavar="FILE", help="draw a report")
+    group.add_argument(
+        "--resume",
+        type=new_folder,
+        metavar="FOLDER",
+        help="keep the training's state there, and go on from it",
+    )
+    group.add_argument("--quiet", action="store_true", help="print the result alone")
+    add_json(group)
+
+
+def _run(options: argparse.Namespace) -> int:
+    import fastnn
+
+    if hasattr(options, "threads"):
+        fastnn.set_num_threads(options.threads)
+    given = {
+        name
+        for name, value in options.defaults.items()
+        if name != "source" and getattr(options, name) != value
+    }
+    if options.source == "digits":
+        from fastnn.cli.digits import train_digits
+
+        return train_digits(options, given)
+    return _train(options)
+
+
+def _train(options: argparse.Namespace) -> int:
+    import fastnn
+    from fastnn import extras
+    from fastnn.cli import planning, sources
+
+    if options.plot:
+        extras.require("matplotlib", "a picture")
+    fastnn.set_seed(options.seed)
+    said = _Said(options)
+    data = sources.load(options, said.line)
+    plan = planning.plan(data, options)
+    for what, why in plan.reasons.items():
+        said.line(f"{what:<13}{why}")
+    return _Training(options, data, plan, said).run()
+
+
+class _Said:
+    """What is printed on the way, unless only the result is wanted; and kept in any case."""
+
+    def __init__(self, options: argparse.Namespace):
+        self._shown = not (options.quiet or options.json)
+        self.lines: list[str] = []
+
+    def line(self, text: str) -> None:
+        """Print a line."""
+        self.lines.append(text)
+        if self._shown:
+            print(output.printable(text), flush=True)
+
+
+class _Training:
+    """One training, from the plan to the report."""
+
+    def __init__(self, options: argparse.Namespace, data: Data, plan: Plan, said: _Said):
+        self.options, self.data, self.plan, self.said = options, data, plan, said
+
+    def run(self) -> int:
+        """Train, test, keep and draw."""
+        from fastnn.cli import building, scores
+
+        model = building.network(self.data, self.plan)
+        began = time.perf_counter()
+        history = self._fit(model)
+        seconds = time.perf_counter() - began
+        final = building.finished(model, self.data)
+        report = scores.of(final, *self.data.test)
+        self._tell(history, seconds, report, final)
+        return 0
+
+    def _fit(self, model: Any) -> Any:
+        from fastnn.callbacks import EarlyStopping
+        from fastnn.cli import building
+        from fastnn.cli.progress import Line
+
+        options, data, plan = self.options, self.data, self.plan
+        callbacks: list[Any] = [] if options.quiet or options.json else [Line()]
+        if plan.patience:
+            callbacks.append(EarlyStopping(patience=plan.patience, restore_best_weights=True))
+        folder = options.resume
+        if folder:
+            folder.mkdir(exist_ok=True)
+        held_out = None
+        if data.held_out is not None:
+            held_out = (data.held_out[0], building.scaled(data, data.held_out[1]))
+        return model.fit(
+            data.x,
+            building.scaled(data, data.y),
+            batch_size=plan.batch_size,
+            epochs=plan.epochs,
+            validation_data=held_out,
+            callbacks=callbacks,
+            verbose=0,
+            checkpoint=folder and folder / "training.fastnn",
+        )
+
+    def _tell(self, history: Any, seconds: float, report: Any, model: Any) -> None:
+        options, losses = self.options, history.history
+        best = _best(losses)
+        ran = len(losses["loss"])
+        self.said.line(
+            f"{'trained':<13}{ran} epochs in {seconds:.1f} s; the best was number {best}"
+        )
+        files = {"model": options.save, "picture": options.plot}
+        if options.save:
+            model.save(options.save)
+        if options.plot:
+            from fastnn.cli.pictures import report as draw
+
+            draw(history, report).savefig(options.plot)
+        if options.json:
+            output.document(
+                "train",
+                source=options.source,
+                **self.data.facts(),
+                choices=self.plan.choices(),
+                said=self.said.lines,
+                epochs_run=ran,
+                best_epoch=best,
+                seconds=seconds,
+                **report.facts(),
+                history=losses,
+                files=files,
+            )
+            return
+        where = "held out" if self.data.held_out is not None else "of the training"
+        print(output.printable_lines(report.text(where)))
+        for what, path in files.items():
+            if path:
+                print(f"{what} in {path}")
+        if options.save and not options.quiet:
+            source = output.printable(str(options.source))
+            print(f"next: fastnn predict {options.save} {source}")
+
+
+def _best(losses: dict[str, list[float]]) -> int:
+    watched = losses.get("val_loss", losses["loss"])
+    return 1 + min(
+        range(len(watched)), key=lambda epoch: (watched[epoch] != watched[epoch], watched[epoch])
+    )

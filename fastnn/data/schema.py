@@ -1,0 +1,501 @@
+"""What a model's inputs and outputs are outside of it: columns of a table, images, classes.
+
+``fastnn train`` makes a schema and leaves it with the model, so that the model's file knows how
+to read more data of the kind: ``model.schema.read("new.csv")``.  A schema in a file is data of
+somebody else: ``Schema.from_config`` takes nothing for granted.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from fastnn._typing import Array
+from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers, read_sheet
+from fastnn.errors import DataFileError
+
+__all__ = [
+    "TASKS",
+    "Arrays",
+    "Columns",
+    "Images",
+    "Inputs",
+    "Schema",
+    "Target",
+    "canonical",
+    "numbers",
+]
+
+#: What a model can be trained to tell: one of two classes, one of several, several times yes or
+#: no, numbers.
+TASKS = ("binary", "classes", "labels", "numbers")
+
+_LONGEST = 1000  # letters of a name
+
+_MODES = {"grayscale": 1, "rgb": 3}
+
+Note = Callable[[str], object]
+
+
+def _silent(text: str) -> None:
+    """Take a note, and leave it at that."""
+
+
+class Inputs(Protocol):
+    """How a file becomes samples."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample."""
+
+    @property
+    def features(self) -> list[str]:
+        """What the numbers of a sample are, where each means something by itself."""
+
+    def read(self, path: str | os.PathLike[str], note: Note = _silent) -> Array:
+        """Return the samples of a file."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a CSV file that a model reads.
+
+    Attributes:
+        header: whether the file has names; else those here are the columns' numbers, from 0.
+        names: of the columns, in the order in which the model takes them.
+        fills: what stands for a number that is missing; ``None`` for a column of words.
+        words: for each column of words those that the model knows.  Each becomes a feature, which
+            is 1 where the column has that word; of any other word all are 0.
+    """
+
+    header: bool
+    names: list[str]
+    fills: list[float | None]
+    words: dict[str, list[str]]
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        of_words = [name for name, fill in zip(self.names, self.fills, strict=True) if fill is None]
+        if len(set(self.names)) < len(self.names) or set(of_words) != set(self.words):
+            raise ValueError("schema: each column has one name, and a number to fill in, or words")
+        if not all(fill is None or math.isfinite(fill) for fill in self.fills):
+            raise ValueError("schema: what stands for a missing number is not finite")
+        if not all(len(set(words)) == len(words) for words in self.words.values()):
+            raise ValueError("schema: a column has one of its words twice")
+        if any(len(name) > _LONGEST for name in self.names):  # which is said again for each word
+            raise ValueError(f"schema: the name of a column has more than {_LONGEST} letters")
+
+    @cached_property
+    def features(self) -> list[str]:
+        """What the numbers of a sample are."""
+        return [
+            feature
+            for name in self.names
+            for feature in (
+                [f"{name}={w}" for w in self.words[name]] if name in self.words else [name]
+            )
+        ]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample."""
+        return (len(self.names) - len(self.words) + sum(map(len, self.words.values())),)
+
+    def read(self, path: str | os.PathLike[str], note: Note = _silent) -> Array:
+        """Return the samples of a CSV file, (rows, features), float64."""
+        return self.encode(self.sheet(path), note)
+
+    def sheet(self, path: str | os.PathLike[str], known: Sequence[str] = ()) -> Sheet:
+        """Return the sheet of a CSV file like that of the training."""
+        header = None if self.header else False
+        sheet = read_sheet(path, header=header, known=[*self.names, *known])
+        if not sheet.rows:
+            raise DataFileError(f"{os.fspath(path)}: there is no row under the names")
+        return sheet
+
+    def encode(self, sheet: Sheet, note: Note = _silent) -> Array:
+        """Return samples, (rows, features), float64.
+
+        Args:
+            sheet: that of a file; it may have more columns, in any order.
+            note: called with what had to be guessed.
+
+        Raises:
+            DataFileError: if a column is missing.
+        """
+        missing = [name for name in self.names if name not in sheet.names]
+        if missing:
+            raise DataFileError(
+                f"there is no column {', '.join(missing):.120}, which the model takes; there are "
+                f"{', '.join(sheet.names)}"[:390]
+            )
+        parts = [
+            self._encoded(name, fill, sheet, note)
+            for name, fill in zip(self.names, self.fills, strict=True)
+        ]
+        return np.concatenate([np.empty((len(sheet.rows), 0)), *parts], axis=1)
+
+    def _encoded(self, name: str, fill: float | None, sheet: Sheet, note: Note) -> Array:
+        values = sheet.column(name)
+        if fill is None:
+            return self._indicators(name, values, note)
+        found = numbers(name, sheet, note)
+        gone = np.isnan(found)
+        if gone.any():
+            note(f"{name}: {gone.sum()} missing, taken as {fill:.6g}, the mean of the training")
+        return np.where(gone, fill, found)[:, None]
+
+    def _indicators(self, name: str, values: Sequence[str], note: Note) -> Array:
+        places = {word: place for place, word in enumerate(self.words[name])}
+        ids = np.array([places.get(value, -1) for value in values], np.int64)
+        others = np.flatnonzero(ids < 0)
+        if len(others):
+            first = values[others[0]]
+            note(f"{name}: {len(others)} words that the model does not know, such as {first!r:.40}")
+        return np.asarray(ids[:, None] == np.arange(len(places)), np.float64)
+
+
+def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
+    """Return a column as numbers, float64, NaN where there is none.
+
+    Args:
+        name: that of the column.
+        sheet: all of the file's.
+        note: told of what is neither a number nor a usual sign that there is none.
+    """
+    values = plain_numbers(sheet.column(name), sheet.separator)
+    try:
+        found = np.array(list(map(float, values)))
+        if not any("_" in value for value in values):
+            return np.where(np.isfinite(found), found, np.nan)
+    except ValueError:
+        pass
+    known = [as_number(value) for value in values]
+    strange = [
+        row
+        for row, (value, text) in enumerate(zip(known, values, strict=True))
+        if value is None and text.lower() not in MISSING
+    ]
+    if strange:
+        first = f"{values[strange[0]]!r:.40} in line {sheet.lines[strange[0]]}"
+        note(f"{name}: {len(strange)} values are no numbers, such as {first}: taken as missing")
+    found = np.array([np.nan if value is None else value for value in known], np.float64)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """An array of an npz file.
+
+    Attributes:
+        name: its name in the file.
+        sample: the shape of a sample.
+        told: the name of the array of targets.
+    """
+
+    name: str
+    sample: list[int]
+    told: str
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        if not all(size > 0 for size in self.sample):
+            raise ValueError("schema: the sizes of a sample are positive")
+
+    @property
+    def features(self) -> list[str]:
+        """What the numbers of a sample are."""
+        return (
+            [f"{self.name}[{place}]" for place in range(*self.sample)]
+            if len(self.sample) == 1
+            else []
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample."""
+        return tuple(self.sample)
+
+    def read(self, path: str | os.PathLike[str], note: Note = _silent) -> Array:
+        """Return the samples of an npz file."""
+        from fastnn.data.npz import read_npz
+
+        return self.take(read_npz(path), path)
+
+    def take(self, arrays: Mapping[str, Array], path: str | os.PathLike[str]) -> Array:
+        """Return the samples among the arrays of a file, (rows, ...)."""
+        name = (
+            self.name if self.name in arrays else next(iter(arrays), "") if len(arrays) == 1 else ""
+        )
+        if name not in arrays:
+            raise DataFileError(
+                f"{os.fspath(path)}: there is no array {self.name!r}; there are "
+                f"{', '.join(arrays)}"[:390]
+            )
+        x = arrays[name]
+        if x.shape[1:] == self.shape[:-1] and self.shape[-1:] == (1,):
+            x = x[..., None]  # images without an axis of channels
+        if x.shape[1:] != self.shape:
+            raise DataFileError(
+                f"{os.fspath(path)}: the array {name!r} has the shape {x.shape}, the model takes "
+                f"(rows, {', '.join(map(str, self.shape))})"[:390]
+            )
+        return x
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images in files.
+
+    Attributes:
+        height: pixels that each is resized to.
+        width: likewise.
+        color_mode: ``"grayscale"`` or ``"rgb"``.
+    """
+
+    height: int
+    width: int
+    color_mode: str
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        if not (0 < self.height < 1 << 15 and 0 < self.width < 1 << 15):
+            raise ValueError("schema: images have 1 to 32,767 pixels a side")
+        if self.color_mode not in _MODES:
+            raise ValueError(f"schema: color_mode is one of {', '.join(_MODES)}")
+
+    @property
+    def features(self) -> list[str]:
+        """Nothing: no pixel means anything by itself."""
+        return []
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of a sample."""
+        return (self.height, self.width, _MODES[self.color_mode])
+
+    def read(self, path: str | os.PathLike[str], note: Note = _silent) -> Array:
+        """Return the images of a folder, in the order of their paths, or a single one."""
+        return self.of(self.paths(path))
+
+    def paths(self, path: str | os.PathLike[str]) -> list[str]:
+        """Return the files of a folder, sorted, or the file itself."""
+        from fastnn.data.folders import image_paths
+
+        return [os.fspath(each) for each in image_paths(path)]
+
+    def of(self, paths: Sequence[str]) -> Array:
+        """Return the images of some files, uint8."""
+        from pathlib import Path
+
+        from fastnn.data.folders import ImageFolder
+        from fastnn.extras import require
+
+        require("PIL", "an image")
+        size = (self.height, self.width)
+        files = list(map(Path, paths))
+        (x,) = ImageFolder(
+            files, None, [], self.color_mode, 1, size, None, "bilinear", False
+        ).load()
+        return np.asarray(x)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a model tells.
+
+    Attributes:
+        task: one of ``TASKS``.
+        names: of the columns, or of the array, that it tells.
+        classes: for each name what there is to choose from, by number; none for numbers.
+    """
+
+    task: str
+    names: list[str]
+    classes: list[list[str]]
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense."""
+        choices = [len(each) for each in self.classes]
+        one = len(self.names) == 1 and len(choices) == 1
+        fits = {
+            "binary": one and choices == [2],
+            "classes": one and choices[0] >= 2,
+            "labels": len(choices) == len(self.names) and set(choices) == {2},
+            "numbers": bool(self.names) and not choices,
+        }
+        if not fits.get(self.task, False):
+            raise ValueError("schema: the task, the target and its classes do not go together")
+        if not all(len(set(each)) == len(each) for each in [self.names, *self.classes]):
+            raise ValueError("schema: a target, or a class, is there twice")
+
+    @property
+    def units(self) -> int:
+        """The outputs of a model that tells it."""
+        return len(self.classes[0]) if self.task == "classes" else len(self.names)
+
+    @property
+    def outputs(self) -> list[str]:
+        """What each output of the model is."""
+        if self.task == "numbers":
+            return self.names
+        if self.task == "classes":
+            return [f"{self.names[0]}={each}" for each in self.classes[0]]
+        return [f"{name}={yes}" for name, (_, yes) in zip(self.names, self.classes, strict=True)]
+
+    def encode(self, sheet: Sheet, note: Note = _silent) -> Array:
+        """Return targets, (rows, names): numbers, or those of classes; NaN where there is none.
+
+        Raises:
+            DataFileError: if a column is missing.
+        """
+        for name in self.names:
+            if name not in sheet.names:
+                raise DataFileError(
+                    f"there is no column {name!r:.60} to compare with; there are "
+                    f"{', '.join(sheet.names)}"[:390]
+                )
+        columns = [self._encoded(place, sheet, note) for place in range(len(self.names))]
+        return np.stack(columns, axis=1)
+
+    def _encoded(self, place: int, sheet: Sheet, note: Note) -> Array:
+        name = self.names[place]
+        if self.task == "numbers":
+            return numbers(name, sheet, note)
+        ids = self.ids(place, plain_numbers(sheet.column(name), sheet.separator))
+        if np.isnan(ids).any():
+            note(f"{name}: {np.isnan(ids).sum()} rows have none of the model's classes: left out")
+        return ids
+
+    def ids(self, place: int, values: Sequence[str]) -> Array:
+        """Return the numbers of classes, float64, NaN for what is none."""
+        known = {each: number for number, each in enumerate(self.classes[place])}
+        return np.array(
+            [known.get(each, known.get(canonical(each), np.nan)) for each in values], np.float64
+        )
+
+    def answers(self, outputs: Array) -> list[list[Any]]:
+        """Return, for each name, what the model tells of each row: classes, or numbers."""
+        if self.task == "numbers":
+            return [[float(each) for each in column] for column in outputs.T]
+        ids = outputs.argmax(axis=1)[:, None] if self.task == "classes" else outputs > 0.5
+        return [
+            [classes[int(each)] for each in column]
+            for classes, column in zip(self.classes, ids.T, strict=True)
+        ]
+
+
+def canonical(text: str) -> str:
+    """Return the text of a class: of a number the shortest, as it may be 1 here, and 1.0 there."""
+    number = as_number(text)
+    if number is None or not math.isfinite(number):
+        return text
+    return repr(int(number) if number == int(number) else number)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a model's inputs and outputs are outside of it.
+
+    Attributes:
+        inputs: how a file becomes samples.
+        target: what the model tells of them.
+    """
+
+    inputs: Columns | Arrays | Images
+    target: Target
+
+    def read(self, path: str | os.PathLike[str]) -> Array:
+        """Return the samples of a file, as the model takes them.
+
+        Args:
+            path: a CSV file with the columns of the training, an npz file, or a folder of images.
+
+        Raises:
+            DataFileError: if the file is not of that kind.
+
+        Example:
+            >>> import os, tempfile
+            >>> inputs = Columns(True, ["n", "colour"], [0.5, None], {"colour": ["blue", "red"]})
+            >>> schema = Schema(inputs, Target("numbers", ["price"], []))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     path = os.path.join(folder, "new.csv")
+            ...     with open(path, "w") as file:
+            ...         _ = file.write("colour;n\\nred;2\\ngreen;\\n")
+            ...     schema.read(path)
+            array([[2. , 0. , 1. ],
+                   [0.5, 0. , 0. ]])
+        """
+        return self.inputs.read(path)
+
+    def check(self, inputs: Any, outputs: Any) -> None:
+        """Refuse the shapes of another model, (None, ...)."""
+        shapes = {
+            "takes": (inputs, (None, *self.inputs.shape)),
+            "gives": (outputs, (None, self.target.units)),
+        }
+        for verb, (found, wanted) in shapes.items():
+            if found != wanted:
+                raise ValueError(
+                    f"schema: it is of a model that {verb} {wanted}, not {found!s:.80}"
+                )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what JSON can hold of it."""
+        kind = type(self.inputs).__name__
+        return {"inputs": {kind: asdict(self.inputs)}, "target": asdict(self.target)}
+
+    @classmethod
+    def from_config(cls, config: Any) -> Schema:
+        """Return the schema that ``get_config`` described.
+
+        Raises:
+            ValueError: if it describes none.
+        """
+        inputs, target = _fields(config, ("inputs", "target"))
+        if not isinstance(inputs, dict) or len(inputs) != 1 or not set(inputs) <= set(_INPUTS):
+            raise ValueError(f"schema: its inputs are one of {', '.join(_INPUTS)}")
+        ((kind, described),) = inputs.items()
+        return cls(_made(_INPUTS[kind], described), _made(Target, target))
+
+
+_INPUTS: dict[str, Any] = {each.__name__: each for each in (Arrays, Columns, Images)}
+
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "bool": lambda value: type(value) is bool,
+    "int": lambda value: type(value) is int,
+    "str": lambda value: type(value) is str,
+    "list[int]": lambda value: _list_of(value, int),
+    "list[str]": lambda value: _list_of(value, str),
+    "list[float | None]": lambda value: _list_of(value, float, int, type(None)),
+    "list[list[str]]": lambda value: type(value) is list and all(_list_of(v, str) for v in value),
+    "dict[str, list[str]]": lambda value: (
+        type(value) is dict and all(_list_of(each, str) for each in value.values())
+    ),
+}
+
+
+def _list_of(value: Any, *types: type) -> bool:
+    return type(value) is list and all(type(each) in types for each in value)
+
+
+def _fields(config: Any, names: Sequence[str]) -> list[Any]:
+    if not isinstance(config, dict) or set(config) != set(names):
+        raise ValueError(f"schema: expected {', '.join(names)}, got {str(config)[:60]}")
+    return [config[name] for name in names]
+
+
+def _made(kind: Any, config: Any) -> Any:
+    """Return a part of a schema whose fields have the types that their annotations say."""
+    types: dict[str, str] = kind.__annotations__
+    values = _fields(config, list(types))
+    for (name, wanted), value in zip(types.items(), values, strict=True):
+        if not _KINDS[wanted](value):
+            raise ValueError(f"schema: {name} is no {wanted}: {str(value)[:60]}")
+    return kind(*values)

@@ -1,0 +1,195 @@
+"""Text files of rows and columns as people have them.
+
+What is unknown of a file is found out: how its text is encoded, what separates its values, whether
+its first line has names, and which marks its numbers have.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import itertools
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from fastnn.errors import DataFileError
+
+__all__ = ["MISSING", "Sheet", "as_number", "plain_numbers", "read_sheet"]
+
+#: What stands for a number that is not known, in small letters.
+MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
+
+_SEPARATORS = (",", ";", "\t", "|")
+_LOOKED_AT = 200  # lines, to find the separator
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+#: Numbers with a mark between thousands, and one before the fraction.
+_CONTINENTAL = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?")
+_GROUPED = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The values of a text file, without spaces around them.
+
+    Attributes:
+        names: of the columns, no two alike: ``"a.1"`` is the second ``"a"``, ``"column 3"`` has
+            none of its own; ``"0"``, ``"1"``, ... where the file has none.
+        rows: as many values each as there are names.
+        lines: the number of the line where each row ends, from 1.
+        separator: what is between two values.
+        header: whether the file has names.
+        repeated: names that the file has more than once.
+    """
+
+    names: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    separator: str
+    header: bool
+    repeated: list[str]
+
+    @cached_property
+    def columns(self) -> list[tuple[str, ...]]:
+        """The values by column."""
+        return list(zip(*self.rows, strict=True)) or [()] * len(self.names)
+
+    def column(self, name: str) -> tuple[str, ...]:
+        """Return the values of a column."""
+        return self.columns[self.names.index(name)]
+
+    def part(self, rows: Iterable[int]) -> Sheet:
+        """Return some of the rows."""
+        chosen = list(rows)
+        return replace(
+            self,
+            rows=[self.rows[row] for row in chosen],
+            lines=[self.lines[row] for row in chosen],
+        )
+
+
+def read_sheet(
+    path: str | os.PathLike[str],
+    delimiter: str | None = None,
+    header: bool | None = None,
+    encoding: str | None = None,
+    known: Collection[str] = (),
+) -> Sheet:
+    """Read a text file.
+
+    Args:
+        path: the file.
+        delimiter: what is between two values; ``None``: a comma, a semicolon, a tab or a bar,
+            whichever makes most lines as long as the first.
+        header: whether the first line has names; ``None``: if it has one of ``known``, or else no
+            number.
+        encoding: of the text; ``None``: what its first bytes say, or UTF-8, or else that of
+            Windows.
+        known: names that the first line may have.
+
+    Raises:
+        DataFileError: if there is nothing in it, or no table.
+    """
+    text = _decoded(path, encoding)
+    try:
+        found = _separator(text) if delimiter is None else delimiter
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=found)
+        numbered = [(reader.line_num, [each.strip() for each in row]) for row in reader if row]
+    except csv.Error as error:
+        raise DataFileError(f"{os.fspath(path)}: no table of text: {error}"[:390]) from None
+    numbered = [(line, row) for line, row in numbered if len(row) == 1 or any(row)]
+    _check_widths(path, numbered, found)
+    first = numbered[0][1]
+    if header is None:
+        header = bool(set(known) & set(first)) or all(as_number(each) is None for each in first)
+    names = _distinct(first) if header else list(map(str, range(len(first))))
+    repeated = [name for name, times in Counter(first).items() if times > 1] if header else []
+    rest = numbered[header:]
+    rows, lines = [row for _, row in rest], [line for line, _ in rest]
+    return Sheet(names, rows, lines, found, header, repeated)
+
+
+def _distinct(given: Sequence[str]) -> list[str]:
+    """Return names of which no two are alike, as pandas makes them."""
+    names: dict[str, None] = {}
+    for place, name in enumerate(given):
+        stem = name or f"column {place + 1}"
+        numbered = (f"{stem}.{n}" for n in itertools.count(1))
+        names[next(each for each in itertools.chain([stem], numbered) if each not in names)] = None
+    return list(names)
+
+
+def _decoded(path: str | os.PathLike[str], encoding: str | None) -> str:
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        return content.decode(encoding or _encoding(content))
+    except (UnicodeDecodeError, LookupError) as error:
+        raise DataFileError(f"{os.fspath(path)}: no table of text: {error}"[:390]) from None
+
+
+def _encoding(content: bytes) -> str:
+    if content.startswith(_UTF_16):
+        return "utf-16"
+    try:
+        codecs.utf_8_decode(content, "strict", True)
+    except UnicodeDecodeError:
+        return "cp1252" if b"\0" not in content else "utf-8"  # which then refuses it
+    return "utf-8-sig"
+
+
+def _separator(text: str) -> str:
+    """Return what makes most lines as long as the first, and the first as long as may be."""
+    head = text.split("\n", _LOOKED_AT)[:_LOOKED_AT]
+
+    def fit(separator: str) -> tuple[int, int]:
+        rows = [row for row in csv.reader(head, delimiter=separator) if row]
+        width = len(rows[0]) if rows else 0
+        return (sum(len(row) == width for row in rows) if width > 1 else 0, width)
+
+    return max(_SEPARATORS, key=fit)
+
+
+def _check_widths(
+    path: str | os.PathLike[str], numbered: Sequence[tuple[int, list[str]]], separator: str
+) -> None:
+    if not numbered:
+        raise DataFileError(f"{os.fspath(path)}: there is nothing in it")
+    width = len(numbered[0][1])
+    for line, row in numbered:
+        if len(row) != width:
+            raise DataFileError(
+                f"{os.fspath(path)}: line {line} has {len(row)} values, the first has {width}; "
+                f"is {separator!r} what separates them?"
+            )
+
+
+def as_number(text: str) -> float | None:
+    """Return the number that a text is, if it is one."""
+    try:
+        return None if "_" in text else float(text)  # float("1_0") is 10
+    except ValueError:
+        return None
+
+
+def plain_numbers(values: Sequence[str], separator: str) -> Sequence[str]:
+    """Return a column of numbers without marks between thousands, and with a point before the
+    fraction; a column of anything else as it is.
+
+    Example:
+        >>> plain_numbers(["1.234,5", "", "-2"], ";"), plain_numbers(["1,234.5", "a"], ",")
+        (['1234.5', '', '-2'], ['1,234.5', 'a'])
+    """
+    present = [value for value in values if value.lower() not in MISSING]
+    if not any("," in value for value in present):
+        return values
+    if separator != "," and all(map(_CONTINENTAL.fullmatch, present)):
+        return [value.replace(".", "").replace(",", ".") for value in values]
+    if all(map(_GROUPED.fullmatch, present)):
+        return [value.replace(",", "") for value in values]
+    return values

@@ -1,0 +1,482 @@
+"""The command `fastnn` on files of data: train, predict, evaluate, explain."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import saving
+from fastnn.cli import main
+
+RNG = np.random.default_rng(5)
+ROWS = 160
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield
+    fastnn.set_num_threads(None)
+
+
+def write(name, rows, **options):
+    with open(name, "w", newline="", encoding=options.pop("encoding", "utf-8")) as file:
+        csv.writer(file, **options).writerows(rows)
+
+
+def houses(rows=ROWS):
+    """Houses: an id, a number with gaps, words, a constant, remarks; and the price."""
+    yield ["house_id", "area", "city", "garden", "country", "remark", "price"]
+    ids = RNG.permutation(rows) + 1000
+    for i in range(rows):
+        area, city, garden = RNG.normal(100, 30), RNG.choice(["Ulm", "Köln"]), RNG.random() < 0.5
+        price = 2000 * area + 50_000 * (city == "Ulm") + 30_000 * garden
+        shown = "" if i % 20 == 7 else f"{area:.1f}"
+        yield [
+            ids[i],
+            shown,
+            city,
+            "yes" if garden else "no",
+            "EU",
+            f"see, {i}",
+            f"{price:.0f}",
+        ]
+
+
+def flowers(rows=ROWS):
+    """Flowers: two numbers, and which of three kinds it is."""
+    yield ["long", "wide", "kind"]
+    for _ in range(rows):
+        kind = RNG.integers(3)
+        yield [*np.round(RNG.normal(2 * kind, 0.5, 2), 3), ["iris", "rose", "tulip"][kind]]
+
+
+def run(capsys, *words, code=0):
+    assert main([str(word) for word in words]) == code
+    return capsys.readouterr()
+
+
+def told(capsys, *words):
+    return json.loads(run(capsys, *words, "--json").out)
+
+
+def table(text):
+    return list(csv.reader(io.StringIO(text)))
+
+
+# ---- a table -------------------------------------------------------------------------------------
+
+
+def test_numbers_are_learnt_from_an_untidy_table_and_told_of_another(capsys):
+    write("a.csv", houses())
+    said = run(capsys, "train", "a.csv", "--target", "price", "--save", "m.fastnn").out
+    for line in (
+        "regression: price is numbers",
+        "house_id: it looks like an id",
+        "country: it is the same in all rows",
+        "remark: 128 different words in 128 rows",
+        "city (2), garden (2): a feature each",
+        "area: 8 missing, taken as ",
+        "128 rows to train on, 32 held out",
+        "5 - 32 - 16 - 1",
+        "model in m.fastnn",
+    ):
+        assert line in said
+    # one row, other columns in another order, separated otherwise, an unknown word, a gap
+    Path("b.csv").write_text("garden;more;city;area\nyes;1;Bonn;\nno;1;Ulm;100,0\n")
+    found = run(capsys, "predict", "m.fastnn", "b.csv")
+    (name,), *rows = table(found.out)
+    assert name == "price"
+    assert abs(float(rows[1][0]) - 250_000) < 50_000
+    assert "area: 1 missing" in found.err
+    assert "city: 1 words that the model does not know, such as 'Bonn'" in found.err
+    scores = told(capsys, "evaluate", "m.fastnn", "a.csv")["scores"]
+    assert scores["r2"] > 0.8
+    assert scores["rmse"] < 40_000
+
+
+def test_the_same_table_in_other_dresses_is_the_same_model(capsys):
+    rows = list(houses())
+    write("a.csv", rows)
+    write("b.csv", [[str(v).replace(".", ",") for v in row] for row in rows], delimiter=";")
+    write("c.csv", rows, delimiter="\t", encoding="utf-16", quoting=csv.QUOTE_ALL)
+    write("d.csv", rows, encoding="cp1252", lineterminator="\r\n")
+    Path("e.csv").write_bytes(b"\xef\xbb\xbf" + Path("a.csv").read_bytes() + b"\n,,,,,,\n")
+    weights = []
+    for name in "abcde":
+        words = ["--target", "price", "--epochs", "2", "--save", name]
+        run(capsys, "train", f"{name}.csv", *words)
+        weights.append(fastnn.models.load_model(name).get_weights())
+    for other in weights[1:]:
+        assert all(map(np.array_equal, weights[0], other))
+
+
+def test_classes_are_learnt_tested_and_told(capsys):
+    write("a.csv", flowers())
+    found = told(capsys, "train", "a.csv", "--target", "kind", "--save", "m", "--seed", "3")
+    assert (found["task"], found["classes"]) == ("classes", [["iris", "rose", "tulip"]])
+    assert found["rows"] == {"training": 128, "held_out": 32}
+    assert found["scores"]["accuracy"] > 0.9
+    assert found["baseline"]["accuracy"] < 0.6
+    matrix = np.array(found["confusion"])
+    assert matrix.sum() == 32
+    assert matrix.trace() / 32 == pytest.approx(found["scores"]["accuracy"])
+    assert found["epochs_run"] == len(found["history"]["val_loss"])
+    assert found["best_epoch"] == 1 + int(np.argmin(found["history"]["val_loss"]))
+    names, *rows = table(run(capsys, "predict", "m", "a.csv", "--proba").out)
+    assert names == ["kind", "kind=iris", "kind=rose", "kind=tulip"]
+    shares = np.array([row[1:] for row in rows], float)
+    assert np.allclose(shares.sum(axis=1), 1, atol=1e-5)
+    assert [row[0] for row in rows] == [found["classes"][0][i] for i in shares.argmax(axis=1)]
+    text = run(capsys, "evaluate", "m", "a.csv").out
+    assert "precision" in text
+    assert "-> tulip" in text
+
+
+def test_a_number_for_classes_a_line_without_names_and_places_of_columns(capsys):
+    write("a.csv", [[a, b, ["iris", "rose", "tulip"].index(c)] for a, b, c in list(flowers())[1:]])
+    said = run(capsys, "train", "a.csv", "--target", "-1", "--save", "m").out
+    assert "2 has 3 classes (0, 1, 2); --task regression takes them as numbers" in said
+    write("b.csv", [[0.1, -0.1], [4.1, 3.9]])
+    assert table(run(capsys, "predict", "m", "b.csv").out) == [["2"], ["0"], ["2"]]
+    said = run(capsys, "train", "a.csv", "--target", "2", "--task", "regression", "--epochs", "1")
+    assert "regression: 2 is numbers, 3 different" in said.out
+
+
+def test_yes_and_no_and_rows_without_an_answer(capsys):
+    rows = [
+        [a, b, {"iris": "No", "rose": "Yes", "tulip": "NA"}[c]] for a, b, c in list(flowers())[1:]
+    ]
+    write("a.csv", [["a", "b", "ok"], *rows])
+    found = told(capsys, "train", "a.csv", "--target", "ok", "--save", "m")
+    assert (found["task"], found["classes"]) == ("binary", [["No", "Yes"]])
+    assert sum(found["rows"].values()) == sum(row[2] != "NA" for row in rows)
+    assert any("rows without ok" in line for line in found["said"])
+    assert found["scores"]["auc"] > 0.95
+    names, first = table(run(capsys, "predict", "m", "a.csv", "--proba").out)[:2]
+    assert names == ["ok", "ok=Yes"]
+    assert (first[0] == "Yes") == (float(first[1]) > 0.5)
+    found = told(capsys, "evaluate", "m", "a.csv")
+    assert found["rows"] == sum(row[2] != "NA" for row in rows)
+
+
+def test_several_labels_and_several_numbers(capsys):
+    x = RNG.normal(size=(ROWS, 2))
+    rows = [
+        [*row, "yes" if row[0] > 0 else "no", int(row[1] > 0), row[0] * 1e5, row[1]] for row in x
+    ]
+    write("a.csv", [["a", "b", "p", "q", "u", "v"], *rows])
+    options = ["--ignore", "u,v", "--save", "m"]
+    found = told(capsys, "train", "a.csv", "--target", "p,q", *options)
+    assert (found["task"], found["classes"]) == ("labels", [["no", "yes"], ["0", "1"]])
+    assert found["scores"]["accuracy"] > 0.9
+    names = table(run(capsys, "predict", "m", "a.csv", "--proba").out)[0]
+    assert names == ["p", "q", "p=yes", "q=1"]
+    found = told(capsys, "train", "a.csv", "--target", "u,v", "--ignore", "p,q", "--plot", "a.png")
+    assert (found["task"], found["target"]) == ("numbers", ["u", "v"])
+    assert found["scores"]["r2"] > 0.9  # of both, though one is 100,000 times the other
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_columns_are_chosen_by_hand(capsys):
+    write(
+        "a.csv", [["zip", "n", "row", "y"], *([i % 3, i % 7, i, i % 3 * 100.5] for i in range(90))]
+    )
+    words = ["train", "a.csv", "--target", "y", "--epochs", "3"]
+    assert told(capsys, *words)["inputs"] == ["zip", "n"]
+    assert told(capsys, *words, "--keep", "row")["inputs"] == ["zip", "n", "row"]
+    found = told(capsys, *words, "--categorical", "zip", "--ignore", "n")
+    assert found["inputs"] == ["zip=0", "zip=1", "zip=2"]
+    assert "no column 'frob'" in run(capsys, *words, "--ignore", "frob", code=1).err
+
+
+def test_a_column_that_is_constant_in_training_cannot_spoil_predictions(capsys):
+    x = np.column_stack([RNG.normal(size=ROWS), np.full(ROWS, 5.0)])
+    np.savez("a.npz", x=x, y=x[:, 0] * 3)
+    run(capsys, "train", "a.npz", "--save", "m")
+    np.savez("b.npz", x=np.add(x, [0, 0.5]))
+    rows = np.array(table(run(capsys, "predict", "m", "b.npz").out)[1:], float)
+    assert np.abs(rows[:, 0] - x[:, 0] * 3).max() < 10
+
+
+def test_what_the_caller_says_is_done(capsys):
+    write("a.csv", flowers(60))
+    words = ["--hidden", "7,5", "--dropout", "0.25", "--epochs", "4", "--batch-size", "8"]
+    words += ["--learning-rate", "0.5", "--optimizer", "sgd", "--patience", "2", "--threads", "1"]
+    found = told(capsys, "train", "a.csv", "--target", "kind", *words, "--save", "m")
+    assert found["choices"] == {
+        "filters": [],
+        "hidden": [7, 5],
+        "dropout": 0.25,
+        "epochs": 4,
+        "batch_size": 8,
+        "learning_rate": 0.5,
+        "optimizer": "sgd",
+        "patience": 2,
+    }
+    model = fastnn.models.load_model("m")
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert kinds == ["Normalization", "Dense", "Dropout", "Dense", "Dropout", "Dense"]
+    assert [model.layers[i].units for i in (1, 3, 5)] == [7, 5, 3]
+    assert type(model.optimizer).__name__ == "SGD"
+    assert float(model.optimizer.learning_rate) == 0.5
+    found = told(capsys, "train", "a.csv", "--target", "kind", "--hidden", "0", "--validation", "0")
+    assert found["rows"] == {"training": 60, "held_out": 0}
+    assert (found["choices"]["hidden"], found["choices"]["patience"]) == ([], 0)
+
+
+def test_a_seed_gives_the_same_bits_and_another_does_not(capsys):
+    write("a.csv", flowers(60))
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        words = ["--target", "kind", "--epochs", "3", "--seed", seed, "--quiet"]
+        run(capsys, "train", "a.csv", *words, "--save", name)
+    assert Path("a").read_bytes() == Path("b").read_bytes() != Path("c").read_bytes()
+
+
+def test_few_rows(capsys):
+    Path("a.csv").write_text("a,y\n1,p\n2,q\n3,p\n")
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "2").out
+    assert "too few to hold some out" in said
+    assert "3 rows of the training" in said
+    Path("b.csv").write_text("a,y\n1,2\n")
+    error = run(capsys, "train", "b.csv", "--target", "y", code=1).err
+    assert error == (
+        "fastnn: b.csv: there is 1 row with a target; a training needs 2 at the least, and better "
+        "some hundreds\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "message"),
+    [
+        ("a,b\n1,2\n3,4\n", ["--target", "c"], "no column 'c'; there are a, b"),
+        ("a,b\n1,2\n3,\n", ["--target", "-3"], "no column '-3'"),
+        ("a,b\n1,\n3,\n", ["--target", "b"], "has no value in any row"),
+        ("a,b\n1,x\n3,x\n", ["--target", "b"], "is 'x' in every row: there is nothing to tell"),
+        ("b\nx\ny\n", ["--target", "b"], "there is no column to learn from"),
+        ("a,b\n1,x\n3,y\n", ["--target", "b", "--task", "regression"], "has words: no regression"),
+        ("a,b\n1,x\n3,y\n", ["--target", "b", "--task", "multi-label"], "several columns of yes"),
+        ("a,b,c\n1,x,1\n3,y,2\n4,z,3\n", ["--target", "b,c"], "either yes and no each, or numbers"),
+        ("a,b\n1,2\n3\n", ["--target", "b"], "line 3 has 1 values, the first has 2"),
+        ("a,b\n1,2\n3,4\n", ["--target", "b", "--optimizer", "frob"], "frob"),
+        ("", ["--target", "b"], "there is nothing in it"),
+        ("a,b\n", ["--target", "b"], "has no value in any row"),
+        (
+            "a,b\n" + "".join(f"{i},w{i}\n" for i in range(50)),
+            ["--target", "b"],
+            "50 different values in 50 rows",
+        ),
+    ],
+)
+def test_what_cannot_be_learnt_is_told_on_one_line(capsys, text, words, message):
+    Path("a.csv").write_text(text)
+    error = run(capsys, "train", "a.csv", *words, code=1).err
+    assert message in error
+    assert error.startswith("fastnn: ")
+    assert error.count("\n") == 1
+
+
+def test_the_columns_are_listed_where_no_target_is_named(capsys):
+    write("a.csv", flowers(20))
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "a.csv"])
+    assert ended.value.code == 2
+    assert "which column is to be told? There are long, wide, kind" in capsys.readouterr().err
+
+
+def test_a_terminal_cannot_be_commanded_by_a_file(capsys):
+    Path("a.csv").write_text("a,\x1b[2J,y\n" + "".join(f"{i},{i % 7},{i % 2}\n" for i in range(40)))
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m").out
+    assert "\x1b" not in said
+    assert "x1b[2J" in said
+    assert "\x1b" not in run(capsys, "explain", "m").out
+
+
+# ---- arrays and images ---------------------------------------------------------------------------
+
+
+def test_images_in_arrays(capsys):
+    x, y = fastnn.datasets.load_digits()
+    x = (x * 15).astype(np.uint8).reshape(-1, 8, 8)
+    np.savez("a.npz", x_train=x[:600], y_train=y[:600], x_test=x[600:800], y_test=y[600:800])
+    words = ["train", "a.npz", "--epochs", "12", "--save", "m", "--plot", "a.png"]
+    found = told(capsys, *words)
+    assert found["rows"] == {"training": 600, "held_out": 200}
+    assert found["scores"]["accuracy"] > 0.85
+    assert found["choices"]["filters"] == [32]
+    kinds = [type(layer).__name__ for layer in fastnn.models.load_model("m").layers]
+    assert kinds[:3] == ["Rescaling", "Conv2D", "MaxPooling2D"]
+    run(capsys, "predict", "m", "a.npz", "--proba", "--out", "told.npz")
+    with np.load("told.npz") as file:
+        assert file["prediction"].shape == (600,)
+        assert file["probability"].shape == (600, 10)
+        assert (file["prediction"].astype(int) == y[:600]).mean() > 0.85
+        assert file["outputs"][3] == "y_train=3"
+    assert told(capsys, "evaluate", "m", "a.npz")["rows"] == 200
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "classes"),
+    [
+        (np.where(np.arange(60) % 2, "up", "down"), "binary", [["down", "up"]]),
+        (np.eye(3)[np.arange(60) % 3], "classes", [["0", "1", "2"]]),
+        ((np.arange(60)[:, None] % [2, 3, 5] == 0).astype(int), "labels", [["0", "1"]] * 3),
+        (np.arange(60) % 3 - 1, "classes", [["-1", "0", "1"]]),
+        (np.arange(60) / 7, "numbers", []),
+        (np.arange(120).reshape(60, 2), "numbers", []),
+        (np.arange(60)[:, None] % 2 == 0, "binary", [["False", "True"]]),
+    ],
+)
+def test_targets_in_arrays(capsys, y, task, classes):
+    np.savez("a.npz", features=RNG.normal(size=(60, 3)), answers=y)
+    words = ["--inputs", "features", "--target", "answers", "--epochs", "2", "--save", "m"]
+    found = told(capsys, "train", "a.npz", *words)
+    assert (found["task"], found["classes"]) == (task, classes)
+    assert told(capsys, "evaluate", "m", "a.npz")["rows"] == 60
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"a": [1], "b": [2]}, "no array 'x'; there are a, b; choose by --inputs and --target"),
+        ({"x": np.ones((3, 2)), "y": np.ones(4)}, "'x' has 3 rows, 'y' has 4"),
+        ({"x": np.array(["a", "b"]), "y": [0, 1]}, "samples are numbers"),
+        ({"x": np.ones((3, 2)), "y": np.ones((3, 2, 2))}, "expected (rows,) or (rows, n)"),
+        ({"x": np.full((20, 2), np.nan), "y": np.arange(20) % 2}, "finite"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
+    np.savez("a.npz", **arrays)
+    assert message in run(capsys, "train", "a.npz", code=1).err
+
+
+def test_a_folder_of_images(capsys):
+    image = pytest.importorskip("PIL.Image")
+    for i in range(60):
+        folder = Path("pictures") / ("bright" if i % 2 else "dark") / "more"
+        folder.mkdir(parents=True, exist_ok=True)
+        level = 60 * (1 + i % 2) + RNG.integers(0, 40, (9, 12, 3))
+        image.fromarray(level.astype(np.uint8)).save(folder / f"{i}.png")
+    words = ["train", "pictures", "--save", "m", "--epochs", "20"]
+    found = told(capsys, *words)
+    assert (found["inputs"], found["classes"]) == ([9, 12, 3], [["bright", "dark"]])
+    assert found["scores"]["accuracy"] > 0.9
+    names, first, *_ = table(run(capsys, "predict", "m", "pictures", "--proba").out)
+    assert names == ["file", "class", "class=dark"]
+    assert first[:2] == [os.path.join("pictures", "bright", "more", "1.png"), "bright"]
+    one = table(run(capsys, "predict", "m", first[0]).out)
+    assert one[1] == first[:2]
+    run(capsys, "predict", "m", "pictures", "--out", "a.npz")
+    with np.load("a.npz") as file:
+        assert len(file["paths"]) == 60
+    assert told(capsys, "evaluate", "m", "pictures")["scores"]["accuracy"] > 0.9
+    assert told(capsys, *words, "--image-size", "16")["inputs"] == [16, 16, 3]
+    Path("pictures/dark/more/0.png").write_bytes(b"no image")
+    assert "0.png: no image that can be read" in run(capsys, *words, code=1).err
+    Path("none/one").mkdir(parents=True)
+    assert "has no image" in run(capsys, "train", "none", code=1).err
+
+
+# ---- models --------------------------------------------------------------------------------------
+
+
+def plain_model():
+    model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(2)])
+    model.save("m")
+    return model
+
+
+def test_a_model_without_a_schema_takes_numbers(capsys):
+    model = plain_model()
+    write("a.csv", [["a", "b"], [1, 2], [3, 4.5]])
+    np.savez("a.npz", x=[[1, 2], [3, 4.5]])
+    expected = model.predict([[1, 2], [3, 4.5]])
+    for data in ("a.csv", "a.npz"):
+        names, *rows = table(run(capsys, "predict", "m", data).out)
+        assert names == ["output_0", "output_1"]
+        assert np.allclose(np.array(rows, float), expected)
+    write("b.csv", [["a", "b"], [1, "x"]])
+    assert "columns b have words" in run(capsys, "predict", "m", "b.csv", code=1).err
+    write("c.csv", [["a"], [1]])
+    assert "(rows, 2)" in run(capsys, "predict", "m", "c.csv", code=1).err
+    assert "no schema" in run(capsys, "evaluate", "m", "a.csv", code=1).err
+
+
+def test_a_model_is_explained(capsys):
+    write("a.csv", flowers(60))
+    run(capsys, "train", "a.csv", "--target", "kind", "--epochs", "1", "--save", "m")
+    text = run(capsys, "explain", "m").out
+    assert "inputs: long, wide\noutputs: kind=iris, kind=rose, kind=tulip\n" in text
+    assert "Total params" in text
+    assert ": predict, 32 rows" in text
+    found = told(capsys, "explain", "m", "--profile", "--batch-size", "8", "--training")
+    assert (found["mode"], found["rows"], found["inputs"]) == ("train", 8, ["long", "wide"])
+    assert found["flops"] == sum(each["flops"] for each in found["operations"])
+    assert all(each["seconds"] >= 0 for each in found["operations"])
+    assert {each["threads"] for each in found["operations"]} <= {"one", "all"}
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def test_a_file_that_is_no_model_is_told(capsys, command):
+    write("a.csv", flowers(20))
+    words = [command, "a.csv", *(["a.csv"] if command != "explain" else [])]
+    assert "a.csv: not a fastnn model file" in run(capsys, *words, code=1).err
+
+
+# ---- processes -----------------------------------------------------------------------------------
+
+
+def process(*words, **options):
+    path = str(Path(fastnn.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": path}
+    command = [sys.executable, "-m", "fastnn", *map(str, words)]
+    return subprocess.Popen(command, env=environment, text=True, **options)
+
+
+def test_a_killed_training_goes_on_and_ends_with_the_same_bits(capsys):
+    write("a.csv", flowers())
+    words = ["train", "a.csv", "--target", "kind", "--patience", "0", "--quiet"]
+    words += ["--epochs", "80", "--hidden", "99"]
+    run(capsys, *words, "--save", "whole")
+    running = process(*words, "--resume", "run", "--save", "resumed")
+    while not Path("run/training.fastnn").exists():
+        assert running.poll() is None
+        time.sleep(0.002)
+    running.kill()
+    running.wait()
+    assert not Path("resumed").exists()
+    run(capsys, *words, "--resume", "run", "--save", "resumed")
+    assert Path("resumed").read_bytes() == Path("whole").read_bytes()
+    error = run(capsys, *words, "--resume", "run", "--batch-size", "64", code=1).err
+    assert "training.fastnn" in error
+
+
+def test_who_stops_reading_gets_no_traceback():
+    plain_model()
+    write("a.csv", [["a", "b"], *([i, i] for i in range(20_000))])
+    reader, writer = os.pipe()
+    running = process("predict", "m", "a.csv", stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    os.read(reader, 10)
+    os.close(reader)
+    assert running.communicate()[1] == ""
+    assert running.returncode == 141
+
+
+def test_what_is_printed_by_a_process_is_utf_8_and_nothing_else(capsys):
+    write("a.csv", houses(40))
+    words = ["train", "a.csv", "--target", "price", "--epochs", "2", "--save", "m"]
+    running = process(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = running.communicate()
+    assert (running.returncode, err) == (0, "")
+    assert "\r" not in out
+    assert "fastnn predict m a.csv" in out
+    assert saving.load_model("m").schema.target.names == ["price"]

@@ -1,0 +1,140 @@
+"""What a model's inputs and outputs are outside of it, in files and as arrays."""
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import saving
+from fastnn.data.schema import Arrays, Columns, Images, Schema, Target
+from fastnn.data.sheets import read_sheet
+from fastnn.errors import DataFileError
+from fastnn.layers import Dense
+
+COLUMNS = Columns(True, ["n", "kind", "m"], [2.5, None, 0.0], {"kind": ["", "a", "b"]})
+NUMBERS = Target("numbers", ["y"], [])
+CLASSES = Target("classes", ["y"], [["1", "2", "x"]])
+LABELS = Target("labels", ["p", "q"], [["no", "yes"], ["0", "1"]])
+
+
+def write(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    return tmp_path / "a.csv"
+
+
+def test_columns_become_features_in_their_order_whatever_that_of_the_file(tmp_path):
+    path = write(tmp_path, "more,m,kind,n\n?,1,b,3\n?,?,c,inf\n?,-1,,\n")
+    notes = []
+    x = COLUMNS.read(path, notes.append)
+    expected = [[3, 0, 0, 1, 1], [2.5, 0, 0, 0, 0], [2.5, 1, 0, 0, -1]]
+    assert np.array_equal(x, expected)
+    assert COLUMNS.shape == (5,)
+    assert COLUMNS.features == ["n", "kind=", "kind=a", "kind=b", "m"]
+    assert [note.split(":")[0] for note in notes] == ["n", "kind", "m"]
+    assert "2 missing, taken as 2.5" in notes[0]
+    assert "1 words" in notes[1]
+    assert "'c'" in notes[1]
+
+
+def test_a_word_among_numbers_is_told_with_its_line(tmp_path):
+    notes = []
+    path = write(tmp_path, "n,kind,m\n1,a,1\nmany,a,1_0\n")
+    x = COLUMNS.read(path, notes.append)
+    assert x[1, 0] == 2.5
+    assert x[1, 4] == 0
+    assert "'many' in line 3" in notes[0]
+    assert "'1_0' in line 3" in notes[2]
+
+
+def test_columns_without_names_go_by_their_place(tmp_path):
+    columns = Columns(False, ["1", "0"], [0.0, 0.0], {})
+    assert columns.read(write(tmp_path, "1,0\n3,4\n")).tolist() == [[0, 1], [4, 3]]
+    assert columns.read(write(tmp_path, "a,b\n3,4\n")).tolist() == [[0, 0], [4, 3]]
+
+
+def test_a_missing_column_is_named(tmp_path):
+    with pytest.raises(DataFileError, match=r"no column kind, m, which the model takes; there are"):
+        COLUMNS.read(write(tmp_path, "n,o\n1,2\n"))
+    with pytest.raises(DataFileError, match="no row under the names"):
+        COLUMNS.read(write(tmp_path, "n,kind,m\n"))
+    with pytest.raises(DataFileError, match=r"no column 'y' to compare with; there are n"):
+        NUMBERS.encode(read_sheet(write(tmp_path, "n\n1\n")))
+
+
+def test_targets(tmp_path):
+    sheet = read_sheet(write(tmp_path, "y,p,q\n1.0,no,1\nx,yes,0.0\n7,,1\n"))
+    notes = []
+    assert np.array_equal(CLASSES.encode(sheet, notes.append), [[0], [2], [np.nan]], equal_nan=True)
+    assert notes == ["y: 1 rows have none of the model's classes: left out"]
+    found = LABELS.encode(sheet)
+    assert np.array_equal(found, [[0, 1], [1, 0], [np.nan, 1]], equal_nan=True)
+    assert LABELS.answers(np.array([[0.2, 0.9], [0.6, 0.1]])) == [["no", "yes"], ["1", "0"]]
+    assert CLASSES.answers(np.array([[0.2, 0.5, 0.3]])) == [["2"]]
+    assert NUMBERS.answers(np.array([[0.25], [np.nan]]))[0][0] == 0.25
+    assert LABELS.outputs == ["p=yes", "q=1"]
+    assert (CLASSES.units, LABELS.units, NUMBERS.units) == (3, 2, 1)
+
+
+def test_arrays(tmp_path):
+    inputs = Arrays("x", [4, 4, 1], "y")
+    np.savez(tmp_path / "a.npz", x=np.ones((2, 4, 4)), y=[0, 1])
+    assert inputs.read(tmp_path / "a.npz").shape == (2, 4, 4, 1)
+    np.savez(tmp_path / "b.npz", other=np.ones((3, 4, 4, 1)))
+    assert inputs.read(tmp_path / "b.npz").shape == (3, 4, 4, 1)
+    np.savez(tmp_path / "c.npz", x=np.ones((3, 5)))
+    with pytest.raises(DataFileError, match=r"shape \(3, 5\), the model takes \(rows, 4, 4, 1\)"):
+        inputs.read(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", a=[1], b=[2])
+    with pytest.raises(DataFileError, match="no array 'x'; there are a, b"):
+        inputs.read(tmp_path / "d.npz")
+    assert Arrays("x", [2], "y").features == ["x[0]", "x[1]"]
+
+
+def test_images(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    (tmp_path / "a").mkdir()
+    for name, level in (("a/1.png", 10), ("0.png", 200)):
+        image.new("RGB", (7, 5), (level,) * 3).save(tmp_path / name)
+    inputs = Images(2, 3, "grayscale")
+    x = inputs.read(tmp_path)
+    assert x.dtype == np.uint8
+    assert x[:, 0, 0, 0].tolist() == [200, 10]
+    assert x.shape == (2, *inputs.shape)
+    assert inputs.read(tmp_path / "a" / "1.png").shape == (1, 2, 3, 1)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(FileNotFoundError, match="has no image"):
+        inputs.read(tmp_path / "none")
+
+
+def tiny():
+    fastnn.set_seed(3)
+    model = fastnn.Sequential([fastnn.Input((5,)), Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model
+
+
+@pytest.mark.parametrize("inputs", [COLUMNS, Arrays("x", [5], "y")])
+def test_a_model_file_keeps_the_schema(tmp_path, inputs):
+    model = tiny()
+    plain = saving.to_bytes(model)
+    model.schema = Schema(inputs, CLASSES)
+    model.save(tmp_path / "m")
+    read = fastnn.models.load_model(tmp_path / "m")
+    assert read.schema == model.schema
+    assert saving.to_bytes(read) == (tmp_path / "m").read_bytes()
+    assert fastnn.models.load_model(tmp_path / "m", compile=False).schema == model.schema
+    model.load_weights(tmp_path / "m")
+    read.schema = None
+    assert saving.to_bytes(read) == plain
+
+
+def test_a_file_without_a_schema_gives_a_model_without_one():
+    assert saving.from_bytes(saving.to_bytes(tiny())).schema is None
+
+
+@pytest.mark.parametrize("schema", [Schema(COLUMNS, NUMBERS), Schema(Images(1, 1, "rgb"), CLASSES)])
+def test_a_schema_of_another_model_is_not_written(tmp_path, schema):
+    model = tiny()
+    model.schema = schema
+    with pytest.raises(ValueError, match="schema: it is of a model that"):
+        model.save(tmp_path / "m")
+    assert not (tmp_path / "m").exists()

@@ -1,0 +1,113 @@
+"""Text files as people have them: what is found out about each."""
+
+import pytest
+
+from fastnn.data.sheets import plain_numbers, read_sheet
+from fastnn.errors import DataFileError
+
+
+def sheet(tmp_path, content, **options):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_sheet(path, **options)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_separator_is_found(tmp_path, separator):
+    text = 'a,"b;c|d"\n1,2\n"3,5",4\n'
+    others = "".join(separator if each == "," else each for each in 'a,b\n1,"2.5"\n3,4\n')
+    found = sheet(tmp_path, others)
+    assert (found.separator, found.names) == (separator, ["a", "b"])
+    assert sheet(tmp_path, text).rows == [["1", "2"], ["3,5", "4"]]
+    assert sheet(tmp_path, "a\n1\n2\n").rows == [["1"], ["2"]]
+
+
+def test_a_fraction_after_a_comma_separates_nothing(tmp_path):
+    found = sheet(tmp_path, "a;b\n1,5;2\n2,25;3\n")
+    assert found.names == ["a", "b"]
+    assert plain_numbers(found.column("a"), ";") == ["1.5", "2.25"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "größe,n\nß,1\n".encode(),
+        "\ufeffgröße,n\nß,1\n".encode(),
+        "größe,n\nß,1\n".encode("cp1252"),
+        "größe,n\nß,1\n".encode("utf-16"),
+        b"gr\xf6\xdfe,n\r\n\xdf,1\r\n",
+    ],
+)
+def test_the_encoding_is_found(tmp_path, content):
+    found = sheet(tmp_path, content)
+    assert (found.names, found.rows) == (["größe", "n"], [["ß", "1"]])
+
+
+def test_another_encoding_can_be_given(tmp_path):
+    assert sheet(tmp_path, "a\nж\n".encode("koi8-r"), encoding="koi8-r").rows == [["ж"]]
+    with pytest.raises(DataFileError, match="no table of text"):
+        sheet(tmp_path, "a\nж\n", encoding="frob")
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "header"),
+    [
+        ("a,b\n1,2\n", (), True),
+        ("1,2\n3,4\n", (), False),
+        ("2020,2021\n1,2\n", (), False),
+        ("2020,2021\n1,2\n", ("2021",), True),
+        ("a,2021\n1,2\n", (), False),
+        ("a,2021\n1,2\n", ("a",), True),
+    ],
+)
+def test_the_line_of_names_is_found(tmp_path, text, known, header):
+    found = sheet(tmp_path, text, known=known)
+    assert found.header == header
+    assert len(found.rows) == 2 - header
+    assert header or found.names == ["0", "1"]
+
+
+def test_names_are_made_distinct(tmp_path):
+    found = sheet(tmp_path, ",a,b,a,a.1,a\n1,2,3,4,5,6\n", header=True)
+    assert found.names == ["column 1", "a", "b", "a.1", "a.1.1", "a.2"]
+    assert found.repeated == ["a"]
+    assert found.column("a.2") == ("6",)
+
+
+def test_lines_are_counted_as_an_editor_does(tmp_path):
+    found = sheet(tmp_path, 'a,b\n1,"x\ny"\n\n,\n  2 ,3\n')
+    assert found.rows == [["1", "x\ny"], ["2", "3"]]
+    assert found.lines == [3, 6]
+    assert found.part([1]).lines == [6]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "nothing in it"),
+        (b"\n\n,,\n", "nothing in it"),
+        (b"a,b\n1,2,3\n", "line 2 has 3 values, the first has 2"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "no table of text"),
+        (b"a\n" + b"x" * 200_000, "no table of text"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path, content, message):
+    with pytest.raises(DataFileError, match=message):
+        sheet(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("values", "separator", "plain"),
+    [
+        (["1,234.5", "1"], ",", ["1234.5", "1"]),
+        (["1,234", "-12,345,678"], ",", ["1234", "-12345678"]),
+        (["1,5", "2"], ",", ["1,5", "2"]),
+        (["1,5", "1.234,5", "?"], ";", ["1.5", "1234.5", "?"]),
+        (["1.5", "2,5"], ";", ["1.5", "2,5"]),
+        (["1,234,567", "1"], "\t", ["1234567", "1"]),
+        (["a,b", "1"], ";", ["a,b", "1"]),
+        (["1.5"], ";", ["1.5"]),
+    ],
+)
+def test_marks_of_numbers(values, separator, plain):
+    assert list(plain_numbers(values, separator)) == plain
