@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastnn import config, nests
+from fastnn import config, locks, nests, parallel
 from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, History
@@ -25,6 +26,8 @@ from fastnn.models import Model
 __all__ = ["CrossValidation", "cross_validate"]
 
 Rows = NDArray[np.intp]
+#: x, y and weights, if there are any
+Part = Sequence[Any]
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def cross_validate(
     shuffle: bool = True,
     seed: int | None = None,
     n_jobs: int | None = None,
+    backend: Any = None,
     adapt: bool | Callable[[Model, Any, Any], Any] = True,
     make_callbacks: Callable[[], Iterable[Callback]] | None = None,
     sample_weight: Any = None,
@@ -94,11 +98,12 @@ def cross_validate(
 
     Nothing of a fold reaches the model that is measured on it: no weight, no statistic of
     preprocessing, no choice of an epoch.  Folds are trained side by side; what comes out does not
-    depend on how many threads there are.  See Hastie, Tibshirani and Friedman, "The Elements of
-    Statistical Learning", 2009, section 7.10.
+    depend on how many threads there are, nor on where they are, not by a bit.  See Hastie,
+    Tibshirani and Friedman, "The Elements of Statistical Learning", 2009, section 7.10.
 
     Args:
-        make_model: makes a new, compiled model; called k times, on the caller's thread.
+        make_model: makes a new, compiled model; called k times, on the caller's thread, and once
+            more for each fold where other processes train.
         x: samples, as ``fit`` takes them: an array, or a nest of them.
         y: targets, likewise.
         k: folds, 2 or more.
@@ -109,7 +114,11 @@ def cross_validate(
         shuffle: whether rows come to folds at random.
         seed: what folds, first weights and everything random follow from; ``None`` goes on with the
             process's seed.
-        n_jobs: threads, 1 or more; ``None`` is as many as programs may use.
+        n_jobs: threads, or joblib's processes, 1 or more; ``None`` is as many as programs may use.
+        backend: who trains: ``None`` or ``"threads"`` are threads of this process, ``"joblib"``
+            whatever joblib is set to, ``"dask"`` the cluster that a ``distributed.Client`` was made
+            for, or such a client, or the address of a scheduler; ``"ray"`` a Ray cluster, one of
+            this machine if none was begun; or a ``concurrent.futures.Executor``.
         adapt: whether layers that have an ``adapt`` method, such as ``Normalization``, are adapted
             to the k - 1 folds; or a function of (model, x, y) that does so.
         make_callbacks: makes the callbacks of one model.
@@ -123,6 +132,7 @@ def cross_validate(
     Raises:
         ValueError: if ``make_model`` does not make a new model each time, or data and folds do not
             go together.
+        ImportError: the library of the backend is not installed.
 
     Example:
         >>> import fastnn
@@ -155,49 +165,54 @@ def cross_validate(
     for model, (train, _) in zip(models, parts, strict=True):
         _adapt(model, train, adapt)
     options = {"epochs": epochs, "batch_size": batch_size, "verbose": 0, **fit_options}
-    jobs = [
-        _Fold(model, train, test, options, list(make_callbacks()) if make_callbacks else [])
-        for model, (train, test) in zip(models, parts, strict=True)
-    ]
-    results = _run_all(jobs, n_jobs)
-    names = list(results[0])
-    scores = {name: np.array([result[name] for result in results]) for name in names}
-    return CrossValidation(scores, [job.history for job in jobs], models, folds)
+    plan = _Plan(make_model, adapt, make_callbacks, options)
+    if parallel.is_own(backend):
+        results = _run_here(plan, models, parts, n_jobs)
+    else:
+        work = (_learn_elsewhere, (plan, data), list(zip(folds, seeds, strict=True)))
+        learned = parallel.run("cross_validate", *work, backend, n_jobs)
+        pairs = zip(learned, models, strict=True)
+        results = [(each.scores, each.give(model)) for each, model in pairs]
+    scores = {name: np.array([found[name] for found, _ in results]) for name in results[0][0]}
+    return CrossValidation(scores, [history for _, history in results], models, folds)
 
 
-class _Fold:
-    """The training of one model, and its score."""
+@dataclass(frozen=True)
+class _Plan:
+    """What is done with every fold.
 
-    def __init__(
-        self,
-        model: Model,
-        train: Sequence[Any],
-        test: Sequence[Any],
-        options: dict[str, Any],
-        callbacks: list[Callback],
-    ):
-        self._model, self._train, self._test = model, train, test
-        self._options, self._callbacks = options, callbacks
-        self.history = History()
+    Attributes:
+        make_model: makes a new, compiled model.
+        adapt: what adapts layers, as in ``cross_validate``.
+        make_callbacks: makes the callbacks of a model, if there are any.
+        options: for ``fit``.
+    """
 
-    def __call__(self, cancelled: threading.Event) -> dict[str, float]:
-        """Train and measure; give up when ``cancelled`` is set."""
-        callbacks = [_Cancel(cancelled), *self._callbacks]
-        x, y, weight = self._train
-        self.history = self._model.fit(
-            x, y, callbacks=callbacks, **self._options, **_weighted(weight)
-        )
-        x, y, weight = self._test
-        scores = self._model.evaluate(
-            x,
-            y,
-            batch_size=self._options["batch_size"],
-            verbose=0,
-            return_dict=True,
-            **_weighted(weight),
+    make_model: Callable[[], Model]
+    adapt: Any
+    make_callbacks: Callable[[], Iterable[Callback]] | None
+    options: dict[str, Any]
+
+    def callbacks(self) -> list[Callback]:
+        """Make the callbacks of a model."""
+        return list(self.make_callbacks()) if self.make_callbacks else []
+
+    def learn(
+        self, model: Model, train: Part, test: Part, callbacks: list[Callback]
+    ) -> tuple[dict[str, float], History]:
+        """Train and measure."""
+        x, y, weight = train
+        history = model.fit(x, y, callbacks=callbacks, **self.options, **_weighted(weight))
+        x, y, weight = test
+        rows = self.options["batch_size"]
+        scores = model.evaluate(
+            x, y, batch_size=rows, verbose=0, return_dict=True, **_weighted(weight)
         )
         assert isinstance(scores, dict)
-        return scores
+        return scores, history
+
+
+# ---- on threads of this process ------------------------------------------------------------------
 
 
 class _Cancelled(Exception):
@@ -223,20 +238,76 @@ class _Cancel(Callback):
         self._look()
 
 
-def _run_all(jobs: Sequence[_Fold], n_jobs: int | None) -> list[dict[str, float]]:
+def _run_here(
+    plan: _Plan, models: Sequence[Model], parts: Sequence[Sequence[Part]], n_jobs: int | None
+) -> list[tuple[dict[str, float], History]]:
+    """Train models side by side; when one fails, the others give up."""
     threads = config.get_num_threads() if n_jobs is None else n_jobs
-    threads = min(count("cross_validate", "n_jobs", threads, least=1), len(jobs))
+    threads = min(count("cross_validate", "n_jobs", threads, least=1), len(models))
     cancelled = threading.Event()
+    jobs = [
+        partial(plan.learn, model, train, test, [_Cancel(cancelled), *plan.callbacks()])
+        for model, (train, test) in zip(models, parts, strict=True)
+    ]
     if threads == 1:
-        return [job(cancelled) for job in jobs]
+        return [job() for job in jobs]
     with ThreadPoolExecutor(threads, thread_name_prefix="fastnn-fold") as pool:
-        futures = [pool.submit(job, cancelled) for job in jobs]
+        futures = [pool.submit(job) for job in jobs]
         try:
             return [future.result() for future in futures]
         except BaseException:
             cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+# ---- elsewhere -----------------------------------------------------------------------------------
+
+#: Held while a model is made from a seed: seeds are the process's, whose threads may be workers.
+_SEEDING = locks.lock()
+
+
+class _Learned(NamedTuple):
+    """What is left of a fold that was trained elsewhere."""
+
+    scores: dict[str, float]
+    history: dict[str, Any]
+    weights: tuple[dict[str, Any], dict[str, Array]]
+    rate: float | None
+
+    def give(self, model: Model) -> History:
+        """Let an equal model be as the one that was trained; return its history."""
+        from fastnn import saving
+
+        config, arrays = self.weights
+        arrays = dict(arrays)
+        saving.take_weights(model, config, arrays)
+        saving.take_state(model, arrays)
+        model.epochs_trained = config["epochs_trained"]
+        if self.rate is not None and model.optimizer is not None:
+            model.optimizer.learning_rate = self.rate
+        history = History()
+        history.set_model(model)
+        history.set_state(self.history)
+        model.history = history
+        return history
+
+
+def _learn_elsewhere(
+    shared: tuple[_Plan, Sequence[Any]], item: tuple[tuple[Rows, Rows], int]
+) -> _Learned:
+    """Make the model of a fold, train it and measure it."""
+    from fastnn import saving
+
+    (plan, data), (fold, seed) = shared, item
+    train, test = (_take(data, side) for side in fold)
+    with _SEEDING:
+        model = _model(plan.make_model, train[0], seed)
+    _adapt(model, train, plan.adapt)
+    scores, history = plan.learn(model, train, test, plan.callbacks())
+    optimizer = model.optimizer
+    rate = None if optimizer is None or optimizer.scheduled else float(optimizer.learning_rate)
+    return _Learned(scores, history.get_state(), saving.weights_of(model), rate)
 
 
 # ---- models --------------------------------------------------------------------------------------
@@ -248,22 +319,26 @@ def _models(
     """Make and build a model for each fold, each from its own seed."""
     models: list[Model] = []
     for x, seed in zip(xs, seeds, strict=True):
-        with config.seeded(seed):
-            model = make_model()
-            if not isinstance(model, Model):
-                raise TypeError(
-                    "cross_validate: make_model must return a fastnn model, got "
-                    f"{type(model).__name__}"
-                )
-            if any(model is other for other in models) or model.epochs_trained:
-                raise ValueError(
-                    "cross_validate: make_model must return a new model each time, not one that "
-                    "another fold has trained; make and compile it inside of the function"
-                )
-            if not model.built and isinstance(x, np.ndarray):
-                model.build((None, *x.shape[1:]))
+        model = _model(make_model, x, seed)
+        if any(model is other for other in models) or model.epochs_trained:
+            raise ValueError(
+                "cross_validate: make_model must return a new model each time, not one that "
+                "another fold has trained; make and compile it inside of the function"
+            )
         models.append(model)
     return models
+
+
+def _model(make_model: Callable[[], Model], x: Any, seed: int) -> Model:
+    with config.seeded(seed):
+        model = make_model()
+        if not isinstance(model, Model):
+            raise TypeError(
+                f"cross_validate: make_model must return a fastnn model, got {type(model).__name__}"
+            )
+        if not model.built and isinstance(x, np.ndarray):
+            model.build((None, *x.shape[1:]))
+    return model
 
 
 def _adapt(model: Model, train: Sequence[Any], adapt: Any) -> None:

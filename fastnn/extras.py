@@ -10,9 +10,12 @@ __all__ = ["require"]
 #: What is imported -> its distribution where the name is another, and the extra that brings it.
 _EXTRAS = {
     "PIL": ("Pillow", "images"),
+    "distributed": ("Dask", "dask"),
+    "joblib": ("joblib", "joblib"),
     "matplotlib": ("matplotlib", "plot"),
     "mpi4py.MPI": ("mpi4py and an MPI", "mpi"),
     "onnx": ("onnx", "onnx"),
+    "ray": ("Ray", "ray"),
     "sklearn": ("scikit-learn", "sklearn"),
     "tqdm.auto": ("tqdm", "progress"),
 }

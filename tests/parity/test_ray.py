@@ -1,0 +1,40 @@
+"""Folds on a Ray cluster of this machine: the same bits as on threads."""
+
+import numpy as np
+import pytest
+import ray
+
+import fastnn
+from fastnn.layers import Dense, Dropout
+
+X, Y = fastnn.datasets.make_blobs(61, centers=3, seed=2)
+
+
+def run(classes=3, **options):
+    def make_model():
+        layers = [Dense(8, "relu"), Dropout(0.2), Dense(classes, "softmax")]
+        model = fastnn.Sequential([fastnn.Input((2,)), *layers])
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        return model
+
+    return fastnn.cross_validate(make_model, X, Y, k=3, epochs=3, seed=1, **options)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _end():
+    yield
+    ray.shutdown()
+
+
+def test_bits_are_those_of_threads():
+    here, there = run(), run(backend="ray")
+    for name, values in here.scores.items():
+        assert np.array_equal(values, there.scores[name])
+    for pair in zip(here.models, there.models, strict=True):
+        weights = zip(*(model.get_weights() for model in pair), strict=True)
+        assert all(np.array_equal(*each) for each in weights)
+
+
+def test_an_error_of_a_fold_is_the_callers():
+    with pytest.raises(fastnn.errors.LabelError, match=r"^fit: label 2 of row"):
+        run(classes=2, backend="ray")
