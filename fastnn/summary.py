@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,15 +23,26 @@ if TYPE_CHECKING:
 __all__ = ["summary"]
 
 
-def summary(model: Model, expand_nested: bool = False, show_trainable: bool = False) -> str:
+def summary(
+    model: Model,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> str:
     """Return a table of the layers.
 
     Args:
         model: the model.
         expand_nested: whether the layers inside of layers have lines of their own.
         show_trainable: whether to say which layers learn.
+        layer_range: two regular expressions: the first layer shown and the last.
+
+    Raises:
+        ValueError: ``layer_range`` is not two texts, or names no layer.
     """
     rows = list(_rows(model, "", 0, expand_nested))
+    if layer_range is not None:
+        rows = _between(rows, layer_range, model)
     columns: dict[str, Callable[[_Row], str]] = {
         "Layer (type)": lambda row: f"{'  ' * row.depth}{row.layer.name} ({_kind(row.layer)})",
         "Output Shape": lambda row: _shapes(row.layer),
@@ -73,6 +85,27 @@ def _rows(model: Layer, prefix: str, depth: int, nested: bool) -> Iterator[_Row]
         yield _Row(layer, path, depth, network.sources(layer) if network else [])
         if nested:
             yield from _rows(layer, f"{path}/", depth + 1, nested)
+
+
+def _between(rows: list[_Row], layer_range: Sequence[str], model: Model) -> list[_Row]:
+    """Return the rows from the first whose layer has the first name to the last with the other."""
+    ends = list(layer_range) if isinstance(layer_range, list | tuple) else []
+    if len(ends) != 2 or not all(isinstance(end, str) for end in ends):
+        raise ValueError(
+            "summary: layer_range must be the names of the first layer and the last, such as "
+            f"('conv', 'pool'), got {str(layer_range)[:80]!r}"
+        )
+    first, last = ([n for n, row in enumerate(rows) if _has_name(row, end)] for end in ends)
+    if not first or not last:
+        raise ValueError(
+            f"summary: no layer of {model.name!r} is called {ends[bool(first)][:80]!r}, which "
+            "layer_range names"
+        )
+    return rows[min(first) : max(last) + 1]
+
+
+def _has_name(row: _Row, pattern: str) -> bool:
+    return pattern == row.layer.name or re.match(pattern, row.layer.name) is not None
 
 
 def _kind(layer: Layer) -> str:

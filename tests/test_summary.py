@@ -162,3 +162,14 @@ def test_unbuilt_and_without_windows():
     text, titles, _, _ = table(Sequential([Dense(3), Sequential([Flatten()])]))
     assert "?" in text
     assert "FLOPs" not in titles
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown"),
+    [(("b", "c"), "bc"), (["a", "a"], "a"), (("[bc]", "[bc]"), "bc"), (("c", "b"), "")],
+)
+def test_a_range_of_layers(ends, shown):
+    layers = [Dense(2, name=name) for name in "abcd"]
+    text, _, rows, _ = table(Sequential([Input((3,)), *layers]), layer_range=ends)
+    assert [name for name in "abcd" if name in rows] == list(shown)
+    assert "Total params: 26" in text

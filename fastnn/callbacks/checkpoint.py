@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from string import Formatter
 from typing import Any
 
 from fastnn._checks import count, flag, number, path
@@ -30,7 +31,8 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: what the first number has to be better than.
 
     Raises:
-        ValueError: if ``filepath`` has a name in braces that the logs do not have.
+        ValueError: if the braces in ``filepath`` do not match or are empty, or, after the first
+            epoch, if the logs do not have a name in them.
 
     Example:
         >>> import fastnn, os, tempfile
@@ -63,7 +65,7 @@ class ModelCheckpoint(MonitorCallback):
         if initial_value_threshold is not None:
             number("ModelCheckpoint", "initial_value_threshold", initial_value_threshold)
         super().__init__(monitor, mode, initial_value_threshold)
-        self.filepath = path("ModelCheckpoint", "filepath", filepath)
+        self.filepath = _pattern(path("ModelCheckpoint", "filepath", filepath))
         self.verbose = verbose
         self.save_best_only = flag(type(self).__name__, "save_best_only", save_best_only)
         self.save_weights_only = flag(type(self).__name__, "save_weights_only", save_weights_only)
@@ -119,3 +121,17 @@ class ModelCheckpoint(MonitorCallback):
                 f"ModelCheckpoint: the filepath {self.filepath[:100]!r} cannot be filled in "
                 f"({error}); there are epoch, {', '.join(logs)}"[:400]
             ) from None
+
+
+def _pattern(filepath: str) -> str:
+    """Return ``filepath`` if what it has in braces are names."""
+    try:
+        fields = [field for _, field, _, _ in Formatter().parse(filepath) if field is not None]
+    except ValueError:
+        fields = [""]
+    if not all(field[:1].isidentifier() for field in fields):
+        raise ValueError(
+            f"ModelCheckpoint: the filepath {filepath[:100]!r} has braces without a name; write "
+            "{epoch:02d} or {val_loss:.3f}, and {{ for a brace"
+        )
+    return filepath

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
+from fastnn._checks import flag
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor
 from fastnn.eager import call_on_arrays, penalties
@@ -105,7 +106,7 @@ class Layer(Weighted, metaclass=Constructed):
         self._input_shape: Any = None
         self._output_shape: Any = None
         self._calls: list[Call] = []
-        self._trainable = bool(trainable)
+        self._trainable = flag(self.name, "trainable", trainable)
         self._variables: list[Variable] = []
         self._described: list[str] = []
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import activations, nests, ops
+from fastnn._checks import flag
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -88,7 +89,7 @@ class _Cell(RandomLayer, Walker):
         super().__init__(seed, **options)
         self.units = positive(self.name, "units", units)
         self.activation = _activation(self.name, "activation", activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(self.name, "use_bias", use_bias)
         for what, kept in weights.items():
             self.describe_weight(what, *kept)
         self.dropout = fraction(self.name, "dropout", dropout)
@@ -329,8 +330,9 @@ class LSTMCell(_GatedCell):
         dtype: str | None = None,
     ):
         given = arguments(locals())
-        self.unit_forget_bias = bool(given.pop("unit_forget_bias"))
+        del given["unit_forget_bias"]
         super().__init__(**given)
+        self.unit_forget_bias = flag(self.name, "unit_forget_bias", unit_forget_bias)
 
     def _first_bias(self, shape: Sequence[int], dtype: Any = None) -> Array:
         if not self.unit_forget_bias:
@@ -405,8 +407,9 @@ class GRUCell(_GatedCell):
         dtype: str | None = None,
     ):
         given = arguments(locals())
-        self.reset_after = bool(given.pop("reset_after"))
+        del given["reset_after"]
         super().__init__(**given)
+        self.reset_after = flag(self.name, "reset_after", reset_after)
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (2, 3 * self.units) if self.reset_after else (3 * self.units,)

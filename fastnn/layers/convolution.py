@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastnn import activations, ops
+from fastnn._checks import flag
 from fastnn.compiler.geometry import (
     Padding,
     Transposed,
@@ -52,7 +53,7 @@ class Sliding(Layer):
         self.data_format = channels_last(self.name, data_format)
         self.dilation_rate = sizes_of(self.name, "dilation_rate", dilation_rate, rank)
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(self.name, "use_bias", use_bias)
 
     def sliding_window(self, input_shape: Shape | None = None) -> Window:
         """Return the window over inputs of ``input_shape``, or of the shape the layer has seen."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from fastnn import activations, config, ops
-from fastnn._checks import integer
+from fastnn._checks import flag, integer
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -169,7 +169,7 @@ class Dense(Layer):
         )
         self.units = positive(self.name, "units", units)
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(self.name, "use_bias", use_bias)
         self.describe_weight("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.describe_weight("bias", bias_initializer, bias_regularizer, bias_constraint)
 

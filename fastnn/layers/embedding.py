@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import ops
+from fastnn._checks import flag
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -80,7 +81,7 @@ class Embedding(Layer):
         self.describe_weight(
             "embeddings", embeddings_initializer, embeddings_regularizer, embeddings_constraint
         )
-        self.mask_zero = bool(mask_zero)
+        self.mask_zero = flag(self.name, "mask_zero", mask_zero)
         self.supports_masking = self.mask_zero
         self._given = None if weights is None else self._checked(weights)
         if input_length is not None:

@@ -7,6 +7,7 @@ from functools import reduce
 from typing import Any
 
 from fastnn import ops
+from fastnn._checks import flag
 from fastnn.compiler.graph import Shape, Tensor, format_shape, size_of
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
@@ -322,7 +323,7 @@ class Dot(_Merge):
                 f"{self.name}: axes must be an integer or two, one of each input, got {axes!r:.60}"
             )
         self.axes = pair if len(pair) == 2 else pair[0]
-        self.normalize = bool(normalize)
+        self.normalize = flag(self.name, "normalize", normalize)
 
     def _places(self, shapes: Sequence[Shape]) -> list[int]:
         """Return the axis of each input, counted from the first."""

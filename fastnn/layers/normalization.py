@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastnn import initializers, ops
-from fastnn._checks import count, fraction, positive_number
+from fastnn._checks import count, flag, fraction, positive_number
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.layers.axes import along, axis_numbers, flat_weight, sample_axes
@@ -49,7 +49,8 @@ class _Affine(Layer):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.axis = several_axes(self.name, axis)
         self.epsilon = positive_number(self.name, "epsilon", epsilon)
-        self.center, self.scale = bool(center), bool(scale)
+        self.center = flag(self.name, "center", center)
+        self.scale = flag(self.name, "scale", scale)
         self.describe_weight("beta", beta_initializer, beta_regularizer, beta_constraint)
         self.describe_weight("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
 

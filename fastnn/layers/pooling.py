@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 from fastnn import ops
+from fastnn._checks import flag
 from fastnn.compiler.geometry import Padding, Window, sizes_of
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
@@ -203,7 +204,7 @@ class _GlobalPooling(Layer):
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
         self.data_format = channels_last(self.name, data_format)
-        self.keepdims = bool(keepdims)
+        self.keepdims = flag(self.name, "keepdims", keepdims)
 
     def call(self, x: Tensor) -> Tensor:
         """Return one number for each channel."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import ops
-from fastnn._checks import number
+from fastnn._checks import flag, number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.data.arrays import as_array
@@ -207,7 +207,7 @@ class Normalization(_Scaling):
         dtype: str | None = None,
     ):
         super().__init__(axis, name=name, trainable=trainable, dtype=dtype)
-        self.invert = bool(invert)
+        self.invert = flag(self.name, "invert", invert)
         if (mean is None) != (variance is None):
             raise ValueError(f"{self.name}: mean and variance come together, or neither")
         self.input_mean = None if mean is None else as_array(self.name, "mean", mean)

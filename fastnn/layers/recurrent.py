@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import config, nests, ops, registry
+from fastnn._checks import flag
 from fastnn.compiler.graph import Graph, Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
@@ -106,9 +107,12 @@ class RNN(Layer):
         given = arguments(locals())
         own = ("name", "trainable", "dtype", "activity_regularizer")
         super().__init__(**{key: given[key] for key in own})
-        self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
-        self.go_backwards, self.stateful = bool(go_backwards), bool(stateful)
-        self.unroll, self.zero_output_for_mask = bool(unroll), bool(zero_output_for_mask)
+        self.return_sequences = flag(self.name, "return_sequences", return_sequences)
+        self.return_state = flag(self.name, "return_state", return_state)
+        self.go_backwards = flag(self.name, "go_backwards", go_backwards)
+        self.stateful = flag(self.name, "stateful", stateful)
+        self.unroll = flag(self.name, "unroll", unroll)
+        self.zero_output_for_mask = flag(self.name, "zero_output_for_mask", zero_output_for_mask)
         if isinstance(cell, list | tuple):
             cell = StackedRNNCells(cell)
         self.cell = checked_cell(self.name, cell)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn import ops
-from fastnn._checks import number, one_of
+from fastnn._checks import flag, number, one_of
 from fastnn.compiler.graph import Tensor
 from fastnn.layers.base import Layer
 from fastnn.layers.core import positive
@@ -118,13 +118,13 @@ class Resizing(Layer):
         self.height = positive(self.name, "height", height)
         self.width = positive(self.name, "width", width)
         self.interpolation = one_of(self.name, "interpolation", interpolation, INTERPOLATIONS)
-        self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
-        self.pad_to_aspect_ratio = bool(pad_to_aspect_ratio)
+        self.crop_to_aspect_ratio = flag(self.name, "crop_to_aspect_ratio", crop_to_aspect_ratio)
+        self.pad_to_aspect_ratio = flag(self.name, "pad_to_aspect_ratio", pad_to_aspect_ratio)
         if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
             raise ValueError(f"{self.name}: crop_to_aspect_ratio or pad_to_aspect_ratio, not both")
         self.fill_mode = one_of(self.name, "fill_mode", fill_mode, ("constant",))
         self.fill_value = number(self.name, "fill_value", fill_value)
-        self.antialias = bool(antialias)
+        self.antialias = flag(self.name, "antialias", antialias)
         if self.antialias:
             raise ValueError(f"{self.name}: antialias=True is not possible; pool before resizing")
         self.data_format = channels_last(self.name, data_format)

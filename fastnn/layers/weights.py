@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from fastnn.layers.base import Layer
 
 __all__ = ["Weighted", "assign_all"]
+
+#: More numbers than this have no address, in either precision.
+_ADDRESSABLE = (1 << 63) // 8
 
 
 class Weighted:
@@ -65,6 +69,11 @@ class Weighted:
                 "all sizes have to be known"
             )
         sizes = [int(n) for n in shape if n is not None]
+        if math.prod(sizes) > _ADDRESSABLE:
+            raise ShapeError(
+                f"{self.name}: a weight of {math.prod(sizes):.2g} numbers is more than any memory "
+                "holds; make the layer smaller"
+            )
         made = initializers.get(initializer)
         dtype = dtype or self.dtype or config.floatx()
         held = regularizers.get(regularizer), constraints.get(constraint)

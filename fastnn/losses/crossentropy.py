@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastnn import ops
-from fastnn._checks import fraction
+from fastnn._checks import flag, fraction
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.compiler.heads import Head, head_of
 from fastnn.errors import ShapeError
@@ -58,7 +58,7 @@ class CrossEntropy(AlongAxis):
     ):
         super().__init__(axis, reduction, name, dtype)
         who = type(self).__name__
-        self.from_logits = bool(from_logits)
+        self.from_logits = flag(self.name, "from_logits", from_logits)
         self.label_smoothing = fraction(who, "label_smoothing", label_smoothing, closed=True)
 
     def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastnn import ops
-from fastnn._checks import fraction, not_negative
+from fastnn._checks import flag, fraction, not_negative
 from fastnn.compiler.graph import Tensor
 from fastnn.losses.crossentropy import SigmoidCrossEntropy, SoftmaxCrossEntropy, of_classes
 
@@ -49,7 +49,7 @@ class BinaryFocalCrossentropy(SigmoidCrossEntropy):
         dtype: Any = None,
     ):
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
-        self.apply_class_balancing = bool(apply_class_balancing)
+        self.apply_class_balancing = flag(self.name, "apply_class_balancing", apply_class_balancing)
         self.alpha = fraction("BinaryFocalCrossentropy", "alpha", alpha, closed=True)
         self.gamma = not_negative("BinaryFocalCrossentropy", "gamma", gamma)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import losses, ops
-from fastnn._checks import count
+from fastnn._checks import count, flag
 from fastnn._typing import Array
 from fastnn.compiler.graph import Tensor
 from fastnn.compiler.heads import head_of
@@ -216,7 +216,7 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
         from_sorted_ids: bool = False,
     ):
         super().__init__(k, name, dtype)
-        self.from_sorted_ids = bool(from_sorted_ids)
+        self.from_sorted_ids = flag(self.name, "from_sorted_ids", from_sorted_ids)
 
     def kind_of(self, y_true: Array, y_pred: Array) -> Targets:
         """Return what the metric expects beside predictions, where it is used by itself."""

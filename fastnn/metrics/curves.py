@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import ops
-from fastnn._checks import count, fraction
+from fastnn._checks import count, flag, fraction
 from fastnn._typing import Array
 from fastnn.compiler.graph import Tensor
 from fastnn.compiler.heads import head_of
@@ -83,9 +83,10 @@ class AUC(Thresholds):
         super().__init__(name, dtype, edges)
         self.num_thresholds, self.thresholds = len(edges), given
         self.curve, self.summation_method = str(curve).upper(), summation_method
-        self.multi_label, self.num_labels = bool(multi_label), num_labels
+        self.multi_label = flag(self.name, "multi_label", multi_label)
+        self.num_labels = num_labels
         self.label_weights = None if label_weights is None else [float(w) for w in label_weights]
-        self.from_logits = bool(from_logits)
+        self.from_logits = flag(self.name, "from_logits", from_logits)
 
     def _prediction(self, seen: Seen) -> Tensor:
         known = head_of(seen.prediction).name in ("sigmoid", "softmax")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastnn import ops
-from fastnn._checks import count
+from fastnn._checks import count, flag
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor
 from fastnn.losses import Targets
@@ -73,7 +73,8 @@ class IoU(ConfusionMatrix):
         self, ignore_class: int | None, sparse_y_true: bool, sparse_y_pred: bool, axis: int
     ) -> None:
         self.ignore_class, self.axis = ignore_class, axis
-        self.sparse_y_true, self.sparse_y_pred = bool(sparse_y_true), bool(sparse_y_pred)
+        self.sparse_y_true = flag(self.name, "sparse_y_true", sparse_y_true)
+        self.sparse_y_pred = flag(self.name, "sparse_y_pred", sparse_y_pred)
 
     # ---- in a program ----------------------------------------------------------------------------
 

@@ -134,6 +134,7 @@ class Model(Trainer):
         print_fn: Callable[[str], Any] | None = None,
         expand_nested: bool = False,
         show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
     ) -> None:
         """Print the layers with their output shapes, numbers of weights, FLOPs for one sample, and
         what they are connected to where they are not a chain.
@@ -148,6 +149,11 @@ class Model(Trainer):
             print_fn: called with the text; ``None`` prints it.
             expand_nested: whether the layers inside of layers have lines of their own.
             show_trainable: whether to say which layers learn.
+            layer_range: the names of the first layer shown and the last, or regular expressions
+                that names begin with; totals are those of the whole model.
+
+        Raises:
+            ValueError: ``layer_range`` is not two texts, or names no layer.
 
         Example:
             >>> import fastnn
@@ -166,7 +172,7 @@ class Model(Trainer):
         """  # noqa: E501
         from fastnn.summary import summary
 
-        (print_fn or print)(summary(self, expand_nested, show_trainable))
+        (print_fn or print)(summary(self, expand_nested, show_trainable, layer_range))
 
     def explain(
         self,
