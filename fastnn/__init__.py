@@ -47,6 +47,7 @@ from fastnn.optimizers import schedules
 if TYPE_CHECKING:
     from fastnn import debug, distributed, saving
     from fastnn import sklearn as sklearn  # not in __all__: needs scikit-learn
+    from fastnn.interchange import from_keras
 
 __all__ = [
     "CrossValidation",
@@ -68,6 +69,7 @@ __all__ = [
     "debug",
     "distributed",
     "errors",
+    "from_keras",
     "get_num_threads",
     "grad",
     "gradcheck",
@@ -97,4 +99,6 @@ def __getattr__(name: str) -> Any:
     """Import what is slow to import and seldom needed when somebody asks for it (PEP 562)."""
     if name in ("debug", "distributed", "saving", "sklearn"):
         return importlib.import_module(f"fastnn.{name}")
+    if name in ("from_keras",):
+        return getattr(importlib.import_module("fastnn.interchange"), name)
     raise AttributeError(f"module 'fastnn' has no attribute {name!r}")

@@ -24,7 +24,7 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.errors import ModelFileError
 
-__all__ = ["pieces", "read", "seal"]
+__all__ = ["parse", "pieces", "read", "seal"]
 
 _CONFIG = "config.npy"
 _SEAL = 64  # hexadecimal digits of a SHA-256
@@ -376,10 +376,23 @@ def _check_text(text: bytes, size: int, error: type[ValueError]) -> None:
 
 
 def _config(array: Array, size: int) -> dict[str, Any]:
-    """Return what the JSON text says."""
+    """Return what the JSON text of an archive says."""
     text = array[:-_SEAL].tobytes() if array.dtype == np.uint8 and array.ndim == 1 else b""
     if hashlib.sha256(text).hexdigest().encode() != array[-_SEAL:].tobytes():
         raise ModelFileError("the config is damaged: its SHA-256 is another")
+    return parse(text, size)
+
+
+def parse(text: bytes, size: int) -> dict[str, Any]:
+    """Return what a JSON text says.
+
+    Args:
+        text: the text.
+        size: the bytes of the file that it comes from, which limit what it may take.
+
+    Raises:
+        ModelFileError: if it is no JSON object, or too large or too deep for such a file.
+    """
     _check_text(text, size, ModelFileError)
     try:
         config = json.loads(text.decode("ascii"), object_pairs_hook=_distinct)

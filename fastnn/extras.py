@@ -11,11 +11,14 @@ __all__ = ["require"]
 _EXTRAS = {
     "PIL": ("Pillow", "images"),
     "distributed": ("Dask", "dask"),
+    "h5py": ("h5py", "h5"),
     "joblib": ("joblib", "joblib"),
     "matplotlib": ("matplotlib", "plot"),
     "mpi4py.MPI": ("mpi4py and an MPI", "mpi"),
     "onnx": ("onnx", "onnx"),
     "ray": ("Ray", "ray"),
+    "safetensors": ("safetensors", "safetensors"),
+    "safetensors.numpy": ("safetensors", "safetensors"),
     "sklearn": ("scikit-learn", "sklearn"),
     "tqdm.auto": ("tqdm", "progress"),
 }

@@ -16,6 +16,7 @@ from fastnn.errors import ModelFileError
 from fastnn.naming import lookup
 
 __all__ = [
+    "callers",
     "construct",
     "deserialize",
     "foreign_parts",
@@ -70,7 +71,7 @@ def deserialize(
         raise ModelFileError(
             f"a description of a {kind} has a class_name and a config, got {str(description)[:60]}"
         )
-    custom = {**_callers(), **(custom_objects or {})}
+    custom = {**callers(), **(custom_objects or {})}
     cls: Any = {**known, **custom}.get(name)
     if cls is None:
         mend = f"if it is yours, pass it: custom_objects={{{name[:60]!r}: ...}}"
@@ -81,7 +82,8 @@ def deserialize(
     return thing
 
 
-def _callers() -> dict[str, Any]:
+def callers() -> dict[str, Any]:
+    """Return what the caller handed over, for the whole process and for what is under way."""
     return {**_registered, **_handed_over.get({})}
 
 
@@ -153,7 +155,7 @@ def function(
         return deserialize(kind, identifier, classes)
     known: Any = identifier
     if not callable(identifier):
-        known = lookup(kind, identifier, {**by_name, **_callers()})
+        known = lookup(kind, identifier, {**by_name, **callers()})
     return known() if isinstance(known, type) else known
 
 

@@ -11,10 +11,11 @@ import contextlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fastnn import allowance, archive, atomic, losses, metrics, optimizers, registry
+from fastnn._checks import one_of
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
 from fastnn.errors import ModelFileError, ShapeError
@@ -32,6 +33,7 @@ __all__ = [
     "from_bytes",
     "load_model",
     "load_weights",
+    "opened",
     "read",
     "register_keras_serializable",
     "save_model",
@@ -58,27 +60,53 @@ _BESIDE = {"schema": dict}  # what one of a whole model may have
 # ---- writing -------------------------------------------------------------------------------------
 
 
-def save_model(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_model(
+    model: Model, path: str | os.PathLike[str], overwrite: bool = True, format: str = "fastnn"
+) -> None:
     """Write a model to ``path``, whole or not at all."""
-    _write("save", path, _contents(model), overwrite)
+    one_of("save", "format", format, ("fastnn", "keras"))
+    if format == "keras":
+        from fastnn.interchange import keras_files
+
+        _write("save", path, keras_files.model_pieces(model), overwrite)
+    else:
+        _write("save", path, archive.pieces(*_contents(model)), overwrite)
 
 
-def save_weights(model: Model, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_weights(
+    model: Model,
+    path: str | os.PathLike[str],
+    overwrite: bool = True,
+    format: str | None = None,
+) -> None:
     """Write a model's weights, and the optimizer's state, to ``path``, whole or not at all."""
-    _write("save_weights", path, weights_of(model), overwrite)
+    from fastnn.interchange import formats
+
+    kind = formats.format_to_write("save_weights", path, format)
+    if kind == "fastnn":
+        pieces: Iterable[bytes | memoryview] = archive.pieces(*weights_of(model))
+    elif kind == "keras":
+        from fastnn.interchange import keras_files
+
+        pieces = keras_files.weights_pieces(model)
+    else:
+        from fastnn.interchange import plain
+
+        pieces = plain.pieces(kind, {p: v.value for p, v in model.named_weights().items()})
+    _write("save_weights", path, pieces, overwrite)
 
 
 def _write(
     who: str,
     path: str | os.PathLike[str],
-    contents: tuple[Mapping[str, Any], Mapping[str, Array]],
+    pieces: Iterable[bytes | memoryview],
     overwrite: bool,
 ) -> None:
     if not overwrite and os.path.exists(path):
         raise FileExistsError(
             f"{who}: {os.fsdecode(path)} is there already; pass overwrite=True to replace it"
         )
-    atomic.replace(path, archive.pieces(*contents))
+    atomic.replace(path, pieces)
 
 
 def to_bytes(model: Model) -> bytes:
@@ -126,7 +154,13 @@ def load_model(
     compile: bool = True,
 ) -> Model:
     """Read the model at ``path``."""
-    with _opened(path) as (file, size):
+    from fastnn.interchange import formats
+
+    with opened(path) as (file, size):
+        if formats.format_of(file, size) == "keras":
+            from fastnn.interchange import keras_files
+
+            return keras_files.read_model(file, size, custom_objects, compile)
         return _model_of(*archive.read(file, size), custom_objects, compile)
 
 
@@ -144,12 +178,45 @@ def from_bytes(
     return _model_of(*parts, custom_objects, compile)
 
 
-def load_weights(model: Model, path: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-    """Give a model the weights of the file at ``path``, in their order, whatever their names.
+def load_weights(
+    model: Model,
+    path: str | os.PathLike[str],
+    skip_mismatch: bool = False,
+    by_name: bool = False,
+) -> None:
+    """Give a model the weights of the file at ``path``.
 
-    The optimizer's state is taken over where the model is compiled with such an optimizer.
+    Those of fastnn's own files go by their order, whatever their names, and with them the
+    optimizer's state where the model is compiled with such an optimizer.
     """
-    config, arrays = read(path, beside={**_WHOLE, **_BESIDE, "training": dict})
+    from fastnn.interchange import formats, matching, plain
+
+    with opened(path) as (file, size):
+        kind = formats.format_of(file, size)
+        if kind == "fastnn":
+            _load_own_weights(model, file, size, skip_mismatch, by_name)
+        elif kind in ("npz", "safetensors"):
+            given = plain.read(file, size, kind)
+            wanted: Mapping[str, Any] = model.named_weights()
+            if not by_name:
+                wanted = matching.counted_anew(wanted, given)
+            matching.take(model, wanted, given, skip_mismatch, by_name)
+        else:
+            from fastnn.interchange import keras_files
+
+            keras_files.load_weights(model, file, size, kind, skip_mismatch, by_name)
+
+
+def _load_own_weights(
+    model: Model, file: BinaryIO, size: int, skip_mismatch: bool, by_name: bool
+) -> None:
+    config, arrays = _checked(file, size, beside={**_WHOLE, **_BESIDE, "training": dict})
+    if by_name:
+        from fastnn.interchange import matching
+
+        given = {path: arrays[f"weights/{path}"] for path in config["weights"]}
+        matching.take(model, model.named_weights(), given, skip_mismatch, by_name)
+        return
     if skip_mismatch and _take_what_fits(model, config["weights"], arrays):
         return
     take_weights(model, config, arrays)
@@ -196,15 +263,25 @@ def read(
             types.
         beside: those that it, and the folders that its arrays, may have.
     """
-    with _opened(path) as (file, size):
-        config, arrays = archive.read(file, size)
-        _check_config(config, needed or {}, beside or {})
-        _check_arrays(arrays, *(beside or ()))
-        return config, arrays
+    with opened(path) as (file, size):
+        return _checked(file, size, needed, beside)
+
+
+def _checked(
+    file: BinaryIO,
+    size: int,
+    needed: Mapping[str, type] | None = None,
+    beside: Mapping[str, type] | None = None,
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return the config and the arrays of an open file, as ``read`` does."""
+    config, arrays = archive.read(file, size)
+    _check_config(config, needed or {}, beside or {})
+    _check_arrays(arrays, *(beside or ()))
+    return config, arrays
 
 
 @contextlib.contextmanager
-def _opened(path: str | os.PathLike[str]) -> Iterator[tuple[Any, int]]:
+def opened(path: str | os.PathLike[str]) -> Iterator[tuple[Any, int]]:
     """Hand out a file and its size, and name it in what is wrong with it."""
     # without waiting for who might write to a pipe of that name
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:

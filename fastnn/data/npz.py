@@ -6,6 +6,7 @@ import io
 import math
 import os
 import zlib
+from typing import BinaryIO
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from fastnn._checks import path as checked_path
 from fastnn._typing import Array
 from fastnn.errors import DataFileError
 
-__all__ = ["read_npz"]
+__all__ = ["arrays_of", "read_npz"]
 
 _READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -34,15 +35,36 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
         DataFileError: it is no npz file, was damaged, or holds objects: those need pickles, which
             can run code.
     """
-    import zipfile  # slow to import
-
     path = checked_path("read_npz", "path", path)  # ZipFile takes open files, too
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".npy")]
-            return {name.removesuffix(".npy"): _array(name, archive.read(name)) for name in names}
-    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, ValueError) as error:
+        return arrays_of(path)
+    except DataFileError as error:
         raise DataFileError(f"{os.fspath(path)}: {error}"[:390]) from None
+
+
+def arrays_of(source: str | BinaryIO, most: float = math.inf) -> dict[str, Array]:
+    """Return the arrays of an npz file by name.
+
+    Args:
+        source: its path, or the open file.
+        most: the bytes that its entries may have once they are unpacked.
+
+    Raises:
+        DataFileError: as ``read_npz`` does; also if the entries have more bytes.
+    """
+    import zipfile  # slow to import
+
+    try:
+        with zipfile.ZipFile(source) as archive:
+            entries = [each for each in archive.infolist() if each.filename.endswith(".npy")]
+            if sum(entry.file_size for entry in entries) > most:
+                raise DataFileError(f"unpacked, it has more than {most:,} bytes")
+            return {
+                entry.filename.removesuffix(".npy"): _array(entry.filename, archive.read(entry))
+                for entry in entries
+            }
+    except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, ValueError) as error:
+        raise DataFileError(str(error)[:300]) from None
 
 
 def _array(name: str, content: bytes) -> Array:

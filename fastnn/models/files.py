@@ -13,18 +13,25 @@ from fastnn.models.model import Model
 __all__ = ["load_model", "model_from_json", "save_model"]
 
 
-def save_model(model: Model, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+def save_model(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    *,
+    format: str = "fastnn",
+) -> None:
     """Write a model, as ``model.save`` does.
 
     Args:
         model: what to write.
         filepath: the file.
         overwrite: whether a file that is there already may be replaced.
+        format: ``"keras"`` writes what Keras reads.
 
     Raises:
         FileExistsError: if there is one, and it may not.
     """
-    model.save(filepath, overwrite)
+    model.save(filepath, overwrite, format=format)
 
 
 def load_model(
@@ -33,7 +40,7 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """Read a model that ``save`` wrote.
+    """Read a model that ``save`` wrote, or Keras: ``fastnn.from_keras`` says more of those.
 
     Args:
         filepath: the file; its content counts, not its suffix.

@@ -267,20 +267,32 @@ class Model(Trainer):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        *,
+        format: str = "fastnn",
+    ) -> None:
         """Write the model, with the optimizer's state, to a file; whole or not at all.
 
         Args:
             filepath: the file; any suffix.
             overwrite: whether a file that is there is replaced.
+            format: ``"keras"`` writes what Keras's ``load_model`` reads, which wants the suffix
+                ``.keras``: the layers, the weights, and how the model was compiled, without the
+                optimizer's state; needs h5py.
 
         Raises:
             FileExistsError: if it is there and ``overwrite`` is false.
+            ValueError: if it is to be Keras's, which has no such layer.
         """
         from fastnn import saving  # slow to import, and seldom needed
 
+        if format == "keras":
+            self._require_built()
         with self._guard.reading("save"):
-            saving.save_model(self, filepath, overwrite)
+            saving.save_model(self, filepath, overwrite, format)
 
     def to_json(self, **options: Any) -> str:
         """Return the architecture, without weights, as a JSON text for ``model_from_json``.
@@ -292,35 +304,58 @@ class Model(Trainer):
 
         return json.dumps(registry.serialize(self), **options)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        *,
+        format: str | None = None,
+    ) -> None:
         """Write the weights, with the optimizer's state, to a file; whole or not at all.
 
         Args:
             filepath: the file; any suffix.
             overwrite: whether a file that is there is replaced.
+            format: ``"npz"`` and ``"safetensors"`` write the weights alone, under the names of
+                ``named_weights``; ``"keras"`` what Keras's ``load_weights`` reads, which wants the
+                suffix ``.weights.h5``; ``"fastnn"`` all.  ``None`` is ``"npz"`` or
+                ``"safetensors"`` for a path that ends so, else ``"fastnn"``.
 
         Raises:
             FileExistsError: if it is there and ``overwrite`` is false.
+            ImportError: if the library for the format is missing: h5py, safetensors.
         """
         from fastnn import saving
 
         self._require_built()
         with self._guard.reading("save_weights"):
-            saving.save_weights(self, filepath, overwrite)
+            saving.save_weights(self, filepath, overwrite, format)
 
-    def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:
-        """Take the weights of a file that ``save_weights`` or ``save`` wrote, in their order.
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+    ) -> None:
+        """Take the weights of a file; its content says what it is, not its suffix.
 
-        The optimizer's state is taken over too if the model is compiled with such an optimizer.
+        Those that ``save_weights`` or ``save`` wrote are taken in their order, and with them the
+        optimizer's state if the model is compiled with such an optimizer.  Those of an npz or
+        safetensors file go by the names of ``named_weights``; those of Keras's ``.weights.h5`` and
+        ``.keras`` by their places, as in Keras.  For PyTorch's there is
+        ``fastnn.load_state_dict``.
 
         Args:
             filepath: the file.
             skip_mismatch: whether to take what fits, and warn of weights that stay as they are,
                 where the file is that of another model; weights go by their order if there are as
                 many, else by their names.  The optimizer's state is left alone then.
+            by_name: whether layers take the weights of layers of their names, and all others stay
+                as they are.
 
         Raises:
             ModelFileError: if it is not such a file, or was damaged.
+            ImportError: if the library for it is missing: h5py, safetensors.
             ShapeError: if there are not as many weights, or one has another shape; nothing is
                 changed then.
 
@@ -334,7 +369,7 @@ class Model(Trainer):
         from fastnn import saving
 
         self._require_built()
-        saving.load_weights(self, filepath, skip_mismatch)
+        saving.load_weights(self, filepath, skip_mismatch, by_name)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""

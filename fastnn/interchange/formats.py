@@ -1,0 +1,81 @@
+"""Which format a file has: its content says so, and a suffix where one is written."""
+
+from __future__ import annotations
+
+import os
+from typing import BinaryIO
+
+from fastnn._checks import one_of
+from fastnn.errors import ModelFileError
+
+__all__ = ["FORMATS", "format_of", "format_to_write"]
+
+#: What files hold: fastnn's own archive, NumPy's npz, safetensors, Keras's HDF5, Keras's zip.
+FORMATS = ("fastnn", "npz", "safetensors", "h5", "keras")
+
+#: Suffixes that say how to write.  Keras's do not: see docs/differences.md.
+_SUFFIXES = {".npz": "npz", ".safetensors": "safetensors"}
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_END, _SEALED = b"PK\5\6", 64  # the comment of fastnn's archives is a SHA-256
+
+_PICKLE = (
+    "it holds a pickle, as PyTorch's .pt and .pth do, which could run any code; write it anew "
+    "where PyTorch is: numpy.savez('w.npz', **{k: v.numpy() for k, v in "
+    "model.state_dict().items()}), and read that with fastnn.load_state_dict(model, 'w.npz')"
+)
+
+
+def format_to_write(who: str, path: str | os.PathLike[str], chosen: str | None) -> str:
+    """Return the format in which a file of weights is written.
+
+    Args:
+        who: the method that was called, for messages.
+        path: the file.
+        chosen: what the caller says; ``None`` leaves it to the suffix.
+    """
+    if chosen is not None:
+        return one_of(who, "format", chosen, ("fastnn", "npz", "safetensors", "keras"))
+    return _SUFFIXES.get(os.path.splitext(os.fsdecode(path))[1].lower(), "fastnn")
+
+
+def format_of(file: BinaryIO, size: int) -> str:
+    """Return the format of a file's content, ``"fastnn"`` for what is none of the others.
+
+    Raises:
+        ModelFileError: if it is a pickle.
+    """
+    head = file.read(9)
+    try:
+        if head[:8] == _HDF5:
+            return "h5"
+        if head[:4] == b"PK\3\4":
+            return _format_of_zip(file, size)
+        if head[:1] == b"\x80" and head[8:9] != b"{":
+            raise ModelFileError(_PICKLE)
+        header = int.from_bytes(head[:8], "little")
+        return "safetensors" if head[8:9] == b"{" and header <= size - 8 else "fastnn"
+    finally:
+        file.seek(0)
+
+
+def _format_of_zip(file: BinaryIO, size: int) -> str:
+    """Return the format of a zip: fastnn's own has a comment, or an entry, that no other has."""
+    end = size - 22 - _SEALED
+    file.seek(max(end, 0))
+    if end >= 0 and file.read(4) == _END:
+        return "fastnn"
+    import zipfile  # slow to import
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+        return "fastnn"  # whose reader says what is damaged
+    if "config.npy" in names:
+        return "fastnn"
+    if any(name.endswith("data.pkl") for name in names):
+        raise ModelFileError(_PICKLE)
+    if "config.json" in names:
+        return "keras"
+    return "npz" if names and all(name.endswith(".npy") for name in names) else "fastnn"
