@@ -13,7 +13,7 @@ SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test coverage nightly lint format isa asan asan-python parity strict replay bench wheel clean
+.PHONY: demo test coverage nightly lint format isa asan asan-python parity strict replay exports bench wheel clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
@@ -35,12 +35,12 @@ lint: $(VENV)/extra-lint
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	PATH="$(BIN):$$PATH" cython-lint fastnn
-	$(BIN)/clang-format --dry-run -Werror $$(find csrc tests/c -name '*.[ch]')
+	$(BIN)/clang-format --dry-run -Werror $$(find csrc tests/c fastnn/c99 -name '*.[ch]')
 
 format: $(VENV)/extra-lint
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	$(BIN)/clang-format -i $$(find csrc tests/c -name '*.[ch]')
+	$(BIN)/clang-format -i $$(find csrc tests/c fastnn/c99 -name '*.[ch]')
 
 # All that runs kernels without choosing them itself, once for each instruction set this CPU has.
 isa: $(VENV)/extra-test
@@ -83,6 +83,10 @@ replay: $(VENV)/extra-test strict
 	    -o build/$(CC)/replay
 	$(BIN)/python tests/tools/recording.py build/records
 	$(RUN) build/$(CC)/replay build/records $(ISA)
+
+# Networks in C, by every compiler that is there.
+exports: $(VENV)/extra-test
+	$(PYTEST) tests/test_export_c.py
 
 bench: $(VENV)/extra-bench
 	$(BIN)/fastnn bench $(BENCH)

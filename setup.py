@@ -132,15 +132,36 @@ def digest(command, listing):
     return result.hexdigest()
 
 
+# What export_c copies into the files that it writes stands here alone; the module holds it as text.
+TEXTS = ["simd/real.h", "simd/turn.h", "simd/math.h", "kernels/curve-inl.h", "kernels/binary-inl.h"]
+TEXTS += ["activations.def", "curves.def", "binary.def", "reductions.def"]
+
+
+def write_texts(path):
+    """Writes the C source that holds TEXTS, by name, unless it is there."""
+    rows = ['#include "texts.h"\n']
+    for index, name in enumerate(TEXTS):
+        numbers = ",".join(map(str, [*Path("csrc", name).read_bytes(), 0]))
+        rows.append(f"static const char text_{index}[] = {{{numbers}}};\n")
+    rows.append("const char *const fnn_texts[][2] = {\n")
+    rows += [f'    {{"{name}", text_{index}}},\n' for index, name in enumerate(TEXTS)]
+    source = "".join([*rows, "    {0, 0},\n};\n"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != source:
+        path.write_text(source)
+    return str(path)
+
+
 # Apart from Extension and without comments, lest paths of an isolated build make each output new.
 [GLUE] = cythonize(
     "fastnn/_core.pyx",
     build_dir="build/cython",
     compiler_directives={"emit_code_comments": False},
 )
+CORE_SOURCES = [*Path("csrc").glob("*.c"), *Path("csrc/isa").glob("*.c")]
 CORE = Extension(
     GLUE.name,
-    GLUE.sources + sorted(map(str, [*Path("csrc").glob("*.c"), *Path("csrc/isa").glob("*.c")])),
+    [*GLUE.sources, write_texts(Path("build/texts.c")), *map(str, sorted(CORE_SOURCES))],
     include_dirs=["csrc", numpy.get_include()],
     define_macros=[
         ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),

@@ -47,6 +47,7 @@ from fastnn.optimizers import schedules
 if TYPE_CHECKING:
     from fastnn import debug, distributed, saving
     from fastnn import sklearn as sklearn  # not in __all__: needs scikit-learn
+    from fastnn.c99 import export_c
     from fastnn.interchange import from_keras
 
 __all__ = [
@@ -69,6 +70,7 @@ __all__ = [
     "debug",
     "distributed",
     "errors",
+    "export_c",
     "from_keras",
     "get_num_threads",
     "grad",
@@ -99,6 +101,7 @@ def __getattr__(name: str) -> Any:
     """Import what is slow to import and seldom needed when somebody asks for it (PEP 562)."""
     if name in ("debug", "distributed", "saving", "sklearn"):
         return importlib.import_module(f"fastnn.{name}")
-    if name in ("from_keras",):
-        return getattr(importlib.import_module("fastnn.interchange"), name)
+    home = {"export_c": "fastnn.c99", "from_keras": "fastnn.interchange"}.get(name)
+    if home is not None:
+        return getattr(importlib.import_module(home), name)
     raise AttributeError(f"module 'fastnn' has no attribute {name!r}")

@@ -33,6 +33,9 @@ cdef extern from "Python.h":
 if PyInterpreterState_Get() != PyInterpreterState_Main():
     raise ImportError("a sub-interpreter imports it; use threads or processes instead")
 
+cdef extern from "texts.h":
+    const char *fnn_texts[][2]
+
 cdef extern from "fnn.h" nogil:
     enum: FNN_MAX_ARGS
     enum: FNN_MAX_DIMS
@@ -222,6 +225,15 @@ def op_table():
     return [
         tuple(fnn_op_rows[i][j].decode() for j in range(5)) for i in range(FNN_OP_ROWS)
     ]
+
+
+def texts():
+    """Return files of csrc by name, as text."""
+    found, i = {}, 0
+    while fnn_texts[i][0] != NULL:
+        found[fnn_texts[i][0].decode()] = fnn_texts[i][1].decode()
+        i += 1
+    return found
 
 
 def probe_table():

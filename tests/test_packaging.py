@@ -40,7 +40,7 @@ def test_the_command_is_installed():
     assert callable(command.load())
 
 
-@pytest.mark.parametrize("name", ["py.typed", "_core.pyi", "data/digits.npz", "data/digits.txt"])
+@pytest.mark.parametrize("name", ["py.typed", "_core.pyi", "c99/operations.c", "data/digits.npz"])
 def test_the_package_carries(name):
     assert resources.files("fastnn").joinpath(name).is_file()
 
