@@ -158,6 +158,9 @@ def cross_validate(
             f"{type(make_model).__name__}"
         )
     _check_options(fit_options, make_callbacks)
+    workers = None
+    if not parallel.is_own(backend):
+        workers = parallel.workers("cross_validate", backend, n_jobs)
     seeds = _seeds(seed, count("cross_validate", "k", k, least=2) + 1)
     folds = list(_splitter(data[1], k, stratify, shuffle, seeds.pop()).split(*rows))
     parts = [[_take(data, side) for side in fold] for fold in folds]
@@ -166,11 +169,11 @@ def cross_validate(
         _adapt(model, train, adapt)
     options = {"epochs": epochs, "batch_size": batch_size, "verbose": 0, **fit_options}
     plan = _Plan(make_model, adapt, make_callbacks, options)
-    if parallel.is_own(backend):
+    if workers is None:
         results = _run_here(plan, models, parts, n_jobs)
     else:
-        work = (_learn_elsewhere, (plan, data), list(zip(folds, seeds, strict=True)))
-        learned = parallel.run("cross_validate", *work, backend, n_jobs)
+        items = list(zip(folds, seeds, strict=True))
+        learned: list[_Learned] = workers(_learn_elsewhere, (plan, data), items)
         pairs = zip(learned, models, strict=True)
         results = [(each.scores, each.give(model)) for each, model in pairs]
     scores = {name: np.array([found[name] for found, _ in results]) for name in results[0][0]}

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from fastnn.extras import require
 
-__all__ = ["is_own", "run"]
-
-Result = TypeVar("Result")
+__all__ = ["Workers", "is_own", "workers"]
 
 #: function(shared, item) -> result
-Work = Callable[[Any, Any], Result]
+Work = Callable[[Any, Any], Any]
+
+#: workers(function, shared, items) -> the result of each item, in order; the first error ends all
+Workers = Callable[[Work, Any, Sequence[Any]], list[Any]]
 
 
 def is_own(backend: Any) -> bool:
@@ -25,55 +27,41 @@ def is_own(backend: Any) -> bool:
     return backend is None or (isinstance(backend, str) and backend == "threads")
 
 
-def run(
-    who: str,
-    function: Work[Result],
-    shared: Any,
-    items: Sequence[Any],
-    backend: Any,
-    n_jobs: int | None = None,
-) -> list[Result]:
-    """Return ``function(shared, item)`` for each item, in order; the first error ends them all.
+def workers(who: str, backend: Any, n_jobs: int | None = None) -> Workers:
+    """Return what runs pieces of work.
 
     Args:
         who: the function that was called, for messages.
-        function: what to run.
-        shared: its first argument, the same for all.
-        items: its second ones.
         backend: ``"joblib"``, ``"dask"``, ``"ray"``, a Dask client or the address of a scheduler,
             or a ``concurrent.futures.Executor``.
         n_jobs: how many run at once, by joblib; the others know by themselves.
 
     Raises:
         ImportError: the library is not installed.
-        ValueError: ``n_jobs`` is given to a backend that does not ask.
+        ValueError: ``n_jobs`` is given to a backend that does not ask, or Dask has no cluster.
         TypeError: it is no backend.
     """
-    if backend == "joblib":
-        return _by_joblib(function, shared, items, n_jobs)
+    named = isinstance(backend, str)
+    if named and backend == "joblib":
+        return partial(_by_joblib, require("joblib", "backend='joblib'"), n_jobs)
+    shown = repr(backend)[:60] if named else type(backend).__name__
     if n_jobs is not None:
-        raise ValueError(f"{who}: n_jobs is for threads and joblib; {_named(backend)} has workers")
+        raise ValueError(f"{who}: n_jobs is for threads and joblib; {shown} has workers of its own")
+    if named and backend == "ray":
+        return partial(_by_ray, require("ray", "backend='ray'"))
+    if named and (backend == "dask" or "://" in backend):
+        return _of_dask(who, require("distributed", "backend='dask'"), backend)
     if isinstance(backend, Executor):
-        return _by_executor(function, shared, items, backend)
-    if backend == "ray":
-        return _by_ray(function, shared, items)
-    if backend == "dask" or (isinstance(backend, str) and "://" in backend):
-        return _by_dask_at(who, function, shared, items, backend)
+        return partial(_by_executor, backend)
     if all(hasattr(backend, name) for name in ("submit", "scatter", "gather")):
-        return _by_dask(function, shared, items, backend)
+        return partial(_by_dask, backend)
     raise TypeError(
         f"{who}: backend must be 'threads', 'joblib', 'dask', 'ray', a Dask client, the address of "
-        f"its scheduler, or an Executor of concurrent.futures, got {_named(backend)}"
+        f"its scheduler, or an Executor of concurrent.futures, got {shown}"
     )
 
 
-def _named(backend: Any) -> str:
-    return repr(backend)[:60] if isinstance(backend, str) else type(backend).__name__
-
-
-def _by_executor(
-    function: Work[Result], shared: Any, items: Sequence[Any], executor: Executor
-) -> list[Result]:
+def _by_executor(executor: Executor, function: Work, shared: Any, items: Sequence[Any]) -> Any:
     futures = [executor.submit(function, shared, item) for item in items]
     try:
         return [future.result() for future in futures]
@@ -83,9 +71,8 @@ def _by_executor(
 
 
 def _by_joblib(
-    function: Work[Result], shared: Any, items: Sequence[Any], n_jobs: int | None
-) -> list[Result]:
-    joblib = require("joblib", "backend='joblib'")
+    joblib: Any, n_jobs: int | None, function: Work, shared: Any, items: Sequence[Any]
+) -> Any:
     _, chosen = joblib.parallel.get_active_backend()
     if n_jobs is None and chosen == 1:  # nobody has chosen by joblib.parallel_config
         n_jobs = -1
@@ -93,45 +80,42 @@ def _by_joblib(
     return list(joblib.Parallel(n_jobs)(work(shared, item) for item in items))
 
 
-def _by_dask_at(
-    who: str, function: Work[Result], shared: Any, items: Sequence[Any], backend: str
-) -> list[Result]:
-    """Run on the cluster that the process knows, or on that of an address."""
-    distributed = require("distributed", "backend='dask'")
+def _of_dask(who: str, distributed: Any, backend: str) -> Workers:
+    """Return the workers of the cluster that the process knows, or of that of an address."""
     if backend != "dask":
-        with distributed.Client(backend, set_as_default=False) as client:
-            return _by_dask(function, shared, items, client)
+        return partial(_by_dask_at, distributed, backend)
     try:
-        client = distributed.get_client()
+        return partial(_by_dask, distributed.get_client())
     except ValueError as error:
         raise ValueError(
             f"{who}: backend='dask' needs a cluster; make a distributed.Client() first, on this "
             "machine, or of the address of a scheduler"
         ) from error
-    return _by_dask(function, shared, items, client)
 
 
-def _by_dask(
-    function: Work[Result], shared: Any, items: Sequence[Any], client: Any
-) -> list[Result]:
+def _by_dask_at(
+    distributed: Any, address: str, function: Work, shared: Any, items: Sequence[Any]
+) -> Any:
+    with distributed.Client(address, set_as_default=False) as client:
+        return _by_dask(client, function, shared, items)
+
+
+def _by_dask(client: Any, function: Work, shared: Any, items: Sequence[Any]) -> Any:
     (data,) = client.scatter([shared], broadcast=True, hash=False)
     futures = [client.submit(function, data, item, pure=False) for item in items]
     try:
-        found: list[Result] = client.gather(futures)
-        return found
+        return client.gather(futures)
     finally:
         client.cancel(futures)
 
 
-def _by_ray(function: Work[Result], shared: Any, items: Sequence[Any]) -> list[Result]:
-    ray = require("ray", "backend='ray'")
+def _by_ray(ray: Any, function: Work, shared: Any, items: Sequence[Any]) -> Any:
     if not ray.is_initialized():
         ray.init(include_dashboard=False)
     data, work = ray.put(shared), ray.remote(_call)
     futures = [work.remote(function, data, item) for item in items]
     try:
-        found: list[Result] = ray.get(futures)
-        return found
+        return ray.get(futures)
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # what was raised there; Ray's own message is its traceback
     finally:
@@ -139,5 +123,5 @@ def _by_ray(function: Work[Result], shared: Any, items: Sequence[Any]) -> list[R
             ray.cancel(future)
 
 
-def _call(function: Work[Result], shared: Any, item: Any) -> Result:
+def _call(function: Work, shared: Any, item: Any) -> Any:
     return function(shared, item)

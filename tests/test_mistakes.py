@@ -177,6 +177,24 @@ MISTAKES = [
     ),
     ("verbose unknown", fit(verbose="loud"), ValueError, "verbose auto loud"),
     ("verbose 7", lambda m: m.evaluate(X, Y, verbose=7), ValueError, "evaluate verbose 7"),
+    (
+        "processes by name",
+        fit(distribute="mpi"),
+        TypeError,
+        "distribute fastnn.distributed.MPI() str",
+    ),
+    (
+        "less than a sample for each chunk",
+        lambda m: m.fit(X, Y, 4, distribute=fastnn.distributed.MPI(chunks=8)),
+        ValueError,
+        "batch of 4 samples 8 chunks batch_size",
+    ),
+    (
+        "folds on a cluster that is unknown",
+        lambda m: fastnn.cross_validate(classifier, X, Y, k=2, backend="slurm"),
+        TypeError,
+        "backend 'joblib' 'dask' 'ray' Executor 'slurm'",
+    ),
     ("a callback that is none", fit(callbacks=[3]), TypeError, "callback Callback int"),
     (
         "a callback's class",

@@ -43,15 +43,17 @@ class Totals:
 
     def take(self, chunk: int) -> None:
         """Add what the program has summed up since ``begin``."""
-        self._sums[chunk] += self._memory.buffers["totals"]
+        with np.errstate(all="ignore"):
+            self._sums[chunk] += self._memory.buffers["totals"]
 
     def sum(self) -> Array:
         """Return the sums over all chunks, on all ranks; what is not 0 at the beginning is no sum,
         but for the program to read."""
-        for each in self._sums.values():
-            self._tree.leaf[...] = each
-            self._tree.grow()
-        return np.where(self._fresh == 0, self._tree.total(), self._fresh)
+        with np.errstate(all="ignore"):
+            for each in self._sums.values():
+                self._tree.leaf[...] = each
+                self._tree.grow()
+            return np.where(self._fresh == 0, self._tree.total(), self._fresh)
 
 
 class Steps:
@@ -105,6 +107,10 @@ class Steps:
         Returns:
             Whether one was found, by any rank.
         """
+        with np.errstate(all="ignore"):  # what is not finite passes; ``watch`` tells of it
+            return self._compute(first, rows, watch)
+
+    def _compute(self, first: int, rows: int, watch: bool) -> bool:
         ends = cut(rows, self._ranks.chunks)
         for chunk in self._ranks.own_chunks:
             leaf = self._tree.leaf
