@@ -191,6 +191,15 @@ def test_chunks_are_a_power_of_two(chunks):
         fastnn.distributed.MPI(chunks=chunks)
 
 
+def test_without_an_mpi_it_says_how_to_get_one(tmp_path):
+    environment = {**os.environ, "MPI4PY_LIBMPI": str(tmp_path / "none.so")}
+    script = "import fastnn; fastnn.distributed.MPI()"
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True
+    )
+    assert "ImportError: fastnn.distributed.MPI needs an MPI library" in result.stderr
+
+
 def test_without_mpi4py_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "mpi4py", None)
     monkeypatch.setitem(sys.modules, "mpi4py.MPI", None)

@@ -10,9 +10,9 @@ from typing import Any
 
 __all__ = ["abort_on_errors"]
 
-#: Seconds that a rank waits for those before it, which may have failed for the same reason, and the
-#: most that any waits.
-_WAIT, _LONGEST = 0.25, 4.0
+#: Seconds that each rank waits for the one before it, which may have failed for the same reason,
+#: and the most that any waits.
+_WAIT, _LONGEST = 1.0, 4.0
 
 _installed = False
 

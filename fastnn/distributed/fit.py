@@ -74,7 +74,9 @@ class DistributedFit(Fit):
     def __call__(self) -> History:
         """Train; return what happened."""
         with hushed(self._ranks.rank > 0):
-            return super().__call__()
+            history = super().__call__()
+        self._compare_weights()
+        return history
 
     # ---- what all have to agree on ---------------------------------------------------------------
 
@@ -113,6 +115,9 @@ class DistributedFit(Fit):
         if rate is not None and rate != optimizer.rate(0):
             optimizer.learning_rate = rate
 
+    def _compare_weights(self) -> None:
+        self._compare("hold other weights", _hash(self._runtime.buffers["params"].data))
+
     def _compare(self, what: str, value: Any) -> None:
         """Refuse to go on if ranks differ in a value.
 
@@ -132,7 +137,7 @@ class DistributedFit(Fit):
     def _run_epoch(self, learn: Callable[[int], dict[str, Any]], epoch: int) -> None:
         super()._run_epoch(learn, epoch)
         self._follow()
-        self._compare("hold other weights", _hash(self._runtime.buffers["params"].data))
+        self._compare_weights()
 
     @contextmanager
     def _learning(self) -> Iterator[Callable[[int], dict[str, Any]]]:

@@ -49,7 +49,7 @@ class MPI:
     """
 
     def __init__(self, chunks: int = 8, comm: Any = None):
-        self._mpi = require("mpi4py.MPI", "fastnn.distributed.MPI")
+        self._mpi = _mpi4py()
         self.chunks = count("MPI", "chunks", chunks, least=1)
         if self.chunks & (self.chunks - 1):
             raise ValueError(f"MPI: chunks must be a power of two, such as 8, got {chunks}")
@@ -106,6 +106,22 @@ class MPI:
     def of_all(self, value: Any) -> list[Any]:
         """Return the values of all ranks, in order."""
         return self.comm.allgather(value)  # type: ignore[no-any-return]
+
+
+def _mpi4py() -> Any:
+    """Import mpi4py with its MPI.
+
+    Raises:
+        ImportError: it, or a library of MPI that it can use, is not there.
+    """
+    who = "fastnn.distributed.MPI"
+    try:
+        return require("mpi4py.MPI", who)
+    except RuntimeError as error:  # mpi4py is there
+        raise ImportError(
+            f"{who} needs an MPI library, and mpi4py finds none: pip install 'fastnn[mpi]', or "
+            "load that of your cluster, as by 'module load openmpi'"
+        ) from error
 
 
 def _cores() -> frozenset[int]:
