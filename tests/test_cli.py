@@ -195,7 +195,14 @@ def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):
         ["frobnicate"],
         ["train"],
         ["train", "letters"],
+        ["train", "digits", "--target", "x"],
+        ["train", "digits", "--validation", "1"],
+        ["train", "digits", "--learning-rate", "0"],
+        ["train", "digits", "--hidden", "64,-1"],
         ["train", "digits", "--epochs", "0"],
+        ["train", "digits", "--resume", "/dev/null"],
+        ["predict", "/nowhere"],
+        ["predict", "/dev/null", "/dev/null", "--out", "told.txt"],
         ["train", "digits", "--batch-size", "two"],
         ["train", "digits", "--seed", "-1"],
         ["train", "digits", "--threads", "0"],
@@ -211,12 +218,44 @@ def test_wrong_usage_ends_with_2_and_says_how(words, capsys):
     assert "usage: fastnn" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["--help"], ["train", "digits", "--help"]])
-def test_help_is_printed(words, capsys):
+def test_help_is_printed_with_examples_of_each_command(capsys):
     with pytest.raises(SystemExit) as ended:
-        main(words)
+        main(["--help"])
     assert ended.value.code == 0
-    assert "usage: fastnn" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "exit codes: 0 done, 1 failed, 2 wrong usage" in text
+    commands = re.findall(r"^    (\w+)(?:  |$)", text, re.M)
+    assert {"train", "predict", "evaluate", "explain", "selfcheck", "bench", "info"} <= set(
+        commands
+    )
+    for command in commands:
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"])
+        assert ended.value.code == 0
+        text = capsys.readouterr().out
+        assert f"usage: fastnn {command}" in text
+        assert f"examples:\n  fastnn {command}" in text
+
+
+def test_the_result_of_the_example_is_json_too(tmp_path, capsys):
+    path = tmp_path / "digits.fastnn"
+    assert main(["train", "digits", "--epochs", "1", "--json", "--save", str(path)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["schema"], found["command"], found["source"]) == (1, "train", "digits")
+    assert 0.2 < found["scores"]["accuracy"] == found["history"]["val_accuracy"][0]
+    assert found["files"] == {"model": str(path), "picture": None}
+
+
+@pytest.mark.parametrize("mistake", [KeyError("what"), AssertionError(), RecursionError("deep")])
+def test_a_mistake_of_fastnn_is_told_as_one(monkeypatch, capsys, mistake):
+    def wrong(*_, **__):
+        raise mistake
+
+    monkeypatch.setattr(fastnn.Sequential, "fit", wrong)
+    assert main(["train", "digits"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert type(mistake).__name__ in error or "deep" in error
 
 
 def test_python_m_fastnn_is_the_command():

@@ -17,12 +17,15 @@ from fastnn import saving
 from fastnn.cli import main
 
 RNG = np.random.default_rng(5)
+BEGIN = RNG.bit_generator.state
 ROWS = 160
 
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
+    """Each test in a folder of its own, with the same random numbers whatever ran before."""
     monkeypatch.chdir(tmp_path)
+    RNG.bit_generator.state = BEGIN
     yield
     fastnn.set_num_threads(None)
 
@@ -34,7 +37,7 @@ def write(name, rows, **options):
 
 def houses(rows=ROWS):
     """Houses: an id, a number with gaps, words, a constant, remarks; and the price."""
-    yield ["house_id", "area", "city", "garden", "country", "remark", "price"]
+    yield ["house_id", "area", "city", "garden", "country", "floors", "remark", "price"]
     ids = RNG.permutation(rows) + 1000
     for i in range(rows):
         area, city, garden = RNG.normal(100, 30), RNG.choice(["Ulm", "Köln"]), RNG.random() < 0.5
@@ -46,6 +49,7 @@ def houses(rows=ROWS):
             city,
             "yes" if garden else "no",
             "EU",
+            1,
             f"see, {i}",
             f"{price:.0f}",
         ]
@@ -56,7 +60,7 @@ def flowers(rows=ROWS):
     yield ["long", "wide", "kind"]
     for _ in range(rows):
         kind = RNG.integers(3)
-        yield [*np.round(RNG.normal(2 * kind, 0.5, 2), 3), ["iris", "rose", "tulip"][kind]]
+        yield [*np.round(RNG.normal(2 * kind, 0.8, 2), 3), ["iris", "rose", "tulip"][kind]]
 
 
 def run(capsys, *words, code=0):
@@ -82,6 +86,7 @@ def test_numbers_are_learnt_from_an_untidy_table_and_told_of_another(capsys):
         "regression: price is numbers",
         "house_id: it looks like an id",
         "country: it is the same in all rows",
+        "floors: it is the same in all rows",
         "remark: 128 different words in 128 rows",
         "city (2), garden (2): a feature each",
         "area: 8 missing, taken as ",
@@ -95,9 +100,15 @@ def test_numbers_are_learnt_from_an_untidy_table_and_told_of_another(capsys):
     found = run(capsys, "predict", "m.fastnn", "b.csv")
     (name,), *rows = table(found.out)
     assert name == "price"
+    assert run(capsys, "predict", "m.fastnn", "b.csv", "--out", "told.csv").out == ""
+    assert table(Path("told.csv").read_text()) == [[name], *rows]
     assert abs(float(rows[1][0]) - 250_000) < 50_000
     assert "area: 1 missing" in found.err
     assert "city: 1 words that the model does not know, such as 'Bonn'" in found.err
+    scale = fastnn.models.load_model("m.fastnn").layers[0]
+    assert scale.mean.value[1:].tolist() == [0] * 4  # indicators stay as they are
+    assert scale.variance.value[1:].tolist() == [1] * 4
+    assert scale.mean.value[0] == pytest.approx(100, abs=10)
     scores = told(capsys, "evaluate", "m.fastnn", "a.csv")["scores"]
     assert scores["r2"] > 0.8
     assert scores["rmse"] < 40_000
@@ -109,7 +120,7 @@ def test_the_same_table_in_other_dresses_is_the_same_model(capsys):
     write("b.csv", [[str(v).replace(".", ",") for v in row] for row in rows], delimiter=";")
     write("c.csv", rows, delimiter="\t", encoding="utf-16", quoting=csv.QUOTE_ALL)
     write("d.csv", rows, encoding="cp1252", lineterminator="\r\n")
-    Path("e.csv").write_bytes(b"\xef\xbb\xbf" + Path("a.csv").read_bytes() + b"\n,,,,,,\n")
+    Path("e.csv").write_bytes(b"\xef\xbb\xbf" + Path("a.csv").read_bytes() + b"\n,,,,,,,\n")
     weights = []
     for name in "abcde":
         words = ["--target", "price", "--epochs", "2", "--save", name]
@@ -124,13 +135,15 @@ def test_classes_are_learnt_tested_and_told(capsys):
     found = told(capsys, "train", "a.csv", "--target", "kind", "--save", "m", "--seed", "3")
     assert (found["task"], found["classes"]) == ("classes", [["iris", "rose", "tulip"]])
     assert found["rows"] == {"training": 128, "held_out": 32}
-    assert found["scores"]["accuracy"] > 0.9
-    assert found["baseline"]["accuracy"] < 0.6
+    assert 0.7 < found["scores"]["accuracy"] < 1
     matrix = np.array(found["confusion"])
     assert matrix.sum() == 32
     assert matrix.trace() / 32 == pytest.approx(found["scores"]["accuracy"])
-    assert found["epochs_run"] == len(found["history"]["val_loss"])
-    assert found["best_epoch"] == 1 + int(np.argmin(found["history"]["val_loss"]))
+    assert found["baseline"]["accuracy"] == pytest.approx(matrix.sum(axis=1).max() / 32)
+    losses = found["history"]["val_loss"]
+    assert found["epochs_run"] == len(losses) == found["best_epoch"] + found["choices"]["patience"]
+    assert found["best_epoch"] == 1 + int(np.argmin(losses))
+    assert found["scores"]["loss"] == pytest.approx(min(losses), rel=1e-5)
     names, *rows = table(run(capsys, "predict", "m", "a.csv", "--proba").out)
     assert names == ["kind", "kind=iris", "kind=rose", "kind=tulip"]
     shares = np.array([row[1:] for row in rows], float)
@@ -160,11 +173,13 @@ def test_yes_and_no_and_rows_without_an_answer(capsys):
     assert (found["task"], found["classes"]) == ("binary", [["No", "Yes"]])
     assert sum(found["rows"].values()) == sum(row[2] != "NA" for row in rows)
     assert any("rows without ok" in line for line in found["said"])
-    assert found["scores"]["auc"] > 0.95
+    assert found["scores"]["auc"] > 0.9
     names, first = table(run(capsys, "predict", "m", "a.csv", "--proba").out)[:2]
     assert names == ["ok", "ok=Yes"]
     assert (first[0] == "Yes") == (float(first[1]) > 0.5)
-    found = told(capsys, "evaluate", "m", "a.csv")
+    found = told(capsys, "evaluate", "m", "a.csv", "--plot", "a.svg")
+    assert Path("a.svg").read_text().startswith("<?xml")
+    assert found["files"] == {"picture": "a.svg"}
     assert found["rows"] == sum(row[2] != "NA" for row in rows)
 
 
@@ -365,7 +380,7 @@ def test_a_folder_of_images(capsys):
         folder.mkdir(parents=True, exist_ok=True)
         level = 60 * (1 + i % 2) + RNG.integers(0, 40, (9, 12, 3))
         image.fromarray(level.astype(np.uint8)).save(folder / f"{i}.png")
-    words = ["train", "pictures", "--save", "m", "--epochs", "20"]
+    words = ["train", "pictures", "--save", "m", "--epochs", "60"]
     found = told(capsys, *words)
     assert (found["inputs"], found["classes"]) == ([9, 12, 3], [["bright", "dark"]])
     assert found["scores"]["accuracy"] > 0.9
@@ -459,6 +474,20 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bits(capsys):
     assert "training.fastnn" in error
 
 
+def test_a_terminal_sees_one_line_that_changes():
+    pty = pytest.importorskip("pty")
+    write("a.csv", flowers(40))
+    master, terminal = pty.openpty()
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "3", "--patience", "0"]
+    running = process(*words, stdout=terminal, stderr=terminal)
+    assert running.wait(60) == 0
+    os.close(terminal)
+    shown = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert [f"\repoch {n}/3  loss " in shown for n in (1, 2, 3, 4)] == [True] * 3 + [False]
+    assert "val_loss" in shown
+
+
 def test_who_stops_reading_gets_no_traceback():
     plain_model()
     write("a.csv", [["a", "b"], *([i, i] for i in range(20_000))])
@@ -477,6 +506,6 @@ def test_what_is_printed_by_a_process_is_utf_8_and_nothing_else(capsys):
     running = process(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     out, err = running.communicate()
     assert (running.returncode, err) == (0, "")
-    assert "\r" not in out
+    assert "epoch 1" not in out
     assert "fastnn predict m a.csv" in out
     assert saving.load_model("m").schema.target.names == ["price"]

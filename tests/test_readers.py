@@ -514,6 +514,15 @@ def test_csv_with_quotes_marks_and_fractions(tmp_path):
     assert table(tmp_path, "a,b\n1,0.5\n2,1\n", target="b").y.dtype == np.float64
 
 
+def test_csv_whose_separator_and_encoding_are_found(tmp_path):
+    (tmp_path / "a.csv").write_bytes("größe;n\nß;1\n;\nü;2\n".encode("cp1252"))
+    found = read_csv(tmp_path / "a.csv", delimiter=None, encoding=None, target="n")
+    assert (found.names, found.y.tolist()) == (["größe"], [1, 2])
+    assert found.categories == {"größe": ["ß", "ü"]}
+    with pytest.raises(DataFileError, match="no table of text"):
+        read_csv(tmp_path / "a.csv", delimiter=None)
+
+
 def test_csv_columns_of_numbers_may_be_words(tmp_path):
     text = "zip,n\n100,1\n20,2\n100,3\n"
     assert table(tmp_path, text).x[:, 0].tolist() == [100, 20, 100]

@@ -88,6 +88,8 @@ def test_lines_are_counted_as_an_editor_does(tmp_path):
         (b"\n\n,,\n", "nothing in it"),
         (b"a,b\n1,2,3\n", "line 2 has 3 values, the first has 2"),
         (b"\x89PNG\r\n\x1a\n\0\0\0", "no table of text"),
+        (b"PK\3\4xl/workbook.xml", "as Excel's files are: save it as CSV"),
+        (b"PAR1....", "Parquet file: save it as CSV"),
         (b"a\n" + b"x" * 200_000, "no table of text"),
     ],
 )

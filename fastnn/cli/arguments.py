@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ __all__ = [
     "positive_number",
     "seconds",
     "share",
-    "table_file",
+    "suffixed",
     "widths",
     "words",
 ]
@@ -161,16 +161,16 @@ def picture_file(text: str) -> Path:
     Raises:
         ArgumentTypeError: it is not of a kind that can be drawn, or its folder cannot be written.
     """
-    return _suffixed(text, (".png", ".pdf", ".svg"))
+    return suffixed(".png", ".pdf", ".svg")(text)
 
 
-def _suffixed(text: str, suffixes: Sequence[str]) -> Path:
-    if not text.endswith(tuple(suffixes)):
-        listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
-        raise argparse.ArgumentTypeError(f"the file must end in {listed}")
-    return new_file(text)
+def suffixed(*suffixes: str) -> Callable[[str], Path]:
+    """Return the type of a file that can be written, and ends in one of some suffixes."""
 
+    def path(text: str) -> Path:
+        if not text.endswith(suffixes):
+            listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+            raise argparse.ArgumentTypeError(f"the file must end in {listed}")
+        return new_file(text)
 
-def table_file(text: str) -> Path:
-    """Return the path of a file of predictions that can be written."""
-    return _suffixed(text, (".csv", ".npz"))
+    return path

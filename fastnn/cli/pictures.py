@@ -2,80 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fastnn import plots
 from fastnn.cli.scores import Scores
+from fastnn.plots.classes import draw_matrix, matrix_side
+from fastnn.plots.curves import draw_curves
+from fastnn.plots.figures import TRAIN, dress, new_figure
+from fastnn.plots.regression import draw_errors
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["report", "result"]
 
-
-def report(history: Any, scores: Scores) -> Any:
-    """Return a figure of the losses, epoch by epoch, beside the result."""
-    losses = history.history
-    figure, (left, right) = plots.panels("loss", _title(scores), width=5.0, height=4.0)
-    epochs = np.arange(1, len(losses["loss"]) + 1)
-    for name, label in (("loss", "training"), ("val_loss", "held out")):
-        if name in losses:
-            left.plot(epochs, losses[name], label=label, marker="o" if len(epochs) == 1 else None)
-    left.set_xlabel("epoch")
-    left.set_yscale("log")
-    left.legend(frameon=False, fontsize=8)
-    _draw(right, scores)
-    return figure
+_CURVE = 3.8  # inches that a learning curve is wide
 
 
-def result(scores: Scores) -> Any:
-    """Return a figure of what was told against what is so."""
-    figure, (panel,) = plots.panels(_title(scores), width=5.0, height=4.5)
-    _draw(panel, scores)
-    return figure
-
-
-def _title(scores: Scores) -> str:
-    best = "r2" if "r2" in scores.metrics else "accuracy"
-    return f"{scores.rows:,} rows: {best} {scores.metrics[best]:.3f}"
-
-
-def _draw(panel: Any, scores: Scores) -> None:
+def report(history: Any, scores: Scores) -> Figure:
+    """Return a figure of the learning curves with the result: a matrix beside them, or below."""
+    names = [name for name in ("loss", "accuracy") if name in history.history]
+    width, height = _size(scores)
     if scores.confusion is not None:
-        _draw_confusion(panel, scores)
-    elif scores.target.task == "numbers":
-        _draw_numbers(panel, scores)
+        curves = _CURVE * len(names)
+        figure = new_figure(width=curves + width, height=max(3.0, height))
+        parts = figure.subfigures(1, 2, width_ratios=[curves, width], squeeze=False)
+    else:
+        figure = new_figure(width=width, height=3.0 + height)
+        parts = figure.subfigures(2, 1, height_ratios=[3.0, height], squeeze=False)
+    first, second = parts.reshape(-1)
+    draw_curves(first, history, names)
+    _draw(second, scores)
+    return figure
+
+
+def result(scores: Scores) -> Figure:
+    """Return a figure of what was told against what is so."""
+    width, height = _size(scores)
+    figure = new_figure(width=width, height=height)
+    _draw(figure, scores)
+    return figure
+
+
+def _size(scores: Scores) -> tuple[float, float]:
+    """Return the inches that a result takes."""
+    target = scores.target
+    if scores.confusion is not None:
+        side = matrix_side(len(scores.confusion))
+        return side + 0.6, side
+    if target.task == "numbers":
+        return 9.6, 3.2 * len(target.names)
+    return 8.4, 1.2 + 0.3 * len(target.names)
+
+
+def _draw(figure: Figure | SubFigure, scores: Scores) -> None:
+    best = "r2" if "r2" in scores.metrics else "accuracy"
+    title = f"{scores.rows:,} rows: {best} {scores.metrics[best]:.3f}"
+    target = scores.target
+    if scores.confusion is not None:
+        draw_matrix(figure, scores.confusion, target.classes[0], title=title)
+    elif target.task == "numbers":
+        parts = figure.subfigures(len(target.names), 1, squeeze=False)[:, 0]
+        for place, (part, name) in enumerate(zip(parts, target.names, strict=True)):
+            draw_errors(part, scores.y[:, place], scores.outputs[:, place], name)
     else:
         right = ((scores.outputs > 0.5) == scores.y).mean(axis=0)
-        panel.barh(range(len(right)), right)
-        panel.set_yticks(range(len(right)), scores.target.names)
-        panel.set_xlabel("share of right answers")
-
-
-def _draw_confusion(panel: Any, scores: Scores) -> None:
-    counts, (classes,) = scores.confusion, scores.target.classes
-    assert counts is not None
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    panel.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    if len(classes) <= 20:
-        names = [f"{each:.12}" for each in classes]
-        panel.set_xticks(range(len(classes)), names, rotation=45, ha="right")
-        panel.set_yticks(range(len(classes)), names)
-        for (row, column), count in np.ndenumerate(counts):
-            color = "white" if shares[row, column] > 0.5 else "black"
-            panel.text(
-                column, row, f"{count:.0f}", ha="center", va="center", color=color, fontsize=7
-            )
-    panel.grid(False)
-    panel.set_xlabel("told")
-    panel.set_ylabel(scores.target.names[0])
-
-
-def _draw_numbers(panel: Any, scores: Scores) -> None:
-    for place, name in enumerate(scores.target.names):
-        panel.scatter(scores.y[:, place], scores.outputs[:, place], s=8, alpha=0.5, label=name)
-    ends = [min(scores.y.min(), scores.outputs.min()), max(scores.y.max(), scores.outputs.max())]
-    panel.plot(ends, ends, color="#444444", linewidth=0.8)
-    panel.set_xlabel("so it is")
-    panel.set_ylabel("told")
-    if len(scores.target.names) > 1:
-        panel.legend(frameon=False, fontsize=8)
+        panel = figure.subplots()
+        panel.barh(range(len(right)), right, color=TRAIN, height=0.6)
+        panel.set_yticks(range(len(right)), target.names)
+        panel.invert_yaxis()
+        dress(panel, title, "share of right answers", grid="x")

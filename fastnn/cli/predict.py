@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fastnn.cli import output
-from fastnn.cli.arguments import add_json, add_threads, command, existing, table_file
+from fastnn.cli.arguments import add_json, add_threads, command, existing, suffixed
 
 __all__ = ["add"]
 
@@ -45,7 +45,10 @@ def add(commands: Any) -> None:
     parser.add_argument("model", type=existing, metavar="MODEL", help="a file that save wrote")
     parser.add_argument("data", type=existing, metavar="DATA", help="a .csv, an .npz or images")
     parser.add_argument(
-        "--out", type=table_file, metavar="FILE", help="a .csv or .npz file to write instead"
+        "--out",
+        type=suffixed(".csv", ".npz"),
+        metavar="FILE",
+        help="a .csv or .npz file to write instead",
     )
     parser.add_argument(
         "--proba", action="store_true", help="add the probability of each class or label"

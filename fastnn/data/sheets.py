@@ -26,6 +26,14 @@ MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "non
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 200  # lines, to find the separator
+#: How files of other formats begin.
+_FOREIGN = {
+    b"\x1f\x8b": "it is compressed by gzip: unpack it",
+    b"\x89HDF": "it is an HDF5 file",
+    b"PAR1": "it is a Parquet file: save it as CSV",
+    b"PK\3\4": "it is a zip, as Excel's files are: save it as CSV",
+    b"\xd0\xcf\x11\xe0": "it is an old file of Excel: save it as CSV",
+}
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 #: Numbers with a mark between thousands, and one before the fraction.
@@ -127,6 +135,9 @@ def _distinct(given: Sequence[str]) -> list[str]:
 def _decoded(path: str | os.PathLike[str], encoding: str | None) -> str:
     with open(path, "rb") as file:
         content = file.read()
+    for beginning, what in _FOREIGN.items():
+        if content.startswith(beginning):
+            raise DataFileError(f"{os.fspath(path)}: no table of text: {what}"[:390])
     try:
         return content.decode(encoding or _encoding(content))
     except (UnicodeDecodeError, LookupError) as error:

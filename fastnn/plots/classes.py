@@ -26,9 +26,16 @@ from fastnn.plots.rates import Judged, Rates, bins, judged, rates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["calibration_curve", "confusion_matrix", "precision_recall_curve", "roc_curve"]
+__all__ = [
+    "calibration_curve",
+    "confusion_matrix",
+    "draw_matrix",
+    "matrix_side",
+    "precision_recall_curve",
+    "roc_curve",
+]
 
 #: Matrices of more classes show colours alone.
 _WRITTEN = 25
@@ -75,9 +82,26 @@ def confusion_matrix(
     if not (counts >= 0).all():
         raise ValueError("confusion_matrix: expected counts, numbers from 0 on")
     names = class_names_of("confusion_matrix", class_names, len(counts))
-    values = counts if normalize is None else _shares(counts, normalize)
-    side = min(9.0, 1.8 + 0.42 * max(len(names), 4))
+    side = matrix_side(len(names))
     figure = new_figure(width=side + 0.6, height=side + (0.3 if title else 0))
+    draw_matrix(figure, counts, names, normalize, title)
+    return finish(figure, path)
+
+
+def matrix_side(classes: int) -> float:
+    """Returns the inches that a matrix takes."""
+    return min(9.0, 1.8 + 0.42 * max(classes, 4))
+
+
+def draw_matrix(
+    figure: Figure | SubFigure,
+    counts: NDArray[np.float64],
+    names: Sequence[str],
+    normalize: str | None = None,
+    title: str = "",
+) -> None:
+    """Draws how often each class was taken for which; see ``confusion_matrix``."""
+    values = counts if normalize is None else _shares(counts, normalize)
     panel = figure.subplots()
     top = 1.0 if normalize else max(1.0, values.max())
     image = panel.imshow(values, cmap="Blues", vmin=0, vmax=top)
@@ -89,7 +113,6 @@ def confusion_matrix(
     dress(panel, title, "predicted", "true", grid=None)
     panel.spines[:].set_visible(False)
     _name_ticks(panel, names)
-    return finish(figure, path)
 
 
 def _shares(counts: NDArray[np.float64], normalize: str) -> NDArray[np.float64]:

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from fastnn.plots.figures import INK, TRAIN, VALIDATION, Path, dress, finish, legend, new_figure
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["prediction_error"]
+__all__ = ["draw_errors", "prediction_error"]
 
 
 def prediction_error(
@@ -45,8 +45,19 @@ def prediction_error(
             f"prediction_error: expected as many numbers of both, got {len(true)} true and "
             f"{len(said)} predicted ones"
         )
-    left = true - said
     figure = new_figure(width=9.6, height=3.2 + (0.3 if title else 0))
+    draw_errors(figure, true, said, title)
+    return finish(figure, path)
+
+
+def draw_errors(
+    figure: Figure | SubFigure,
+    true: NDArray[np.float64],
+    said: NDArray[np.float64],
+    title: str = "",
+) -> None:
+    """Draws how far numbers are from what was predicted; see ``prediction_error``."""
+    left = true - said
     if title:
         figure.suptitle(title, color=INK, fontsize=10, parse_math=False)
     beside, residuals, often = figure.subplots(1, 3)
@@ -60,7 +71,6 @@ def prediction_error(
     dress(residuals, "residuals", "predicted", "true - predicted")
     dress(often, "how often", "true - predicted", "samples", grid="y")
     legend(beside, loc="upper left")
-    return finish(figure, path)
 
 
 def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:
