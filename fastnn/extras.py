@@ -9,6 +9,7 @@ __all__ = ["require"]
 
 #: What is imported -> its distribution where the name is another, and the extra that brings it.
 _EXTRAS = {
+    "IPython.display": ("IPython", "notebook"),
     "PIL": ("Pillow", "images"),
     "distributed": ("Dask", "dask"),
     "h5py": ("h5py", "h5"),

@@ -127,7 +127,8 @@ def call_on_symbols(
     """
     if any(isinstance(leaf, np.ndarray) for leaf in nests.flatten([args, dict(kwargs)])):
         raise TypeError(f"{layer.name}: it is called on symbols and arrays; give either")
-    call, fresh = Call(layer, args, kwargs, training), _unbuilt(layer)
+    args, kwargs = (nests.apply(lambda leaf: leaf, nest) for nest in (args, dict(kwargs)))
+    call, fresh = Call(layer, args, kwargs, training), _unbuilt(layer)  # of lists that stay so
     dtype = _common_dtype(call)
     layer.adopt_dtype(dtype)
     sizes = (symbol.batch_size for symbol in call.inputs)

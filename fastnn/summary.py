@@ -20,7 +20,7 @@ from fastnn.layers.base import Layer
 if TYPE_CHECKING:
     from fastnn.models import Model
 
-__all__ = ["summary"]
+__all__ = ["keras_shapes", "summary"]
 
 
 def summary(
@@ -128,14 +128,15 @@ def _shapes(layer: Layer) -> str:
     if not layer.built and layer.sublayers():
         return "?"
     shapes = layer.output_shape
-    return "?" if shapes is None else _keras_shapes(shapes)
+    return "?" if shapes is None else keras_shapes(shapes)
 
 
-def _keras_shapes(shapes: Any) -> str:
+def keras_shapes(shapes: Any) -> str:
+    """Return a shape as Keras writes it, or those of several, one after the other."""
     if isinstance(shapes, dict):
         shapes = [shapes[key] for key in sorted(shapes)]
     if isinstance(shapes, list) or any(isinstance(each, tuple) for each in shapes):
-        return ", ".join(map(_keras_shapes, shapes))
+        return ", ".join(map(keras_shapes, shapes))
     return "(" + ", ".join(map(str, shapes)) + ")"
 
 

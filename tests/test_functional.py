@@ -43,6 +43,14 @@ def test_branches_and_shared_layers_are_what_they_say():
     assert np.allclose(model.predict(X), by_hand(model.get_weights(), X), rtol=1e-13, atol=1e-13)
 
 
+def test_a_list_may_grow_after_a_layer_was_called_on_it():
+    x = Input((2,))
+    every = [x, Dense(3)(x)]
+    for _ in range(2):
+        every.append(Dense(3)(layers.Concatenate()(every)))  # as DenseNet does
+    assert Model(x, every[-1]).count_params() == 9 + 18 + 27
+
+
 def test_gradients_of_branches_and_shared_layers():
     model = branched()
     model.compile("sgd", "mse")

@@ -10,6 +10,7 @@ from fastnn.registry import knowing as custom_object_scope
 from fastnn.registry import register_keras_serializable
 from fastnn.utils.arrays import pad_sequences, to_categorical
 from fastnn.utils.labels import class_ids, class_labels, normalize
+from fastnn.utils.pictures import model_to_dot, plot_model
 
 Sequence = PyDataset
 set_random_seed = set_seed
@@ -25,8 +26,10 @@ __all__ = [
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "set_random_seed",
