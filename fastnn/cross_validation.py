@@ -57,13 +57,24 @@ class CrossValidation:
         """The standard deviation over the folds, with k - 1 in the denominator."""
         return {name: _plain(np.std(values, 0, ddof=1)) for name, values in self.scores.items()}
 
-    def __str__(self) -> str:
-        """Return a table: a line for each fold, then mean and standard deviation."""
+    def _lines(self) -> list[tuple[str, ...]]:
         lines = [("fold", *self.scores)]
         for fold, values in enumerate(zip(*self.scores.values(), strict=True), 1):
             lines.append((str(fold), *(as_text(value) for value in values)))
         for label, found in (("mean", self.mean), ("sd", self.sd)):
             lines.append((label, *(as_text(value) for value in found.values())))
+        return lines
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        from fastnn import notebook
+
+        titles, *rows = self._lines()
+        return notebook.table(titles, rows, range(len(titles)))
+
+    def __str__(self) -> str:
+        """Return a table: a line for each fold, then mean and standard deviation."""
+        lines = self._lines()
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))

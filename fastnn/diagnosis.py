@@ -28,6 +28,9 @@ __all__ = ["Diagnosis", "LayerDiagnosis", "diagnose"]
 _NO_LAYERS = frozenset({"", "input", "loss", "metrics", "optimizer", "output", "penalties"})
 
 
+_TITLES = ("layer", "units", "zeros", "dead", "|dJ/dy|", "|dJ/dw|", "|step|/|w|")
+
+
 @dataclass(frozen=True)
 class LayerDiagnosis:
     """What is known of a layer after one batch.
@@ -64,16 +67,24 @@ class Diagnosis:
     loss: float
 
     def __str__(self) -> str:
-        titles = ["layer", "units", "zeros", "dead", "|dJ/dy|", "|dJ/dw|", "|step|/|w|"]
-        rows = [
+        lines = aligned([_TITLES, *self._rows()], right=set(range(1, len(_TITLES))))
+        return "\n".join([f"loss {self.loss:.6g}", *lines])
+
+    def _rows(self) -> list[list[str]]:
+        return [
             [
                 *(each.name, str(each.units), f"{each.zeros:.1%}", str(each.dead)),
                 *(_number(n) for n in (each.signal, each.gradient, each.update)),
             ]
             for each in self.layers
         ]
-        lines = aligned([titles, *rows], right=set(range(1, len(titles))))
-        return "\n".join([f"loss {self.loss:.6g}", *lines])
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        from fastnn import notebook
+
+        shown = notebook.table(_TITLES, self._rows(), range(1, len(_TITLES)))
+        return f"<div>loss {self.loss:.6g}{shown}</div>"
 
     def plot(self, path: str | os.PathLike[str] | None = None) -> Figure:
         """Draw gradients, zeros and updates, layer by layer; needs matplotlib.

@@ -20,7 +20,7 @@ from fastnn.layers.base import Layer
 if TYPE_CHECKING:
     from fastnn.models import Model
 
-__all__ = ["keras_shapes", "summary"]
+__all__ = ["keras_shapes", "parameters", "shapes", "summary", "totals"]
 
 
 def summary(
@@ -45,8 +45,8 @@ def summary(
         rows = _between(rows, layer_range, model)
     columns: dict[str, Callable[[_Row], str]] = {
         "Layer (type)": lambda row: f"{'  ' * row.depth}{row.layer.name} ({_kind(row.layer)})",
-        "Output Shape": lambda row: _shapes(row.layer),
-        "Param #": lambda row: f"{sum(v.size for v in row.layer.weights):,}",
+        "Output Shape": lambda row: shapes(row.layer),
+        "Param #": lambda row: f"{parameters(row.layer):,}",
     }
     flops = _flops(model)
     if flops is not None:
@@ -62,7 +62,7 @@ def summary(
     titles = list(columns)
     table = [titles, *([cell(row) for cell in columns.values()] for row in rows)]
     right = {titles.index(name) for name in ("Param #", "FLOPs") if name in titles}
-    lines = [f'Model: "{model.name}"', *aligned(table, right), *_totals(model)]
+    lines = [f'Model: "{model.name}"', *aligned(table, right), *totals(model)]
     if flops is not None:
         lines.append(f"FLOPs: {sum(flops.values()):,} a sample")
     return "\n".join(lines)
@@ -112,7 +112,13 @@ def _kind(layer: Layer) -> str:
     return type(layer).__name__
 
 
-def _totals(model: Model) -> list[str]:
+def parameters(layer: Layer) -> int:
+    """Return how many numbers the weights of a layer are, as far as they are known."""
+    return sum(v.size for v in layer.weights)
+
+
+def totals(model: Model) -> list[str]:
+    """Return lines of how many weights a model has, and how many of them learn."""
     learns = sum(v.size for v in model.trainable_weights)
     frozen = sum(v.size for v in model.non_trainable_weights)
     size = (learns + frozen) * np.dtype(model.dtype).itemsize
@@ -123,12 +129,12 @@ def _totals(model: Model) -> list[str]:
     ]
 
 
-def _shapes(layer: Layer) -> str:
+def shapes(layer: Layer) -> str:
     """Return the shape of a layer's output as Keras writes it, or those of several."""
     if not layer.built and layer.sublayers():
         return "?"
-    shapes = layer.output_shape
-    return "?" if shapes is None else keras_shapes(shapes)
+    found = layer.output_shape
+    return "?" if found is None else keras_shapes(found)
 
 
 def keras_shapes(shapes: Any) -> str:

@@ -1,6 +1,6 @@
 """Labels, sequences, windows and folders of images in the form that models take."""
 
-import builtins
+import sys
 
 import numpy as np
 import pytest
@@ -184,14 +184,7 @@ def test_a_file_that_is_no_image_is_named(folder):
 
 
 def test_pillow_missing_is_said(folder, monkeypatch):
-    real = builtins.__import__
-
-    def missing(name, *arguments, **options):
-        if name == "PIL":
-            raise ImportError("no PIL")
-        return real(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"fastnn\[images\]"):
         image_dataset_from_directory(folder)
 

@@ -4,6 +4,7 @@ from fastnn.callbacks.backup import BackupAndRestore
 from fastnn.callbacks.base import Callback, CallbackList, LambdaCallback
 from fastnn.callbacks.checkpoint import ModelCheckpoint
 from fastnn.callbacks.display import ProgbarLogger, TqdmCallback
+from fastnn.callbacks.live import LivePlot
 from fastnn.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from fastnn.callbacks.records import CSVLogger, History, TensorBoard
 from fastnn.callbacks.stopping import EarlyStopping, TerminateOnNaN
@@ -17,6 +18,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "LivePlot",
     "ModelCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",

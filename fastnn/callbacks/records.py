@@ -81,6 +81,12 @@ class History(Callback):
 
         return plots.learning_curve(self, metrics, path=path)
 
+    def _repr_html_(self) -> str:
+        """Return curves and a table for a notebook, which need no matplotlib."""
+        from fastnn import notebook
+
+        return notebook.history(self)
+
 
 class CSVLogger(Callback):
     """Writes a line for each epoch into a table of values separated by commas.

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastnn._typing import Array
 from fastnn.metrics.base import Metric, Seen
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["ConfusionMatrix", "confusion_matrix"]
 
@@ -51,6 +56,40 @@ class ConfusionMatrix(Metric):
     def read(self, total: Array) -> Any:
         """Return the metric's value from its totals."""
         return self.matrix(total).copy()
+
+    def plot(
+        self,
+        class_names: Sequence[Any] | None = None,
+        normalize: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+    ) -> Figure:
+        """Draw what was added since ``reset_state``; needs matplotlib.
+
+        Args:
+            class_names: a name for each class; ``None`` shows numbers.
+            normalize: ``"true"``, ``"pred"`` or ``"all"``: shares of what; ``None`` shows counts.
+            path: a .png, .pdf or .svg file to write.
+
+        Returns:
+            A matplotlib ``Figure`` (``fastnn.plots.confusion_matrix``).
+
+        Raises:
+            ImportError: matplotlib is not installed.
+            ValueError: nothing was added.
+        """
+        from fastnn import plots
+
+        found = self.result()
+        if not np.ndim(found):
+            raise ValueError(f"{self.name}: there is nothing to draw; call update_state first")
+        return plots.confusion_matrix(found, class_names, normalize, path=path)
+
+    def _repr_html_(self) -> str:
+        """Return the matrix for a notebook."""
+        from fastnn import notebook
+
+        found = self.result()
+        return notebook.matrix(found) if np.ndim(found) else "<div>no samples</div>"
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal metric."""

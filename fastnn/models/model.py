@@ -267,6 +267,12 @@ class Model(Trainer):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 
+    def _repr_html_(self) -> str:
+        """Return a table of the layers for a notebook."""
+        from fastnn import notebook
+
+        return notebook.model(self)
+
     def save(
         self,
         filepath: str | os.PathLike[str],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["draw_curves", "learning_curve"]
+__all__ = ["Curves", "draw_curves", "is_steep", "learning_curve"]
 
 _COLUMNS = 3
 #: A curve that goes down by this factor has a logarithmic axis.
@@ -128,7 +128,7 @@ def draw_curves(figure: Figure | SubFigure, history: Any, metrics: Sequence[str]
 def _draw_panel(panel: Axes, curves: Curves, name: str, explained: bool) -> None:
     is_rate = name == "learning_rate"
     _draw_curve(panel, *curves.of(name), TRAIN, "" if is_rate else "training", is_rate)
-    steep = _is_steep(curves.series[name])
+    steep = is_steep(curves.series[name])
     if f"val_{name}" in curves.series:
         _draw_curve(panel, *curves.of(f"val_{name}"), VALIDATION, "validation")
         steep &= min(curves.series[f"val_{name}"], default=0) > 0
@@ -165,7 +165,7 @@ def _draw_curve(
     )
 
 
-def _is_steep(values: Sequence[float]) -> bool:
+def is_steep(values: Sequence[float]) -> bool:
     """Return whether a curve goes down by orders of size."""
     known = [value for value in values if math.isfinite(value)]
     if not known or min(known) <= 0:

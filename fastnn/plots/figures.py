@@ -132,7 +132,8 @@ def plain(*texts: Text) -> None:
 
 def legend(panel: Axes, **options: Any) -> None:
     """Adds a legend that stands back."""
-    found = panel.legend(**{"frameon": False, "fontsize": 8, "labelcolor": INK, **options})
+    look = {"edgecolor": "none", "framealpha": 0.8, "fontsize": 8, "labelcolor": INK}
+    found = panel.legend(**{**look, **options})
     plain(*found.get_texts())
 
 
