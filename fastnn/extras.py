@@ -17,6 +17,7 @@ _EXTRAS = {
     "matplotlib": ("matplotlib", "plot"),
     "mpi4py.MPI": ("mpi4py and an MPI", "mpi"),
     "onnx": ("onnx", "onnx"),
+    "onnx.backend.base": ("onnx", "onnx"),
     "ray": ("Ray", "ray"),
     "safetensors": ("safetensors", "safetensors"),
     "safetensors.numpy": ("safetensors", "safetensors"),

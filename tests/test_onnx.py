@@ -1,4 +1,7 @@
-"""Models as ONNX files: onnxruntime computes what fastnn computes."""
+"""Models as ONNX files: onnxruntime computes what fastnn computes; and ONNX files as models."""
+
+import contextlib
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -7,7 +10,7 @@ import pytest
 
 import fastnn.onnx
 from fastnn import Input, Model, Sequential, layers, ops
-from fastnn.errors import NotBuiltError, UnsupportedError
+from fastnn.errors import ModelFileError, NotBuiltError, UnsupportedError
 
 RNG = np.random.default_rng(11)
 DTYPES = ["float32", "float64"]
@@ -20,17 +23,26 @@ def run(proto, *xs):
     return session.run(None, dict(zip(names, xs, strict=True)))
 
 
-def assert_agrees(model, *xs):
+def assert_agrees(model, *xs, comes_back=True):
+    """Compare predictions with onnxruntime's, and with those of the model of the file."""
     proto = fastnn.onnx.to_proto(model)
+    again = fastnn.onnx.from_proto(proto) if comes_back else model
     for rows in (1, len(xs[0])):
         part = [x[:rows] for x in xs]
-        wanted = model.predict(part if len(part) > 1 else part[0])
-        got = run(proto, *part)
-        wanted = wanted if isinstance(wanted, list) else [wanted]
-        for a, b in zip(got, wanted, strict=True):
-            assert (a.shape, a.dtype) == (b.shape, b.dtype)
-            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+        wanted = predicted(model, part)
+        for got in (run(proto, *part), predicted(again, part)):
+            for a, b in zip(got, wanted, strict=True):
+                assert (a.shape, a.dtype) == (b.shape, b.dtype)
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
     return proto
+
+
+def predicted(model, xs):
+    """Return the outputs of a model as a list."""
+    made = model.predict(list(xs) if len(xs) > 1 else xs[0])
+    if isinstance(made, dict):
+        return list(made.values())
+    return made if isinstance(made, list) else [made]
 
 
 def kinds(proto):
@@ -166,7 +178,9 @@ def test_windows(name, strides, padding, dtype):
 @pytest.mark.parametrize("name", CHAINS)
 def test_a_layer(name, dtype):
     shape, make = CHAINS[name]
-    assert_agrees(stacked(shape, *make(), dtype=dtype), RNG.normal(size=(3, *shape)).astype(dtype))
+    model = stacked(shape, *make(), dtype=dtype)
+    x = RNG.normal(size=(3, *shape)).astype(dtype)
+    assert_agrees(model, x, comes_back=name != "steps as rows")
 
 
 def _names():
@@ -278,14 +292,19 @@ OTHER = {
     "tile": lambda a, b: ops.tile(a, (1, 2, 3)),
     "take": lambda a, b: ops.take(a, [0, 3, -1], 1),
     "take_along_axis": lambda a, b: ops.take_along_axis(a, ops.argsort(b, 1), 1),
-    "one_hot": lambda a, b: ops.one_hot(ops.argmax(a, -1), 4),
-    "multi_hot": lambda a, b: ops.multi_hot(ops.argsort(a, 1)[:, :2], 5),
     "top_k": lambda a, b: ops.top_k(a, 2)[0],
     "broadcast": lambda a, b: a + b[:, :1] * ops.zeros((None, 5, 4)),
     "digitize": lambda a, b: ops.digitize(a, np.array([-0.5, 0.0, 0.5])),
     "channels": lambda a, b: ops.conv(a, np.ones((2, 4, 3))) * np.array([1.0, 2, 3]),
     "moments": lambda a, b: ops.moments(a, [1])[1],
     "argmax of all": lambda a, b: ops.argmax(ops.reshape(a, (-1, 20)), -1),
+}
+
+
+#: What is exported as an operator that fastnn does not read.
+SCATTERED = {
+    "one_hot": lambda a, b: ops.one_hot(ops.argmax(a, -1), 4) + b[:, :, 0:1],
+    "multi_hot": lambda a, b: ops.multi_hot(ops.argsort(a, 1)[:, :2], 5),
 }
 
 
@@ -299,6 +318,8 @@ def test_functions_of_ops(dtype):
     outputs += [getattr(ops, name)(a, b) for name in TWO.split()]
     outputs += [function(a, b) for function in OTHER.values()]
     assert_agrees(Model([a, b], outputs), x, above)
+    scattered = [function(a, b) for function in SCATTERED.values()]
+    assert_agrees(Model([a, b], scattered), x, above, comes_back=False)
 
 
 def test_a_layer_of_ones_own_is_exported_by_what_it_is_composed_of():
@@ -383,3 +404,192 @@ def test_weights_beyond_two_gigabytes_are_refused(monkeypatch):
     monkeypatch.setattr("fastnn.onnx.exporting._MOST_BYTES", 100)
     with pytest.raises(ValueError, match=r"its weights are 440 bytes, but one ONNX file holds 100"):
         fastnn.onnx.to_proto(stacked((10,), L.Dense(10)))
+
+
+# ---- files of others -----------------------------------------------------------------------------
+
+FILES = Path(__file__).parent / "onnx_files"
+NAMES = sorted(path.stem for path in FILES.glob("*.onnx"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_another_library_is_a_model(name):
+    """PyTorch (both exporters), Keras and scikit-learn: tests/tools/make_onnx_files.py."""
+    data = np.load(FILES / f"{name}.npz")
+    xs, ys = ([data[key] for key in data.files if key[0] == letter] for letter in "xy")
+    model = fastnn.onnx.load(FILES / f"{name}.onnx")
+    for got, wanted in zip(predicted(model, xs), ys, strict=True):
+        assert got.size == wanted.size
+        np.testing.assert_allclose(got.reshape(wanted.shape), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_there_are_files_of_each_library():
+    assert {name.split("_")[0] for name in NAMES} == {"torch", "torchscript", "keras", "sklearn"}
+
+
+def test_what_is_known_becomes_layers_that_can_be_trained():
+    model = fastnn.onnx.load(FILES / "torch_residual.onnx")
+    known = [type(layer).__name__ for layer in model.layers]
+    for kind in ("Conv2D", "DepthwiseConv2D", "MaxPooling2D", "GlobalAveragePooling2D", "Dense"):
+        assert kind in known
+    x, y = RNG.normal(size=(8, 3, 16, 16)), np.arange(8) % 4
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = model.evaluate(x, y, verbose=0)
+    model.fit(x, y, epochs=5, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < before
+
+
+def test_a_loaded_model_is_saved_as_others_are(tmp_path):
+    model = fastnn.onnx.load(FILES / "torch_lstm.onnx")
+    model.save(tmp_path / "model.fastnn")
+    again = fastnn.models.load_model(tmp_path / "model.fastnn")
+    ids = np.load(FILES / "torch_lstm.npz")["x0"]
+    assert again.predict(ids).tobytes() == model.predict(ids).tobytes()
+
+
+@pytest.mark.parametrize("cell", [L.LSTM, L.GRU, L.SimpleRNN])
+def test_a_recurrent_layer_comes_back_as_itself(cell):
+    model = fastnn.onnx.from_proto(fastnn.onnx.to_proto(stacked((6, 4), cell(5))))
+    assert [type(layer) for layer in model.layers[1:]] == [cell]
+
+
+# ---- graphs written by hand ----------------------------------------------------------------------
+
+
+def graph(nodes, inputs, outputs=("y",), weights=None, opset=18):
+    """A graph whose inputs are {name: shape}, a text being a free axis."""
+    helper, numbers = onnx.helper, onnx.TensorProto.FLOAT
+    infos = [helper.make_tensor_value_info(k, numbers, shape) for k, shape in inputs.items()]
+    ends = [helper.make_tensor_value_info(name, numbers, ["n", "m"]) for name in outputs]
+    known = [onnx.numpy_helper.from_array(a, k) for k, a in (weights or {}).items()]
+    body = helper.make_graph(nodes, "by_hand", infos, ends, known)
+    return helper.make_model(body, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+node = onnx.helper.make_node
+
+
+def test_a_batch_that_is_not_first_becomes_the_first_axis():
+    """As of an LSTM of PyTorch's, which has steps first."""
+    u = RNG.normal(size=(1, 5, 3)).astype("float32")
+    weights = {"w": u, "r": RNG.normal(size=(1, 5, 5)).astype("float32")}
+    walk = node("RNN", ["x", "w", "r"], ["y", ""], hidden_size=5)
+    proto = graph([walk], {"x": (4, "batch", 3)}, weights=weights)
+    model = fastnn.onnx.from_proto(proto)
+    x = RNG.normal(size=(4, 2, 3)).astype("float32")
+    (wanted,) = run(proto, x)
+    assert model.input_shape == (None, 4, 3)
+    got = model.predict(x.swapaxes(0, 1))  # rows, steps, directions, units
+    np.testing.assert_allclose(got, np.moveaxis(wanted, 2, 0), rtol=1e-5, atol=1e-6)
+
+
+def test_sizes_of_other_free_axes_are_given():
+    proto = graph([node("Relu", ["x"], ["y"])], {"x": ("batch", "steps", 3)})
+    with pytest.raises(UnsupportedError, match=r"free axes steps .* sizes=\{'steps': 10\}"):
+        fastnn.onnx.from_proto(proto)
+    assert fastnn.onnx.from_proto(proto, sizes={"steps": 7}).input_shape == (None, 7, 3)
+
+
+def test_a_batch_of_known_size_is_any_batch():
+    flat = {"shape": np.array([1, -1]), "w": np.ones((6, 2), "float32")}
+    nodes = [node("Reshape", ["x", "shape"], ["f"]), node("MatMul", ["f", "w"], ["y"])]
+    model = fastnn.onnx.from_proto(graph(nodes, {"x": (1, 2, 3)}, weights=flat))
+    assert model.predict(np.ones((5, 2, 3))).tolist() == [[6, 6]] * 5
+
+
+def test_all_operators_that_are_missing_are_named():
+    nodes = [
+        node("NonZero", ["x"], ["a"], name="first"),
+        node("Det", ["x"], ["b"], name="second"),
+        node("Det", ["x"], ["y"], name="third"),
+    ]
+    with pytest.raises(UnsupportedError) as caught:
+        fastnn.onnx.from_proto(graph(nodes, {"x": ("n", 3)}))
+    assert "NonZero (first); Det (second, third)" in str(caught.value)
+    many = [node("NonZero", ["x"], [f"y{i}"], name=f"node{i}") for i in range(200)]
+    with pytest.raises(UnsupportedError) as caught:
+        fastnn.onnx.from_proto(graph(many, {"x": ("n", 3)}))
+    assert len(str(caught.value)) <= 400
+
+
+MISTAKES = {
+    "rows moved": ([node("Softmax", ["x"], ["y"], axis=0, name="s")], "'s' .Softmax.: "),
+    "rows summed": ([node("ReduceSum", ["x"], ["y"], keepdims=0, name="r")], "'r' .ReduceSum.: "),
+    "no output": ([node("Relu", ["x"], ["z"])], "'y'"),
+    "not there": ([node("Add", ["x", "q"], ["y"])], "q"),
+    "huge": (
+        [node("Expand", ["x", "far"], ["y"], name="e")],
+        "'e' .Expand.: it makes .* numbers, more than",
+    ),
+    "huge constant": (
+        [node("ConstantOfShape", ["far"], ["c"]), node("Add", ["x", "c"], ["y"])],
+        "more than",
+    ),
+    "huge frame": ([node("Pad", ["x", "frame"], ["y"])], "more than"),
+    "not by name": ([node("Resize", ["x", "", "", "sizes"], ["y"], mode="tired")], "."),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_what_fastnn_cannot_do_is_refused_with_the_node(name):
+    nodes, text = MISTAKES[name]
+    weights = {
+        "far": np.array([1, 1 << 30, 1 << 8]),
+        "frame": np.array([0, 0, 0, 1 << 40]),
+        "sizes": np.array([1, 5]),
+    }
+    with pytest.raises((UnsupportedError, ModelFileError), match=text) as caught:
+        fastnn.onnx.from_proto(graph(nodes, {"x": ("n", 3)}, weights=weights))
+    assert len(str(caught.value)) <= 400
+
+
+def outside(path, location, **known):
+    """Write a model whose weights are in another file."""
+    weight = onnx.TensorProto(name="w", data_type=1, dims=[3, 2], data_location=1)
+    for key, value in {"location": location, **known}.items():
+        weight.external_data.add(key=key, value=str(value))
+    proto = graph([node("MatMul", ["x", "w"], ["y"])], {"x": ("n", 3)})
+    proto.graph.initializer.append(weight)
+    path.write_bytes(proto.SerializeToString())
+
+
+def test_weights_beside_the_file_are_read_and_none_from_elsewhere(tmp_path):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    path, w = folder / "model.onnx", np.arange(8, dtype="float32")
+    w.tofile(folder / "weights")
+    w.tofile(tmp_path / "secret")
+    outside(path, "weights", offset=8, length=24)
+    model = fastnn.onnx.load(path)
+    assert model.get_weights()[0].tolist() == w[2:].reshape(3, 2).tolist()
+    (folder / "link").symlink_to(tmp_path / "secret")
+    for location in ("../secret", str(tmp_path / "secret"), "link", "", "."):
+        outside(path, location)
+        with pytest.raises(ModelFileError):
+            fastnn.onnx.load(path)
+    outside(path, "weights", offset=16)
+    with pytest.raises(ModelFileError, match="has no 24 bytes at 16"):
+        fastnn.onnx.load(path)
+    with pytest.raises(ModelFileError, match="load it by its path"):
+        fastnn.onnx.from_proto(onnx.load(path, load_external_data=False))
+
+
+def test_files_that_are_damaged_are_refused_and_nothing_else_happens(tmp_path):
+    whole = (FILES / "torchscript_residual.onnx").read_bytes()
+    path = tmp_path / "model.onnx"
+    for content in (b"", b"PK\x03\x04", whole[:-1000], whole[:50]):
+        path.write_bytes(content)
+        with pytest.raises((ModelFileError, UnsupportedError)):
+            fastnn.onnx.load(path)
+    rng = np.random.default_rng(5)
+    for _ in range(60):
+        broken = bytearray(whole)
+        for at in rng.integers(0, len(whole), 4):
+            broken[at] = rng.integers(0, 256)
+        path.write_bytes(bytes(broken))
+        with contextlib.suppress(ModelFileError, UnsupportedError):  # or it is still a model
+            fastnn.onnx.load(path)
+    with pytest.raises(FileNotFoundError):
+        fastnn.onnx.load(tmp_path / "none.onnx")
+    with pytest.raises(TypeError, match=r"expected an onnx.ModelProto, got dict"):
+        fastnn.onnx.from_proto({})
