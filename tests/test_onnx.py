@@ -1,6 +1,7 @@
 """Models as ONNX files: onnxruntime computes what fastnn computes; and ONNX files as models."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import fastnn.onnx
 from fastnn import Input, Model, Sequential, layers, ops
 from fastnn.errors import ModelFileError, NotBuiltError, UnsupportedError
+from fastnn.onnx.reader import OPERATORS
 
 RNG = np.random.default_rng(11)
 DTYPES = ["float32", "float64"]
@@ -593,3 +595,12 @@ def test_files_that_are_damaged_are_refused_and_nothing_else_happens(tmp_path):
         fastnn.onnx.load(tmp_path / "none.onnx")
     with pytest.raises(TypeError, match=r"expected an onnx.ModelProto, got dict"):
         fastnn.onnx.from_proto({})
+
+
+def test_the_page_names_the_operators_that_there_are():
+    page = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text()
+    section = page[page.index("## What operators become") : page.index("## What is refused")]
+    firsts = re.findall(r"^\| `([\w.]+)` \|", section, re.M)
+    others = re.findall(r"`([\w.]+)`", section[section.rindex("calculated once, become") :])
+    assert sorted(firsts + others) == sorted(OPERATORS)
+    assert f"[{len(OPERATORS)} operators]" in (Path(__file__).parents[1] / "README.md").read_text()
