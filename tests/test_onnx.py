@@ -8,6 +8,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import skl2onnx
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Binarizer, MinMaxScaler, Normalizer, StandardScaler
 
 import fastnn.onnx
 from fastnn import Input, Model, Sequential, layers, ops
@@ -423,6 +429,35 @@ def test_a_file_of_another_library_is_a_model(name):
     for got, wanted in zip(predicted(model, xs), ys, strict=True):
         assert got.size == wanted.size
         np.testing.assert_allclose(got.reshape(wanted.shape), wanted, rtol=1e-4, atol=1e-5)
+
+
+X = RNG.normal(size=(60, 4)).astype("float32")
+NET = {"hidden_layer_sizes": (6, 5), "max_iter": 30, "random_state": 0}
+ESTIMATORS = {
+    "classes": (make_pipeline(StandardScaler(), MLPClassifier(**NET)), X[:, :3].argmax(1)),
+    "two classes": (make_pipeline(MinMaxScaler(), MLPClassifier(**NET)), (X[:, 0] > 0) * 1),
+    "numbers": (MLPRegressor(**NET, activation="tanh"), X @ np.ones(4)),
+    "line": (make_pipeline(Normalizer("l1"), LinearRegression()), X.sum(1)),
+    "logistic": (LogisticRegression(), X[:, :3].argmax(1) * 10),
+    "logistic of two": (make_pipeline(Binarizer(), LogisticRegression()), (X[:, 0] > 0) * 1),
+    "gaps": (make_pipeline(SimpleImputer(missing_values=0.0), Ridge()), X.sum(1)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_an_estimator_of_scikit_learn_is_a_model(name):
+    estimator, y = ESTIMATORS[name]
+    x = np.where(np.abs(X) < 0.1, 0, X)
+    estimator.fit(x, y)
+    options = {id(estimator): {"zipmap": False}} if hasattr(estimator, "predict_proba") else None
+    proto = skl2onnx.to_onnx(estimator, x[:1], options=options, target_opset=18)
+    got = predicted(fastnn.onnx.from_proto(proto), [x])
+    wanted = [estimator.predict(x)]
+    if hasattr(estimator, "predict_proba"):
+        wanted.append(estimator.predict_proba(x))
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(a.reshape(b.shape), b, rtol=1e-4, atol=1e-4)
 
 
 def test_there_are_files_of_each_library():
