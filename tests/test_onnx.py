@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Binarizer, MinMaxScaler, Normalizer, StandardScaler
 
-import fastnn.onnx
+import fastnn.onnx.backend
 from fastnn import Input, Model, Sequential, layers, ops
 from fastnn.errors import ModelFileError, NotBuiltError, UnsupportedError
 from fastnn.onnx.reader import OPERATORS
@@ -532,6 +532,29 @@ def test_a_batch_of_known_size_is_any_batch():
     nodes = [node("Reshape", ["x", "shape"], ["f"]), node("MatMul", ["f", "w"], ["y"])]
     model = fastnn.onnx.from_proto(graph(nodes, {"x": (1, 2, 3)}, weights=flat))
     assert model.predict(np.ones((5, 2, 3))).tolist() == [[6, 6]] * 5
+
+
+def test_what_is_added_to_a_product_is_a_bias_where_there_is_one_for_each_unit():
+    w, x = RNG.normal(size=(4, 3)).astype("float32"), RNG.normal(size=(3, 4)).astype("float32")
+    for shape, kinds in (((3,), ["Dense"]), ((1, 3), ["Dense"]), ((1, 1), ["Dense"])):
+        c = RNG.normal(size=shape).astype("float32")
+        for nodes in (
+            [node("Gemm", ["x", "w", "c"], ["y"])],
+            [node("MatMul", ["x", "w"], ["z"]), node("Add", ["c", "z"], ["y"])],
+        ):
+            proto = graph(nodes, {"x": ("n", 4)}, weights={"w": w, "c": c})
+            model = fastnn.onnx.from_proto(proto)
+            assert [type(layer).__name__ for layer in model.layers[1:]] == kinds
+            np.testing.assert_allclose(model.predict(x), run(proto, x)[0], rtol=1e-5, atol=1e-5)
+    rows = {"w": w, "c": np.ones((3, 1), "float32")}  # one for each of three rows
+    proto = graph([node("Gemm", ["x", "w", "c"], ["y"])], {"x": ("n", 4)}, weights=rows)
+    assert fastnn.onnx.backend.prepare(proto).run([x])[0].shape == (3, 3)
+
+
+def test_states_of_pytorch_that_begin_with_zeros_are_no_inputs_of_layers():
+    model = fastnn.onnx.load(FILES / "torchscript_lstm.onnx")
+    first = [type(layer).__name__ for layer in model.layers[:4]]
+    assert first == ["InputLayer", "Embedding", "LSTM", "LSTM"]
 
 
 def test_all_operators_that_are_missing_are_named():

@@ -42,11 +42,13 @@ class Held:
         data: a symbol, or an array.
         axes: the axis of the file that each axis of it is.
         type: the type of its numbers in the file, a ``TensorProto.DataType``.
+        is_zero: whether it is a symbol of which all numbers are known to be 0.
     """
 
     data: Data
     axes: tuple[int, ...]
     type: int
+    is_zero: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -258,7 +260,9 @@ class Reader:
         sizes = self.array(np.ones(whole, self.dtype))
         data, order = self.together(Held(wide, axes, held.type), held, sizes)
         assert rank == len(order)
-        return self.made(ops.add(data[0], ops.multiply(data[1], data[2])), order, held.type)
+        made = self.made(ops.add(data[0], ops.multiply(data[1], data[2])), order, held.type)
+        made.is_zero = not held.data.any()
+        return made
 
     # ---- layers ----------------------------------------------------------------------------------
 

@@ -21,11 +21,7 @@ def _gemm(r: Reader, node: OpNode) -> Held:
     a, b, c = node.some(0), node.some(1), node.input(2)
     alpha, beta = (float(node.attrs.get(name, 1.0)) for name in ("alpha", "beta"))
     turned = [bool(node.attrs.get(name, 0)) for name in ("transA", "transB")]
-    if (
-        b.is_known
-        and not turned[0]
-        and (c is None or (c.is_known and c.data.size in (1, b.data.shape[not turned[1]])))
-    ):
+    if b.is_known and not turned[0] and (c is None or _is_bias(c, b.shape[not turned[1]])):
         kernel = alpha * (b.data.T if turned[1] else b.data)
         bias = None if c is None else beta * c.data
         return _dense(r, node, a, kernel, bias)
@@ -67,14 +63,18 @@ def _bias(r: Reader, node: OpNode, units: int, rank: int) -> Array | None:
         return None
     (other,) = (name for name in following.input if name != node.outputs[0])
     held = r.held.get(other)
-    if held is None or not held.is_known or held.rank > rank:
-        return None
-    if held.data.size != 1 and held.shape != (*[1] * (held.rank - 1), units):
+    if held is None or held.rank > rank or not _is_bias(held, units):
         return None
     r.absorbed.add(id(following))
     node.outputs[0] = following.output[0]
     array: Array = held.data
     return array
+
+
+def _is_bias(held: Held, units: int) -> bool:
+    """Return whether numbers are known, and one for each unit, or for all."""
+    whole = (*[1] * (held.rank - 1), units)
+    return held.is_known and (held.data.size == 1 or held.shape == whole)
 
 
 # ---- windows -------------------------------------------------------------------------------------

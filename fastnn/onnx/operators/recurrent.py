@@ -110,7 +110,7 @@ def _biases(node: OpNode, bias: Array, order: Sequence[int], apart: bool) -> Arr
 
 def _first(r: Reader, held: Held | None, index: int, layout: int, x: Any) -> Any:
     """Return the state before the first step, (rows, units); ``None`` where it is 0."""
-    if held is None:
+    if held is None or held.is_zero:
         return None
     if not held.is_known:
         return r.data(held, (0, 1, 2) if layout else (1, 0, 2))[(slice(None), index)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -191,7 +192,7 @@ def _sliced(r: Reader, x: Held, parts: dict[int, slice]) -> Held:
     key = tuple(parts.get(axis, slice(None)) for axis in x.axes)
     if x.is_known:
         return r.array(x.data[key], x.type)
-    return r.like(x, x.data[key])
+    return replace(r.like(x, x.data[key]), is_zero=x.is_zero)
 
 
 @operator("Slice")
