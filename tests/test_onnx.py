@@ -557,6 +557,13 @@ def test_states_of_pytorch_that_begin_with_zeros_are_no_inputs_of_layers():
     assert first == ["InputLayer", "Embedding", "LSTM", "LSTM"]
 
 
+def test_sums_of_old_files_that_say_along_which_axis_are_refused():
+    old = [node("Add", ["x", "c"], ["y"], broadcast=1, axis=1)]
+    proto = graph(old, {"x": ("n", 3, 3)}, weights={"c": np.ones(3, "float32")}, opset=6)
+    with pytest.raises(UnsupportedError, match="before opset 7"):
+        fastnn.onnx.from_proto(proto)
+
+
 def test_all_operators_that_are_missing_are_named():
     nodes = [
         node("NonZero", ["x"], ["a"], name="first"),

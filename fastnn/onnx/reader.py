@@ -348,6 +348,8 @@ class Reader:
         version = self.versions.get(_domain(proto), 0)
         node = OpNode(proto.op_type, name, inputs, list(proto.output), attrs, version)
         try:
+            if attrs.get("broadcast") and "axis" in attrs:
+                raise UnsupportedError("before opset 7 it says along which axis it repeats")
             made = OPERATORS[full_kind(proto)](self, node)
         except (*_UNFIT, AssertionError) as error:
             reason = str(error) or type(error).__name__
