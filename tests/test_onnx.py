@@ -2,6 +2,8 @@
 
 import contextlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -406,6 +408,24 @@ def test_what_has_no_counterpart_is_refused_by_name(tmp_path):
     with pytest.raises(FileNotFoundError):
         fastnn.onnx.export(stacked((4,), L.Dense(2)), tmp_path / "none" / "model.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def python(code):
+    """Return what a process of its own says."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    return done.stdout + done.stderr
+
+
+def test_onnx_is_imported_where_it_is_used_and_missed_with_advice():
+    code = "import sys, fastnn; print({'onnx', 'fastnn.onnx'} & set(sys.modules))"
+    assert python(code).strip() == "set()"
+    code = """if True:
+        import sys, fastnn.onnx
+        assert "onnx" not in sys.modules
+        sys.modules["onnx"] = None
+        fastnn.onnx.export(fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)]), "x")
+    """
+    assert "needs onnx, which cannot be imported: pip install 'fastnn[onnx]'" in python(code)
 
 
 def test_weights_beyond_two_gigabytes_are_refused(monkeypatch):

@@ -29,6 +29,13 @@ class Prepared(_base.BackendRep):  # type: ignore[misc, name-defined]
 
     Raises:
         UnsupportedError: if it has operators that fastnn does not have.
+
+    Example:
+        >>> import fastnn.onnx.backend, numpy as np
+        >>> dense = fastnn.layers.Dense(2, kernel_initializer="ones")
+        >>> proto = fastnn.onnx.to_proto(fastnn.Sequential([fastnn.Input((3,)), dense]))
+        >>> fastnn.onnx.backend.prepare(proto).run([np.ones((1, 3), "float32")])
+        [array([[3., 3.]], dtype=float32)]
     """
 
     def __init__(self, proto: Any):
