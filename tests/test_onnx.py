@@ -278,6 +278,7 @@ def test_layers_of_several_tensors(dtype):
     a, b = (Input((5, 4), dtype=dtype) for _ in "ab")
     kinds = [L.Add, L.Subtract, L.Multiply, L.Average, L.Maximum, L.Minimum, L.Concatenate]
     outputs = [kind()([a, b]) for kind in kinds]
+    outputs += outputs[:2]
     outputs += [
         L.Concatenate(1)([a, b]),
         L.Dot(1)([a, b]),
@@ -330,6 +331,12 @@ def test_functions_of_ops(dtype):
     assert_agrees(Model([a, b], outputs), x, above)
     scattered = [function(a, b) for function in SCATTERED.values()]
     assert_agrees(Model([a, b], scattered), x, above, comes_back=False)
+
+
+def test_numbers_with_the_same_bytes_have_their_own_shapes():
+    inputs = Input((5, 4))
+    model = Model(inputs, ops.sum(ops.cumsum(inputs, 2), 2))  # an axis, and a list of one
+    assert_agrees(model, RNG.normal(size=(3, 5, 4)).astype("float32"))
 
 
 def test_a_layer_of_ones_own_is_exported_by_what_it_is_composed_of():
@@ -582,6 +589,38 @@ def test_sums_of_old_files_that_say_along_which_axis_are_refused():
     proto = graph(old, {"x": ("n", 3, 3)}, weights={"c": np.ones(3, "float32")}, opset=6)
     with pytest.raises(UnsupportedError, match="before opset 7"):
         fastnn.onnx.from_proto(proto)
+
+
+def test_whole_numbers_are_divided_as_such():
+    helper, kinds = onnx.helper, onnx.TensorProto
+    given = helper.make_tensor_value_info("x", kinds.INT32, ["n", 3])
+    made = helper.make_tensor_value_info("y", kinds.FLOAT, ["n", 3])
+    nodes = [node("Div", ["x", "two"], ["h"]), node("Cast", ["h"], ["y"], to=kinds.FLOAT)]
+    two = onnx.numpy_helper.from_array(np.array([2], "int32"), "two")
+    body = helper.make_graph(nodes, "halves", [given], [made], [two])
+    model = fastnn.onnx.from_proto(helper.make_model(body, ir_version=8))
+    assert model.predict(np.array([[7, -7, 4]], "int32")).tolist() == [[3, -3, 2]]
+
+
+@pytest.mark.parametrize("after", ["NONE", "LOGISTIC"])
+def test_a_linear_classifier_of_one_row_knows_two_classes(after):
+    helper, kinds = onnx.helper, onnx.TensorProto
+    attributes = {"coefficients": [1.0, -2.0], "intercepts": [0.3], "classlabels_ints": [4, 9]}
+    score = node(
+        "LinearClassifier", ["x"], ["label", "y"], domain="ai.onnx.ml", post_transform=after,
+        multi_class=0, **attributes,
+    )  # fmt: skip
+    ends = [("label", kinds.INT64, ["n"]), ("y", kinds.FLOAT, ["n", 2])]
+    given = helper.make_tensor_value_info("x", kinds.FLOAT, ["n", 2])
+    infos = [helper.make_tensor_value_info(*end) for end in ends]
+    body = helper.make_graph([score], "by_hand", [given], infos)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    proto = helper.make_model(body, opset_imports=opsets, ir_version=8)
+    x = RNG.normal(size=(20, 2)).astype("float32")
+    for got, wanted in zip(
+        predicted(fastnn.onnx.from_proto(proto), [x]), run(proto, x), strict=True
+    ):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_all_operators_that_are_missing_are_named():

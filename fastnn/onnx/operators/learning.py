@@ -79,9 +79,8 @@ def _classifier(r: Reader, node: OpNode) -> Sequence[Held]:
     count = len(node.attrs.get("intercepts", [])) or len(labels)
     scores = _linear(r, node, count)
     if count == 1:
-        lone, logistic = scores, node.attrs.get("post_transform") == "LOGISTIC"
-        y = _finished(node, lone)
-        other = ops.subtract(1.0, y) if logistic else ops.negative(y)
+        lone, y = scores, _finished(node, scores)
+        other = ops.subtract(1.0, y)
         shares = ops.concatenate([other, y], -1)
         chosen = ops.squeeze(ops.greater(lone, 0.0), -1)
     else:
