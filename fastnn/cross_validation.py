@@ -17,11 +17,13 @@ from fastnn._checks import count
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, History
 from fastnn.callbacks.display import as_text
+from fastnn.data.foreign import plain
 from fastnn.data.streams import is_stream
 from fastnn.functional import Symbol
 from fastnn.layers import Layer
 from fastnn.model_selection import KFold, StratifiedKFold
 from fastnn.models import Model
+from fastnn.waiting import result
 
 __all__ = ["CrossValidation", "cross_validate"]
 
@@ -161,7 +163,9 @@ def cross_validate(
         raise TypeError(
             f"cross_validate: folds need arrays, got {type(x).__name__}; load all of its batches"
         )
-    data = [_arrays(x), _arrays(y), None if sample_weight is None else np.asarray(sample_weight)]
+    data = [_arrays("x", x), _arrays("y", y), None]
+    if sample_weight is not None:
+        data[2] = plain("cross_validate", "sample_weight", sample_weight)
     rows = _length(data)
     if not callable(make_model):
         raise TypeError(
@@ -268,7 +272,7 @@ def _run_here(
     with ThreadPoolExecutor(threads, thread_name_prefix="fastnn-fold") as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
-            return [future.result() for future in futures]
+            return [result(future) for future in futures]
         except BaseException:
             cancelled.set()
             pool.shutdown(wait=False, cancel_futures=True)
@@ -382,11 +386,11 @@ def _read_by(model: Model, layer: Layer, by_input: dict[Symbol, Any]) -> list[An
 # ---- data ----------------------------------------------------------------------------------------
 
 
-def _arrays(nest: Any) -> Any:
+def _arrays(name: str, nest: Any) -> Any:
     """Return a nest of arrays; a list of numbers, or of rows of them, is one array."""
     if isinstance(nest, list | tuple) and not any(isinstance(each, np.ndarray) for each in nest):
         return np.asarray(nest)
-    return nests.apply(np.asarray, nest)
+    return nests.apply(partial(plain, "cross_validate", name), nest)
 
 
 def _length(data: Sequence[Any]) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fastnn._checks import count, flag
 from fastnn._warnings import warn_caller
+from fastnn.data.foreign import plain
 
 __all__ = ["KFold", "StratifiedKFold", "train_test_split"]
 
@@ -171,7 +172,7 @@ def train_test_split(
         >>> np.bincount(y_test).tolist()
         [35, 37, 35, 37, 36, 37, 36, 36, 35, 36]
     """
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = plain("train_test_split", "x", x), plain("train_test_split", "y", y)
     held_out = _test_rows(x, y, test_size)
     words = _words(len(y) + 1, seed)
     shuffled = np.argsort(words[:-1], kind="stable")

@@ -105,7 +105,12 @@ MISTAKES = [
     ("a class of data for x", lambda m: m.predict(dict), DTypeError, "x function returns"),
     ("a sparse matrix", lambda m: m.predict(Sparse()), DTypeError, "x sparse toarray()"),
     ("any object", lambda m: m.predict(object()), DTypeError, "x real numbers dtype object"),
-    ("records", lambda m: m.predict(np.zeros(3, [("a", "f4")])), DTypeError, "x dtype float32"),
+    (
+        "records",
+        lambda m: m.predict(np.zeros(3, [("a", "f4")])),
+        DTypeError,
+        "x structured_to_unstructured",
+    ),
     ("whole numbers too large", lambda m: m.predict([[2**70] * 4]), DTypeError, "object float32"),
     ("x and y swapped", lambda m: m.fit(Y, X), ShapeError, "fit x (10,) (rows, 4) 'm'"),
     ("x transposed", lambda m: m.fit(X.T, Y), ShapeError, "fit x (4, 10) (rows, 4)"),

@@ -7,13 +7,13 @@ integer types, are gathered from where they are.
 from __future__ import annotations
 
 import math
-import os
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, format_shape
+from fastnn.data.foreign import NUMBERS, plain, refusal_of
 from fastnn.errors import DTypeError, IdError, LabelError, ShapeError
 
 __all__ = ["as_array", "as_labels", "as_samples", "as_values", "as_weights"]
@@ -28,39 +28,22 @@ def as_array(who: str, name: str, data: ArrayLike) -> Array:
     Args:
         who: the method that was called.
         name: its argument, ``"x"`` or ``"y"``.
-        data: an array, or anything that NumPy makes one of.
+        data: an array, a data frame of pandas or polars, or anything that NumPy makes an array of.
 
     Raises:
-        DTypeError: if it does not hold real numbers.
+        DTypeError: if it does not hold real numbers, or some are masked.
         ShapeError: if its rows have different lengths.
     """
     try:
-        array = np.asarray(data)
+        array = plain(who, name, data)
     except ValueError:
         raise ShapeError(
             f"{who}: {name} is a nested sequence whose rows have different lengths; "
             "pad them to one length"
         ) from None
-    if array.dtype.kind not in "fiub":
-        mend = "convert it: numpy.asarray(values, dtype='float32')"
-        if array.dtype.kind in "US":
-            mend = "fastnn.utils.class_ids makes numbers of names"
-        got = _not_numbers(data) or f"an array of dtype {str(array.dtype)[:150]}; {mend}"
-        raise DTypeError(f"{who}: {name} must hold real numbers, got {got}")
+    if array.dtype.kind not in NUMBERS:
+        raise DTypeError(f"{who}: {name} must hold real numbers, got {refusal_of(data, array)}")
     return array
-
-
-def _not_numbers(data: object) -> str:
-    """Return what is no array at all, and what to do about it; nothing for arrays and lists."""
-    if data is None:
-        return "None"
-    if isinstance(data, str | bytes | os.PathLike):
-        return "text; of a file pass what it holds: datasets.read_csv, numpy.load, ..."
-    if hasattr(data, "toarray"):
-        return "a sparse matrix; make it an array: toarray()"
-    if callable(data):
-        return "a function; pass what it returns"
-    return ""
 
 
 def as_samples(

@@ -18,6 +18,7 @@ import numpy as np
 
 from fastnn import _core
 from fastnn._checks import count
+from fastnn.waiting import result
 
 __all__ = ["PyDataset", "Stream", "is_stream"]
 
@@ -103,7 +104,7 @@ def is_stream(data: Any) -> bool:
         return False
     if isinstance(data, PyDataset) or hasattr(data, "__next__"):
         return True
-    arrays = isinstance(data, list | tuple | dict | str | bytes | range)
+    arrays = isinstance(data, list | tuple | dict | str | bytes | range | memoryview)
     return not arrays and not hasattr(data, "__array__") and hasattr(data, "__iter__")
 
 
@@ -244,9 +245,9 @@ def made_ahead(
         for job in jobs:
             waiting.append(pool.submit(job))
             if len(waiting) > ahead:
-                yield waiting.popleft().result()
+                yield result(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield result(waiting.popleft())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -1,0 +1,97 @@
+"""What callers hand over in place of arrays of numbers: data frames, masked arrays, other types.
+
+Nothing is imported: frames are known by what they offer, and their columns speak NumPy's protocol.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from fastnn._checks import shown
+from fastnn._typing import Array
+from fastnn.errors import DTypeError
+
+__all__ = ["NUMBERS", "plain", "refusal_of"]
+
+#: Kinds of dtypes that are real numbers.
+NUMBERS = "fiub"
+
+#: Kinds of dtypes that are not -> what to do about them.
+_MENDS = {
+    "c": "pass its .real, .imag or numpy.abs",
+    "M": "subtract a date, and divide by a numpy.timedelta64",
+    "m": "divide it by a numpy.timedelta64",
+    "V": "numpy.lib.recfunctions.structured_to_unstructured makes columns of fields",
+    **dict.fromkeys("UST", "fastnn.utils.class_ids makes numbers of names"),
+}
+
+
+def plain(who: str, name: str, data: Any) -> Array:
+    """Return data as an array, a data frame as its columns side by side.
+
+    Args:
+        who: the method that was called, for messages.
+        name: its argument.
+        data: an array, or anything that NumPy makes one of.
+
+    Raises:
+        DTypeError: if a column holds no numbers, or numbers are masked.
+    """
+    if type(data) is np.ndarray:
+        return data
+    if isinstance(data, np.ndarray) and np.any(getattr(data, "mask", False)):
+        raise DTypeError(
+            f"{who}: {name} is a masked array, and what is masked has no number; fill it: "
+            f"{name}.filled(0), or leave the rows out"
+        )
+    # an own attribute of a lazy frame would be computed to see whether it is there
+    if all(hasattr(type(data), each) for each in ("columns", "dtypes", "__array__")):
+        return _side_by_side(who, name, data)
+    return np.asarray(data)
+
+
+def _side_by_side(who: str, name: str, frame: Any) -> Array:
+    """Return the columns of a data frame, so that truths, whole numbers and those that may be
+    missing need not be of one type; what is missing is NaN."""
+    labels = list(frame.columns)
+    if not labels or len({*labels}) < len(labels):
+        return np.asarray(frame)
+    columns = [(label, frame[label]) for label in labels]
+    arrays = [np.asarray(column) for _, column in columns]
+    for (label, column), array in zip(columns, arrays, strict=True):
+        if array.dtype.kind not in NUMBERS:
+            raise DTypeError(
+                f"{who}: {name} must hold real numbers, got a column {shown(label)} of "
+                f"{str(column.dtype)[:60]}; {_mend(array)}"
+            )
+    return np.stack(arrays, axis=1)
+
+
+def refusal_of(data: object, array: Array) -> str:
+    """Return what is no array of numbers, and what to do about it."""
+    return _no_array(data) or f"an array of dtype {str(array.dtype)[:150]}; {_mend(array)}"
+
+
+def _mend(array: Array) -> str:
+    kind = array.dtype.kind
+    if kind == "O" and array.size and isinstance(array.flat[0], str):
+        kind = "U"
+    return _MENDS.get(kind, "convert it: numpy.asarray(values, dtype='float32')")
+
+
+def _no_array(data: object) -> str:
+    """Return what is no array at all, and what to do about it; nothing for arrays and lists."""
+    if data is None:
+        return "None"
+    if isinstance(data, str | bytes | os.PathLike):
+        return "text; of a file pass what it holds: datasets.read_csv, numpy.load, ..."
+    if hasattr(data, "toarray"):
+        return "a sparse matrix; make it an array: toarray()"
+    if hasattr(data, "collect"):
+        return "a frame that is not computed yet; pass what collect() returns"
+    if callable(data):
+        return "a function; pass what it returns"
+    return ""
