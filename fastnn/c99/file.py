@@ -109,13 +109,15 @@ class Net:
 
 def lines(net: Net) -> Iterator[str]:
     """Yield the lines of a file."""
-    code = [*_weights(net), *_functions(net), *(_test(net) if net.is_tested else ())]
+    code = [*_functions(net), *(_test(net) if net.is_tested else ())]
     yield from _comment(net)
     yield from _declarations(net)
     yield f"\n#ifndef {net.macro('declarations')}\n#include <float.h>"
-    words = set(chain.from_iterable(re.findall(r"[A-Za-z_]\w*", line) for line in code))
+    words = {"real", "NAN", "INFINITY"}  # what arrays are made of
+    words |= set(chain.from_iterable(re.findall(r"[A-Za-z_]\w*", line) for line in code))
     for piece in needed(_pieces(net), words):
         yield f"\n{piece.text}"
+    yield from _weights(net)
     yield from code
     yield "#endif"
 
