@@ -4,17 +4,21 @@ import csv
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
+from PIL import Image
 
 import fastnn
 from fastnn import saving
 from fastnn.cli import main
+from fastnn.data.schema import Schema
 
 RNG = np.random.default_rng(5)
 BEGIN = RNG.bit_generator.state
@@ -374,12 +378,11 @@ def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
 
 
 def test_a_folder_of_images(capsys):
-    image = pytest.importorskip("PIL.Image")
     for i in range(60):
         folder = Path("pictures") / ("bright" if i % 2 else "dark") / "more"
         folder.mkdir(parents=True, exist_ok=True)
         level = 60 * (1 + i % 2) + RNG.integers(0, 40, (9, 12, 3))
-        image.fromarray(level.astype(np.uint8)).save(folder / f"{i}.png")
+        Image.fromarray(level.astype(np.uint8)).save(folder / f"{i}.png")
     words = ["train", "pictures", "--save", "m", "--epochs", "60"]
     found = told(capsys, *words)
     assert (found["inputs"], found["classes"]) == ([9, 12, 3], [["bright", "dark"]])
@@ -439,10 +442,82 @@ def test_a_model_is_explained(capsys):
     assert {each["threads"] for each in found["operations"]} <= {"one", "all"}
 
 
-@pytest.mark.parametrize("command", ["predict", "evaluate", "explain"])
+def trained(capsys):
+    """A model of a table, its samples, and what it makes of them."""
+    write("a.csv", houses(40))
+    run(capsys, "train", "a.csv", "--target", "price", "--epochs", "2", "--save", "m")
+    model = fastnn.models.load_model("m")
+    x = model.schema.read("a.csv").astype(np.float32)
+    return model, x, model.predict(x)
+
+
+def test_a_model_is_exported_for_onnxruntime(capsys):
+    _, x, expected = trained(capsys)
+    assert told(capsys, "export", "m", "a.onnx")["bytes"] == Path("a.onnx").stat().st_size
+    session = onnxruntime.InferenceSession("a.onnx", providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    assert np.allclose(found, expected, rtol=1e-4)
+
+
+def test_a_model_is_exported_in_c(capsys):
+    _, x, expected = trained(capsys)
+    assert "a.c: " in run(capsys, "export", "m", "a.c").out
+    values = ", ".join(map(str, x[0]))
+    Path("main.c").write_text(
+        f"""
+        #include <stdio.h>
+        #include "a.c"
+        int main(void)
+        {{
+            float x[] = {{ {values} }}, y[1];
+            a_predict(x, y);
+            printf("%.9g", y[0]);
+            return 0;
+        }}"""
+    )
+    compiler = os.environ.get("CC", "cc").split()
+    subprocess.run([*compiler, "-std=c99", "-ffp-contract=off", "main.c", "-o", "a"], check=True)
+    found = subprocess.run(["./a"], capture_output=True, text=True, check=True).stdout
+    assert float(found) == pytest.approx(float(expected[0, 0]), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.safetensors", "a.weights.h5"])
+def test_weights_are_exported(capsys, name):
+    model, x, expected = trained(capsys)
+    run(capsys, "export", "m", name)
+    for variable in model.trainable_weights:
+        variable.assign(np.zeros(variable.shape))
+    assert not np.array_equal(model.predict(x), expected)
+    model.load_weights(name)
+    assert np.array_equal(model.predict(x), expected)
+
+
+def test_a_model_is_exported_for_keras(capsys):
+    _, x, expected = trained(capsys)
+    run(capsys, "export", "m", "a.keras")
+    assert np.array_equal(fastnn.from_keras("a.keras").predict(x), expected)
+
+
+def test_what_the_numbers_mean_is_exported(capsys):
+    model, _, _ = trained(capsys)
+    run(capsys, "export", "m", "a.json")
+    found = json.loads(Path("a.json").read_text())
+    assert found["outputs"] == ["price"]
+    assert found["inputs"] == ["area", "city=Köln", "city=Ulm", "garden=no", "garden=yes"]
+    assert Schema.from_config(found["schema"]) == model.schema
+    plain_model()
+    assert "no schema" in run(capsys, "export", "m", "b.json", code=1).err
+    with pytest.raises(SystemExit) as ended:
+        main(["export", "m", "a.doc"])
+    assert ended.value.code == 2
+    assert "must end in .c, .onnx, .keras" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain", "export"])
 def test_a_file_that_is_no_model_is_told(capsys, command):
     write("a.csv", flowers(20))
-    words = [command, "a.csv", *(["a.csv"] if command != "explain" else [])]
+    others = {"explain": [], "export": ["a.npz"]}
+    words = [command, "a.csv", *others.get(command, ["a.csv"])]
     assert "a.csv: not a fastnn model file" in run(capsys, *words, code=1).err
 
 
@@ -475,7 +550,6 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bits(capsys):
 
 
 def test_a_terminal_sees_one_line_that_changes():
-    pty = pytest.importorskip("pty")
     write("a.csv", flowers(40))
     master, terminal = pty.openpty()
     words = ["train", "a.csv", "--target", "kind", "--epochs", "3", "--patience", "0"]

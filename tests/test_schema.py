@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import fastnn
 from fastnn import saving
@@ -90,10 +91,9 @@ def test_arrays(tmp_path):
 
 
 def test_images(tmp_path):
-    image = pytest.importorskip("PIL.Image")
     (tmp_path / "a").mkdir()
     for name, level in (("a/1.png", 10), ("0.png", 200)):
-        image.new("RGB", (7, 5), (level,) * 3).save(tmp_path / name)
+        Image.new("RGB", (7, 5), (level,) * 3).save(tmp_path / name)
     inputs = Images(2, 3, "grayscale")
     x = inputs.read(tmp_path)
     assert x.dtype == np.uint8

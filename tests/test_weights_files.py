@@ -100,6 +100,19 @@ def test_bfloat16_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["w.npz", "w.safetensors", "w.h5", "w.fastnn"])
+def test_a_weight_without_an_axis_stays_one(tmp_path, name):
+    layer = fastnn.layers.Normalization()
+    layer.adapt([[1.0], [2.0]])
+    model = fastnn.Sequential([fastnn.Input((1,)), layer])
+    model.save_weights(tmp_path / name, **({"format": "keras"} if name == "w.h5" else {}))
+    before = model.get_weights()
+    layer.mean.assign([7.0])
+    model.load_weights(tmp_path / name)
+    assert [each.shape for each in before] == [(1,), (1,), ()]
+    assert equal(model.get_weights(), before)
+
+
+@pytest.mark.parametrize("name", ["w.npz", "w.safetensors", "w.h5", "w.fastnn"])
 def test_what_does_not_fit_changes_nothing(tmp_path, name):
     path = tmp_path / name
     options = {"format": "keras"} if name == "w.h5" else {}

@@ -14,6 +14,7 @@ from fastnn.cli import (
     bench,
     evaluate,
     explain,
+    export,
     info,
     output,
     predict,
@@ -23,7 +24,7 @@ from fastnn.cli import (
 
 __all__ = ["main"]
 
-_COMMANDS = (train, predict, evaluate, explain, selfcheck, bench, info)
+_COMMANDS = (train, predict, evaluate, explain, export, selfcheck, bench, info)
 
 _ABOUT = """Neural networks on the CPU.
 

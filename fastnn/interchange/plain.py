@@ -78,7 +78,7 @@ def _npz(arrays: Mapping[str, Array]) -> bytes:
 
 def _safetensors(arrays: Mapping[str, Array]) -> bytes:
     library = require("safetensors.numpy", "a .safetensors file")
-    whole = {name: np.ascontiguousarray(each) for name, each in arrays.items()}
+    whole = {name: np.asarray(each, order="C") for name, each in arrays.items()}  # also of no axis
     content: bytes = library.save(whole)
     return content
 
