@@ -214,6 +214,8 @@ def test_columns_are_chosen_by_hand(capsys):
     assert told(capsys, *words, "--keep", "row")["inputs"] == ["zip", "n", "row"]
     found = told(capsys, *words, "--categorical", "zip", "--ignore", "n")
     assert found["inputs"] == ["zip=0", "zip=1", "zip=2"]
+    write("b.csv", [["a", "b,c"], *([i % 7, i % 2] for i in range(40))])
+    assert told(capsys, "train", "b.csv", "--target", "b,c", "--epochs", "1")["target"] == ["b,c"]
     assert "no column 'frob'" in run(capsys, *words, "--ignore", "frob", code=1).err
 
 
@@ -250,6 +252,16 @@ def test_what_the_caller_says_is_done(capsys):
     found = told(capsys, "train", "a.csv", "--target", "kind", "--hidden", "0", "--validation", "0")
     assert found["rows"] == {"training": 60, "held_out": 0}
     assert (found["choices"]["hidden"], found["choices"]["patience"]) == ([], 0)
+
+
+def test_a_training_that_diverges_fails_and_keeps_nothing(capsys):
+    write("a.csv", houses(60))
+    words = ["--learning-rate", "1e20", "--optimizer", "sgd", "--save", "m"]
+    error = run(capsys, "train", "a.csv", "--target", "price", *words, code=1).err
+    assert "epoch 1, batch 2" in error
+    assert "lower the learning rate" in error
+    assert error.count("\n") == 1
+    assert not Path("m").exists()
 
 
 def test_a_seed_gives_the_same_bits_and_another_does_not(capsys):
@@ -426,6 +438,9 @@ def test_a_model_without_a_schema_takes_numbers(capsys):
     write("c.csv", [["a"], [1]])
     assert "(rows, 2)" in run(capsys, "predict", "m", "c.csv", code=1).err
     assert "no schema" in run(capsys, "evaluate", "m", "a.csv", code=1).err
+    inputs = fastnn.Input((2,))
+    fastnn.Model(inputs, [inputs + 1, inputs * 2]).save("two")
+    assert "has several outputs" in run(capsys, "predict", "two", "a.csv", code=1).err
 
 
 def test_a_model_is_explained(capsys):

@@ -64,7 +64,10 @@ def _run(options: argparse.Namespace) -> int:
 
     model = models.load(options)
     x = models.samples(model, options.data)
-    told = _told(model, np.asarray(model.predict_proba(x)), options)
+    found = model.predict_proba(x)
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"{options.model}: the model has several outputs; call it in Python")
+    told = _told(model, found, options)
     if options.out is not None:
         _keep(options.out, told)
     if options.json:

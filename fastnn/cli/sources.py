@@ -104,14 +104,17 @@ def labelled(schema: Schema, path: Path, note: Callable[[str], object]) -> tuple
 
 
 def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
-    wanted = options.target or []
-    sheet = read_sheet(path, options.delimiter, options.header, options.encoding, wanted)
+    wanted = options.target or ""
+    parts = wanted.split(",")
+    sheet = read_sheet(path, options.delimiter, options.header, options.encoding, [wanted, *parts])
     say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns")
     if not wanted:
         options.refuse(
             f"--target is missing: which column is to be told? There are {', '.join(sheet.names)}"
         )
-    names = [_name_of(each, sheet.names) for each in wanted]
+    if wanted in sheet.names:  # which may have commas in it
+        parts = [wanted]
+    names = [_name_of(each.strip(), sheet.names) for each in parts]
     target, why = targets.of_sheet(sheet, names, options.task)
     say(f"{'task':<13}{why}")
     y = target.encode(sheet)
@@ -160,7 +163,7 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     arrays = read_npz(path)
     shapes = ", ".join(f"{name} {each.shape}" for name, each in arrays.items())
     say(f"{'data':<13}{path}: {shapes}")
-    name, told = options.inputs or _x_name(arrays), (options.target or [_y_name(arrays)])[0]
+    name, told = options.inputs or _x_name(arrays), options.target or _y_name(arrays)
     x, values = _as_samples(_array(arrays, name)), _array(arrays, told)
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {told!r} has {len(values)}")

@@ -74,7 +74,7 @@ def _source(text: str) -> Path | str:
 
 def _add_data(group: Any) -> None:
     group.add_argument(
-        "--target", type=words, metavar="NAME", help="what is to be told: a column, or a,b,c"
+        "--target", metavar="NAME", help="what is to be told: a column or its place, or a,b,c"
     )
     group.add_argument(
         "--task", choices=TASKS, help="default: by the values of the target, and says so"
@@ -232,6 +232,7 @@ class _Training:
             validation_data=held_out,
             callbacks=callbacks,
             verbose=0,
+            on_nonfinite="raise",
             checkpoint=folder and folder / "training.fastnn",
         )
 
