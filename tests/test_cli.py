@@ -225,7 +225,7 @@ def test_help_is_printed_with_examples_of_each_command(capsys):
     text = capsys.readouterr().out
     assert "exit codes: 0 done, 1 failed, 2 wrong usage" in text
     commands = re.findall(r"^    (\w+)(?:  |$)", text, re.M)
-    assert {"train", "predict", "evaluate", "explain", "export"} <= set(commands)
+    assert {"train", "predict", "evaluate", "explain", "plot", "export"} <= set(commands)
     for command in commands:
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])

@@ -457,6 +457,13 @@ def test_a_model_is_explained(capsys):
     assert {each["threads"] for each in found["operations"]} <= {"one", "all"}
 
 
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_a_model_is_drawn(capsys, suffix):
+    plain_model()
+    assert told(capsys, "plot", "m", f"a.{suffix}")["files"] == {"picture": f"a.{suffix}"}
+    assert Path(f"a.{suffix}").read_bytes()[:5] in (b"\x89PNG\r", b"<?xml")
+
+
 def trained(capsys):
     """A model of a table, its samples, and what it makes of them."""
     write("a.csv", houses(40))
@@ -528,10 +535,10 @@ def test_what_the_numbers_mean_is_exported(capsys):
     assert "must end in .c, .onnx, .keras" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["predict", "evaluate", "explain", "export"])
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain", "plot", "export"])
 def test_a_file_that_is_no_model_is_told(capsys, command):
     write("a.csv", flowers(20))
-    others = {"explain": [], "export": ["a.npz"]}
+    others = {"explain": [], "plot": ["a.png"], "export": ["a.npz"]}
     words = [command, "a.csv", *others.get(command, ["a.csv"])]
     assert "a.csv: not a fastnn model file" in run(capsys, *words, code=1).err
 

@@ -17,6 +17,7 @@ from fastnn.cli import (
     export,
     info,
     output,
+    plot,
     predict,
     selfcheck,
     train,
@@ -24,7 +25,7 @@ from fastnn.cli import (
 
 __all__ = ["main"]
 
-_COMMANDS = (train, predict, evaluate, explain, export, selfcheck, bench, info)
+_COMMANDS = (train, predict, evaluate, explain, plot, export, selfcheck, bench, info)
 
 _ABOUT = """Neural networks on the CPU.
 
