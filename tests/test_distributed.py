@@ -143,6 +143,18 @@ def test_infinity_and_nan_pass_with_one_warning():
     assert np.isnan(made.get_weights()[0]).all()
 
 
+def test_data_on_disk_is_read_where_it_is(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    made, other = model(), model()
+    other.set_weights(made.get_weights())
+    other.seed = made.seed
+    for each, samples in ((made, X), (other, x)):
+        each.fit(samples, X[:, :1], 16, verbose=0, distribute=fastnn.distributed.MPI())
+    assert all(map(np.array_equal, made.get_weights(), other.get_weights()))
+    assert np.shares_memory(fastnn.training.check_samples("fit", other, x)[0], x)
+
+
 class InNumPy(fastnn.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         pass

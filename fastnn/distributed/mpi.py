@@ -29,6 +29,12 @@ class MPI:
             have as many samples, apart from a short last one.
         comm: an mpi4py communicator whose processes take part; ``None`` is all of the job's.
 
+    Attributes:
+        rank: the number of this process, from 0.
+        size: how many there are.
+        chunks: parts of a batch.
+        comm: a duplicate of the communicator.
+
     Raises:
         ImportError: mpi4py is not installed, or finds no MPI.
         ValueError: if the number of processes is no power of two, or there are more than chunks.
@@ -92,19 +98,25 @@ class MPI:
         return range(self.rank * each, (self.rank + 1) * each)
 
     def exchange(self, other: int, sent: Array, received: Array) -> None:
-        """Send numbers to another rank, and receive what it sends."""
+        """Send numbers to another rank, and receive what it sends.
+
+        Args:
+            other: its number; it calls this too, with ours.
+            sent: a contiguous array.
+            received: a contiguous array of the same type, for as many numbers as come.
+        """
         self.comm.Sendrecv(sent, other, recvbuf=received, source=other)
 
     def spread(self, array: Array) -> None:
-        """Let a contiguous array be what it is on rank 0."""
+        """Let a contiguous array be what it is on rank 0; all ranks call this."""
         self.comm.Bcast(array)
 
     def of_first(self, value: Any) -> Any:
-        """Return the value of rank 0."""
+        """Return the value of rank 0; all ranks call this."""
         return self.comm.bcast(value)
 
     def of_all(self, value: Any) -> list[Any]:
-        """Return the values of all ranks, in order."""
+        """Return the values of all ranks, in order; all ranks call this."""
         return self.comm.allgather(value)  # type: ignore[no-any-return]
 
 
