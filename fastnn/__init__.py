@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from fastnn import debug, distributed, saving
     from fastnn import sklearn as sklearn  # not in __all__: needs scikit-learn
     from fastnn.c99 import export_c
-    from fastnn.interchange import from_keras
+    from fastnn.interchange import from_keras, load_state_dict, state_dict
 
 __all__ = [
     "CrossValidation",
@@ -79,6 +79,7 @@ __all__ = [
     "isa",
     "isa_names",
     "layers",
+    "load_state_dict",
     "losses",
     "metrics",
     "mixed_precision",
@@ -92,16 +93,26 @@ __all__ = [
     "schedules",
     "set_num_threads",
     "set_seed",
+    "state_dict",
     "train_test_split",
     "utils",
 ]
+
+
+#: Functions -> the modules that they are imported from when somebody asks for them.
+_HOMES = {
+    "export_c": "fastnn.c99",
+    "from_keras": "fastnn.interchange",
+    "load_state_dict": "fastnn.interchange",
+    "state_dict": "fastnn.interchange",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is slow to import and seldom needed when somebody asks for it (PEP 562)."""
     if name in ("debug", "distributed", "saving", "sklearn"):
         return importlib.import_module(f"fastnn.{name}")
-    home = {"export_c": "fastnn.c99", "from_keras": "fastnn.interchange"}.get(name)
+    home = _HOMES.get(name)
     if home is not None:
         return getattr(importlib.import_module(home), name)
     raise AttributeError(f"module 'fastnn' has no attribute {name!r}")

@@ -5,5 +5,6 @@ Nothing that a file says is executed or imported; what it names is looked up amo
 """
 
 from fastnn.interchange.keras_files import from_keras
+from fastnn.interchange.torch_state import load_state_dict, state_dict
 
-__all__ = ["from_keras"]
+__all__ = ["from_keras", "load_state_dict", "state_dict"]
