@@ -106,6 +106,7 @@ CASES = {
     "net": (net, None),  # by names
     "flat_signal": (sequential(L.Conv1D(3, 3), L.Flatten(), L.Dense(2)), None),  # by order
     "flat_steps": (sequential(L.GRU(3, return_sequences=True), L.Flatten(), L.Dense(2)), None),
+    "flat_words": (sequential(L.Embedding(9, 4), L.Flatten(), L.Dense(2)), None),
     "decoder": (decoder, None),
 }
 

@@ -214,6 +214,11 @@ def load_weights(
         file, size = io.BytesIO(content), len(content)
     places = Places(model)
     with hdf5.opened(file, size) as (arrays, names):
+        if any(path.endswith(":0") for path in arrays):
+            raise ModelFileError(
+                "its weights are as Keras 2 wrote them; load them in Keras, and save them there as "
+                "model.weights.h5, or the model as model.keras"
+            )
         wanted, given = places.weights, without_state(arrays)
         if by_name:
             groups = {f"{path.removesuffix('vars')}": name for path, name in names.items()}

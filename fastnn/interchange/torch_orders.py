@@ -29,6 +29,7 @@ from fastnn.layers import (
     Maximum,
     Minimum,
     Multiply,
+    RepeatVector,
     Reshape,
     RMSNormalization,
     Subtract,
@@ -43,7 +44,7 @@ __all__ = ["orders_of"]
 #: Layers that give sequences (rows, steps, features) in PyTorch as well.
 _OF_STEPS = (
     *(Bidirectional, Dense, Embedding, LayerNormalization, RMSNormalization, RNN),
-    TimeDistributed,
+    *(RepeatVector, TimeDistributed),
 )
 
 _MERGING = (Add, Average, Maximum, Minimum, Multiply, Subtract)

@@ -101,9 +101,10 @@ CASES = {
     "net": (Net(), IMAGE),
     "flat_signal": (nn.Sequential(nn.Conv1d(4, 3, 3), nn.Flatten(), nn.Linear(15, 2)), SIGNAL),
     "flat_steps": (flat_steps(), (2, 7, 4)),
+    "flat_words": (nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(20, 2)), (2, 5)),
     "decoder": (decoder(), ROW),
 }
-IDS = ("embedding", "tagger")
+IDS = ("embedding", "flat_words", "tagger")
 SIGNALS = ("conv1d", "conv_transpose1d", "depthwise1d", "flat_signal")
 
 
