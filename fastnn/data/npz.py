@@ -6,13 +6,16 @@ import io
 import math
 import os
 import zlib
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from fastnn._checks import path as checked_path
 from fastnn._typing import Array
 from fastnn.errors import DataFileError
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
 
 __all__ = ["arrays_of", "read_npz"]
 
@@ -59,12 +62,18 @@ def arrays_of(source: str | BinaryIO, most: float = math.inf) -> dict[str, Array
             entries = [each for each in archive.infolist() if each.filename.endswith(".npy")]
             if sum(entry.file_size for entry in entries) > most:
                 raise DataFileError(f"unpacked, it has more than {most:,} bytes")
-            return {
-                entry.filename.removesuffix(".npy"): _array(entry.filename, archive.read(entry))
-                for entry in entries
-            }
+            return dict(_named(archive, entry) for entry in entries)
     except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, ValueError) as error:
         raise DataFileError(str(error)[:300]) from None
+
+
+def _named(archive: ZipFile, entry: ZipInfo) -> tuple[str, Array]:
+    """Return the name and the array of an entry, which may be said to lie outside of the file."""
+    try:
+        content = archive.read(entry)
+    except OSError as error:
+        raise DataFileError(f"the entry {entry.filename!r} cannot be read: {error}"[:200]) from None
+    return entry.filename.removesuffix(".npy"), _array(entry.filename, content)
 
 
 def _array(name: str, content: bytes) -> Array:

@@ -70,7 +70,7 @@ def _format_of_zip(file: BinaryIO, size: int) -> str:
     try:
         with zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
         return "fastnn"  # whose reader says what is damaged
     if "config.npy" in names:
         return "fastnn"

@@ -66,12 +66,15 @@ class Stored:
 
 
 @contextlib.contextmanager
-def opened(file: BinaryIO, size: int) -> Iterator[tuple[dict[str, Stored], dict[str, str]]]:
+def opened(
+    file: BinaryIO, size: int, named: bool = False
+) -> Iterator[tuple[dict[str, Stored], dict[str, str]]]:
     """Hand out the arrays of an HDF5 file by their paths, and the names that its groups have.
 
     Args:
         file: the file, which has to stay open.
         size: its bytes.
+        named: whether the names are wanted, for which HDF5 takes as much memory as a file says.
 
     Raises:
         ModelFileError: if it is damaged, or holds what no file of weights does.
@@ -86,8 +89,8 @@ def opened(file: BinaryIO, size: int) -> Iterator[tuple[dict[str, Stored], dict[
             for path, thing in _things(library, handle, size):
                 if isinstance(thing, library.Dataset):
                     arrays[path] = Stored(thing, size)
-                elif isinstance(thing.attrs.get("name"), str):
-                    names[path] = thing.attrs["name"]
+                elif named and isinstance(name := thing.attrs.get("name"), str):
+                    names[path] = name
         yield arrays, names
 
 

@@ -152,7 +152,7 @@ def _entries(file: BinaryIO, names: Iterable[str]) -> dict[str, bytes]:
                     raise ModelFileError(f"the entry {name!r} is compressed; Keras stores it")
                 found[name] = given.read(every[0])
             return found
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, RuntimeError) as error:
         raise ModelFileError(f"not a .keras file, or damaged: {error}"[:300]) from None
 
 
@@ -213,7 +213,7 @@ def load_weights(
         content = _entries(file, [_WEIGHTS])[_WEIGHTS]
         file, size = io.BytesIO(content), len(content)
     places = Places(model)
-    with hdf5.opened(file, size) as (arrays, names):
+    with hdf5.opened(file, size, named=by_name) as (arrays, names):
         if any(path.endswith(":0") for path in arrays):
             raise ModelFileError(
                 "its weights are as Keras 2 wrote them; load them in Keras, and save them there as "
