@@ -4,6 +4,7 @@ import json
 import pickle
 import subprocess
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -21,9 +22,10 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 import fastnn
+from fastnn.bench import estimators as comparison
 from fastnn.callbacks import Callback
 from fastnn.layers import Conv2D, Dense, Flatten
 from fastnn.sklearn import FastNNClassifier, FastNNRegressor, from_sklearn
@@ -47,7 +49,7 @@ TARGETS = {
 def kinds(task):
     """Return fastnn's and scikit-learn's estimator for a task, with the parameters it needs."""
     if task in ("numbers", "several numbers", "counts"):
-        loss = {"loss": "poisson" if task == "counts" else "squared_error"}
+        loss = {"loss": "poisson"} if task == "counts" else {}
         return partial(FastNNRegressor, **loss), partial(MLPRegressor, **loss)
     return FastNNClassifier, MLPClassifier
 
@@ -176,6 +178,18 @@ def test_it_is_as_good_as_scikit_learn(name):
     assert scores[0] > scores[1] - 0.02
 
 
+def test_the_comparison_prints_a_table(capsys):
+    try:
+        comparison.main(["--rounds", "1", "--only", "iris"])
+    finally:
+        fastnn.set_num_threads(None)
+    head, rule, line = capsys.readouterr().out.splitlines()
+    name, *scores, _, times, _ = line.strip("| ").split(" | ")
+    assert (name, head.count("|"), rule.count("|")) == ("iris", 8, 8)
+    assert all(0.9 < float(score.split()[0]) <= 1 for score in scores)
+    assert float(times) > 1
+
+
 # ---- searches, pickles, bits ---------------------------------------------------------------------
 
 
@@ -272,7 +286,8 @@ def test_frames_and_sparse_matrices_are_the_arrays_they_stand_for():
         assert bits(found) == bits(expected), name
         assert found.predict(x).tolist() == expected.predict(X).tolist()
         assert found.n_features_in_ == 5
-        assert hasattr(found, "feature_names_in_") == (name in ("pandas", "polars"))
+        names = getattr(MaxAbsScaler().fit(x), "feature_names_in_", [])
+        assert list(getattr(found, "feature_names_in_", [])) == list(names)
     with pytest.raises(ValueError, match="feature names"):
         clone(expected).fit(*frames["pandas"]).predict(frames["pandas"][0][list("edcba")])
 
@@ -375,8 +390,12 @@ def test_validation_data_of_the_callers_own():
 def test_training_stops_by_the_loss_and_warns_if_it_does_not():
     done = FastNNRegressor(4, tol=0.1, n_iter_no_change=3, random_state=0).fit(X, SCORES[:, 0])
     assert done.n_iter_ < 200
-    with pytest.warns(ConvergenceWarning, match="max_iter=5 epochs"):
-        FastNNRegressor(4, max_iter=5).fit(X, SCORES[:, 0])
+    with pytest.warns(ConvergenceWarning, match="max_iter=15 epochs"):
+        FastNNRegressor(4, max_iter=15).fit(X, SCORES[:, 0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        chosen = FastNNRegressor(4, max_iter=15, n_iter_no_change=15).fit(X, SCORES[:, 0])
+    assert chosen.n_iter_ == 15
 
 
 def test_warm_starts_go_on_from_the_weights_and_begin_the_optimizer_anew():
@@ -384,7 +403,7 @@ def test_warm_starts_go_on_from_the_weights_and_begin_the_optimizer_anew():
     before = found.model_
     found.set_params(learning_rate_init=1e-12).fit(X, LABELS)
     assert found.model_ is not before
-    assert len(found.loss_curve_) == 10
+    assert len(found.loss_curve_) == found.model_.epochs_trained == 10
     for weight, expected in zip(found.model_.get_weights(), before.get_weights(), strict=True):
         np.testing.assert_allclose(weight, expected, atol=1e-9)
     with pytest.raises(ValueError, match="not there when it was first fitted, such as 3"):
@@ -423,6 +442,20 @@ class Stop(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == 2:
             raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("task", ["classes", "numbers"])
+def test_a_training_that_was_interrupted_goes_on_from_its_backup(task, tmp_path):
+    options = {"max_iter": 6, "early_stopping": True, "random_state": 0}
+    network = kinds(task)[0](6, **options)
+    whole = clone(network).fit(X, TARGETS[task])
+    backup = fastnn.callbacks.BackupAndRestore(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        clone(network).set_params(callbacks=[backup, Stop()]).fit(X, TARGETS[task])
+    resumed = clone(network).set_params(callbacks=[backup, Callback()]).fit(X, TARGETS[task])
+    assert bits(resumed) == bits(whole)
+    for name in ("loss_curve_", "validation_scores_", "best_validation_score_", "n_iter_", "t_"):
+        assert getattr(resumed, name) == getattr(whole, name)
 
 
 def test_what_fails_leaves_the_estimator_as_it_was():
@@ -628,21 +661,6 @@ def test_partial_fits_say_what_they_need():
 # ---- the library is asked for when it is needed --------------------------------------------------
 
 
-def run(code):
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def test_fastnn_imports_no_scikit_learn_until_it_is_named():
-    code = """
-import sys, fastnn
-print("sklearn" in sys.modules, "scipy" in sys.modules)
-fastnn.sklearn.FastNNClassifier
-print("sklearn" in sys.modules)
-"""
-    assert run(code).split() == ["False", "False", "True"]
-
-
 def test_without_scikit_learn_the_message_says_what_to_install():
     code = """
 import sys, types
@@ -654,6 +672,10 @@ try:
 except ImportError as error:
     print(error)
 """
-    assert "pip install 'fastnn[sklearn]'" in run(code.format("None"))
-    old = "types.SimpleNamespace(__version__='1.5.2')"
-    assert "1.6 or later, this is 1.5.2" in run(code.format(old))
+    for library, message in (
+        ("None", "pip install 'fastnn[sklearn]'"),
+        ("types.SimpleNamespace(__version__='1.5.2')", "1.6 or later, this is 1.5.2"),
+    ):
+        command = [sys.executable, "-c", code.format(library)]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert message in run.stdout

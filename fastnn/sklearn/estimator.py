@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from fastnn import config
 from fastnn._typing import Array
+from fastnn._warnings import warn_caller
 from fastnn.layers import Dense
 from fastnn.models import Model
 from fastnn.sklearn import parameters
@@ -71,7 +71,7 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             (t + 1)^power_t``; or ``"adaptive"``, a fifth of it whenever training would stop.
         learning_rate_init: the first rate, positive.
         power_t: as above, 0 or more.
-        max_iter: the most epochs, 1 or more.
+        max_iter: the most epochs, 1 or more; a warning says if they were over too soon.
         shuffle: whether each epoch has an order of its own.
         random_state: what first weights, order, dropout and the part held out follow from: a whole
             number gives the same bits each time, whatever runs beside it; ``None`` other ones.
@@ -317,8 +317,13 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             on_nonfinite="raise",
         )
         self._keep(model, progress)
-        if 1 < epochs == progress.n_iter and not watch.converged:
-            _warn_of_the_end(epochs)
+        if epochs == progress.n_iter > self.n_iter_no_change and not watch.converged:
+            warn_caller(
+                f"fit: max_iter={epochs} epochs were over before training had stopped by itself; "
+                "raise max_iter, scale the features, or take n_iter_no_change=max_iter if so many "
+                "epochs are what you want",
+                ConvergenceWarning,
+            )
 
     def _keep(self, model: Model, progress: Progress) -> None:
         """Keep a trained network, and tell of it in attributes."""
@@ -443,12 +448,3 @@ def _shaped(model: Model, x: Array) -> Array:
 def _dense(given: Any) -> Any:
     """Return a sparse matrix as an array, anything else as it is."""
     return given.toarray() if hasattr(given, "toarray") else given
-
-
-def _warn_of_the_end(epochs: int) -> None:
-    warnings.warn(
-        f"the loss was still going down after max_iter={epochs} epochs; raise max_iter, or scale "
-        "the features",
-        ConvergenceWarning,
-        stacklevel=4,
-    )

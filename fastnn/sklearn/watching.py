@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from fastnn._typing import Array
@@ -77,6 +77,16 @@ class Watch(Callback):
         self._by_score = bool(self._options["early_stopping"])
         self._best: list[Array] | None = None
         self.converged = False
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what a backup of the training keeps."""
+        return {"progress": asdict(self.progress), "best": self._best}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on as it was when ``get_state`` returned ``state``."""
+        for name, value in state["progress"].items():
+            setattr(self.progress, name, value)
+        self._best = state["best"]
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Take note of an epoch, and look whether it is time to stop."""
