@@ -385,6 +385,12 @@ def test_validation_data_of_the_callers_own():
     assert watched.best_loss_ == min(watched.loss_curve_)
     with pytest.raises(ValueError, match="3 labels for each sample"):
         FastNNClassifier(2).fit(X, LABELS, X_val=X, y_val=TARGETS["labels"])
+    with pytest.raises(ValueError, match="go together, y_val is missing"):
+        watched.fit(x, y, X_val=x_val)
+    with pytest.raises(ValueError, match="go together, X_val is missing"):
+        watched.fit(x, y, sample_weight_val=weight)
+    with pytest.raises(ValueError, match="of 60 samples is one to measure on"):
+        watched.set_params(early_stopping=True, validation_fraction=0.01).fit(X, SCORES[:, 0])
 
 
 def test_training_stops_by_the_loss_and_warns_if_it_does_not():
@@ -634,6 +640,13 @@ def test_data_that_makes_no_sense_is_refused():
         small.fit(np.where(X > 1, np.nan, X), LABELS)
     with pytest.raises(ValueError, match="3 features"):
         small.fit(X, LABELS).predict(X[:, :3])
+
+
+def test_weights_that_the_last_step_has_spoilt_are_not_kept():
+    wild = FastNNRegressor(3, solver="sgd", learning_rate_init=1e300, max_iter=1)
+    with pytest.raises(fastnn.errors.NonFiniteError, match="the last step"):
+        wild.fit(1e9 * X, 1e9 * SCORES[:, 0])
+    assert not hasattr(wild, "model_")
 
 
 def test_partial_fits_say_what_they_need():

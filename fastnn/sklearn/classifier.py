@@ -16,7 +16,7 @@ from fastnn._typing import Array
 from fastnn.losses import BinaryCrossentropy, Loss, SparseCategoricalCrossentropy
 from fastnn.losses.crossentropy import CrossEntropy
 from fastnn.models import Model
-from fastnn.sklearn.estimator import NetworkEstimator, Samples
+from fastnn.sklearn.estimator import Estimator, NetworkEstimator, Samples
 from fastnn.sklearn.networks import Task, ending
 
 __all__ = ["FastNNClassifier"]
@@ -42,7 +42,8 @@ class FastNNClassifier(ClassifierMixin, NetworkEstimator):
     Args:
         hidden_layer_sizes: units of the hidden layer, or of each of several.
         class_weight: what samples of each class count for: a dict by label, ``"balanced"`` for the
-            same sum of each class, or ``None``; of several labels, a list of such dicts.
+            same sum of each class, or ``None``; of several labels, a list of such dicts.  They
+            count in the score on what is held out, too.
         options: those of ``NetworkEstimator``.
 
     Attributes:
@@ -62,7 +63,9 @@ class FastNNClassifier(ClassifierMixin, NetworkEstimator):
 
     class_weight: Any = None
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
+    def partial_fit(
+        self: Estimator, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> Estimator:
         """Train for one epoch, going on where the last call ended, with the optimizer's state.
 
         Args:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -20,13 +20,16 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastnn import config
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
+from fastnn.errors import NonFiniteError
 from fastnn.layers import Dense
 from fastnn.models import Model
 from fastnn.sklearn import parameters
 from fastnn.sklearn.networks import ACTIVATIONS, Task, ending, make
 from fastnn.sklearn.watching import Progress, Watch
 
-__all__ = ["NetworkEstimator", "Samples"]
+__all__ = ["Estimator", "NetworkEstimator", "Samples"]
+
+Estimator = TypeVar("Estimator", bound="NetworkEstimator")
 
 _AUTO_BATCH = 200  # the most rows of a batch that nobody chose, as in scikit-learn
 _TO_SKLEARN: dict[str, str | None] = {ours: theirs for theirs, ours in ACTIVATIONS.items()}
@@ -185,7 +188,7 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
         routed = self.model_params if deep and isinstance(self.model_params, Mapping) else {}
         return params | {_ROUTE + name: value for name, value in routed.items()}
 
-    def set_params(self, **params: Any) -> Any:
+    def set_params(self: Estimator, **params: Any) -> Estimator:
         """Set parameters by name; ``model__units=8`` sets ``units`` in ``model_params``.
 
         Returns:
@@ -211,7 +214,7 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
     # ---- training --------------------------------------------------------------------------------
 
     def fit(
-        self,
+        self: Estimator,
         X: Any,
         y: Any,
         sample_weight: Any = None,
@@ -219,7 +222,7 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
-    ) -> Any:
+    ) -> Estimator:
         """Train a new network, or with ``warm_start`` one with the weights of the last.
 
         Args:
@@ -245,10 +248,10 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             data = self._samples(X, y, sample_weight, reset=not goes_on)
             rng = check_random_state(self.random_state)
             seed = int(rng.randint(np.iinfo(np.int32).max))
-            if X_val is not None or y_val is not None:
-                held: Samples | None = self._samples(X_val, y_val, sample_weight_val, reset=False)
-            else:
+            if X_val is None and y_val is None and sample_weight_val is None:
                 data, held = self._parted(data, rng)
+            else:
+                held = self._given(X_val, y_val, sample_weight_val)
             model = self._new_model(X, data, seed)
             progress = Progress()
             if goes_on:
@@ -257,7 +260,9 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             self._train(model, data, held, progress, int(self.max_iter))
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Any:
+    def _partial_fit(
+        self: Estimator, X: Any, y: Any, sample_weight: Any, classes: Any = None
+    ) -> Estimator:
         """Train for one epoch, going on where the last one ended."""
         parameters.check(self)
         if self.early_stopping:
@@ -326,7 +331,16 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             )
 
     def _keep(self, model: Model, progress: Progress) -> None:
-        """Keep a trained network, and tell of it in attributes."""
+        """Keep a trained network, and tell of it in attributes.
+
+        Raises:
+            NonFiniteError: if the last step made a weight that is not finite.
+        """
+        if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+            raise NonFiniteError(
+                "fit: the last step has made weights that are not finite; scale the inputs or "
+                "lower the learning rate"
+            )
         self.model_ = model
         self.n_outputs_ = model.output_shape[-1]
         head, _ = ending(model)
@@ -394,6 +408,15 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             )
         return shape
 
+    def _given(self, X_val: Any, y_val: Any, sample_weight_val: Any) -> Samples:
+        """Return what the caller wants to be measured on."""
+        if X_val is None or y_val is None:
+            missing = "X_val" if X_val is None else "y_val"
+            raise ValueError(
+                f"{type(self).__name__}: X_val and y_val go together, {missing} is missing"
+            )
+        return self._samples(X_val, y_val, sample_weight_val, reset=False)
+
     def _parted(self, data: Samples, rng: Any) -> tuple[Samples, Samples | None]:
         """Return what to train on, and what to measure on if training stops early."""
         if not self.early_stopping:
@@ -406,6 +429,11 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             stratify=None if self._is_numeric or data.y.ndim > 1 else data.y,
         )
         train, held = (data.part(each) for each in parts)
+        if len(held.x) < 2:
+            raise ValueError(
+                f"{type(self).__name__}: validation_fraction={self.validation_fraction} of "
+                f"{len(rows)} samples is one to measure on; raise it, or set early_stopping=False"
+            )
         return train, held
 
     def _outputs(self, X: Any) -> Array:

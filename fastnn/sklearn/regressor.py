@@ -13,7 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from fastnn import losses
 from fastnn._typing import Array
 from fastnn.models import Model
-from fastnn.sklearn.estimator import NetworkEstimator, Samples
+from fastnn.sklearn.estimator import Estimator, NetworkEstimator, Samples
 from fastnn.sklearn.networks import Task
 
 __all__ = ["FastNNRegressor"]
@@ -51,7 +51,7 @@ class FastNNRegressor(RegressorMixin, NetworkEstimator):
 
     _is_numeric = True
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def partial_fit(self: Estimator, X: Any, y: Any, sample_weight: Any = None) -> Estimator:
         """Train for one epoch, going on where the last call ended, with the optimizer's state.
 
         Args:
