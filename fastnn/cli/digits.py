@@ -50,14 +50,16 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
     probabilities = model.predict_proba(x_test)
     accuracy = (probabilities.argmax(axis=1) == y_test).mean()
     result = f"{accuracy:.2%} of {len(y_test)} test images read right"
-    lines = [result, _speed(epochs, len(x_train), seconds)]
+    say = _silent if options.json else print
+    say(result)
+    say(_speed(epochs, len(x_train), seconds))
     if options.save:
         model.save(options.save)
-        lines.append(f"model in {options.save}")
+        say(f"model in {options.save}")
     if options.plot:
         figure = plots.training_report(history, x_test, y_test, probabilities, title=result)
         figure.savefig(options.plot)
-        lines.append(f"picture in {options.plot}")
+        say(f"picture in {options.plot}")
     if options.json:
         output.document(
             "train",
@@ -67,9 +69,11 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
             history=history.history,
             files={"model": options.save, "picture": options.plot},
         )
-    else:
-        print("\n".join(lines))
     return 0
+
+
+def _silent(text: str) -> None:
+    """Take a line, and leave it at that."""
 
 
 def _speed(epochs: int, images: int, seconds: float) -> str:

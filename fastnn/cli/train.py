@@ -238,18 +238,14 @@ class _Training:
 
     def _tell(self, history: Any, seconds: float, report: Any, model: Any) -> None:
         options, losses = self.options, history.history
-        best = _best(losses)
-        ran = len(losses["loss"])
+        ran, best = len(losses["loss"]), _best(losses)
         self.said.line(
             f"{'trained':<13}{ran} epochs in {seconds:.1f} s; the best was number {best}"
         )
-        files = {"model": options.save, "picture": options.plot}
-        if options.save:
-            model.save(options.save)
-        if options.plot:
-            from fastnn.cli.pictures import report as draw
-
-            draw(history, report).savefig(options.plot)
+        if not options.json:  # before a disk can be full
+            where = "held out" if self.data.held_out is not None else "of the training"
+            print(output.printable_lines(report.text(where)), flush=True)
+        self._keep(history, report, model)
         if options.json:
             output.document(
                 "train",
@@ -262,17 +258,25 @@ class _Training:
                 seconds=seconds,
                 **report.facts(),
                 history=losses,
-                files=files,
+                files={"model": options.save, "picture": options.plot},
             )
-            return
-        where = "held out" if self.data.held_out is not None else "of the training"
-        print(output.printable_lines(report.text(where)))
-        for what, path in files.items():
-            if path:
-                print(f"{what} in {path}")
+
+    def _keep(self, history: Any, report: Any, model: Any) -> None:
+        """Write the files that were asked for, and say so."""
+        options, told = self.options, []
+        if options.save:
+            model.save(options.save)
+            told.append(f"model in {options.save}")
+        if options.plot:
+            from fastnn.cli.pictures import report as draw
+
+            draw(history, report).savefig(options.plot)
+            told.append(f"picture in {options.plot}")
         if options.save and not options.quiet:
             source = output.printable(str(options.source))
-            print(f"next: fastnn predict {options.save} {source}")
+            told.append(f"next: fastnn predict {options.save} {source}")
+        if told and not options.json:
+            print("\n".join(told))
 
 
 def _best(losses: dict[str, list[float]]) -> int:
