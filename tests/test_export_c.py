@@ -42,6 +42,7 @@ DTYPES = ["float32", "float64"]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 STRICTEST = "clang" if "clang" in COMPILERS else next(iter(COMPILERS))
 CORTEX = "-mcpu=cortex-a7 -mfpu=neon-vfpv4"  # with fused multiply-add
+SANITIZED = "-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 SOFTWARE = "-DHARDWARE_FMA=0 -DHARDWARE_FLUSH=0"
 #: whether this processor's kernels fuse what they multiply and add, as files in C do
 FUSED = fastnn.isa() != "base"
@@ -253,7 +254,7 @@ def test_layers_of_random_shapes(dtype, seed, tmp_path):
     cases = [(*at_random(rng), few(awkward)) for _ in range(25)]
     model, xs = branches(cases, dtype)
     export_c(model, tmp_path / "net.c", test=xs)
-    assert_same_bits(tmp_path / "net.c", f"{STRICT} -O0")
+    assert_same_bits(tmp_path / "net.c", f"{STRICT} -O0 {SANITIZED}")
 
 
 def few(draw):

@@ -239,8 +239,9 @@ static void op_depthwise_fwd(count R, count H, count W, count C, count M, count 
                 if (h < 0 || h >= H) continue;
                 for (count n = 0; n < N; n++) {
                     count w = place % Q * stride_w - pad_w + n * dilation_w;
-                    const real *from = image + (h * W + w) * C, *by = k + (m * N + n) * C + j;
+                    const real *from, *by = k + (m * N + n) * C + j;
                     if (w < 0 || w >= W) continue;
+                    from = image + (h * W + w) * C;
                     if (run == BLOCK) close_channels(&s, size), run = 0;
                     for (count t = 0; t < size; t++) s.part[t] = v_fma(from[t], by[t], s.part[t]);
                     run++;
