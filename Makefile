@@ -12,8 +12,11 @@ CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py
 SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
+REPLAY_BUILD = $(CC) -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc tests/c/replay.c build/$(CC)/*.o \
+    -pthread -lm -o build/$(CC)/replay
+
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test coverage nightly lint format isa asan asan-python parity strict replay exports bench wheel clean
+.PHONY: demo test coverage nightly lint format isa analyse memcheck asan asan-python parity strict replay exports bench wheel clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
@@ -49,6 +52,21 @@ isa: $(VENV)/extra-test
 	    FASTNN_ISA=$$isa $(PYTEST) $(CHOSEN_BY_ENVIRONMENT) || exit 1; \
 	done
 
+# The C core under clang's static analyser; a path to an error is an error.
+analyse:
+	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} clang --analyze -Xclang -analyzer-werror \
+	    -Xclang -analyzer-output=text -std=c11 -Icsrc {}
+
+# The kernels on the cases of the parity tests under valgrind, whose processor has AVX2 and no more: nothing is
+# read that nobody wrote, nor beside its array.  Bits are not looked at (1): valgrind flushes no denormals.
+memcheck: $(VENV)/extra-test strict
+	$(REPLAY_BUILD)
+	$(BIN)/python tests/tools/recording.py build/records
+	for isa in base avx2; do \
+	    valgrind -q --error-exitcode=9 build/$(CC)/replay build/records $$isa >build/memcheck.log || [ $$? = 1 ] || exit 1; \
+	    tail -n 1 build/memcheck.log; \
+	done
+
 # The C tests under address, undefined-behaviour and thread sanitizers.
 asan: $(VENV)/extra-dev
 	ASAN_OPTIONS=detect_leaks=0 CC=gcc CFLAGS="$(SANITIZE)" tests/c/run
@@ -79,8 +97,7 @@ strict:
 # What this processor computed, again by the kernels of another instruction set, or of another processor:
 # every bit is the same.  make replay ISA=avx2
 replay: $(VENV)/extra-test strict
-	$(CC) -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc tests/c/replay.c build/$(CC)/*.o -pthread -lm \
-	    -o build/$(CC)/replay
+	$(REPLAY_BUILD)
 	$(BIN)/python tests/tools/recording.py build/records
 	$(RUN) build/$(CC)/replay build/records $(ISA)
 

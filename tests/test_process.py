@@ -1,4 +1,4 @@
-"""fastnn inside a process: imports, forks, signals, threads and the floating-point mode.
+"""fastnn inside a process: imports, forks, signals and threads.
 
 What could hang or harm the process runs in one of its own, as a script that prints what it found.
 """
@@ -579,68 +579,7 @@ def test_other_python_threads_run_during_fit():
         counter.join()
 
 
-# ---- the floating-point mode ---------------------------------------------------------------------
-
-
-def keeps_subnormals():
-    """Whether this thread computes with subnormal numbers, as IEEE 754 asks."""
-    small = np.array([1e-40], np.float32) * np.float32(1.5)
-    tiny = np.array([5e-324]) * np.array([3.0])
-    return bool(small[0] > 0 and tiny[0] > 0 and np.finfo(np.float32).smallest_subnormal > 0)
-
-
-class Witness(Layer):
-    """Notes the mode that user code runs in."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def forward(self, x):
-        self.seen.append(keeps_subnormals())
-        return x
-
-    def backward(self, dy, x, y):
-        self.seen.append(keeps_subnormals())
-        return dy
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_callers_floating_point_mode_is_untouched_and_user_code_runs_in_it(threads):
-    assert keeps_subnormals()
-    fastnn.set_num_threads(threads)
-    try:
-        witness = Witness()
-        model = Sequential([Input((20,)), Dense(20), witness, Dense(3, "softmax")])
-        model.compile("adam", "sparse_categorical_crossentropy")
-        model.fit(X, Y, verbose=0)
-        assert keeps_subnormals()
-        model.predict(X)
-        assert keeps_subnormals()
-        assert len(witness.seen) == 5
-        assert all(witness.seen)
-    finally:
-        fastnn.set_num_threads(None)
-
-
-def test_the_mode_is_restored_when_user_code_raises():
-    class Fail(Layer):
-        def forward(self, x):
-            raise LookupError
-
-    model = Sequential([Input((20,)), Fail()])
-    with pytest.raises(LookupError):
-        model.predict(X)
-    assert keeps_subnormals()
-
-
-def test_numpy_keeps_its_own_error_settings():
-    with np.errstate(all="raise"):
-        model = classifier()
-        model.fit(1e3 * X, Y, verbose=0)
-        model.predict(1e3 * X)
-        with pytest.raises(FloatingPointError):
-            np.array([1.0]) / np.array([0.0])
+# ---- the instruction set -------------------------------------------------------------------------
 
 
 def test_the_listing_names_the_instruction_set_in_use(monkeypatch, capsys):

@@ -12,10 +12,9 @@ static inline vec power_of(vec a, vec b)
     vec one = v_set1(1), size = v_abs(a), half = v_mul(b, v_set1((real)0.5));
     vec y = v_exp(v_mul(b, v_log(size)));
     mask whole = v_eq(v_nearest(b), b), odd = m_and(whole, m_not(v_eq(v_nearest(half), half)));
-    mask below = v_lt(a, v_zero());
     mask any = m_or(whole, v_eq(size, v_set1((real)INFINITY)));
-    vec signed_y = v_select(odd, v_neg(y), v_select(any, y, v_set1((real)NAN)));
-    y = v_select(below, signed_y, y);
+    y = v_select(odd, v_copysign(y, a), y); /* of -0, too */
+    y = v_select(m_and(v_lt(a, v_zero()), m_not(any)), v_set1((real)NAN), y);
     y = v_select(m_and(v_eq(size, one), v_eq(v_abs(b), v_set1((real)INFINITY))), one, y);
     return v_select(m_or(v_eq(b, v_zero()), v_eq(a, one)), one, y);
 }

@@ -233,6 +233,8 @@ static void round_line_pairs(const mixed_share *s, const pairs *v, lines *l, int
                 stage_line(&s->p->a, l, (image + 1) * l->an_image + h, x, n, odd);
             else
                 zero_run(odd, n);
+            zero_run(even + n, (TILE - n % TILE) % TILE);
+            zero_run(odd + n, (TILE - n % TILE) % TILE);
             for (int64_t i = 0; i < n; i += TILE)
                 words_of_pair(v_load(even + i), v_load(odd + i), to + i);
         }
