@@ -194,6 +194,17 @@ def test_special_values(pair, name, value):
     assert ours == pytest.approx(theirs, rel=1e-15, abs=1e-300, nan_ok=True)
 
 
+#: Arguments that Keras has in **kwargs: those of base classes, and of long ago.
+IN_KWARGS = {
+    "name",
+    "trainable",
+    "dtype",
+    "activity_regularizer",
+    "input_length",
+    "zero_output_for_mask",
+}
+
+
 @pytest.mark.parametrize(
     "name", sorted(set(serialization.classes()) - {"InputLayer", "MinMaxScaling"})
 )
@@ -201,10 +212,8 @@ def test_arguments_and_their_order_and_defaults(keras, name):
     """Ours are Keras's without those of features we lack; what follows a lack is by keyword."""
     ours = inspect.signature(getattr(fastnn.layers, name)).parameters
     theirs = inspect.signature(getattr(keras.layers, name)).parameters
-    # of Keras's base classes, in **kwargs there
-    known = {"name", "trainable", "dtype", "activity_regularizer", "zero_output_for_mask"}
     for argument, parameter in ours.items():
-        if argument in known:
+        if argument in IN_KWARGS:
             continue
         assert argument in theirs
         assert parameter.default == theirs[argument].default
