@@ -16,7 +16,7 @@ REPLAY_BUILD = $(CC) -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -I
     -pthread -lm -o build/$(CC)/replay
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test coverage nightly lint format isa analyse memcheck asan asan-python parity strict replay exports bench wheel clean
+.PHONY: demo test coverage nightly docs lint format isa analyse memcheck asan asan-python parity strict replay exports bench wheel clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
@@ -104,6 +104,12 @@ replay: $(VENV)/extra-test strict
 # Networks in C, by every compiler that is there.
 exports: $(VENV)/extra-test
 	$(PYTEST) tests/test_export_c.py
+
+# The documentation as a site, in build/site; nothing is fetched but what makes it.
+docs: $(VENV)/extra-docs
+	rm -rf build/site docs/site/generated
+	$(BIN)/python -m sphinx -q -W --keep-going -c docs/site -d build/doctrees -b html . build/site
+	$(BIN)/python tests/tools/site_links.py build/site
 
 bench: $(VENV)/extra-bench
 	$(BIN)/fastnn bench $(BENCH)

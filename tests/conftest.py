@@ -3,12 +3,18 @@
 import ctypes
 import mmap
 import os
+import signal
 
 import numpy as np
 import pytest
 
 PROT_NONE = 0
 PAGE = mmap.PAGESIZE
+
+
+def pytest_configure():
+    """Interrupts reach the tests even where a shell started them in its background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

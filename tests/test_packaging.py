@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata, resources
@@ -91,8 +92,12 @@ def test_tests_can_build_without_isolation():
 @pytest.fixture
 def tree(tmp_path):
     """A package of our setup.py's shape that builds in a second."""
+    setup = (ROOT / "setup.py").read_text()
+    texts = re.findall(r'"([^"]+)"', " ".join(re.findall(r"^TEXTS .*", setup, re.M)))
     files = {
-        "setup.py": (ROOT / "setup.py").read_text(),
+        **{f"csrc/{name}": "" for name in texts},
+        "csrc/texts.h": "extern const char *const fnn_texts[][2];\n",
+        "setup.py": setup,
         "fastnn/__init__.py": "",
         "fastnn/_core.pyx": 'cdef extern from "fnn.h":\n    int f()\ndef answer(): return f()\n',
         "csrc/fnn.h": "int f(void);\nint g(void);\n",

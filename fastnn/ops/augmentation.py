@@ -90,7 +90,7 @@ def warp(
         fill_value: the number there if it is ``"constant"``.
 
     Returns:
-        (rows, *size, channels); NaN where a map is not finite or leads beyond 2^30 pixels.
+        ``(rows, *size, channels)``; NaN where a map is not finite or leads beyond 2^30 pixels.
     """
     height, width = size or x.shape[1:3]
     shape = (None, height, width, x.shape[3])
