@@ -388,7 +388,7 @@ FORGED = {
         "evil",
     ),
     "a million units": (_layer(units=1 << 40), "more memory than the file has"),
-    "units that wrap": (_layer(units=1 << 63), "units|more memory"),
+    "units that wrap": (_layer(units=1 << 63), "d: a weight of 9.2e.18 numbers"),
     "units below 0": (_layer(units=-1), "units"),
     "units that are text": (_layer(units="1"), "units"),
     "an input of 2^40": (

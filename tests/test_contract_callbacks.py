@@ -41,9 +41,14 @@ CALLBACKS = {
     callbacks.ReduceLROnPlateau: [{"monitor": "loss", "patience": 9}],
     callbacks.TerminateOnNaN: [{}, {"raise_error": True}],
 }
-#: Those that need other packages, in tests/test_callbacks.py, and the one that goes on with what
-#: another fit has left.
-ELSEWHERE = {callbacks.BackupAndRestore, callbacks.TensorBoard, callbacks.TqdmCallback}
+#: Those that need other packages, in tests/test_callbacks.py and test_notebook.py, and the one that
+#: goes on with what another fit has left.
+ELSEWHERE = {
+    callbacks.BackupAndRestore,
+    callbacks.LivePlot,
+    callbacks.TensorBoard,
+    callbacks.TqdmCallback,
+}
 
 
 def test_every_callback_has_cases():

@@ -1,6 +1,6 @@
 """Several processes train one model, by a real ``mpiexec``: the same bits, however many there are.
 
-What they do is in distributed_job.py.
+What they do is in tools/distributed_job.py.
 """
 
 import json
@@ -19,7 +19,7 @@ from fastnn.layers import Dense
 
 pytestmark = pytest.mark.xdist_group("several processes")
 
-JOB = Path(__file__).with_name("distributed_job.py")
+JOB = Path(__file__).parent / "tools" / "distributed_job.py"
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 
 

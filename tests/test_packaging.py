@@ -124,12 +124,12 @@ def build(tree, **environment):
 
 def test_a_build_compiles_only_what_changed(tree):
     kernel = tree / "csrc/kernels/g-inl.h"
-    assert build(tree) == ({"_core", "base", "program"}, 42)
+    assert build(tree) == ({"_core", "base", "program", "texts"}, 42)
     kernel.touch()
     assert build(tree) == (set(), 42)
     kernel.write_text("int g(void) { return 43; }\n")
     assert build(tree) == ({"base"}, 43)
-    assert build(tree, CFLAGS="-DOTHER") == ({"_core", "base", "program"}, 43)
+    assert build(tree, CFLAGS="-DOTHER") == ({"_core", "base", "program", "texts"}, 43)
 
 
 def test_a_failed_build_is_not_taken_for_done(tree):

@@ -16,7 +16,7 @@ from fastnn import Input, Model, Sequential, ops
 from fastnn.architecture.arrange import arrange
 from fastnn.architecture.layers import Link, Size, place
 from fastnn.architecture.scheme import Details, Group, scheme_of
-from fastnn.layers import Add, Bidirectional, Concatenate, Dense, Dropout, Embedding
+from fastnn.layers import Activation, Add, Bidirectional, Concatenate, Dense, Dropout, Embedding
 from fastnn.utils import model_to_dot, plot_model
 
 pytest.importorskip("matplotlib")
@@ -98,7 +98,7 @@ def test_boxes_are_layers_and_arrows_what_they_are_called_on():
 
 def test_a_shared_layer_has_one_box():
     shared, x = Dense(4, name="again"), Input((4,), name="x")
-    scheme = scheme_of(Model(x, shared(ops.tanh(shared(x)))), NAMED)
+    scheme = scheme_of(Model(x, shared(Activation("tanh", name="tanh")(shared(x)))), NAMED)
     assert len(scheme.nodes) == 3
     assert {pair for pair in arrows(scheme) if "again" in pair} == {
         ("x", "again"),

@@ -7,7 +7,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from fastnn import atomic
 from fastnn._checks import count, path
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.records import History
@@ -87,6 +86,8 @@ class LivePlot(Callback):
         if self.path is not None:
             file = io.BytesIO()
             figure.savefig(file, format=self.path.rpartition(".")[2].lower())
+            from fastnn import atomic  # slow to import, and seldom needed
+
             atomic.replace(self.path, [file.getvalue()])
         elif self._place is None:
             self._place = self._display(figure, display_id=True)
