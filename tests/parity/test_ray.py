@@ -8,6 +8,9 @@ import pytest
 import fastnn
 from fastnn.layers import Dense, Dropout
 
+# JAX, which Keras has started in this process, does not like that Ray forks.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
 X, Y = fastnn.datasets.make_blobs(61, centers=3, seed=2)
 
 

@@ -172,6 +172,15 @@ def test_histories(pair, net, optimizer):
     )
 
 
+#: Arguments that Keras does not have: docs/differences.md.
+OURS_ALONE = {
+    ("compile", "dtype"),
+    ("fit", "checkpoint"),
+    ("fit", "distribute"),
+    ("fit", "on_nonfinite"),
+}
+
+
 @pytest.mark.parametrize("method", ["fit", "evaluate", "predict", "compile", "train_on_batch"])
 def test_methods_arguments_and_defaults(keras, method):
     """Ours are Keras's in name and default, but for what docs/differences.md lists."""
@@ -179,7 +188,7 @@ def test_methods_arguments_and_defaults(keras, method):
     theirs = inspect.signature(getattr(keras.Sequential, method)).parameters
     different = {("predict", "verbose"), ("compile", "optimizer")}
     for argument, parameter in ours.items():
-        if (method, argument) == ("compile", "dtype"):  # the policy of mixed precision
+        if (method, argument) in OURS_ALONE:
             continue
         assert argument in theirs, argument
         if argument != "x" and (method, argument) not in different:
