@@ -241,7 +241,7 @@ def test_the_result_of_the_example_is_json_too(tmp_path, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["schema"], found["command"], found["source"]) == (1, "train", "digits")
     assert 0.2 < found["scores"]["accuracy"] == found["history"]["val_accuracy"][0]
-    assert found["files"] == {"model": str(path), "picture": None}
+    assert found["files"] == {"model": str(path), "picture": None, "exports": []}
 
 
 @pytest.mark.parametrize("mistake", [KeyError("what"), AssertionError(), RecursionError("deep")])

@@ -535,6 +535,57 @@ def test_what_the_numbers_mean_is_exported(capsys):
     assert "must end in .c, .onnx, .keras" in capsys.readouterr().err
 
 
+def test_a_training_exports_what_it_saves(capsys):
+    write("a.csv", flowers(60))
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "2", "--save"]
+    names = ["net.c", "net.onnx", "net.keras", "net.npz", "net.json"]
+    exports = [word for name in names for word in ("--export", name)]
+    assert told(capsys, *words, "m", *exports)["files"]["exports"] == names
+    assert "exported to net.c\n" in run(capsys, *words, "same", "--export", "net.c").out
+    run(capsys, *words, "without")
+    assert Path("m").read_bytes() == Path("without").read_bytes()
+    Path("later").mkdir()
+    for name in ("net.c", "net.npz", "net.json"):
+        run(capsys, "export", "m", f"later/{name}")
+        assert Path(name).read_bytes() == Path("later", name).read_bytes()
+    model = fastnn.models.load_model("m")
+    x = model.schema.read("a.csv").astype(np.float32)
+    assert np.array_equal(fastnn.from_keras("net.keras").predict(x), model.predict(x))
+    session = onnxruntime.InferenceSession("net.onnx", providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    assert np.allclose(found, model.predict(x), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "missing", "words"),
+    [
+        ("a.csv", "two-words.c", None, "the name of the file is 'two-words', expected an ident"),
+        ("a.csv", "a.onnx", "onnx", "pip install 'fastnn[onnx]'"),
+        ("digits", "a.json", None, "a.json: the model has no schema"),
+        ("digits", "a.keras", "h5py", "pip install 'fastnn[h5]'"),
+    ],
+)
+def test_what_cannot_be_exported_is_told_before_the_training(
+    capsys, monkeypatch, source, name, missing, words
+):
+    def trained(*_, **__):
+        raise AssertionError("it has trained")
+
+    monkeypatch.setattr(fastnn.Sequential, "fit", trained)
+    if missing:
+        for module in [missing, *(each for each in sys.modules if each.startswith(f"{missing}."))]:
+            monkeypatch.setitem(sys.modules, module, None)
+        monkeypatch.delitem(sys.modules, "fastnn.onnx", raising=False)
+    write("a.csv", flowers(60))
+    target = [] if source == "digits" else ["--target", "kind"]
+    options = ["--save", "m", "--export", "a.npz", "--export", name]
+    assert words in run(capsys, "train", source, *target, *options, code=1).err
+    assert os.listdir() == ["a.csv"]
+    with pytest.raises(SystemExit):
+        main(["train", source, "--export", "a.doc"])
+    assert "must end in .c, .onnx, .keras" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["predict", "evaluate", "explain", "plot", "export"])
 def test_a_file_that_is_no_model_is_told(capsys, command):
     write("a.csv", flowers(20))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from typing import Any
 
-from fastnn.cli import output
+from fastnn.cli import keeping, output
 
 __all__ = ["train_digits"]
 
 #: Options of `fastnn train` that the example has, with their defaults.
 _DEFAULTS = {"epochs": 30, "batch_size": 32}
-_KNOWN = {*_DEFAULTS, "seed", "threads", "save", "plot", "quiet", "json"}
+_KNOWN = {*_DEFAULTS, "seed", "threads", "save", "plot", "export", "quiet", "json"}
 
 
 def train_digits(options: argparse.Namespace, given: set[str]) -> int:
@@ -31,6 +32,7 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
     epochs, batch = (getattr(options, name) or value for name, value in _DEFAULTS.items())
     if options.plot:
         extras.require("matplotlib", "a picture")
+    keeping.rehearse(options, _digits_model)
     fastnn.set_seed(options.seed)
     x, y = load_digits()
     x_train, x_test, y_train, y_test = train_test_split(
@@ -53,13 +55,9 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
     say = _silent if options.json else print
     say(result)
     say(_speed(epochs, len(x_train), seconds))
-    if options.save:
-        model.save(options.save)
-        say(f"model in {options.save}")
-    if options.plot:
-        figure = plots.training_report(history, x_test, y_test, probabilities, title=result)
-        figure.savefig(options.plot)
-        say(f"picture in {options.plot}")
+    report = partial(plots.training_report, history, x_test, y_test, probabilities, title=result)
+    for line in keeping.keep(options, model, report):
+        say(line)
     if options.json:
         output.document(
             "train",
@@ -67,7 +65,7 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
             seconds=seconds,
             scores={"accuracy": accuracy},
             history=history.history,
-            files={"model": options.save, "picture": options.plot},
+            files=keeping.files(options),
         )
     return 0
 

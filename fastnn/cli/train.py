@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastnn.cli import output
+from fastnn.cli import formats, keeping, output
 from fastnn.cli.arguments import (
     add_json,
     add_threads,
@@ -40,6 +40,7 @@ SOURCE is one of
 
 _EXAMPLES = """  fastnn train houses.csv --target price
   fastnn train houses.csv --target price --save houses.fastnn --plot houses.png
+  fastnn train houses.csv --target price --export houses.c --export houses.onnx
   fastnn train survey.csv --target answer --ignore name,date --hidden 32 --dropout 0.3
   fastnn train songs.csv --target calm,loud,sad          # several labels, each yes or no
   fastnn train mnist.npz --epochs 10
@@ -134,6 +135,14 @@ def _add_run(group: Any) -> None:
     group.add_argument("--save", type=new_file, metavar="FILE", help="keep the model")
     group.add_argument("--plot", type=picture_file, metavar="FILE", help="draw a report")
     group.add_argument(
+        "--export",
+        type=formats.exported,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="write the model in another format, as `fastnn export` does; may be repeated",
+    )
+    group.add_argument(
         "--resume",
         type=new_folder,
         metavar="FOLDER",
@@ -163,16 +172,17 @@ def _run(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     import fastnn
     from fastnn import extras
-    from fastnn.cli import planning, sources
+    from fastnn.cli import building, planning, sources
 
     if options.plot:
         extras.require("matplotlib", "a picture")
-    fastnn.set_seed(options.seed)
     said = _Said(options)
     data = sources.load(options, said.line)
     plan = planning.plan(data, options)
     for what, why in plan.reasons.items():
         said.line(f"{what:<13}{why}")
+    keeping.rehearse(options, lambda: building.finished(building.network(data, plan), data))
+    fastnn.set_seed(options.seed)
     return _Training(options, data, plan, said).run()
 
 
@@ -258,20 +268,19 @@ class _Training:
                 seconds=seconds,
                 **report.facts(),
                 history=losses,
-                files={"model": options.save, "picture": options.plot},
+                files=keeping.files(options),
             )
 
     def _keep(self, history: Any, report: Any, model: Any) -> None:
         """Write the files that were asked for, and say so."""
-        options, told = self.options, []
-        if options.save:
-            model.save(options.save)
-            told.append(f"model in {options.save}")
-        if options.plot:
-            from fastnn.cli.pictures import report as draw
+        options = self.options
 
-            draw(history, report).savefig(options.plot)
-            told.append(f"picture in {options.plot}")
+        def draw() -> Any:
+            from fastnn.cli.pictures import report as drawn
+
+            return drawn(history, report)
+
+        told = keeping.keep(options, model, draw)
         if options.save and not options.quiet:
             source = output.printable(str(options.source))
             told.append(f"next: fastnn predict {options.save} {source}")

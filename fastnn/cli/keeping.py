@@ -1,0 +1,59 @@
+"""The files that a training leaves: the model, its picture, and the model in formats of others."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastnn.cli import formats
+
+__all__ = ["files", "keep", "rehearse"]
+
+
+def rehearse(options: argparse.Namespace, make: Callable[[], Any]) -> None:
+    """Export a model that is like the one to be trained, and throw the files away.
+
+    So what is missing for a format, and what a format has not, is told before the work.
+
+    Args:
+        options: those of the command.
+        make: returns the model; not called if nothing is to be exported.
+    """
+    if not options.export:
+        return
+    from tempfile import TemporaryDirectory
+
+    with warnings.catch_warnings(), TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # those of the trained model say the same
+        model = make()
+        for path in options.export:
+            formats.write(model, Path(folder, path.name))
+
+
+def keep(options: argparse.Namespace, model: Any, draw: Callable[[], Any]) -> list[str]:
+    """Write the files that were asked for; return what there is to say of them.
+
+    Args:
+        options: those of the command.
+        model: the trained model.
+        draw: returns the figure.
+    """
+    told = []
+    if options.save:
+        model.save(options.save)
+        told.append(f"model in {options.save}")
+    if options.plot:
+        draw().savefig(options.plot)
+        told.append(f"picture in {options.plot}")
+    for path in options.export:
+        formats.write(model, path)
+        told.append(f"exported to {path}")
+    return told
+
+
+def files(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what JSON tells of the files."""
+    return {"model": options.save, "picture": options.plot, "exports": options.export}
