@@ -19,16 +19,23 @@ from sklearn import datasets
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, StandardScaler
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
 
 import fastnn
 from fastnn.bench import estimators as comparison
 from fastnn.callbacks import Callback
-from fastnn.layers import Conv2D, Dense, Flatten
-from fastnn.sklearn import FastNNClassifier, FastNNRegressor, from_sklearn
+from fastnn.layers import Conv2D, Dense, Flatten, Normalization
+from fastnn.sklearn import FastNNClassifier, FastNNRegressor, from_sklearn, to_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -348,6 +355,112 @@ def test_targets_are_scaled_by_those_who_want_it():
     scaled = TransformedTargetRegressor(network, transformer=StandardScaler()).fit(X, y)
     assert scaled.predict(X).shape == (60, 2)
     assert scaled.score(X, y) > 0.95
+
+
+# ---- as one model --------------------------------------------------------------------------------
+
+SIZES = np.array([1.0, 1e-9, 1e5, 1.0, 1e20])  # some with variances that float32 has not
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        StandardScaler(),
+        StandardScaler(with_mean=False),
+        StandardScaler(with_std=False),
+        MinMaxScaler((-2, 3)),
+        MinMaxScaler(clip=True),
+        MaxAbsScaler(),
+        RobustScaler(),
+        RobustScaler(with_centering=False),
+        RobustScaler(with_scaling=False),
+        "passthrough",
+        None,
+        Pipeline([("nothing", "passthrough"), ("a", RobustScaler()), ("b", MinMaxScaler())]),
+    ],
+    ids=str,
+)
+def test_a_pipeline_becomes_a_model_that_takes_what_it_takes(step):
+    flat = step in (None, "passthrough") or not getattr(step, "with_std", True)
+    flat |= not getattr(step, "with_scaling", True)
+    x = X if flat else (X + 3) * SIZES
+    for dtype, most in (("float32", 1e-5), ("float64", 1e-12)):
+        network = FastNNClassifier(7, max_iter=2, dtype=dtype, random_state=0)
+        pipeline = Pipeline([("step", step), ("network", network)]).fit(x[::2], LABELS[::2])
+        model = to_model(pipeline)
+        assert model.dtype == dtype
+        told = model.predict(x.astype(dtype))
+        assert np.abs(told - pipeline.predict_proba(x)).max() < most
+        network = pipeline[-1].model_
+        assert model.layers[-1].kernel is network.layers[-1].kernel
+
+
+def test_the_scalers_of_a_pipeline_are_those_that_keras_knows_where_these_suffice():
+    steps = [StandardScaler(), StandardScaler(), FastNNRegressor(3, max_iter=1)]
+    layers = to_model(make_pipeline(*steps).fit(X, SCORES[:, 0])).layers
+    names = ["input", "standardscaler-1", "standardscaler-2", "hidden_1", "output"]
+    assert [each.name for each in layers] == names
+    assert isinstance(layers[1], Normalization)
+
+
+@pytest.mark.parametrize("size", [50, 1e-12])
+def test_targets_become_what_they_were(size):
+    y = 1000 * size + size * SCORES[:, :2]
+    inner = make_pipeline(StandardScaler(), FastNNRegressor(8, max_iter=5, random_state=0))
+    scaled = TransformedTargetRegressor(inner, transformer=StandardScaler()).fit(X, y)
+    assert np.allclose(to_model(scaled).predict(X), scaled.predict(X), rtol=1e-10)
+
+
+def test_any_network_becomes_a_model_that_tells_probabilities():
+    def functional():
+        inputs = fastnn.Input((5, 1))
+        made = Flatten(name="step")(fastnn.layers.Conv1D(3, 2)(inputs))
+        return fastnn.Model(inputs, Dense(3)(made), name="step")
+
+    network = FastNNClassifier(model=functional, max_iter=2, random_state=0)
+    image = X.reshape(-1, 5, 1)
+    network.fit(image, LABELS)
+    assert np.allclose(to_model(network).predict(image), network.predict_proba(image), atol=1e-6)
+    pipeline = Pipeline([("step", StandardScaler()), ("network", network)]).fit(X, LABELS)
+    assert np.allclose(to_model(pipeline).predict(X), pipeline.predict_proba(X), atol=1e-6)
+    mlp = make_pipeline(StandardScaler(), MLPClassifier(4, max_iter=3)).fit(X, LABELS)
+    assert np.allclose(to_model(mlp).predict(X), mlp.predict_proba(X), atol=1e-12)
+
+
+def test_a_search_is_exported_as_the_model_that_it_found(tmp_path):
+    pipeline = make_pipeline(StandardScaler(), FastNNClassifier(max_iter=2, random_state=0))
+    grid = {"fastnnclassifier__hidden_layer_sizes": [(2,), (4,)]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, LABELS)
+    for name, given in {"a": search, "b": search.best_estimator_, "c": to_model(search)}.items():
+        fastnn.export_c(given, tmp_path / name, name="net", test=X[:3])
+    a, b, c = (path.read_text() for path in sorted(tmp_path.iterdir()))
+    assert a == b == c
+    assert "standardscaler" in a
+    onnx = fastnn.onnx.from_proto(fastnn.onnx.to_proto(search))
+    assert np.allclose(onnx.predict(X), search.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "fits", "words"),
+    [
+        (make_pipeline(PolynomialFeatures(), FastNNRegressor(max_iter=1)), True, "is no layer"),
+        (LogisticRegression(), True, "expected a fitted FastNNClassifier .*, got LogisticReg"),
+        (make_pipeline(StandardScaler(), LogisticRegression()), True, "got LogisticRegression"),
+        (TransformedTargetRegressor(FastNNRegressor(max_iter=1)), True, "'transformer' is a Fun"),
+        (GridSearchCV(FastNNRegressor(), {}), False, "search with refit=True .* got GridSearchCV"),
+        (FastNNRegressor(), False, "not fitted yet"),
+        (make_pipeline(FastNNRegressor()), False, "not fitted yet"),
+    ],
+)
+def test_what_is_no_model_is_refused(estimator, fits, words, tmp_path):
+    made = clone(estimator)
+    if fits:
+        made.fit(X, LABELS)
+    for call in (to_model, partial(fastnn.export_c, path=tmp_path / "a.c")):
+        with pytest.raises((TypeError, NotFittedError), match=words) as caught:
+            call(made)
+        assert len(str(caught.value)) < 400
+    assert not list(tmp_path.iterdir())
 
 
 # ---- when training ends --------------------------------------------------------------------------

@@ -37,7 +37,7 @@ _WHOLE = ("uint8", "int32")
 
 
 def export_c(
-    model: Model,
+    model: Any,
     path: str | os.PathLike[str],
     name: str | None = None,
     *,
@@ -51,7 +51,8 @@ def export_c(
     which take one sample at a time.  How to compile and call it stands at its beginning.
 
     Args:
-        model: a model that is built, in float32 or float64.
+        model: a model that is built, in float32 or float64; or a fitted estimator of
+            ``fastnn.sklearn``, a pipeline or a search, as ``fastnn.sklearn.to_model`` takes them.
         path: the file to write.
         name: what the names in the file begin with, an identifier of C; ``None`` takes the name of
             the file.
@@ -62,6 +63,7 @@ def export_c(
 
     Raises:
         ValueError: if a layer has no form in C, or ``name`` is no identifier.
+        TypeError: if ``model`` is neither a model nor such an estimator.
         NotBuiltError: if the model has no weights yet.
 
     Example:
@@ -76,9 +78,9 @@ def export_c(
     if name is None:
         name = _identifier(Path(os.fsdecode(path)).stem, "the name of the file")
     name = _identifier(name, "name")
-    _require_model(model)
-    with model._guard.reading("export_c"):
-        net = _net(model, name, _types(model, input_dtype), test)
+    made = _model(model)
+    with made._guard.reading("export_c"):
+        net = _net(made, name, _types(made, input_dtype), test)
     atomic.replace(path, [f"{line}\n".encode("ascii", "backslashreplace") for line in lines(net)])
 
 
@@ -92,17 +94,18 @@ def _identifier(name: object, who: str) -> str:
     return str(name)
 
 
-def _require_model(model: object) -> None:
-    from fastnn.models import Model
+def _model(given: Any) -> Model:
+    """Return the model, if C can have it."""
+    from fastnn.models.given import model_of
 
-    if not isinstance(model, Model):
-        raise TypeError(f"export_c: model is a {type(model).__name__}, expected a fastnn.Model")
+    model = model_of("export_c", given)
     model._require_built()
     if model.dtype_policy not in C_TYPES:
         raise ValueError(
             f"export_c: the model computes in {model.dtype_policy!r}, whose products C has not; "
             "make it with dtype='float32'"
         )
+    return model
 
 
 def _types(model: Model, given: str | Sequence[str] | None) -> list[str]:

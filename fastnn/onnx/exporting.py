@@ -21,6 +21,7 @@ from fastnn.compiler.fusion import drop_dead
 from fastnn.compiler.graph import Graph, Node, Tensor
 from fastnn.errors import UnsupportedError
 from fastnn.extras import require
+from fastnn.models.given import model_of
 from fastnn.onnx.rules import RULES
 from fastnn.onnx.writer import Value, Writer
 from fastnn.reference.twins import TWINS
@@ -40,7 +41,7 @@ _MOST_BYTES = (1 << 31) - (1 << 24)
 _FOLDED = 4096
 
 
-def export(model: Model, path: str | os.PathLike[str], *, opset: int = OPSET) -> None:
+def export(model: Any, path: str | os.PathLike[str], *, opset: int = OPSET) -> None:
     """Write a model to an ONNX file, which any runtime of ONNX computes predictions with.
 
     Inputs and outputs have the names and shapes of the model's (``input_names``, ``output_names``,
@@ -48,11 +49,13 @@ def export(model: Model, path: str | os.PathLike[str], *, opset: int = OPSET) ->
     there.  The file is written whole or not at all, and has passed ``onnx.checker``.
 
     Args:
-        model: a built model; not compiled is fine.
+        model: a built model; not compiled is fine.  Or a fitted estimator of ``fastnn.sklearn``, a
+            pipeline or a search, as ``fastnn.sklearn.to_model`` takes them.
         path: the file, whose folder has to be there.
         opset: the version of ONNX's operators, from 18 to that of the installed ``onnx``.
 
     Raises:
+        TypeError: if ``model`` is neither a model nor such an estimator.
         UnsupportedError: if layers have no counterpart in ONNX: those with ``forward`` in NumPy,
             stateful ones; names them, and says why.
         NotBuiltError: if the model's shapes are not known yet.
@@ -71,11 +74,11 @@ def export(model: Model, path: str | os.PathLike[str], *, opset: int = OPSET) ->
     atomic.replace(path, [content])
 
 
-def to_proto(model: Model, *, opset: int = OPSET) -> Any:
+def to_proto(model: Any, *, opset: int = OPSET) -> Any:
     """Return a model as an ``onnx.ModelProto``: what ``export`` writes.
 
     Args:
-        model: a built model.
+        model: a built model, or an estimator, as for ``export``.
         opset: the version of ONNX's operators.
 
     Raises:
@@ -91,18 +94,11 @@ def to_proto(model: Model, *, opset: int = OPSET) -> Any:
     newest = onnx.defs.onnx_opset_version()
     if not OPSET <= count("export", "opset", opset) <= newest:
         raise ValueError(f"export: opset must be from {OPSET} to {newest}, got {opset}")
-    _require_built(model)
-    proto = _Export(model, Writer(onnx, model.dtype)).proto(opset)
+    made = model_of("export", model)
+    assert made.network is not None  # or it says that it is not built
+    proto = _Export(made, Writer(onnx, made.dtype)).proto(opset)
     onnx.checker.check_model(proto, full_check=True)
     return proto
-
-
-def _require_built(model: Any) -> None:
-    from fastnn.models import Model
-
-    if not isinstance(model, Model):
-        raise TypeError(f"export: model has to be a fastnn model, got {type(model).__name__}")
-    assert model.network is not None  # or it says that it is not built
 
 
 class _Export:

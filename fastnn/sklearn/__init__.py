@@ -13,7 +13,8 @@ if tuple(map(int, _version.split(".")[:2])) < (1, 6):
 
 from fastnn.sklearn.classifier import FastNNClassifier  # noqa: E402
 from fastnn.sklearn.estimator import NetworkEstimator  # noqa: E402
+from fastnn.sklearn.exporting import to_model  # noqa: E402
 from fastnn.sklearn.importing import from_sklearn  # noqa: E402
 from fastnn.sklearn.regressor import FastNNRegressor  # noqa: E402
 
-__all__ = ["FastNNClassifier", "FastNNRegressor", "NetworkEstimator", "from_sklearn"]
+__all__ = ["FastNNClassifier", "FastNNRegressor", "NetworkEstimator", "from_sklearn", "to_model"]
