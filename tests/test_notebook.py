@@ -1,8 +1,7 @@
 """What notebooks show: HTML that is valid, whole and safe, and a curve that grows."""
 
-import json
+import os
 import re
-import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -258,57 +257,66 @@ def test_what_is_not_installed_is_said_at_once(missing, monkeypatch):
         LivePlot()
 
 
-NOTEBOOK = """
-import json, sys, tempfile
-from IPython.core.interactiveshell import InteractiveShell
-from IPython.utils.capture import capture_output
+# ---- a kernel ------------------------------------------------------------------------------------
 
-shell = InteractiveShell.instance()
-cells = [
-    "import fastnn, numpy as np; from fastnn.layers import Dense",
+CELLS = [
+    "import sys; import numpy as np; import fastnn; from fastnn.layers import Dense",
     "model = fastnn.Sequential([fastnn.Input((2,)), Dense(1)]); model.compile('sgd', 'mse'); model",
-    "live = fastnn.callbacks.LivePlot()\\n"
+    "live = fastnn.callbacks.LivePlot()\n"
     "model.fit(np.ones((4, 2)), np.ones(4), epochs=3, verbose=0, callbacks=[live])",
     "model.history.plot()",
-    "fastnn.utils.plot_model(model, sys.argv[1], engine='matplotlib')",
+    "fastnn.utils.plot_model(model, 'model.png', engine='matplotlib')",
+    """
+from sklearn.datasets import load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+network = fastnn.sklearn.FastNNClassifier(max_iter=20, n_iter_no_change=20, random_state=0)
+grid = {"fastnnclassifier__hidden_layer_sizes": [(4,), (8,)]}
+search = GridSearchCV(make_pipeline(StandardScaler(), network), grid, cv=2)
+search.fit(*load_iris(return_X_y=True))
+fastnn.export_c(search, "net.c")
+""",
+    "assert 'matplotlib.pyplot' not in sys.modules",
 ]
-shell.user_ns["sys"] = sys
-for cell in cells:
-    with capture_output() as seen:
-        done = shell.run_cell(cell)
-    done.raise_error()
-    found = [
-        {
-            "kinds": sorted(out.data),
-            "update": bool(out.update),
-            "id": (out.transient or {}).get("display_id"),
-        }
-        for out in seen.outputs
-    ]
-    if done.result is not None:
-        kinds = shell.display_formatter.format(done.result)[0]
-        found.append({"kinds": sorted(kinds), "update": False, "id": None})
-    print(json.dumps(found))
-assert "matplotlib.pyplot" not in sys.modules
-"""
 
 
-def test_a_notebook_shows_models_histories_pictures_and_a_curve_in_one_place(tmp_path):
-    pytest.importorskip("IPython")
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory):
+    """What a kernel shows of each cell, and the folder that it ran in."""
+    nbformat, nbclient = map(pytest.importorskip, ("nbformat", "nbclient"))
+    pytest.importorskip("ipykernel")
     pytest.importorskip("matplotlib")
-    done = subprocess.run(
-        [sys.executable, "-c", NOTEBOOK, str(tmp_path / "a.png")],
-        env={"PYTHONPATH": ROOT, "IPYTHONDIR": str(tmp_path), "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    _, model, fit, plot, drawn = map(json.loads, done.stdout.splitlines())
-    assert "text/html" in model[0]["kinds"]
-    *live, history = fit
-    assert [each["update"] for each in live] == [False, True, True]
-    assert len({each["id"] for each in live}) == 1
-    assert all("image/png" in each["kinds"] for each in live)
-    assert "text/html" in history["kinds"]
-    assert "image/png" in plot[0]["kinds"]
-    assert "image/png" in drawn[0]["kinds"]
+    folder = tmp_path_factory.mktemp("notebook")
+    places = ("HOME", "IPYTHONDIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+    environment = {**os.environ, "PYTHONPATH": ROOT, **dict.fromkeys(places, str(folder))}
+    notebook = nbformat.v4.new_notebook(cells=list(map(nbformat.v4.new_code_cell, CELLS)))
+    client = nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": folder}})
+    client.execute(env=environment)
+    nbformat.validate(notebook)
+    return [cell.outputs for cell in notebook.cells], folder
+
+
+def kinds(outputs):
+    return [sorted(out.data) for out in outputs]
+
+
+@pytest.mark.xdist_group("a kernel")  # else each worker would start one
+def test_a_kernel_shows_models_histories_pictures_and_a_curve_in_one_place(cells):
+    (_, model, fit, plot, drawn, *_), folder = cells
+    assert ["text/html" in each for each in kinds(model)] == [True]
+    parsed(model[0].data["text/html"])
+    live, history = fit  # of three epochs
+    assert "image/png" in live.data
+    assert "Total params" in model[0].data["text/html"]
+    assert "<polyline" in history.data["text/html"]
+    assert ["image/png" in each for each in kinds([*plot, *drawn])] == [True, True]
+    assert (folder / "model.png").exists()
+
+
+@pytest.mark.xdist_group("a kernel")  # else each worker would start one
+def test_a_kernel_goes_from_a_search_to_c(cells):
+    outputs, folder = cells
+    assert outputs[-2:] == [[], []]  # neither warnings nor else
+    assert "\nvoid net_predict(const double *x, double *y);" in (folder / "net.c").read_text()
