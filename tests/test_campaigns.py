@@ -11,10 +11,19 @@ NIGHT = Path(__file__).parent / "nightly" / "night.py"
 
 @pytest.mark.skipif(sys.platform != "linux", reason="they look at /proc, and fork")
 @pytest.mark.parametrize(
-    "word", ["bits: a row", "bits: training", "processes", "threads", "signals", "memory"]
+    "word",
+    [
+        "bits: a row",
+        "bits: training",
+        "numbers: every kernel",
+        "processes",
+        "threads",
+        "signals",
+        "memory",
+    ],
 )
 def test_a_small_campaign(word):
-    command = [sys.executable, str(NIGHT), "--small", "--only", word]
+    command = [sys.executable, str(NIGHT), "--small", "--seed", "1", "--only", word]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split("|") for line in done.stdout.splitlines() if line.startswith(f"| {word}")]

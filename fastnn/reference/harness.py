@@ -69,8 +69,8 @@ def poison(shape: tuple[int, ...], dtype: np.dtype) -> Array:
 
 
 def ratio(actual: Array, expected: Array, bound: Array | None) -> float:
-    """Return the largest error in units of its bound: 0 where equal or NaN in both, infinity where
-    only one is finite, or where there is no bound.
+    """Return the largest error in units of its bound: 0 where equal or NaN in both, or where the
+    bound is infinite, infinity where only one is finite, or where there is no bound.
 
     Results below the smallest normal number may be 0, so bounds are not below it.
     """
@@ -79,9 +79,10 @@ def ratio(actual: Array, expected: Array, bound: Array | None) -> float:
     with np.errstate(all="ignore"):
         same = (actual == expected) | ((actual != actual) & (expected != expected))
         error = np.abs(actual.astype(np.float64) - expected.astype(np.float64))
-        allowed = 0.0 if bound is None else np.where(np.isfinite(bound), bound, 0)
+        allowed: Any = 0.0
         if bound is not None:
-            allowed += np.finfo(expected.dtype).tiny
+            same = same | (bound == np.inf)
+            allowed = np.where(np.isfinite(bound), bound, 0) + np.finfo(expected.dtype).tiny
         ratios = np.where(same, 0, error / allowed)
     return float(np.where(np.isnan(ratios), np.inf, ratios).max())
 
@@ -105,7 +106,7 @@ class Trial:
         inputs: Mapping[str, Array] | None = None,
         watch: bool = False,
     ):
-        self.case, self.policy, self.watch = case, policy, watch
+        self.case, self.policy, self.seed, self.watch = case, policy, seed, watch
         self.dtype = np.dtype(config.real_dtype(policy))
         self.op = table()[case.op]
         self.inputs = dict(inputs or draw(case, self.dtype, seed))

@@ -36,7 +36,10 @@ class Rounded:
         u: half an ulp of 1.
         error: how far the computed array may be from it; ``None``: not at all.
 
-    What is not finite has no error: the computed value is the same.
+    What is not finite because an input is not has no error: the computed value is the same.  Where
+    a value on the way may exceed the largest number, nothing is known of what comes of it, and its
+    error is infinite: 0 times infinity, or an infinity less another, may be NaN where the exact
+    value is large, or cancels.
     """
 
     __array_ufunc__ = None  # NumPy's arrays leave mixed operations to this class
@@ -44,7 +47,7 @@ class Rounded:
     def __init__(self, value: Array, u: float, error: Array | None = None):
         self.value, self.u = value, u
         known = np.zeros(value.shape) if error is None else error
-        self.error: Array = np.where(np.isfinite(value), known, 0)
+        self.error: Array = np.where(np.isfinite(value) | np.isinf(known), known, 0)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -56,38 +59,60 @@ class Rounded:
         """The largest absolute value that the computed array may have."""
         return np.asarray(np.abs(self.value) + self.error)
 
+    @property
+    def unknown(self) -> Array:
+        """Where the computed array may be anything."""
+        return np.isinf(self.error)
+
+    @property
+    def reach(self) -> Array:
+        """The size of what is finite; infinity where nothing is known, 0 of what was not finite."""
+        finite = np.where(np.isfinite(self.value), self.size, 0)
+        return np.where(self.unknown, np.inf, finite)
+
     def __getitem__(self, key: Any) -> Rounded:
         return Rounded(self.value[key], self.u, self.error[key])
 
     def _of(self, other: Any) -> Rounded:
         return other if isinstance(other, Rounded) else Rounded(np.asarray(other, float), self.u)
 
-    def _rounded(self, value: Array, error: Array) -> Rounded:
-        return Rounded(value, self.u, error + self.u * (np.abs(value) + error))
+    def _rounded(self, value: Array, error: Array, reach: Array) -> Rounded:
+        """Return the result of an operation whose computed values are at most ``reach``."""
+        return self._held(value, error + self.u * (np.abs(value) + error), reach)
+
+    def _held(self, value: Array, error: Array, reach: Array) -> Rounded:
+        known = np.where(np.isfinite(value), error + self._numbers.tiny, 0)
+        return Rounded(value, self.u, np.where(reach <= self._numbers.max, known, np.inf))
+
+    @property
+    def _numbers(self) -> np.finfo:
+        """The range of the computed array; what is below its smallest normal number is 0."""
+        return np.finfo(np.float32 if self.u > 1e-12 else np.float64)
 
     def __add__(self, other: Any) -> Rounded:
         b = self._of(other)
-        return self._rounded(self.value + b.value, self.error + b.error)
+        return self._rounded(self.value + b.value, self.error + b.error, self.reach + b.reach)
 
     def __sub__(self, other: Any) -> Rounded:
         b = self._of(other)
-        return self._rounded(self.value - b.value, self.error + b.error)
+        return self._rounded(self.value - b.value, self.error + b.error, self.reach + b.reach)
 
     def __mul__(self, other: Any) -> Rounded:
         b = self._of(other)
         error = self.error * b.size + np.abs(self.value) * b.error
-        return self._rounded(self.value * b.value, error)
+        return self._rounded(self.value * b.value, error, self.reach * b.reach)
 
     def __matmul__(self, other: Rounded) -> Rounded:
         passed = self.error @ other.size + np.abs(self.value) @ other.error
         own = PRODUCT * self.u * (self.size @ other.size)
-        return Rounded(self.value @ other.value, self.u, passed + own)
+        return self._held(self.value @ other.value, passed + own, self.reach @ other.reach)
 
     def __truediv__(self, other: Any) -> Rounded:
         b = self._of(other)
         nearest = np.maximum(np.abs(b.value) - b.error, 0)
         passed = self.error + np.abs(self.value / b.value) * b.error
-        return self._rounded(self.value / b.value, passed / nearest)
+        reach = self.reach / np.where(np.isfinite(b.value), nearest, np.inf)
+        return self._rounded(self.value / b.value, passed / nearest, reach)
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -124,18 +149,20 @@ class Rounded:
         if name == "step":
             # within the error of 0 it may fall on either side, an error of exactly 1: no more than
             # half of the bound, since errors near to theirs are a sign of bounds that are short
-            return Rounded(y, self.u, np.where(np.abs(self.value) <= self.error, 2.0, 0.0))
-        own = 2 * ULPS * self.u * np.abs(y) if name in ("sigmoid", "tanh") else 0
+            either = np.where(np.abs(self.value) <= self.error, 2.0, 0.0)
+            return Rounded(y, self.u, np.where(self.unknown, np.inf, either))
+        own = 2 * ULPS * self.u * np.abs(y) * (name in ("sigmoid", "tanh")) + self._numbers.tiny
         passed = np.where(np.isfinite(self.value), SLOPE[name] * self.error, 0)
-        return Rounded(y, self.u, passed + own)
+        return Rounded(y, self.u, np.where(self.unknown, np.inf, passed + own))
 
     def derived(self, name: str, dy: Rounded) -> Rounded:
         """Return ``dy g'`` of the activation ``name``, whose exact output this is."""
         backward = ACTIVATIONS[name][1]
         if name in ("sigmoid", "tanh"):
             return backward(self, dy)  # type: ignore[arg-type, return-value]
-        passed = np.abs(backward(self.value, np.ones(dy.shape)))
-        return Rounded(backward(self.value, dy.value), self.u, passed * dy.error)
+        passed = np.abs(backward(self.value, np.ones(dy.shape))) * dy.error
+        unknown = self.unknown | dy.unknown
+        return Rounded(backward(self.value, dy.value), self.u, np.where(unknown, np.inf, passed))
 
 
 #: The derivative of a function that kernels compute within ULPS.

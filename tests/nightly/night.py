@@ -24,10 +24,12 @@ import bits  # noqa: E402
 import durability  # noqa: E402
 import processes  # noqa: E402
 import resources  # noqa: E402
+import shapes  # noqa: E402
 
 CAMPAIGNS = [
     *durability.CAMPAIGNS,
     *bits.CAMPAIGNS,
+    *shapes.CAMPAIGNS,
     *processes.CAMPAIGNS,
     *resources.CAMPAIGNS,
 ]
