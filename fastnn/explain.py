@@ -17,15 +17,15 @@ from fastnn.compiler.program import Memory, Program
 if TYPE_CHECKING:
     from fastnn.models import Model
 
-__all__ = ["Listing", "aligned", "explain", "listing"]
+__all__ = ["Listing", "aligned", "listing"]
 
 #: Profiling runs a program for about this long.
 _PROFILE_STEPS = 20
 
 
-@dataclass
+@dataclass(repr=False)
 class Listing:
-    """A program as it is listed.
+    """A program as it is listed: as text, or as HTML in a notebook.
 
     Attributes:
         name: the model's.
@@ -41,8 +41,20 @@ class Listing:
     rows: int
     seconds: list[float] | None
 
-    def text(self) -> str:
+    def __repr__(self) -> str:
         """Return the listing for people."""
+        titles, *table = self._table()
+        return "\n".join([self._head(), *aligned([titles, *table], self._right(titles))])
+
+    def _repr_html_(self) -> str:
+        """Return the listing for a notebook."""
+        from fastnn import notebook
+
+        titles, *table = self._table()
+        return notebook.listing(self._head(), titles, table, self._right(titles))
+
+    def _table(self) -> list[list[str]]:
+        """Return the titles of the columns, and a line for each operation."""
         titles = ["#", "layer", "operation", "operands", "threads", "FLOPs", "bytes"]
         table = [
             [str(index), *words, each, f"{flops:,}", f"{moved:,}"]
@@ -54,7 +66,12 @@ class Listing:
                 table, self.seconds, self._lines(), strict=True
             ):
                 line += _rates(taken, flops, moved)
-        return "\n".join([self._head(), *aligned([titles, *table], {0, *range(5, len(titles))})])
+        return [titles, *table]
+
+    @staticmethod
+    def _right(titles: Sequence[str]) -> set[int]:
+        """Return the columns that stand at the right."""
+        return {0, *range(5, len(titles))}
 
     def facts(self) -> dict[str, Any]:
         """Return the listing for JSON."""
@@ -110,17 +127,14 @@ class Listing:
         return head if self.seconds is None else f"{head}, {sum(self.seconds) * 1e6:.1f} us"
 
 
-def listing(model: Model, profile: bool, rows: int, mode: str) -> Listing:
-    """Return one of a model's programs, ``"train"`` or ``"predict"``, for listing."""
+def listing(model: Model, profile: bool, rows: int, mode: str | None = None) -> Listing:
+    """Return one of a model's programs, ``"train"`` or ``"predict"``, for listing; ``None`` is that
+    of a training step once the model is compiled."""
+    mode = mode or ("train" if model.loss is not None else "predict")
     graph = model.runtime.graph(mode, direct=True)
     program = Program.of(graph, rows, model.dtype_policy, once=True)
     seconds = _profile(model, program, rows) if profile else None
     return Listing(model.name, mode, program, rows, seconds)
-
-
-def explain(model: Model, profile: bool, rows: int) -> str:
-    """Return the listing of the model's program: that of a training step once it is compiled."""
-    return listing(model, profile, rows, "train" if model.loss is not None else "predict").text()
 
 
 def _rates(seconds: float, flops: int, moved: int) -> list[str]:

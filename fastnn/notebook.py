@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from fastnn.layers.base import Layer
     from fastnn.models import Model
 
-__all__ = ["history", "matrix", "model", "table"]
+__all__ = ["history", "listing", "matrix", "model", "page", "table"]
 
 _CELL = "padding:2px 10px;border:1px solid #8884"
+#: The most rows of a table whose length a model decides.
+_MOST_ROWS = 400
 #: Pixels of a curve, and what is around it.
 _WIDTH, _HEIGHT, _LEFT, _BELOW, _ABOVE = 250, 140, 52, 18, 20
 
@@ -56,7 +58,26 @@ def _cell(text: Any, right: bool, kind: str, style: str = "") -> str:
 
 
 def _text(value: Any) -> str:
-    return html.escape(str(value))
+    return html.escape(str(value)).replace("\n", "<br>")
+
+
+def listing(
+    head: str, titles: Sequence[str], rows: Sequence[Sequence[Any]], right: Collection[int] = ()
+) -> str:
+    """Return a line and a table, of which the first rows are shown if it is very long."""
+    more = len(rows) - _MOST_ROWS
+    rest = "" if more <= 0 else f"and {more:,} more; print_fn=print shows them as text"
+    shown = table(titles, rows[:_MOST_ROWS], right)
+    return f"<div>{_text(head)}{shown}{rest}</div>"
+
+
+def page(title: str, lines: Iterable[str], parts: Iterable[str]) -> str:
+    """Return a whole page: lines of text, and what the functions of this module returned."""
+    said = "".join(f"<p>{_text(line)}</p>" for line in lines)
+    return (
+        f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{_text(title)}</title></head>'
+        f'<body style="font-family:sans-serif">{said}{"<p></p>".join(parts)}</body></html>\n'
+    )
 
 
 # ---- models --------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from fastnn.reference.interpreter import evaluate
 if TYPE_CHECKING:
     from fastnn.models import Model
 
-__all__ = ["Step", "walk", "walkthrough"]
+__all__ = ["Step", "Walk", "walk", "walkthrough"]
 
 #: The most numbers of an array that are printed; of a larger one its shape and size are.
 _SHOWN = 12
@@ -51,16 +51,55 @@ class Step:
     derivatives: dict[tuple[str, str], Array]
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.layer}: {self.op}", *(f"    {line}" for line in self._lines())])
+        lines = [line for kinds in self.lines() for kind in kinds for line in kind]
+        return "\n".join([f"{self.layer}: {self.op}", *(f"    {line}" for line in lines)])
 
-    def _lines(self) -> Iterator[str]:
+    def lines(self) -> Iterator[tuple[list[str], list[str], list[str]]]:
+        """Yield for each output the lines of its value, of its derivatives, and of its gradient."""
         for name, value in self.values.items():
-            yield f"{name} = {_shown(value)}"
-            for (output, input), derivative in self.derivatives.items():
-                if output == name:
-                    yield f"d{name}/d{input} = {_shown(derivative)}"
-            if name in self.gradients:
-                yield f"dJ/d{name} = {_shown(self.gradients[name])}"
+            derivatives = [
+                f"d{name}/d{input} = {_shown(derivative)}"
+                for (output, input), derivative in self.derivatives.items()
+                if output == name
+            ]
+            gradient = self.gradients.get(name)
+            seen = [] if gradient is None else [f"dJ/d{name} = {_shown(gradient)}"]
+            yield [f"{name} = {_shown(value)}"], derivatives, seen
+
+
+@dataclass(frozen=True, repr=False)
+class Walk:
+    """A walk through the graph of a batch, there and back: as text, or as HTML in a notebook.
+
+    Attributes:
+        steps: the nodes, in the order in which they run.
+        weights: how many numbers train.
+    """
+
+    steps: Sequence[Step]
+    weights: int
+
+    def __repr__(self) -> str:
+        return "\n".join([*map(str, self.steps), self._costs()])
+
+    def _repr_html_(self) -> str:
+        """Return a table for a notebook: a line for each output of each node."""
+        from fastnn import notebook
+
+        titles = ("layer", "operation", "value", "local derivatives", "gradient")
+        rows = (
+            [step.layer, step.op, *map("\n".join, kinds)]
+            for step in self.steps
+            for kinds in step.lines()
+        )
+        return notebook.listing(self._costs(), titles, list(rows))
+
+    def _costs(self) -> str:
+        nodes, weights = sum(step.op != "weight" for step in self.steps), self.weights
+        return (
+            f"N = {nodes:,} nodes, P = {weights:,} weights: one walk backwards takes about "
+            f"N + P = {nodes + weights:,} steps, to perturb each weight N x P = {nodes * weights:,}"
+        )
 
 
 def _shown(array: Array) -> str:
@@ -72,8 +111,8 @@ def _shown(array: Array) -> str:
     return f"{format_shape(array.shape)}, root of mean square {size:.4g}"
 
 
-def walkthrough(model: Model, x: Any, y: Any) -> str:
-    """Return the text of a batch's computational graph, there and back."""
+def walkthrough(model: Model, x: Any, y: Any) -> Walk:
+    """Return the walk through a batch's computational graph, there and back."""
     runtime = model._compiled("explain", x)
     data = training.check_data("explain", model, runtime, x, y)
     assert runtime.objective is not None
@@ -81,16 +120,7 @@ def walkthrough(model: Model, x: Any, y: Any) -> str:
     buffers = {**runtime.copies(runtime.dtype), "totals": np.concatenate(graph.totals)}
     given = _given(graph, buffers, data.lent)
     steps = walk(graph, loss, given, len(data), runtime.policy)
-    nodes = sum(step.op != "weight" for step in steps)
-    weights = sum(v.size for v in model.trainable_weights)
-    return "\n".join([*map(str, steps), _costs(nodes, weights)])
-
-
-def _costs(nodes: int, weights: int) -> str:
-    return (
-        f"N = {nodes:,} nodes, P = {weights:,} weights: one walk backwards takes about "
-        f"N + P = {nodes + weights:,} steps, to perturb each weight N x P = {nodes * weights:,}"
-    )
+    return Walk(steps, sum(v.size for v in model.trainable_weights))
 
 
 def _given(

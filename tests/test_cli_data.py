@@ -455,6 +455,13 @@ def test_a_model_is_explained(capsys):
     assert found["flops"] == sum(each["flops"] for each in found["operations"])
     assert all(each["seconds"] >= 0 for each in found["operations"])
     assert {each["threads"] for each in found["operations"]} <= {"one", "all"}
+    assert told(capsys, "explain", "m", "--html", "m.html")["files"] == {"page": "m.html"}
+    page = Path("m.html").read_text("utf-8")
+    for part in ("<p>inputs: long, wide</p>", ">Total params", ">dense_fwd", "</body></html>"):
+        assert part in page
+    with pytest.raises(SystemExit):
+        main(["explain", "m", "--html", "m.txt"])
+    assert "the file must end in .html\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

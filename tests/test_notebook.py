@@ -13,7 +13,9 @@ import pytest
 import fastnn
 from fastnn import Input, Model, Sequential
 from fastnn.callbacks import LivePlot
+from fastnn.explain import listing
 from fastnn.layers import Bidirectional, Dense
+from fastnn.walkthrough import Step, Walk, walkthrough
 
 ROOT = str(Path(fastnn.__file__).parents[1])
 EVIL = "<script>alert('x')</script>\"&"
@@ -196,6 +198,58 @@ def test_a_cross_validation_shows_its_folds():
     assert texts[-4::2] == ["mean", "sd"]
 
 
+# ---- programs and graphs -------------------------------------------------------------------------
+
+
+def test_a_program_shows_its_operations():
+    model = Sequential([Input((4,)), Dense(2, "relu", name="first"), Dense(1)], name=EVIL)
+    found = listing(model, profile=True, rows=8)
+    texts = shown(found).texts
+    assert texts[0] == str(found).splitlines()[0]
+    assert texts[1:4] == ["#", "layer", "operation"]
+    assert texts[8:11] == ["us", "GFLOP/s", "GB/s"]
+    assert [texts[11 + 10 * row] for row in range(2)] == ["0", "1"]
+    assert texts[12] == "first"
+    assert EVIL in texts[0]
+    assert "align:right" in found._repr_html_()
+
+
+def test_a_graph_shows_values_derivatives_and_gradients():
+    model = compiled(Dense(1, name="told"))
+    model.set_weights([np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([0.5])])
+    found = walkthrough(model, [[1.0, 1.0, 1.0, 0.0]], [[8.5]])
+    texts = shown(found).texts
+    assert texts[0] == str(found).splitlines()[-1]
+    assert texts[1:6] == ["layer", "operation", "value", "local derivatives", "gradient"]
+    product = texts.index("dense_fwd")
+    assert texts[product - 1 : product + 6] == [
+        *("told", "dense_fwd", "y = [[6.5]]"),
+        *("dy/dx = [[[[1., 2., 3., 4.]]]]", "dy/dw = [[[[1.], [1.], [1.], [0.]]]]"),
+        *("dy/db = [[[1.]]]", "dJ/dy = [[-4.]]"),
+    ]
+    step = Step(EVIL, EVIL, {EVIL: np.ones(1)}, {EVIL: np.ones(1)}, {(EVIL, EVIL): np.ones(1)})
+    assert sum(EVIL in text for text in shown(Walk([step], 1)).texts) == 5
+
+
+def test_what_is_shown_of_a_long_program_has_a_bound():
+    model = Sequential([Input((1,)), *(Dense(1) for _ in range(450))])
+    found = listing(model, profile=False, rows=1)
+    assert len(found._lines()) == 450
+    tags = shown(found)
+    assert tags.seen.count("tr") == 401
+    assert tags.texts[-1] == "and 50 more; print_fn=print shows them as text"
+
+
+def test_outside_of_a_notebook_and_for_a_function_it_is_text(capsys):
+    model = compiled(Dense(1))
+    model.explain()
+    model.explain(x=np.ones((1, 4)), y=[[1.0]])
+    said, texts = capsys.readouterr().out, []
+    model.explain(print_fn=texts.append)
+    model.explain(x=np.ones((1, 4)), y=[[1.0]], print_fn=texts.append)
+    assert said == "\n".join([*texts, ""])
+
+
 # ---- a curve that grows --------------------------------------------------------------------------
 
 
@@ -265,6 +319,8 @@ CELLS = [
     "live = fastnn.callbacks.LivePlot()\n"
     "model.fit(np.ones((4, 2)), np.ones(4), epochs=3, verbose=0, callbacks=[live])",
     "model.history.plot()",
+    "model.explain(); model.explain(x=np.ones((1, 2)), y=[1.0])",
+    "model.explain(print_fn=print)",
     "fastnn.utils.plot_model(model, 'model.png', engine='matplotlib')",
     """
 from sklearn.datasets import load_iris
@@ -304,7 +360,7 @@ def kinds(outputs):
 
 @pytest.mark.xdist_group("a kernel")  # else each worker would start one
 def test_a_kernel_shows_models_histories_pictures_and_a_curve_in_one_place(cells):
-    (_, model, fit, plot, drawn, *_), folder = cells
+    (_, model, fit, plot, explained, text, drawn, *_), folder = cells
     assert ["text/html" in each for each in kinds(model)] == [True]
     parsed(model[0].data["text/html"])
     live, history = fit  # of three epochs
@@ -313,6 +369,11 @@ def test_a_kernel_shows_models_histories_pictures_and_a_curve_in_one_place(cells
     assert "<polyline" in history.data["text/html"]
     assert ["image/png" in each for each in kinds([*plot, *drawn])] == [True, True]
     assert (folder / "model.png").exists()
+    for out, word in zip(explained, ("dense_fwd", "dJ/dkernel"), strict=True):
+        assert out.output_type == "display_data"
+        assert word in " ".join(parsed(out.data["text/html"]).texts)
+        assert word in out.data["text/plain"]
+    assert text[0].name == "stdout"
 
 
 @pytest.mark.xdist_group("a kernel")  # else each worker would start one

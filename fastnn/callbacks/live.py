@@ -11,6 +11,7 @@ from fastnn._checks import count, path
 from fastnn.callbacks.base import Callback, Logs
 from fastnn.callbacks.records import History
 from fastnn.extras import require
+from fastnn.showing import notebook_display
 
 __all__ = ["LivePlot"]
 
@@ -111,11 +112,9 @@ def _notebook(who: str) -> Any:
     Raises:
         RuntimeError: it is none.
     """
-    display = require("IPython.display", f"{who} without a path").display
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    if shell is None or type(shell).__name__ == "TerminalInteractiveShell":
+    require("IPython.display", f"{who} without a path")
+    display = notebook_display()
+    if display is None:
         raise RuntimeError(
             f"{who}: this is no notebook, so that a picture has no place; give a file: "
             f"{who}(path='curve.png')"

@@ -169,7 +169,8 @@ def suffixed(*suffixes: str) -> Callable[[str], Path]:
 
     def path(text: str) -> Path:
         if not text.endswith(suffixes):
-            listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+            *most, last = suffixes
+            listed = f"{', '.join(most)} or {last}" if most else last
             raise argparse.ArgumentTypeError(f"the file must end in {listed}")
         return new_file(text)
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from fastnn.cli import output
-from fastnn.cli.arguments import add_json, add_threads, command, existing, positive
+from fastnn.cli.arguments import add_json, add_threads, command, existing, positive, suffixed
 
 __all__ = ["add"]
 
@@ -15,7 +15,8 @@ operation with its operands, their places in memory, floating-point operations a
 
 _EXAMPLES = """  fastnn explain houses.fastnn
   fastnn explain houses.fastnn --profile --batch-size 256    # with time, GFLOP/s, GB/s
-  fastnn explain houses.fastnn --training                    # a step of training"""
+  fastnn explain houses.fastnn --training                    # a step of training
+  fastnn explain houses.fastnn --html houses.html            # as a page besides"""
 
 
 def add(commands: Any) -> None:
@@ -38,31 +39,40 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--batch-size", type=positive, default=32, metavar="N", help="rows (default: 32)"
     )
+    parser.add_argument(
+        "--html", type=suffixed(".html"), metavar="FILE", help="write it as a page, too"
+    )
     add_threads(parser)
     add_json(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
+    from fastnn import atomic, notebook
     from fastnn.cli import models
     from fastnn.explain import listing
 
     model = models.load(options)
     mode = "train" if options.training else "predict"
     found = listing(model, options.profile, options.batch_size, mode)
+    meaning = _meaning(model)
+    said = [f"{what}: {', '.join(map(str, names))}" for what, names in meaning.items() if names]
+    if options.html:
+        shown = notebook.page(model.name, said, [model._repr_html_(), found._repr_html_()])
+        atomic.replace(options.html, [shown.encode()])
     if options.json:
         output.document(
             "explain",
             model=options.model,
-            **_meaning(model),
+            **meaning,
             parameters=model.count_params(),
             **found.facts(),
+            files={"page": options.html},
         )
         return 0
-    for what, names in _meaning(model).items():
-        if names:
-            print(output.printable(f"{what}: {', '.join(map(str, names))}"))
+    for line in said:
+        print(output.printable(line))
     model.summary()
-    print(found.text())
+    print(found)
     return 0
 
 

@@ -12,6 +12,7 @@ from fastnn.layers import serialization
 from fastnn.layers.core import positive
 from fastnn.models.shapes import as_symbols, positions, precision
 from fastnn.models.trainer import Trainer
+from fastnn.showing import show
 
 if TYPE_CHECKING:
     from fastnn.data.schema import Schema
@@ -178,14 +179,14 @@ class Model(Trainer):
         self,
         profile: bool = False,
         batch_size: int = 32,
-        print_fn: Callable[[str], Any] = print,
+        print_fn: Callable[[str], Any] | None = None,
         *,
         x: Any = None,
         y: Any = None,
     ) -> None:
-        """Print the program: each operation with its operands, their places, FLOPs and bytes.
+        """Show the program: each operation with its operands, their places, FLOPs and bytes.
 
-        With ``x`` and ``y``, a few samples and their targets, it prints the computational graph
+        With ``x`` and ``y``, a few samples and their targets, it shows the computational graph
         instead: each node with its values, local derivatives and gradients ``dJ/d...`` of the mean
         loss J, by the NumPy reference, in the mode of inference; and what one walk backwards
         costs, N + P for N nodes and P weights, against N x P for perturbing each weight.
@@ -193,19 +194,19 @@ class Model(Trainer):
         Args:
             profile: whether to run it on made-up data and add time, GFLOP/s and GB/s.
             batch_size: the rows of a batch.
-            print_fn: called with the text.
+            print_fn: called with the text; ``None`` prints it, or shows a table in a notebook.
             x: samples; one or two, to be read by people.
             y: their targets.
         """
         if x is not None or y is not None:
             from fastnn.walkthrough import walkthrough
 
-            print_fn(walkthrough(self, x, y))
+            show(walkthrough(self, x, y), print_fn)
             return
-        from fastnn.explain import explain
+        from fastnn.explain import listing
 
         self._require_built()
-        print_fn(explain(self, profile, positive("explain", "batch_size", batch_size)))
+        show(listing(self, profile, positive("explain", "batch_size", batch_size)), print_fn)
 
     def diagnose(self, x: Any, y: Any) -> Diagnosis:
         """Return how gradients, zeros and steps look in each layer, for one batch.
