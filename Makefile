@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 C := $(wildcard csrc/*.c csrc/isa/*.c)
+MACHINE := $(shell uname -m)
 # NumPy's own threads would spin beside the tests', which are on all cores.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadgroup
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py metrics.py optimizers.py \
@@ -16,7 +17,7 @@ REPLAY_BUILD = $(CC) -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -I
     -pthread -lm -o build/$(CC)/replay
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test coverage nightly docs lint format isa analyse memcheck asan asan-python parity strict replay exports bench wheel clean
+.PHONY: demo test coverage nightly docs lint format isa analyse memcheck asan asan-python parity strict replay exports bench wheel manylinux clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
@@ -114,10 +115,23 @@ docs: $(VENV)/extra-docs
 bench: $(VENV)/extra-bench
 	$(BIN)/fastnn bench $(BENCH)
 
-wheel: $(VENV)/extra-dev
+# Source archive and wheel.
+wheel: $(VENV)/group-wheel
 	rm -rf dist
 	$(BIN)/python -m build --quiet
 	$(BIN)/twine check --strict dist/*
+
+# The wheel for any Linux with glibc, of 2014 or later: linked as if it were of then, and tried in a fresh environment.
+manylinux: export LDSHARED := $(BIN)/python -m ziglang cc -target $(MACHINE)-linux-gnu.2.17 -shared
+manylinux: wheel
+	PATH="$(BIN):$$PATH" auditwheel repair --plat manylinux_2_17_$(MACHINE) --wheel-dir dist dist/*-linux_$(MACHINE).whl
+	rm dist/*-linux_$(MACHINE).whl
+	$(BIN)/auditwheel show dist/*.whl | grep manylinux_2_17_$(MACHINE)
+	rm -rf build/fresh
+	$(PYTHON) -m venv build/fresh
+	build/fresh/bin/pip install -qq dist/*.whl
+	cd build/fresh && bin/python -m fastnn selfcheck
+	cd build/fresh && bin/python -m fastnn train digits --epochs 2
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info fastnn/*.so .hypothesis .*_cache
@@ -128,4 +142,10 @@ clean:
 $(VENV)/extra-%: setup.py pyproject.toml fastnn/_core.pyx $(shell find csrc -name '*.[ch]' -o -name '*.def')
 	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps $(VENV)
 	$(BIN)/python -m pip install -qq -e ".[$*]"
+	touch $@
+
+# The virtual environment with a group of tools, which need no package.
+$(VENV)/group-%: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps $(VENV)
+	$(BIN)/python -m pip install -qq --group $*
 	touch $@

@@ -89,6 +89,22 @@ def test_tests_can_build_without_isolation():
     assert set(project["build-system"]["requires"]) <= set(installed)
 
 
+@pytest.mark.parametrize(
+    ("platform", "kinds", "processors"),
+    [("linux", "manylinux musllinux", "x86_64 aarch64"), ("macos", "macosx", "x86_64 arm64")],
+)
+def test_cibuildwheel_makes_a_wheel_for_each_python_with_the_gil(platform, kinds, processors):
+    listing = ["-m", "cibuildwheel", "--print-build-identifiers", "--platform", platform]
+    result = python(*listing, CIBW_ARCHS_LINUX="x86_64,aarch64")  # by itself that of this machine
+    assert result.returncode == 0, result.stderr
+    wheels = [line.split("-") for line in result.stdout.split()]
+    pythons = {python for python, _ in wheels}
+    tags = {f"{kind}_{processor}" for kind in kinds.split() for processor in processors.split()}
+    assert {"cp310", "cp311", "cp312", "cp313"} <= pythons
+    assert not any(python.endswith("t") for python in pythons)
+    assert sorted(wheels) == sorted([python, tag] for python in pythons for tag in tags)
+
+
 @pytest.fixture
 def tree(tmp_path):
     """A package of our setup.py's shape that builds in a second."""
