@@ -736,6 +736,29 @@ static void op_arg_reduce(count P, count Q, count S, count smallest, const real 
     }
 }
 
+/* The class is the first of the largest t; labels are of training, and have no operand here. */
+static void op_in_top_k(count R, count C, real k, const real *p, const real *t, real *h)
+{
+    for (count r = 0; r < R; r++) {
+        const real *scores = p + r * C;
+        real at, above = 0;
+        op_arg_reduce(1, C, 1, 0, t + r * C, &at);
+        for (count i = 0; i < C; i++) above += (real)!v_le(scores[i], scores[(count)at]);
+        h[r] = (real)v_lt(above, k);
+    }
+}
+
+static void op_keep_top_k(count R, count C, real k, const real *p, real *y)
+{
+    for (count n = 0; n < R * C; n++) {
+        const real *scores = p + n / C * C;
+        real before = 0;
+        for (count i = 0; i < C; i++)
+            before += (real)(i < n % C ? !v_lt(scores[i], p[n]) : v_lt(p[n], scores[i]));
+        y[n] = v_lt(before, k) || v_isnan(p[n]) ? p[n] : -INFINITY;
+    }
+}
+
 static void op_cumsum(count P, count Q, count S, count reverse, const real *x, real *y)
 {
     for (count n = 0; n < P * S; n++) {
