@@ -1,7 +1,4 @@
-"""A search by joblib's processes: how much dropout an overgrown network for two moons needs.
-
-The same runs on a Ray cluster by backend="ray", and on Dask by backend="dask".
-"""
+"""A search by joblib's processes: how much dropout an overgrown network for two moons needs."""
 
 import fastnn
 from fastnn.layers import Dense, Dropout

@@ -119,7 +119,8 @@ def _by_ray(ray: Any, function: Work, shared: Any, items: Sequence[Any]) -> Any:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from None  # what was raised there; Ray's own message is its traceback
     finally:
-        for future in futures:
+        _, pending = ray.wait(futures, num_returns=len(futures), timeout=0)
+        for future in pending:  # to cancel what is done may abort the process (Ray 2.60)
             ray.cancel(future)
 
 

@@ -140,7 +140,12 @@ def at_any_speed(text):
     return re.sub(r"\d+\.\d s", "TIME", same_on_any_cpu(text))
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*.py")), ids=relative)
+#: Examples of libraries that are too large for every run: tests/parity/test_ray.py runs this one.
+ELSEWHERE = {ROOT / "examples" / "ray_search.py"}
+EXAMPLES = sorted({*ROOT.glob("examples/*.py")} - ELSEWHERE)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=relative)
 def test_example_runs_and_draws_its_result(path, tmp_path):
     image = pytest.importorskip("matplotlib.image")
     assert run([sys.executable, str(path), "--plot", "result.png"], tmp_path)

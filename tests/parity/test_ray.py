@@ -1,6 +1,9 @@
 """Folds on a Ray cluster of this machine: the same bits as on threads."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +44,20 @@ def test_bits_are_those_of_threads():
     for pair in zip(here.models, there.models, strict=True):
         weights = zip(*(model.get_weights() for model in pair), strict=True)
         assert all(np.array_equal(*each) for each in weights)
+
+
+def test_the_example_searches_and_draws_its_result(tmp_path):
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, str(root / "examples" / "ray_search.py"), "--plot", "result.png"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "best: 2 layers" in done.stdout
+    assert (tmp_path / "result.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_an_error_of_a_fold_is_the_callers():
