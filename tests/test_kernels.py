@@ -6,6 +6,7 @@ place out, or reads or writes one too many, is caught.
 
 from dataclasses import replace
 from functools import lru_cache
+from itertools import cycle, islice
 
 import numpy as np
 import pytest
@@ -34,14 +35,19 @@ def trials(op, policy, seed):
 
 @every_kernel
 def test_kernel_is_within_the_bound_of_its_twin(op, policy, isa, seed, fences):
-    for trial in trials(op, policy, seed):
-        for where, place in fences.items():
-            arrays = trial.compiled(isa, place=place)
-            assert trial.ratio(arrays) <= 1, (str(trial), where)
-            assert not trial.spoilt(arrays), (str(trial), where)
+    first = seed + _core.isa_names(policy).index(isa)  # three of them see a case at all fences
+    for trial, where in zip(
+        trials(op, policy, seed), islice(cycle(fences), first, None), strict=False
+    ):
+        arrays = trial.compiled(isa, place=fences[where])
+        assert trial.ratio(arrays) <= 1, (str(trial), where)
+        assert not trial.spoilt(arrays), (str(trial), where)
 
 
 # ---- NaN and infinity ----------------------------------------------------------------------------
+
+#: Every tail of 32 lanes, and four vectors of 16 with what is left over.
+LENGTHS = (*range(1, 36), *range(60, 68))
 
 
 def sized(op, n, /, **axes):
@@ -166,7 +172,8 @@ def wide_cases(op, n):
     if op in ("in_top_k", "histogram", "confusion"):
         return [replace(case, absent=(name,)) for name in "it"]
     if "loss" in case.attrs:
-        return [replace(case, attrs={**case.attrs, "loss": name}) for name in loss_names()]
+        few = loss_names()[n % 4 :: 4]
+        return [replace(case, attrs={**case.attrs, "loss": name}) for name in few]
     if "curve" in case.attrs or "binary" in case.attrs:
         known = {str(each.attrs): each.attrs for each in cases(op)}.values()
         return [Case(op, case.sizes, case.rows, attrs) for attrs in list(known)[n % 4 :: 4]]
@@ -220,7 +227,7 @@ def lost(trial, arrays):
     [(op, p) for p in POLICIES for op in checked_ops(p) if op not in ("gather_labels", "reshape")],
 )
 def test_nan_and_infinity_are_never_lost(op, policy, seed):
-    for n in range(1, 68):
+    for n in LENGTHS:
         for case in wide_cases(op, n):
             for name, trial in with_specials(case, policy, n, seed):
                 for isa in _core.isa_names(policy):

@@ -41,7 +41,9 @@ def test_the_command_is_installed():
     assert callable(command.load())
 
 
-@pytest.mark.parametrize("name", ["py.typed", "_core.pyi", "c99/operations.c", "data/digits.npz"])
+@pytest.mark.parametrize(
+    "name", ["py.typed", "_core.pyi", "c99/operations.c", "data/digits.npz", "data/digits.txt"]
+)
 def test_the_package_carries(name):
     assert resources.files("fastnn").joinpath(name).is_file()
 

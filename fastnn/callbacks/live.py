@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -85,11 +84,7 @@ class LivePlot(Callback):
     def _draw(self) -> None:
         figure, self._drawn = self._history.plot(metrics=self.metrics), len(self._history.epoch)
         if self.path is not None:
-            file = io.BytesIO()
-            figure.savefig(file, format=self.path.rpartition(".")[2].lower())
-            from fastnn import atomic  # slow to import, and seldom needed
-
-            atomic.replace(self.path, [file.getvalue()])
+            figure.replace(self.path)
         elif self._place is None:
             self._place = self._display(figure, display_id=True)
         else:

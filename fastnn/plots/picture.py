@@ -49,8 +49,17 @@ class Picture(Figure):
         with matplotlib.rc_context({"svg.hashsalt": "fastnn"}):  # else ids are random
             super().savefig(fname, metadata=metadata or None, **options)
 
+    def replace(self, path: str) -> None:
+        """Write the picture into a file that is replaced whole."""
+        from fastnn import atomic  # slow to import, and seldom needed
+
+        atomic.replace(path, [self._content(path.rpartition(".")[2].lower())])
+
     def _repr_png_(self) -> bytes:
         """Return the picture for a notebook, which shows pyplot's figures alone by itself."""
+        return self._content("png")
+
+    def _content(self, kind: str) -> bytes:
         file = io.BytesIO()
-        self.savefig(file, format="png")
+        self.savefig(file, format=kind)
         return file.getvalue()

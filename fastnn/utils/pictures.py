@@ -179,7 +179,7 @@ def _write(
     else:
         from fastnn.architecture.paint import paint
 
-        paint(scheme, rankdir, dpi).savefig(file)
+        paint(scheme, rankdir, dpi).replace(file)
 
 
 def _displayed(file: str, kind: str) -> Any:

@@ -119,10 +119,13 @@ def _place(w: Writer, node: Node) -> None:
     w.bind(y, w.emit("Pad", w.name(x, order), pads, w.real(node.attrs["value"])), order)
 
 
-@rule("take")
+_GATHERS = {"take": "Gather", "take_along": "GatherElements"}
+
+
+@rule(*_GATHERS)
 def _take(w: Writer, node: Node) -> None:
     x, places = node.inputs
-    y = w.emit("Gather", w.name(x), w.whole(places), axis=node.ranks.get("p", 0))
+    y = w.emit(_GATHERS[node.op.name], w.name(x), w.whole(places), axis=node.ranks.get("p", 0))
     w.bind(node.outputs[0], y)
 
 
@@ -143,13 +146,6 @@ def _encode(w: Writer, node: Node) -> None:
         known = w.emit("Mul", known, w.emit("Unsqueeze", w.name(weights), w.ints(last + 1)))
     kind = "ReduceMax" if node.attrs["once"] else "ReduceSum"
     w.bind(node.outputs[0], w.emit(kind, known, w.ints(last), keepdims=0))
-
-
-@rule("take_along")
-def _take_along(w: Writer, node: Node) -> None:
-    x, places = node.inputs
-    y = w.emit("GatherElements", w.name(x), w.whole(places), axis=node.ranks.get("p", 0))
-    w.bind(node.outputs[0], y)
 
 
 @rule("put_along")
