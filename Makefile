@@ -7,7 +7,7 @@ BIN := $(abspath $(VENV))/bin
 C := $(wildcard csrc/*.c csrc/isa/*.c)
 MACHINE := $(shell uname -m)
 # NumPy's own threads would spin beside the tests', which are on all cores.
-PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadgroup
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py metrics.py optimizers.py \
     gradients.py whole_model.py)
 SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)

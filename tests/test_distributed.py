@@ -17,8 +17,6 @@ import fastnn
 from fastnn import callbacks, layers
 from fastnn.layers import Dense
 
-pytestmark = pytest.mark.xdist_group("several processes")
-
 JOB = Path(__file__).parent / "tools" / "distributed_job.py"
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 

@@ -15,8 +15,6 @@ import fastnn
 from fastnn.callbacks import EarlyStopping, ReduceLROnPlateau
 from fastnn.layers import Dense, Dropout, Normalization
 
-pytestmark = pytest.mark.xdist_group("several processes")
-
 X, Y = fastnn.datasets.make_blobs(61, centers=3, seed=2)
 
 

@@ -340,7 +340,7 @@ WORK = {
 @pytest.mark.parametrize("name", WORK)
 def test_an_interrupt_is_raised_soon_and_leaves_a_usable_model(name, threads):
     prepare, work, again = WORK[name]
-    repeats = 2 if name in WHOLE else 6
+    repeats = 2 if name in WHOLE else 3
     out = script(
         INTERRUPT
         + f"""

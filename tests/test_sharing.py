@@ -181,7 +181,7 @@ def test_predictions_go_on_while_weights_move():
 
 def test_a_store_forgets_what_no_model_knows_any_more():
     encoder, _, both = autoencoder()
-    for _ in range(20):
+    for _ in range(6):
         Model(both.network.inputs[0], Dense(50)(both.network.outputs[0])).predict(X)
         gc.collect()
     assert encoder.runtime.parameters.store.buffer.size < 1500
