@@ -14,7 +14,7 @@ from fastnn._checks import count, flag, path, shown
 from fastnn.callbacks.base import Callback, Logs
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from fastnn.plots.picture import Picture
 
 __all__ = ["CSVLogger", "History", "TensorBoard"]
 
@@ -55,7 +55,7 @@ class History(Callback):
         self,
         path: str | os.PathLike[str] | None = None,
         metrics: Sequence[str] | None = None,
-    ) -> Figure:
+    ) -> Picture:
         """Draw loss and metrics, of training and validation, epoch by epoch; needs matplotlib.
 
         Args:

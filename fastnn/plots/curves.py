@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+    from fastnn.plots.picture import Picture
+
 __all__ = ["Curves", "draw_curves", "is_steep", "learning_curve"]
 
 _COLUMNS = 3
@@ -33,7 +35,7 @@ _STEEP = 30
 
 def learning_curve(
     history: Any, metrics: Sequence[str] | None = None, *, path: Path = None
-) -> Figure:
+) -> Picture:
     """Draws how each metric went, epoch by epoch, on training and validation data.
 
     The epoch of the lowest loss, of validation if there was one, has a dotted line.  What goes down

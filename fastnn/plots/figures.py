@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 Path = str | os.PathLike[str] | None
+AnyFigure = TypeVar("AnyFigure", bound="Figure")
 
 # The colours of Okabe and Ito, "Color universal design", 2008: told apart by colour-blind people.
 TRAIN, VALIDATION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
@@ -61,7 +62,7 @@ def new_figure(width: float, height: float) -> Picture:
     return Picture(width, height)
 
 
-def finish(figure: Figure, path: Path) -> Figure:
+def finish(figure: AnyFigure, path: Path) -> AnyFigure:
     """Returns the figure; writes it if there is a path."""
     if path is not None:
         figure.savefig(path)
