@@ -1,15 +1,12 @@
-"""A picture of a run: how much longer the others take, and how near the kernels are to the machine.
-
-It draws on figures of its own, so that pyplot's state is left alone.
-"""
+"""A picture of a run: how much longer others take, and how near kernels are to the machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastnn import extras
 from fastnn.bench import tables
+from fastnn.plots.figures import INK, TRAIN, dress, finish, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,16 +26,13 @@ def draw(report: dict[str, Any], path: Path) -> None:
     Raises:
         ImportError: if matplotlib is missing.
     """
-    extras.require("matplotlib", "a picture")
-    from matplotlib.figure import Figure
-
     panels = _panels(report)
     heights = [1 + 0.25 * len(bars) for _, bars in panels]
-    figure = Figure(figsize=(8, max(2.0, sum(heights))), layout="constrained")
+    figure = new_figure(width=8, height=max(2.0, sum(heights)))
     axes = figure.subplots(len(panels), squeeze=False, height_ratios=heights)
     for panel, (title, bars) in zip(axes[:, 0], panels, strict=True):
         _bars(panel, title, bars)
-    figure.savefig(path)
+    finish(figure, path)
 
 
 def _panels(report: dict[str, Any]) -> list[tuple[str, list[tuple[str, float]]]]:
@@ -69,10 +63,10 @@ def _shares(kernels: list[dict[str, Any]]) -> list[tuple[str, float]]:
 
 def _bars(panel: Axes, title: str, bars: list[tuple[str, float]]) -> None:
     names, lengths = zip(*bars, strict=True)
-    drawn = panel.barh(range(len(bars)), lengths, color="tab:blue")
-    panel.bar_label(drawn, fmt="%.2f", padding=3, fontsize=8)
-    panel.set_yticks(range(len(bars)), names, fontsize=8)
-    panel.axvline(1, color="black", linewidth=0.8)
-    panel.set_title(title, loc="left", fontsize=10)
+    drawn = panel.barh(range(len(bars)), lengths, color=TRAIN)
+    panel.bar_label(drawn, fmt="%.2f", padding=3, fontsize=8, color=INK)
+    panel.set_yticks(range(len(bars)), names)
+    panel.axvline(1, color=INK, linewidth=0.8)
+    dress(panel, title, grid="x")
     panel.invert_yaxis()
     panel.margins(x=0.1)
