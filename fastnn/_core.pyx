@@ -536,6 +536,15 @@ cdef bint _lies_as(object a, tuple shape) except *:
     return True
 
 
+cdef int64_t _gap(cnp.ndarray array) except? -1:
+    """Return the elements from the end of a row of an array to where the next one begins."""
+    cdef int64_t rows = cnp.PyArray_DIM(array, 0) if cnp.PyArray_NDIM(array) else 0
+    if rows < 2:
+        return 0
+    return (cnp.PyArray_STRIDE(array, 0) // cnp.PyArray_ITEMSIZE(array)
+            - cnp.PyArray_SIZE(array) // rows)
+
+
 cdef bint _overlap(cnp.ndarray a, cnp.ndarray b) noexcept:
     """Return whether two contiguous arrays share memory."""
     cdef char *begin = <char *> cnp.PyArray_DATA(a)
@@ -631,13 +640,16 @@ cdef class Program:
             raise MemoryError("fastnn: no memory for the working space of the threads")
 
     def lend(self, list arrays):
-        """Lend the caller's arrays, in their order, until others are."""
+        """Lend the caller's arrays, in their order, until others are.
+
+        Rows that are gathered may lie apart, or on each other; all else is in C order.
+        """
         cdef int which
         for which in range(len(arrays)):
-            self._lend(which, <cnp.ndarray?> arrays[which])
+            self._lend(which, <cnp.ndarray?> arrays[which], _gap(<cnp.ndarray> arrays[which]))
         self.lent = arrays
 
-    cdef _lend(self, int which, cnp.ndarray array):
+    cdef _lend(self, int which, cnp.ndarray array, int64_t gap):
         cdef fnn_op *op
         cdef int64_t i
         fnn_program_lend(&self.c, which, cnp.PyArray_DATA(array))
@@ -645,6 +657,7 @@ cdef class Program:
             op = &self.c.ops[self.c.lent[i].op]
             if self.c.lent[i].array == which and self.c.lent[i].row_bytes == 0:  # it is gathered
                 op.attr[0] = _DTYPE_CODES[array.dtype]
+                op.attr[1] = gap
 
     def run(self, Run run not None):
         """Run until the rows are done, the slice is over or the run must stop; return why.
@@ -697,7 +710,7 @@ cdef class Program:
                 return False
             fnn_program_lend(&self.c, 0, cnp.PyArray_DATA(<cnp.ndarray> x))
         elif (<cnp.ndarray> x).dtype in _DTYPE_CODES:
-            self._lend(0, <cnp.ndarray> x)
+            self._lend(0, <cnp.ndarray> x, 0)
         else:
             return False
         fnn_program_lend(&self.c, 1, cnp.PyArray_DATA(<cnp.ndarray> out))

@@ -317,7 +317,7 @@ def predict(
     runtime.check_batches(who, count, rows)
     outs = [np.empty((count, *shape), runtime.dtype) for shape in shapes]
     rows = min(rows, max(count, 1))
-    direct = all(x.dtype == runtime.dtype for x in xs)
+    direct = all(x.dtype == runtime.dtype and x.flags.c_contiguous for x in xs)
     with runtime.borrow(mode, rows, direct) as executable:
         executable.lend(_lent(xs, outs))
         run = _core.Run(count, min(rows, executable.program.rows), slice_seconds=SLICE_SECONDS)

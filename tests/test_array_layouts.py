@@ -3,7 +3,9 @@ no real numbers is refused by name, and changes nothing."""
 
 import array
 import datetime
+import mmap
 import tempfile
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -257,6 +259,65 @@ def test_a_missing_number_is_nan():
     ):
         made = Sequential([Input((2,)), Dense(2, kernel_initializer="ones")])
         np.testing.assert_array_equal(made.predict(frame), [[2, 2], [np.nan, np.nan], [4, 4]])
+
+
+# ---- more than 2^31 numbers ----------------------------------------------------------------------
+
+
+class OneBatch(fastnn.callbacks.Callback):
+    """Ends a training after its first batch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.model.stop_training = True
+
+
+def test_rows_that_lie_on_each_other_take_no_memory():
+    """8 GiB of samples, of which 4 KiB are there."""
+    row = np.random.default_rng(4).normal(size=1024).astype("float32")
+    x = np.broadcast_to(row, (2**21 + 5, 1024))
+    y = np.broadcast_to(np.float32(1), (len(x), 1))
+    made = Sequential([Input((1024,)), Dense(1)])
+    made.compile("sgd", "mse")
+    tracemalloc.start()
+    losses = {made.evaluate(some, y[: len(some)], 512, verbose=0) for some in (x, x[:512].copy())}
+    made.fit(x, y, 512, verbose=0, callbacks=[OneBatch()])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.ptp(list(losses)) < 1e-5 * max(losses)
+    assert peak < 2**26  # the order of the samples takes 16 MiB
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+def test_rows_that_lie_far_apart(forwards):
+    """The last one begins 2^31 elements after the first; what lies between is never in memory."""
+    memory = np.frombuffer(mmap.mmap(-1, 2**31 + 64), np.uint8)  # NumPy's own has huge pages
+    x = np.lib.stride_tricks.as_strided(memory, (2**7 + 1, 4), (2**24, 1))
+    y = memory[4 :: 2**24]
+    x[:] = np.random.default_rng(5).integers(0, 9, x.shape)
+    y[:] = np.arange(len(y)) % CLASSES
+    if not forwards:
+        x, y = x[::-1], y[::-1]
+    assert everything(model(), x, y) == everything(model(), x.copy(), y.copy())
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        np.broadcast_to(np.float32(1), (2**40, COLUMNS)),
+        np.broadcast_to(np.ones(COLUMNS, "f2"), (2**40, COLUMNS)),
+        np.broadcast_to(np.ones((COLUMNS, 2), "f4"), (2**40, COLUMNS, 2))[..., 1],
+    ],
+    ids=["numbers that lie on each other", "of another type", "numbers apart"],
+)
+def test_a_copy_beyond_the_memory_is_refused(given):
+    made = model()
+    before = [w.tobytes() for w in made.get_weights()]
+    labels = np.broadcast_to(np.int32(1), len(given))
+    for call in (made.predict, lambda x: made.evaluate(x, labels), lambda x: made.fit(x, labels)):
+        with pytest.raises(MemoryError, match=r"x, float.*16384\.0 GiB of .*PyDataset") as caught:
+            call(given)
+        assert len(str(caught.value)) <= 400
+    assert [w.tobytes() for w in made.get_weights()] == before
 
 
 # ---- what is refused -----------------------------------------------------------------------------

@@ -135,8 +135,8 @@ def test_cases_set_all_that_their_operation_needs(op):
     optional = {operand.name for operand in op.inputs + op.outputs if operand.optional}
     for case in cases(op.name):
         assert set(case.sizes) == set(op.axes), case
-        # an array of the caller brings its own type
-        assert set(case.attrs) == set(op.attributes) - {"dtype"}, case
+        # an array of the caller brings its own type, and the distance of its rows
+        assert set(case.attrs) == set(op.attributes) - {"dtype", "gap"}, case
         assert set(case.absent) <= optional, case
         assert case.data in KINDS, case
 

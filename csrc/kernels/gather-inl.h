@@ -9,11 +9,12 @@ typedef struct {
     real slope, offset;
 } scaling;
 
-/* Rows of the caller's array, r = 0..count-1: row order[r], or r itself, of n elements. */
+/* Rows of the caller's array, r = 0..count-1: row order[r], or r itself, of n elements, which are `step`
+ * elements apart. */
 typedef struct {
     const void *data;
     const int64_t *order;
-    int64_t count, n;
+    int64_t count, n, step;
     int64_t ahead; /* row r + ahead is asked for while row r is read */
     scaling scale;
 } wanted_rows;
@@ -62,33 +63,34 @@ static inline void scale_reals(real *x, int64_t n, const scaling *scale)
 }
 
 /* A row of one element is no loop. */
-#define GATHER(name, type)                                                                        \
-    static inline void read_##name(const wanted_rows *rows, real *x, const type *row)             \
-    {                                                                                             \
-        const int64_t n = rows->n;                                                                \
-        if (!rows->scale.scaled) {                                                                \
-            convert_##name(x, row, n);                                                            \
-            return;                                                                               \
-        }                                                                                         \
-        for (int64_t i = 0; i < n; i += SCALED_AT_ONCE) {                                         \
-            int64_t some = n - i < SCALED_AT_ONCE ? n - i : SCALED_AT_ONCE;                       \
-            convert_##name(x + i, row + i, some);                                                 \
-            scale_reals(x + i, some, &rows->scale);                                               \
-        }                                                                                         \
-    }                                                                                             \
-    static void gather_##name(const wanted_rows *rows, real *x)                                   \
-    {                                                                                             \
-        const type *data = rows->data;                                                            \
-        const int64_t n = rows->n, last = rows->count - rows->ahead;                              \
-        for (int64_t r = 0; r < rows->count; r++, x += n) {                                       \
-            const type *row = data + row_at(rows, r) * n;                                         \
-            if (r < last)                                                                         \
-                fetch_bytes(data + row_at(rows, r + rows->ahead) * n, n * (int64_t)sizeof(type)); \
-            if (n == 1 && !rows->scale.scaled)                                                    \
-                x[0] = (real)row[0];                                                              \
-            else                                                                                  \
-                read_##name(rows, x, row);                                                        \
-        }                                                                                         \
+#define GATHER(name, type)                                                              \
+    static inline void read_##name(const wanted_rows *rows, real *x, const type *row)   \
+    {                                                                                   \
+        const int64_t n = rows->n;                                                      \
+        if (!rows->scale.scaled) {                                                      \
+            convert_##name(x, row, n);                                                  \
+            return;                                                                     \
+        }                                                                               \
+        for (int64_t i = 0; i < n; i += SCALED_AT_ONCE) {                               \
+            int64_t some = n - i < SCALED_AT_ONCE ? n - i : SCALED_AT_ONCE;             \
+            convert_##name(x + i, row + i, some);                                       \
+            scale_reals(x + i, some, &rows->scale);                                     \
+        }                                                                               \
+    }                                                                                   \
+    static void gather_##name(const wanted_rows *rows, real *x)                         \
+    {                                                                                   \
+        const type *data = rows->data;                                                  \
+        const int64_t n = rows->n, step = rows->step, last = rows->count - rows->ahead; \
+        for (int64_t r = 0; r < rows->count; r++, x += n) {                             \
+            const type *row = data + row_at(rows, r) * step;                            \
+            if (r < last)                                                               \
+                fetch_bytes(data + row_at(rows, r + rows->ahead) * step,                \
+                            n * (int64_t)sizeof(type));                                 \
+            if (n == 1 && !rows->scale.scaled)                                          \
+                x[0] = (real)row[0];                                                    \
+            else                                                                        \
+                read_##name(rows, x, row);                                              \
+        }                                                                               \
     }
 GATHER(f32, float)
 GATHER(f64, double)
@@ -129,6 +131,9 @@ static void gather_rows(const wanted_rows *rows, int dtype, real *x)
     }
 }
 
+/* Elements from row to row of the caller's array */
+static inline int64_t step_of(const fnn_op *op) { return op->dim[1] + (int64_t)op->attr[1]; }
+
 static inline int any_infinite(const real *x, int64_t n)
 {
     mask any = m_first(0);
@@ -142,37 +147,38 @@ static void refuse_overflow(const fnn_op *op, const fnn_task *task, int64_t r, i
 {
     const double *data = op->arg[0];
     const real *x = op->arg[1];
-    int64_t n = op->dim[1];
+    int64_t n = op->dim[1], step = step_of(op);
     if (!any_infinite(x + r * n, (end - r) * n)) return;
     for (; r < end; r++) {
         int64_t row = fnn_sample(task->run, r);
         for (int64_t i = 0; i < n; i++)
-            if (isinf(x[r * n + i]) && !isinf(data[row * n + i]))
-                fnn_refuse(task->run, op, FNN_FAULT_OVERFLOW, row, data[row * n + i]);
+            if (isinf(x[r * n + i]) && !isinf(data[row * step + i]))
+                fnn_refuse(task->run, op, FNN_FAULT_OVERFLOW, row, data[row * step + i]);
     }
 }
 
-/* Rows r..end-1 of the batch.  Rows of a small array that follow one another are one long row.  Rows of the
+/* Rows r..end-1 of the batch.  Rows of a small array that lie side by side are one long row.  Rows of the
  * next batch are not asked for: they would drive this one out of the cache. */
 static wanted_rows rows_wanted(const fnn_op *op, const fnn_run *run, int64_t r, int64_t end,
                                scaling scale)
 {
     const unsigned char *data = op->arg[0];
-    int64_t n = op->dim[1], row_bytes = n * source_bytes((int)op->attr[0]), from = run->first + r;
+    int64_t n = op->dim[1], step = step_of(op), bytes = source_bytes((int)op->attr[0]);
+    int64_t row_bytes = n * bytes, from = run->first + r;
     int near = run->total * row_bytes <= NEAR_BYTES;
     int64_t ahead = near ? end - r : 2 + AHEAD_LINES * LINE_BYTES / (row_bytes + LINE_BYTES);
-    if (run->order) return (wanted_rows){data, run->order + from, end - r, n, ahead, scale};
-    data += from * row_bytes;
-    if (near) return (wanted_rows){data, NULL, 1, (end - r) * n, 1, scale};
-    return (wanted_rows){data, NULL, end - r, n, ahead, scale};
+    if (run->order) return (wanted_rows){data, run->order + from, end - r, n, step, ahead, scale};
+    data += from * step * bytes;
+    if (near && step == n) return (wanted_rows){data, NULL, 1, (end - r) * n, step, 1, scale};
+    return (wanted_rows){data, NULL, end - r, n, step, ahead, scale};
 }
 
 static void op_gather(const fnn_op *op, const fnn_task *task)
 {
-    int dtype = (int)op->attr[0], scaled = op->attr[1] != 0;
+    int dtype = (int)op->attr[0], scaled = op->attr[2] != 0;
     int narrowed =
         dtype == FNN_DTYPE_F64 && !FNN_F64; /* what overflows is known before it is scaled */
-    scaling scale = {scaled && !narrowed, (real)op->attr[2], (real)op->attr[3]};
+    scaling scale = {scaled && !narrowed, (real)op->attr[3], (real)op->attr[4]};
     int64_t r, end, n = op->dim[1];
     real *x = op->arg[1];
     fnn_share(task, op->dim[0], 1, &r, &end);
@@ -209,14 +215,14 @@ static inline fnn_fault_kind label_fault(double label, double classes)
 static void op_gather_labels(const fnn_op *op, const fnn_task *task)
 {
     int dtype = (int)op->attr[0];
-    double classes = op->attr[1], ignored = op->attr[2];
-    int64_t r, end, n = op->dim[1];
+    double classes = op->attr[2], ignored = op->attr[3];
+    int64_t r, end, n = op->dim[1], step = step_of(op);
     fnn_share(task, op->dim[0], 1, &r, &end);
     for (; r < end; r++) {
         int32_t *t = (int32_t *)op->arg[1] + r * n;
         int64_t row = fnn_sample(task->run, r);
         for (int64_t i = 0; i < n; i++) {
-            double label = label_of(op->arg[0], dtype, row * n + i);
+            double label = label_of(op->arg[0], dtype, row * step + i);
             fnn_fault_kind fault = label == ignored ? FNN_FAULT_NONE : label_fault(label, classes);
             t[i] = label == ignored ? -1 : fault ? 0 : (int32_t)label;
             if (fault) fnn_refuse(task->run, op, fault, row, label);

@@ -1,12 +1,13 @@
 """The caller's arrays, checked and brought into a form that a batch can be gathered from.
 
 An array is copied only if it must be: float32, float64 and uint8 samples, and labels of the common
-integer types, are gathered from where they are.
+integer types, are gathered from where they are, if each row by itself is in C order.
 """
 
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +20,7 @@ from fastnn.errors import DTypeError, IdError, LabelError, ShapeError
 __all__ = ["as_array", "as_labels", "as_samples", "as_values", "as_weights"]
 
 _GATHERED = frozenset(map(np.dtype, ("float32", "float64", "uint8")))
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _WHOLE = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
 
 
@@ -60,7 +62,7 @@ def as_samples(
             f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the input of "
             f"{model!r}{_reshape_hint(name, array, shape)}"
         )
-    return _gathered(array, _WHOLE, dtype)
+    return _gathered(who, name, array, _WHOLE, dtype)
 
 
 def as_values(
@@ -85,7 +87,7 @@ def as_values(
             f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the shape "
             f"that {loss} compares with{hint}"
         )
-    return _gathered(array, _GATHERED, dtype)
+    return _gathered(who, name, array, _GATHERED, dtype)
 
 
 def require_out(who: str, out: object, shape: tuple[int, ...], dtype: str) -> None:
@@ -130,7 +132,8 @@ def as_labels(who: str, data: ArrayLike, shape: Shape, classes: int, name: str =
             f"{who}: {name} has shape {array.shape}, expected labels {format_shape(shape)}, "
             f"integers from 0 to {classes - 1}{hint}"
         )
-    return _gathered(array, _WHOLE, "float64" if array.dtype.kind == "f" else "int64")
+    kind = "float64" if array.dtype.kind == "f" else "int64"
+    return _gathered(who, name, array, _WHOLE, kind)
 
 
 def as_weights(
@@ -153,7 +156,7 @@ def as_weights(
         )
     if not np.isfinite(array).all():
         raise ValueError(f"{who}: {name} has a weight that is not finite; 0 leaves a sample out")
-    return _gathered(array, _GATHERED, dtype)
+    return _gathered(who, name, array, _GATHERED, dtype)
 
 
 def same_length(who: str, x: Array, y: Array, first: str = "x", second: str = "y") -> None:
@@ -247,16 +250,39 @@ def unknown_id(
     )
 
 
-def _gathered(array: Array, direct: frozenset[np.dtype], dtype: str) -> Array:
-    """Return the array in C order, aligned, and in a type that kernels gather from."""
-    if array.dtype in direct and array.flags.c_contiguous and array.flags.aligned:
+def _gathered(who: str, name: str, array: Array, direct: frozenset[np.dtype], dtype: str) -> Array:
+    """Return the array with each row in C order, aligned, and in a type that kernels gather from.
+
+    Raises:
+        MemoryError: if a copy is needed that the machine has no memory for.
+    """
+    if array.dtype in direct and _rows_lie_whole(array):
         return array
     native = array.dtype.newbyteorder("=")
     # of wider floats, what overflows float32 is left for gathering to notice
     wide = array.dtype.kind == "f" and array.dtype.itemsize > 8
     kind = native if native in direct else np.dtype("float64" if wide else dtype)
+    _check_room(who, name, array, kind)
     with np.errstate(over="ignore"):
         return np.require(array, kind, ["C", "A"])
+
+
+def _rows_lie_whole(array: Array) -> bool:
+    """Whether each row is in C order, wherever the next one is: strides of rows are free."""
+    flags = array[:1].flags
+    return flags.c_contiguous and array.flags.aligned and array.strides[0] % array.itemsize == 0
+
+
+def _check_room(who: str, name: str, array: Array, kind: np.dtype) -> None:
+    """Refuse a copy before the operating system ends the process for it."""
+    needed, room = array.size * kind.itemsize, os.sysconf("SC_PHYS_PAGES") * _PAGE
+    if needed > room:
+        raise MemoryError(
+            f"{who}: {name}, {array.dtype} of shape {array.shape}, has to be copied as {kind}: "
+            f"{needed / 2**30:.1f} GiB of the {room / 2**30:.1f} that this machine has; read are "
+            "where they lie: float32, float64 and uint8 whose rows are in C order; or pass a "
+            "fastnn.utils.PyDataset, which hands over a batch at a time"
+        )
 
 
 def _reshape_hint(name: str, array: Array, shape: Shape) -> str:
