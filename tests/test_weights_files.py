@@ -1,5 +1,6 @@
 """Weights in files of others: npz, safetensors, Keras's HDF5 and zip; what is refused of them."""
 
+import copy
 import io
 import json
 import os
@@ -14,6 +15,7 @@ import safetensors.numpy
 import fastnn
 from fastnn import layers
 from fastnn.errors import ModelFileError, ShapeError
+from fastnn.interchange import keras_export
 
 X = np.random.default_rng(1).normal(size=(5, 6, 3)).astype("float32")
 
@@ -191,6 +193,64 @@ def test_a_model_as_keras_has_it(tmp_path):
         assert again.get_compile_config() == model.get_compile_config()
         assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
     assert not fastnn.from_keras(tmp_path / "m.keras", compile=False).compiled
+
+
+OPTIMIZERS = [
+    fastnn.optimizers.SGD(0.1),
+    fastnn.optimizers.SGD(0.1, momentum=0.9),
+    fastnn.optimizers.RMSprop(0.01, centered=True, momentum=0.5),
+    fastnn.optimizers.Nadam(0.01),
+    fastnn.optimizers.Adam(
+        fastnn.optimizers.schedules.ExponentialDecay(0.05, 2, 0.9),
+        amsgrad=True,
+        use_ema=True,
+        gradient_accumulation_steps=2,
+    ),
+]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: each.name)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_training_goes_on_after_a_file_of_kerases(optimizer, dtype, tmp_path):
+    inputs = fastnn.Input((4,), dtype=dtype)
+    model = fastnn.Model(inputs, layers.Dense(3)(layers.Dense(5, "tanh")(inputs)))
+    model.compile(copy.copy(optimizer), "mse")
+    x = np.random.default_rng(0).normal(size=(8, 4))
+    for _ in range(3):
+        model.train_on_batch(x, x[:, :3])
+    model.save(tmp_path / "m.keras", format="keras")
+    again = fastnn.from_keras(tmp_path / "m.keras")
+    assert again.optimizer.iterations == model.optimizer.iterations
+    for _ in range(3):
+        for each in (model, again):
+            each.train_on_batch(x, x[:, :3])
+    for a, b in zip(model.get_weights(), again.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        [np.array(3)],
+        [np.array(3.0), np.array(0.1), np.ones((3, 2)), np.ones(2)],
+        [np.array(-3), np.array(0.1), np.ones((3, 2)), np.ones(2)],
+        [np.array([3]), np.array(0.1), np.ones((3, 2)), np.ones(2)],
+        [np.array(3), np.array(0.1), np.ones(2), np.ones((3, 2))],
+        [np.array(3), np.array(0.1), np.ones((3, 2)), np.ones(2), np.ones(2)],
+    ],
+)
+def test_an_optimizer_of_another_kind_begins_anew(kept, tmp_path):
+    model = fastnn.Sequential([fastnn.Input((3,)), layers.Dense(2)])
+    model.compile(fastnn.optimizers.SGD(0.1, momentum=0.9), "mse")
+    arrays = {f"layers/dense/vars/{i}": w for i, w in enumerate(model.get_weights())}
+    arrays |= {f"optimizer/vars/{i}": each for i, each in enumerate(kept)}
+    path = keras_file(tmp_path / "m.keras", keras_export.described(model), arrays)
+    with pytest.warns(UserWarning, match="the optimizer begins anew"):
+        again = fastnn.from_keras(path)
+    assert again.optimizer.iterations == 0
+    assert not any(each.numpy().any() for each in again.optimizer.variables)
+    assert all(map(np.array_equal, again.get_weights(), model.get_weights()))
+    assert not fastnn.from_keras(path, compile=False).compiled
 
 
 def test_what_keras_lacks_is_told(tmp_path):

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from fastnn import allowance, archive, registry
 from fastnn._typing import Array
 from fastnn.errors import ModelFileError
-from fastnn.interchange import hdf5, keras_configs, keras_export
-from fastnn.interchange.keras_paths import Places, in_own_order, named_by_layers, without_state
+from fastnn.interchange import hdf5, keras_configs, keras_export, keras_optimizers
+from fastnn.interchange.keras_paths import Places, in_order, named_by_layers, without_state
 from fastnn.interchange.matching import take
 from fastnn.layers import serialization
 from fastnn.layers.weights import assign_all
@@ -46,7 +46,8 @@ def from_keras(
         custom_objects: classes and functions that are not Keras's, by name, composed of
             ``fastnn.ops``; the function of a ``Lambda`` without a name by the name of the layer.  A
             file cannot name code.
-        compile: whether to compile it as it was, with a new state of the optimizer.
+        compile: whether to compile it as it was, with what the optimizer remembers: training goes
+            on as in Keras.  It begins anew for ``Adafactor``, and optimizers of your own.
         input_shape: the shape of a sample, where the model leaves some of its sizes open; for
             several inputs a dict by their names.
 
@@ -101,10 +102,10 @@ def _from_model(
         "build_config": source.get_build_config(),
     }
     model = _made(description, custom_objects, compile, input_shape)
-    layers = model.descendants()
-    ordered = dict.fromkeys(each for layer in layers for each in in_own_order(layer))
     with model.changing("from_keras"):
-        assign_all(model.name, list(ordered), source.get_weights())
+        assign_all(model.name, in_order(model), source.get_weights())
+    if model.compiled:
+        keras_optimizers.take(model, keras_optimizers.of_optimizer(source.optimizer))
     return model
 
 
@@ -134,6 +135,8 @@ def read_model(
         if not model.built:
             return model
         take(model, Places(model).weights, given)
+        if model.compiled:
+            keras_optimizers.take(model, keras_optimizers.of_file(arrays))
     return model
 
 
@@ -228,10 +231,10 @@ def load_weights(
         take(model, wanted, given, skip_mismatch, by_name)
 
 
-def weights_pieces(model: Trainer) -> Iterator[bytes]:
-    """Yield the content of a ``.weights.h5`` file."""
+def weights_pieces(model: Trainer, beside: Mapping[str, Array] | None = None) -> Iterator[bytes]:
+    """Yield the content of a ``.weights.h5`` file, and what there is to be ``beside`` weights."""
     places = Places(model)
-    arrays: dict[str, Array] = {path: each.value for path, each in places.weights.items()}
+    arrays = {path: each.value for path, each in places.weights.items()} | dict(beside or {})
     names = [(f"{path}vars", layer.name) for path, layer in places.layers.items()]
     yield hdf5.written(arrays, names)
 
@@ -248,7 +251,7 @@ def model_pieces(model: Model) -> Iterator[bytes]:
         entries = {
             _METADATA: json.dumps(keras_export.METADATA).encode(),
             _CONFIG: json.dumps(keras_export.described(model)).encode(),
-            _WEIGHTS: b"".join(weights_pieces(model)),
+            _WEIGHTS: b"".join(weights_pieces(model, keras_optimizers.written(model))),
         }
         for name, each in entries.items():
             made.writestr(zipfile.ZipInfo(name), each)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from fastnn.functional import Network
@@ -18,7 +19,7 @@ from fastnn.layers.operation import Operation
 from fastnn.naming import snake_case
 from fastnn.variables import Variable
 
-__all__ = ["Places", "in_own_order", "named_by_layers", "without_state"]
+__all__ = ["Places", "in_order", "in_own_order", "named_by_layers", "without_state"]
 
 #: What a class is called in paths, where its name is another in Keras.
 _CLASSES = {"Model": "Functional"}
@@ -62,6 +63,12 @@ class Places:
                     number = f"_{used[name]}" if used[name] else ""
                     used[name] += 1
                     self._visit_value(each, f"{path}{name}{number}/")
+
+
+def in_order(model: Layer) -> list[Variable]:
+    """Return the variables of a model, each once, in the order of Keras's ``model.weights``."""
+    each_layer = map(in_own_order, model.descendants())
+    return list(dict.fromkeys(chain.from_iterable(each_layer)))
 
 
 def in_own_order(layer: Layer) -> list[Variable]:

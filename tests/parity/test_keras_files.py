@@ -135,7 +135,7 @@ def keras_says(model, x):
 
 def keras_reads(keras, path, custom_objects=None):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the optimizer's state is not there
+        warnings.filterwarnings("error", message="Skipping variable loading")
         return keras.models.load_model(path, custom_objects=custom_objects)
 
 
@@ -351,3 +351,90 @@ def test_training_goes_on_alike(keras, float32, tmp_path):
     for a, b, c in zip(*(model.get_weights() for model in (ours, theirs, again)), strict=True):
         assert np.abs(a - b).max() < 1e-6
         assert np.abs(a - c).max() < 1e-6
+
+
+RULES = {
+    "SGD": {},
+    "SGD momentum": {"momentum": 0.9},
+    "RMSprop": {},
+    "RMSprop momentum": {"momentum": 0.5},
+    "RMSprop centered": {"centered": True},
+    "RMSprop both": {"momentum": 0.5, "centered": True},
+    "Adagrad": {},
+    "Adadelta": {},
+    "Adam": {"use_ema": True, "gradient_accumulation_steps": 2},
+    "Adam amsgrad": {"amsgrad": True},
+    "AdamW": {},
+    "Adamax": {},
+    "Nadam": {},
+    "Ftrl": {},
+    "Lion": {},
+    "Lamb": {},
+}
+
+
+def layered(keras, rich):
+    """A model of a few weights, or of layers inside of layers, some of them frozen."""
+    L = keras.layers
+    x = L.Input((5, 3))
+    if not rich:
+        return keras.Model(x, L.Dense(2)(L.Flatten()(x)))
+    y = L.Concatenate()([L.Bidirectional(L.LSTM(3))(x), L.GRU(4)(x)])
+    inner = keras.Sequential([L.Input((10,)), L.Dense(4, "tanh"), L.BatchNormalization()])
+    frozen = L.Dense(10, trainable=False)
+    return keras.Model(x, L.Dense(2)(inner(frozen(y))))
+
+
+def trained(model, x, y, batches):
+    for _ in range(batches):
+        model.train_on_batch(x, y)
+    return model
+
+
+def goes_on_alike(keras, optimizer, path, rich=False):
+    """Train a model of Keras, take it over, train both, and take it back and train on."""
+    x = RNG.normal(size=(12, 5, 3)).astype("float32")
+    y = RNG.normal(size=(12, 2)).astype("float32")
+    theirs = layered(keras, rich)
+    theirs.compile(optimizer, "mse")
+    trained(theirs, x, y, 3)
+    theirs.save(path)
+    taken = [fastnn.from_keras(theirs), fastnn.from_keras(path)]
+    for ours in taken:
+        assert ours.optimizer.iterations == int(optimizer.iterations)
+    taken[1].save(path, format="keras")
+    taken.append(keras_reads(keras, path))
+    for model in (theirs, *taken):
+        trained(model, x, y, 2)
+    for ours in taken:
+        for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+            assert np.abs(a - b).max() < 3e-6
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_optimizer_goes_on_where_it_was(keras, float32, tmp_path, rule):
+    optimizer = getattr(keras.optimizers, rule.split()[0])(0.01, **RULES[rule])
+    goes_on_alike(keras, optimizer, tmp_path / "m.keras")
+
+
+def test_every_optimizer_but_adafactor_goes_on():
+    every = {name for name in fastnn.optimizers.__all__ if name[0].isupper()}
+    assert every - {rule.split()[0] for rule in RULES} == {"Adafactor", "Optimizer"}
+
+
+def test_what_is_remembered_finds_its_weights(keras, float32, tmp_path):
+    rate = keras.optimizers.schedules.ExponentialDecay(0.05, 2, 0.9)
+    goes_on_alike(keras, keras.optimizers.Adam(rate), tmp_path / "m.keras", rich=True)
+
+
+def test_what_a_scaled_loss_has_taught_goes_on(keras, float32, tmp_path):
+    x = RNG.normal(size=(12, 5, 3)).astype("float32")
+    theirs = layered(keras, rich=False)
+    inner = keras.optimizers.SGD(0.01, momentum=0.9)
+    theirs.compile(keras.optimizers.LossScaleOptimizer(inner), "mse")
+    trained(theirs, x, x[:, 0, :2], 3)
+    theirs.save(tmp_path / "m.keras")
+    for ours in (fastnn.from_keras(theirs), fastnn.from_keras(tmp_path / "m.keras")):
+        assert ours.optimizer.iterations == 3
+        for a, b in zip(ours.optimizer.variables[1:], inner.variables[2:], strict=True):
+            close(a.numpy(), b)
