@@ -23,6 +23,7 @@ enum { STACK = 1 << 20 };      /* bytes: the same everywhere (musl's default is 
 enum { SPIN_NS = 25000 };      /* about what a sleep and a wake-up cost: at worst twice the best */
 enum { SPINS_PER_CLOCK = 64 }; /* looks between two looks at the clock */
 enum { MISSES = 4, RETRY = 16 }; /* after so many vain spins in a row, one wait in so many spins */
+enum { ASK_NS = 1000000000 };    /* how old the number of processors may be: to ask takes 40 us */
 
 /* ---- gates: to wait until a word moves on ------------------------------------------------------- */
 
@@ -126,6 +127,7 @@ typedef struct {
 static struct {
     atomic_uintptr_t owner; /* 0: free                                                */
     int cpus;               /* processors the process may use; 0: not asked yet       */
+    int64_t asked_ns;       /* when that was so                                       */
     int workers;            /* created: worker[1 .. workers]                          */
     int threads;            /* of the region; 0: it is orphaned                       */
     fnn_body *body;         /* its work; NULL: workers are to end                     */
@@ -211,10 +213,25 @@ static int hire(worker *w)
     return !error;
 }
 
-/* Creates the workers that are missing; returns the size of the team that can be had. */
+static atomic_int crowded; /* whether teams may be larger than there are processors */
+
+void fnn_crowd(int allowed) { atomic_store(&crowded, allowed); }
+
+static void count_cpus(void)
+{
+    int64_t now = now_ns();
+    if (pool.cpus && now - pool.asked_ns < ASK_NS) return;
+    pool.cpus = fnn_cpu_count("");
+    pool.asked_ns = now;
+}
+
+/* Creates the workers that are missing; returns the size of the team that can be had.  Threads that share
+ * a processor wait for each other at every barrier, so there are not more of them than processors. */
 static int muster(int threads)
 {
-    if (pool.cpus == 0) pool.cpus = fnn_cpu_count("");
+    count_cpus();
+    if (threads > pool.cpus && !atomic_load_explicit(&crowded, memory_order_relaxed))
+        threads = pool.cpus;
     threads = threads < FNN_MAX_THREADS ? threads : FNN_MAX_THREADS;
     while (pool.workers + 1 < threads && hire(&pool.worker[pool.workers + 1])) pool.workers++;
     return threads < pool.workers + 1 ? threads : pool.workers + 1;

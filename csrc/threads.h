@@ -18,13 +18,17 @@ enum { FNN_ORPHANED = -1 };
 typedef void fnn_body(void *self, int thread, int threads);
 
 /* Calls body(self, t, n) for t = 0 .. n - 1, each on its own thread in kernels' floating-point mode
- * (cpu.h), and returns n, 1 <= n <= max(threads, 1), when all are back.  n is 0, and the work void,
+ * (cpu.h), and returns n, 1 <= n <= max(threads, 1), when all are back.  n is at most the processors that this
+ * process may use, which are counted anew every second: affinity and quota may change.  n is 0, and the work void,
  * only for an orphaned region.  Only thread 0 may fork. */
 int fnn_parallel(int threads, fnn_body *body, void *self);
 
 /* The same for work that takes less long than to wake a thread: only threads that are awake take part, and
  * n says how many.  If calls follow one another closely, sleeping ones are woken for the next. */
 int fnn_parallel_briefly(int threads, fnn_body *body, void *self);
+
+/* For tests: whether n may be larger than there are processors. */
+void fnn_crowd(int allowed);
 
 /* To be called by all `threads` threads of a region: none returns before all have called.  All return
  * the same value: what *halt held when the last one came.  So a thread may set *halt whenever it likes

@@ -133,6 +133,7 @@ cdef extern from "threads.h" nogil:
     int fnn_default_threads(const char **variable)
     int fnn_num_threads()
     void fnn_set_num_threads(int threads)
+    void fnn_crowd(int allowed)
 
 cdef extern from "random.h" nogil:
     void fnn_permutation(uint64_t seed, int64_t epoch, int64_t n, int64_t *order)
@@ -324,6 +325,11 @@ def environment(str name):
 def limit_allocations(int64_t allocations):
     """For tests: let the core allocate so many times, and refuse it after that; -1 refuses none."""
     fnn_alloc_limit(allocations)
+
+
+def crowd(bint allowed):
+    """For tests: let programs use more threads than there are processors."""
+    fnn_crowd(allowed)
 
 
 def num_threads():

@@ -223,7 +223,8 @@ def set_num_threads(threads: int | None) -> None:
 
     Args:
         threads: at least 1; ``None`` goes back to what the environment says: FASTNN_NUM_THREADS,
-            else OMP_NUM_THREADS, else the CPUs that affinity and container quota allow.
+            else OMP_NUM_THREADS, else the CPUs that affinity and container quota allow.  There
+            are never more than these CPUs, whatever is asked for.
 
     Example:
         >>> import fastnn

@@ -8,13 +8,17 @@ import signal
 import numpy as np
 import pytest
 
+from fastnn import _core
+
 PROT_NONE = 0
 PAGE = mmap.PAGESIZE
 
 
 def pytest_configure():
-    """Interrupts reach the tests even where a shell started them in its background."""
+    """Interrupts reach the tests even where a shell started them in its background, and threads
+    are as many as a test asks for, on any machine."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    _core.crowd(True)
 
 
 @pytest.fixture(scope="session")

@@ -251,6 +251,36 @@ assert np.concatenate(parts).tobytes() == model.predict(x).tobytes()
     )
 
 
+# ---- processors ----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux's affinity")
+def test_there_are_no_more_threads_than_processors():
+    """However many are asked for: those that share one would wait for each other at every step.
+    Processors that go meanwhile are noticed within a second."""
+    script(
+        """
+fastnn.set_num_threads(8)
+x, y = data(500, 300)
+model = classifier(700, 300)
+def threads():
+    model.fit(x, y, verbose=0)
+    return len(os.listdir("/proc/self/task"))
+every = os.sched_getaffinity(0)
+assert threads() == min(8, len(every))
+if len(every) > 1:
+    os.sched_setaffinity(0, {min(every)})
+    time.sleep(1.1)
+    def others():
+        return time.process_time() - time.thread_time()
+    before = others()
+    threads()
+    assert others() - before < 1e-3
+""",
+        OPENBLAS_NUM_THREADS="1",
+    )
+
+
 # ---- Ctrl-C --------------------------------------------------------------------------------------
 
 #: One whole piece of the work, of the kinds that come back to Python seldom: an interrupt may not

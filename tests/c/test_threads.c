@@ -488,6 +488,18 @@ static void test_quota(void)
     CHECK(system(command) == 0);
 }
 
+/* A team is no larger than the processors that there are, which a child counts anew. */
+static void test_one_cpu(void)
+{
+    int status = 1;
+    pid_t child = fork();
+    if (child == 0) {
+        fnn_crowd(0);
+        _exit(walk_once(8, 1) != 1);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && status == 0);
+}
+
 static void test_affinity(void)
 {
     cpu_set_t before, one;
@@ -499,6 +511,7 @@ static void test_affinity(void)
     CPU_SET(cpu, &one);
     CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
     CHECK(fnn_cpu_count("/nowhere") == 1);
+    test_one_cpu();
     CHECK(sched_setaffinity(0, sizeof before, &before) == 0);
 }
 #else
@@ -596,6 +609,7 @@ int main(int argc, char **argv)
     unsigned forks = argc > 2 ? (unsigned)atoi(argv[2]) : 50;
     if (TSAN || (emulator && *emulator)) forks = 0;
     alarm(300 + regions / 100); /* seconds: a hang is a failure */
+    fnn_crowd(1);
     test_isa();
     test_environment();
     test_quota();

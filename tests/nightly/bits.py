@@ -79,6 +79,7 @@ def every_optimizer(trials, rng):
         k for k in kinds if issubclass(k, optimizers.Optimizer) and k is not optimizers.Optimizer
     ]
     failures = made = 0
+    _core.crowd(True)
     x, y = samples(61)
     for kind in kinds[: max(trials, 2)]:
         for policy in POLICIES:

@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE), str(HERE.parent)]
 
 import bits  # noqa: E402
+import crowding  # noqa: E402
 import durability  # noqa: E402
 import processes  # noqa: E402
 import resources  # noqa: E402
@@ -32,6 +33,7 @@ CAMPAIGNS = [
     *shapes.CAMPAIGNS,
     *processes.CAMPAIGNS,
     *resources.CAMPAIGNS,
+    *crowding.CAMPAIGNS,
 ]
 
 

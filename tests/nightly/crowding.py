@@ -1,0 +1,126 @@
+"""Campaigns about what many threads, and small numbers, cost; see night.py.
+
+Times are those of the processor, and ratios of runs in turns, so that others on the machine matter
+little.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from campaign import report
+
+from fastnn import _core
+from fastnn.compiler.bind import Compiled
+from fastnn.reference.cases import cases
+from fastnn.reference.harness import Trial, checked_ops
+
+ROOT = Path(__file__).resolve().parents[2]
+#: What 8 threads on one processor have to reach, of the speed of one; what subnormals may cost.
+SPEED, COST = 0.8, 1.05
+REAL = ("float32", "float64")
+
+WORK = """
+import os, sys, time
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import numpy as np
+import fastnn
+from fastnn.layers import Conv2D, Dense, Flatten, MaxPooling2D
+fastnn.set_num_threads(int(sys.argv[1]))
+layers = [fastnn.Input((28, 28, 1)), Conv2D(16, 3, activation="relu"), MaxPooling2D(), Flatten()]
+model = fastnn.Sequential([*layers, Dense(128, activation="relu"), Dense(10, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy")
+x, y = np.random.default_rng(0).random((512, 28, 28, 1), "float32"), np.arange(512) % 10
+model.fit(x, y, batch_size=64, verbose=0)
+for line in sys.stdin:
+    begin = time.process_time()
+    model.fit(x, y, batch_size=64, verbose=0)
+    print(time.process_time() - begin, len(os.listdir("/proc/self/task")), flush=True)
+"""
+
+
+def worker(threads):
+    """Return a process bound to one processor that trains with so many threads when asked."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", WORK, str(threads)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment, **pipes)
+
+
+def turn(process):
+    """Return the processor time of one training, and the threads that the process has."""
+    process.stdin.write("\n")
+    process.stdin.flush()
+    seconds, threads = process.stdout.readline().split()
+    return float(seconds), int(threads)
+
+
+def more_threads_than_processors(trials, rng):
+    """Eight threads on one processor are nearly as fast as one, since no others are made."""
+    one, eight = worker(1), worker(8)
+    with one, eight:
+        found = [(turn(one)[0], *turn(eight)) for _ in range(trials)]
+        one.stdin.close()
+        eight.stdin.close()
+    speed = statistics.median(alone / crowd for alone, crowd, _ in found)
+    threads = max(threads for *_, threads in found)
+    failures = int(speed < SPEED) + int(threads > 1)
+    if failures:
+        report(f"8 threads on one processor: {speed:.2f} of the speed, {threads} threads")
+    return trials, failures, f"{speed:.2f} of the speed of one thread"
+
+
+def runner(case, policy, isa, inputs):
+    """Return a function that runs the kernel of a case on these inputs."""
+    trial = Trial(case, policy, inputs=inputs)
+    executable, _ = trial.bound(lambda memory: Compiled(trial.program, memory, isa, 1))
+    return lambda: executable.run(trial._core_run())
+
+
+def seconds(run, times):
+    begin = time.thread_time()
+    for _ in range(times):
+        run()
+    return time.thread_time() - begin
+
+
+def cost(case, policy, isa):
+    """Return how many times as long a kernel takes if a third of its numbers are subnormal."""
+    from test_subnormals import with_subnormals
+
+    tiny, zero = (runner(case, policy, isa, t.inputs) for t in with_subnormals(case, policy, 0))
+    times = max(3, int(1e-3 / max(seconds(zero, 3) / 3, 1e-7)))
+    return statistics.median(seconds(tiny, times) / seconds(zero, times) for _ in range(7))
+
+
+def largest(op, policy):
+    """Return the case of an op with the most numbers, of those that are not special."""
+    plain = (case for case in cases(op) if case.data == "normal")
+    return max(plain, key=lambda c: sum(a.size for a in Trial(c, policy).inputs.values()))
+
+
+def subnormal_numbers(trials, rng):
+    """No kernel is slower for subnormal numbers; a ratio beyond the limit is measured again."""
+    ratios = []
+    for policy in REAL:
+        every = checked_ops(policy)
+        for op in rng.sample(every, min(trials, len(every))):
+            case = largest(op, policy)
+            for isa in _core.isa_names(policy):
+                ratios.append(cost(case, policy, isa))
+                for _ in range(5 if ratios[-1] > COST else 0):
+                    ratios[-1] = min(ratios[-1], cost(case, policy, isa))
+                if ratios[-1] > COST:
+                    report(f"{case}, {policy}, {isa}: {ratios[-1]:.2f} times as long")
+    failures = sum(ratio > COST for ratio in ratios)
+    return len(ratios), failures, f"at most {max(ratios):.2f} times as long as zeros"
+
+
+#: Promise, campaign, trials by night and in small.
+CAMPAIGNS = [
+    ("speed: as many threads as processors", more_threads_than_processors, 40, 10),
+    ("speed: subnormal numbers cost nothing", subnormal_numbers, 1000, 2),
+]
