@@ -491,6 +491,9 @@ def test_a_model_is_exported_for_onnxruntime(capsys):
 def test_a_model_is_exported_in_c(capsys):
     _, x, expected = trained(capsys)
     assert "a.c: " in run(capsys, "export", "m", "a.c").out
+    text = " ".join(Path("a.c").read_text().replace("\n *", "").split())
+    assert "x[0] area, x[1] city=K\\xf6ln, x[2] city=Ulm, x[3] garden=no, x[4] garden=yes" in text
+    assert " y[0] price " in text
     values = ", ".join(map(str, x[0]))
     Path("main.c").write_text(
         f"""
@@ -508,6 +511,21 @@ def test_a_model_is_exported_in_c(capsys):
     subprocess.run([*compiler, "-std=c99", "-ffp-contract=off", "main.c", "-o", "a"], check=True)
     found = subprocess.run(["./a"], capture_output=True, text=True, check=True).stdout
     assert float(found) == pytest.approx(float(expected[0, 0]), rel=1e-6)
+
+
+def test_no_name_of_a_column_leaves_the_comment_in_c(capsys):
+    names = ["*/ int one;", "/*/ two", "**//", "\x1b[31m four\nfive", "last\\", "y??/"]
+    rows = [[*np.round(RNG.normal(size=5), 3), i % 2] for i in range(40)]
+    write("a.csv", [names, *rows])
+    options = ["--target", "y??/", "--task", "regression", "--epochs", "1", "--export", "net.c"]
+    run(capsys, "train", "a.csv", *options)
+    strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wtrigraphs", "-Werror", "-c"]
+    compiler = os.environ.get("CC", "cc").split()
+    done = subprocess.run([*compiler, *strict, "net.c"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = Path("net.c").read_text()
+    assert "[31m four five, x[4] last/\n" in text
+    assert "\x1b" not in text
 
 
 @pytest.mark.parametrize("name", ["a.npz", "a.safetensors", "a.weights.h5"])

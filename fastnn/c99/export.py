@@ -19,6 +19,7 @@ from fastnn.errors import DTypeError
 from fastnn.explain import aligned
 
 if TYPE_CHECKING:
+    from fastnn.data.schema import Schema
     from fastnn.models import Model
 
 __all__ = ["export_c"]
@@ -150,6 +151,27 @@ def _title(model: Model) -> Iterator[str]:
     yield ""
     for line in aligned([titles, *rows], {2}):
         yield f"    {line}"
+    if model.schema is not None:
+        yield from _meaning(model.schema)
+
+
+def _meaning(schema: Schema) -> Iterator[str]:
+    """Yield which feature of a table is which number, and what the outputs are."""
+    from fastnn.data.schema import Columns  # which few models have
+
+    features = schema.inputs.features if isinstance(schema.inputs, Columns) else []
+    for name, words in (("x", features), ("y", schema.target.outputs)):
+        if words:
+            yield ""
+            yield ", ".join(f"{name}[{i}] {_in_comment(word)}" for i, word in enumerate(words))
+
+
+def _in_comment(text: str) -> str:
+    """Return a text of the caller's that neither ends a comment nor is warned of in one."""
+    shown = "".join(each if each.isprintable() else " " for each in text)
+    for mark, harmless in (("*/", "* /"), ("/*", "/ *"), ("??", "? ?"), ("\\", "/")):
+        shown = shown.replace(mark, harmless)
+    return shown
 
 
 def _samples(model: Model, given: Any, types: Sequence[str]) -> tuple[list[Array], list[Array]]:

@@ -20,7 +20,8 @@ _ABOUT = """Writes a model in another format, which the suffix of FILE chooses:
   .json          what the inputs and outputs mean: columns, words, means, classes
 
 Scaling is part of the model. What comes before it is not: whoever calls the exported model
-makes the features of a CSV file as the .json says, in the order of its inputs."""
+makes the features of a CSV file as the .json says, in the order of its inputs. The .c says at
+its beginning which number is which."""
 
 _EXAMPLES = """  fastnn export houses.fastnn houses.c
   fastnn export houses.fastnn houses.onnx
