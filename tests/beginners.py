@@ -115,6 +115,18 @@ MISTAKES = [
     ("x and y swapped", lambda m: m.fit(Y, X), ShapeError, "fit x (10,) (rows, 4) 'm'"),
     ("x transposed", lambda m: m.fit(X.T, Y), ShapeError, "fit x (4, 10) (rows, 4)"),
     ("x and y in one", lambda m: m.fit((X, Y)), ShapeError, "x lengths"),
+    (
+        "images with channels first",
+        lambda m: built(Input((8, 6, 3)), layers.Conv2D(1, 3)).predict(np.ones((5, 3, 8, 6))),
+        ShapeError,
+        "(5, 3, 8, 6) (rows, 8, 6, 3) channels last np.moveaxis(x, 1, -1)",
+    ),
+    (
+        "signals with channels first",
+        lambda m: built(Input((8, 3)), layers.Conv1D(1, 3)).predict(np.ones((5, 3, 8))),
+        ShapeError,
+        "channels last np.moveaxis(x, 1, -1)",
+    ),
     ("images for rows", lambda m: m.fit(np.ones((4, 8, 8)), Y[:4]), ShapeError, "(4, 8, 8) 'm'"),
     ("names of inputs", lambda m: m.predict({"c": X}), ValueError, "predict x names c takes"),
     ("names of outputs", lambda m: m.fit(X, {"c": Y}), ValueError, "fit y names c gives b"),

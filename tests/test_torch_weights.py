@@ -253,7 +253,7 @@ MISTAKES = {
     "a module too few": (
         lambda: {k: v for k, v in state_of_two().items() if k[0] == "a"},
         ModelFileError,
-        "no module 'b'",
+        "no module 'b'; it has 1: a; the model has 2 layers",
     ),
     "text": (
         lambda: {**state_of_two(), "b.bias": np.array(["x", "y"])},

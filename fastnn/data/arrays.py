@@ -286,9 +286,16 @@ def _check_room(who: str, name: str, array: Array, kind: np.dtype) -> None:
 
 
 def _reshape_hint(name: str, array: Array, shape: Shape) -> str:
+    if _channels_first(array.shape, shape):
+        return f"; channels come last here: np.moveaxis({name}, 1, -1)"
     sizes = [d for d in shape if d is not None]
     if not array.size or len(sizes) == len(shape) or array.size % math.prod(sizes):
         return ""
     if array.ndim and len(array) * math.prod(sizes) != array.size and array.shape != shape[1:]:
         return ""
     return f"; reshape it: {name}.reshape({', '.join(map(str, (-1, *sizes)))})"
+
+
+def _channels_first(found: tuple[int, ...], shape: Shape) -> bool:
+    """Whether images, or signals, have their channels where PyTorch has them."""
+    return len(shape) >= 3 and found[1:] == (shape[-1], *shape[1:-1])

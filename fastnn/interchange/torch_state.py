@@ -208,9 +208,9 @@ def _matched(
     for slot, name in zip(every, chosen, strict=True):
         if name not in modules:
             raise ModelFileError(
-                f"{slot.path}: the state dict has no module {name[:60]!r}; it has {len(modules)}, "
-                f"{_listed(modules)}, for {len(every)} layers with weights; names= says which is "
-                "which"
+                f"{slot.path}: the state dict has no module {name[:60]!r}; it has {len(modules)}: "
+                f"{_listed(modules)}; the model has {len(every)} layers with weights; names= says "
+                "which is which"
             )
     over = [name for name in modules if name not in chosen]
     if over:
