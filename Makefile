@@ -38,6 +38,7 @@ lint: $(VENV)/extra-lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	PATH="$(BIN):$$PATH" cython-lint fastnn
 	$(BIN)/clang-format --dry-run -Werror $$(find csrc tests/c fastnn/c99 -name '*.[ch]')
 

@@ -3,7 +3,7 @@
 No instruction set is named here: a file of csrc/isa/ sets its own target, so all our C is compiled
 with the same flags and one module runs on every CPU.  Environment:
 
-    CC CFLAGS LDFLAGS   as everywhere
+    CC CFLAGS LDFLAGS   as everywhere; on Windows CC is by default the Clang of zig
     FASTNN_JOBS         files compiled at once (default: the number of CPUs)
     FASTNN_SANITIZE=1   address and undefined-behaviour sanitizers
     FASTNN_QUICK=1      compiled quickly, to run slowly: for a test that builds
@@ -11,6 +11,7 @@ with the same flags and one module runs on every CPU.  Environment:
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
@@ -26,13 +27,16 @@ from setuptools.errors import CompileError, LinkError
 SANITIZE = os.environ.get("FASTNN_SANITIZE") == "1"
 QUICK = os.environ.get("FASTNN_QUICK") == "1"
 MACOS = sys.platform == "darwin"
+WINDOWS = sys.platform == "win32"
 
 # Contraction is off because a fused multiply-add is one the source asks for: results hold still.
 FLAGS = ["-std=c11", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-ffp-contract=off"]
 # Kernels are vectors already: what -O3 does beyond this pays nothing (docs/decisions/0010-o2.md).
-KERNEL_FLAGS = ["-O1"] if SANITIZE else ["-O2"] if MACOS else ["-O2", "-funswitch-loops"]
+KERNEL_FLAGS = ["-O1"] if SANITIZE else ["-O2"]
+if not (SANITIZE or MACOS or WINDOWS):  # Clang unswitches anyway
+    KERNEL_FLAGS += ["-funswitch-loops"]
 GLUE_FLAGS = ["-O1" if SANITIZE else "-O2"]
-LINK_FLAGS = ["-pthread", "-lm", "-Wl,-x" if MACOS else "-Wl,-s"]
+LINK_FLAGS = ["-Wl,-s"] if WINDOWS else ["-pthread", "-lm", "-Wl,-x" if MACOS else "-Wl,-s"]
 if QUICK:
     KERNEL_FLAGS = GLUE_FLAGS = ["-O0"]
 if SANITIZE:
@@ -51,7 +55,16 @@ NO_COMPILER = """
 fastnn: {command!r} cannot build a Python extension: {error}
 Install a C compiler and Python's headers ({packages}), or
 let pip take a compiled wheel only: pip install --only-binary fastnn fastnn"""
-PACKAGES = "xcode-select --install" if MACOS else "apt install gcc libc6-dev python3-dev"
+OTHERS = {"darwin": "xcode-select --install", "win32": "pip install ziglang"}
+PACKAGES = OTHERS.get(sys.platform, "apt install gcc libc6-dev python3-dev")
+
+
+def zig():
+    """The command of zig's Clang.  Without a target it would compile for this processor alone."""
+    import ziglang
+
+    program = Path(ziglang.__file__).with_name("zig.exe").as_posix()
+    return f'"{program}" cc -target x86_64-windows-gnu'
 
 
 class Build(build_ext):
@@ -61,6 +74,9 @@ class Build(build_ext):
         super().finalize_options()
         self.force = True  # setuptools would compare times; compile_one decides by content
         self.build_temp = f"build/{sys.implementation.cache_tag}"  # lasting, in editable mode too
+        if WINDOWS:  # Microsoft's compiler has no vectors (docs/decisions/0014-windows.md)
+            self.compiler = "mingw32"
+            os.environ.setdefault("CC", zig())
 
     def build_extension(self, ext):
         self.compile_always = self.compiler.compile
@@ -120,7 +136,8 @@ def inputs(listing):
     The others, by absolute paths, are headers of Python and NumPy, whose place changes with every
     isolated build: in the digest their versions stand for them.
     """
-    words = listing.read_text().replace("\\\n", " ").split()[1:] if listing.exists() else []
+    text = listing.read_text().replace("\\\n", " ") if listing.exists() else ""
+    words = re.findall(r"(?:\\ |\S)+", text)[1:]
     return [Path(word) for word in words if not os.path.isabs(word)]
 
 
@@ -166,6 +183,7 @@ CORE = Extension(
     define_macros=[
         ("NPY_NO_DEPRECATED_API", "NPY_1_23_API_VERSION"),
         ("NPY_TARGET_VERSION", "NPY_1_23_API_VERSION"),
+        *([("MS_WIN64", "")] if WINDOWS else []),  # which Python's headers find out for MSVC alone
     ],
     extra_compile_args=FLAGS,
     extra_link_args=LINK_FLAGS,

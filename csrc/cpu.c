@@ -9,7 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+#else
 #include <unistd.h>
+#endif
 
 #if defined(__linux__)
 #include <sched.h>
@@ -76,14 +82,14 @@ extern const fnn_table fnn_table_amx_mixed;
 #define PRODUCTS_ONLY {"amx", has_amx, {NULL, NULL, &fnn_table_amx_mixed}},
 #endif
 
-#define ISAS(ISA) ISA(avx512) ISA(avx2) ISA(base)
+#define ISAS(ROW) ROW(avx512) ROW(avx2) ROW(base)
 #elif defined(__aarch64__)
 int fnn_cpu_fma(void) { return 1; }
 static int has_neon(void) { return 1; }
-#define ISAS(ISA) ISA(neon) ISA(base)
+#define ISAS(ROW) ROW(neon) ROW(base)
 #else
 int fnn_cpu_fma(void) { return 0; }
-#define ISAS(ISA) ISA(base)
+#define ISAS(ROW) ROW(base)
 #endif
 
 #if !defined(PRODUCTS_ONLY)
@@ -92,19 +98,19 @@ int fnn_cpu_fma(void) { return 0; }
 
 static int has_base(void) { return 1; }
 
-/* ISA(avx2) declares the tables of isa/avx2_f32.c, avx2_f64.c and avx2_mixed.c, then makes the row
+/* ROW(avx2) declares the tables of isa/avx2_f32.c, avx2_f64.c and avx2_mixed.c, then makes the row
  * {"avx2", has_avx2, {&fnn_table_avx2_f32, &fnn_table_avx2_f64, &fnn_table_avx2_mixed}}. */
 #define TABLE(name, precision) fnn_table_##name##_##precision
-#define ISA(name) extern const fnn_table TABLE(name, f32), TABLE(name, f64), TABLE(name, mixed);
-ISAS(ISA)
-#undef ISA
-#define ISA(name) {#name, has_##name, {&TABLE(name, f32), &TABLE(name, f64), &TABLE(name, mixed)}},
+#define ROW(name) extern const fnn_table TABLE(name, f32), TABLE(name, f64), TABLE(name, mixed);
+ISAS(ROW)
+#undef ROW
+#define ROW(name) {#name, has_##name, {&TABLE(name, f32), &TABLE(name, f64), &TABLE(name, mixed)}},
 static const struct {
     const char *name;
     int (*available)(void);
     const fnn_table *table[FNN_PRECISION_COUNT];
-} isas[] = {PRODUCTS_ONLY ISAS(ISA)};
-#undef ISA
+} isas[] = {PRODUCTS_ONLY ISAS(ROW)};
+#undef ROW
 #undef TABLE
 #undef ISAS
 #undef PRODUCTS_ONLY
@@ -189,7 +195,7 @@ static int quota_cpus(const char *quota, const char *period)
     double cpus, us = strtod(quota, NULL), per = strtod(period, NULL);
     if (!(us > 0 && per > 0)) return NO_QUOTA;
     cpus = us / per;
-    return cpus < NO_QUOTA ? (int)cpus + ((int)cpus < cpus) : NO_QUOTA;
+    return cpus < (double)NO_QUOTA ? (int)cpus + ((int)cpus < cpus) : NO_QUOTA;
 }
 
 /* Version 2 writes "quota period" or "max period" in one file. */
@@ -261,11 +267,18 @@ static int cgroup_quota(const char *root)
 /* Not the number of processors online: MPI launchers and containers bind a process to a few of them. */
 static int affinity_count(void)
 {
+#if defined(_WIN32)
+    DWORD_PTR allowed = 0, all;
+    GetProcessAffinityMask(GetCurrentProcess(), &allowed, &all);
+    if (allowed) return __builtin_popcountll(allowed); /* 0: of several groups of processors */
+    return (int)GetActiveProcessorCount(ALL_PROCESSOR_GROUPS);
+#else
 #if defined(__linux__)
     cpu_set_t set[8]; /* 8192 processors; one cpu_set_t fails on machines with more than 1024 */
     if (sched_getaffinity(0, sizeof set, set) == 0) return CPU_COUNT_S(sizeof set, set);
 #endif
     return (int)sysconf(_SC_NPROCESSORS_ONLN);
+#endif
 }
 
 int fnn_cpu_count(const char *root)

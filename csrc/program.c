@@ -1,13 +1,11 @@
 /* program.c: the walk over a program's ops, once per batch. */
-#define _POSIX_C_SOURCE 200809L /* clock_gettime, posix_memalign */
+#define _POSIX_C_SOURCE 200809L
 #include "program.h"
 
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cpu.h"
+#include "os.h"
 #include "threads.h"
 
 /* The run's own reason to leave a region, besides those of fnn_status: the next step has another
@@ -16,12 +14,7 @@ enum { RESIZE = FNN_STOP + 1 };
 
 enum { POLL_NS = 20 * 1000 * 1000 };
 
-int64_t fnn_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
+int64_t fnn_now(void) { return fnn_clock(); }
 
 static _Atomic int64_t allowed = -1;
 
@@ -36,12 +29,10 @@ static int allow(void)
 
 void *fnn_alloc(int64_t bytes)
 {
-    void *memory = NULL;
-    if (bytes < 0 || !allow() || posix_memalign(&memory, 64, (size_t)bytes)) return NULL;
-    return memory;
+    return bytes < 0 || !allow() ? NULL : fnn_memory_take((size_t)bytes);
 }
 
-void fnn_free(void *memory) { free(memory); }
+void fnn_free(void *memory) { fnn_memory_give(memory); }
 
 /* ---- building -------------------------------------------------------------------------------- */
 
@@ -115,12 +106,12 @@ static void halt(fnn_run *run, int reason)
 
 void fnn_refuse(fnn_run *run, const fnn_op *op, fnn_fault_kind kind, int64_t row, double value)
 {
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    static fnn_lock lock = FNN_LOCK_INIT;
     fnn_fault *known = &run->fault;
-    pthread_mutex_lock(&mutex);
+    fnn_lock_take(&lock);
     if (!known->kind || op->index < known->op || (op->index == known->op && row < known->row))
         *known = (fnn_fault){kind, op->index, row, value};
-    pthread_mutex_unlock(&mutex);
+    fnn_lock_give(&lock);
     halt(run, FNN_FAULT);
 }
 

@@ -11,12 +11,9 @@
 #include "threads.h"
 
 #include "cpu.h"
+#include "os.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { LINE = 128 };           /* bytes: two cache lines, which CPUs fetch in pairs */
 enum { STACK = 1 << 20 };      /* bytes: the same everywhere (musl's default is 128 KiB) */
@@ -32,8 +29,8 @@ typedef struct {
     atomic_int sleepers;             /* threads that look at `turn` no more */
     atomic_uint misses;              /* waits since a spin last saw it open */
     int nudged;                      /* whether sleepers are to look again  */
-    pthread_mutex_t lock;
-    pthread_cond_t opened;
+    fnn_lock lock;
+    fnn_signal opened;
 } gate;
 
 static void gate_init(gate *g)
@@ -42,15 +39,8 @@ static void gate_init(gate *g)
     atomic_init(&g->sleepers, 0);
     atomic_init(&g->misses, 0);
     g->nudged = 0;
-    pthread_mutex_init(&g->lock, NULL);
-    pthread_cond_init(&g->opened, NULL);
-}
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+    fnn_lock_init(&g->lock);
+    fnn_signal_init(&g->opened);
 }
 
 /* Whether the gate opened within SPIN_NS. */
@@ -61,7 +51,7 @@ static int gate_watch(gate *g, unsigned turn)
             if (atomic_load_explicit(&g->turn, memory_order_acquire) != turn) return 1;
             fnn_pause();
         }
-        now = now_ns();
+        now = fnn_clock();
         if (end && now > end) return 0;
     }
 }
@@ -80,12 +70,12 @@ static int gate_spin(gate *g, unsigned turn)
 /* Sleeps until the gate was opened since its turn was `turn`, or the sleepers are nudged; returns which. */
 static int gate_sleep(gate *g, unsigned turn)
 {
-    pthread_mutex_lock(&g->lock);
+    fnn_lock_take(&g->lock);
     atomic_fetch_add(&g->sleepers, 1);
     g->nudged = 0;
-    while (atomic_load(&g->turn) == turn && !g->nudged) pthread_cond_wait(&g->opened, &g->lock);
+    while (atomic_load(&g->turn) == turn && !g->nudged) fnn_signal_wait(&g->opened, &g->lock);
     atomic_fetch_sub(&g->sleepers, 1);
-    pthread_mutex_unlock(&g->lock);
+    fnn_lock_give(&g->lock);
     return atomic_load(&g->turn) != turn;
 }
 
@@ -100,10 +90,10 @@ static void gate_wait(gate *g, unsigned turn, int spin)
 /* Lets sleepers spin for a while, since the gate may be opened soon. */
 static void gate_nudge(gate *g)
 {
-    pthread_mutex_lock(&g->lock);
+    fnn_lock_take(&g->lock);
     g->nudged = 1;
-    pthread_cond_broadcast(&g->opened);
-    pthread_mutex_unlock(&g->lock);
+    fnn_signal_all(&g->opened);
+    fnn_lock_give(&g->lock);
 }
 
 /* A sleeper counts itself before it looks at `turn`, the opener moves `turn` before it looks at the
@@ -112,16 +102,16 @@ static void gate_open(gate *g)
 {
     atomic_fetch_add(&g->turn, 1);
     if (atomic_load(&g->sleepers) == 0) return;
-    pthread_mutex_lock(&g->lock);
-    pthread_cond_broadcast(&g->opened);
-    pthread_mutex_unlock(&g->lock);
+    fnn_lock_take(&g->lock);
+    fnn_signal_all(&g->opened);
+    fnn_lock_give(&g->lock);
 }
 
 /* ---- the pool ----------------------------------------------------------------------------------- */
 
 typedef struct {
     gate gate;
-    pthread_t id;
+    fnn_thread id;
 } worker;
 
 static struct {
@@ -177,40 +167,21 @@ static void take_part(fnn_body *body, void *self, int thread, int threads)
     fnn_barrier(threads, &none);
 }
 
-static void *worker_main(void *arg)
+static fnn_thread_end worker_main(void *arg)
 {
     worker *w = arg;
     for (unsigned turn = 0;; turn++) {
         gate_wait(&w->gate, turn, spins());
-        if (!pool.body) return NULL;
+        if (!pool.body) return 0;
         take_part(pool.body, pool.self, (int)(w - pool.worker), pool.threads);
     }
-}
-
-/* What signals a worker leaves to the program's own threads: all but those that tell of its own
- * crash, so that Python's faulthandler can. */
-static void foreign_signals(sigset_t *set)
-{
-    static const int own_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
-    sigfillset(set);
-    for (size_t i = 0; i < sizeof own_faults / sizeof *own_faults; i++)
-        sigdelset(set, own_faults[i]);
 }
 
 /* Whether the worker could be created. */
 static int hire(worker *w)
 {
-    sigset_t blocked, before;
-    pthread_attr_t attr;
-    if (pthread_attr_init(&attr)) return 0;
-    pthread_attr_setstacksize(&attr, STACK);
     gate_init(&w->gate);
-    foreign_signals(&blocked);
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    int error = pthread_create(&w->id, &attr, worker_main, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
-    return !error;
+    return fnn_thread_start(&w->id, STACK, worker_main, w);
 }
 
 static atomic_int crowded; /* whether teams may be larger than there are processors */
@@ -219,7 +190,7 @@ void fnn_crowd(int allowed) { atomic_store(&crowded, allowed); }
 
 static void count_cpus(void)
 {
-    int64_t now = now_ns();
+    int64_t now = fnn_clock();
     if (pool.cpus && now - pool.asked_ns < ASK_NS) return;
     pool.cpus = fnn_cpu_count("");
     pool.asked_ns = now;
@@ -272,7 +243,7 @@ static int awake(int threads)
 /* What is asleep when one brief region closely follows another may be awake for a third. */
 static void nudge_from(int begin, int end)
 {
-    if (now_ns() - pool.brief_ns < SPIN_NS)
+    if (fnn_clock() - pool.brief_ns < SPIN_NS)
         for (int t = begin; t < end; t++) gate_nudge(&pool.worker[t].gate);
 }
 
@@ -282,13 +253,17 @@ int fnn_parallel_briefly(int threads, fnn_body *body, void *self)
     int most = muster(threads), n = most <= pool.cpus ? awake(most) : 1;
     nudge_from(n, most);
     n = run_team(n, body, self);
-    pool.brief_ns = now_ns();
+    pool.brief_ns = fnn_clock();
     disown();
     return n;
 }
 
 /* ---- fork and exit ------------------------------------------------------------------------------ */
 
+#if defined(_WIN32)
+/* Nothing forks.  At exit the system ends the workers before it tells the module. */
+__attribute__((constructor)) static void start(void) { gate_init(&pool.meeting); }
+#else
 /* In the child only the thread that forked is there, and locks are as the others left them. */
 static void forget_workers(void)
 {
@@ -317,9 +292,10 @@ __attribute__((destructor)) static void stop(void)
     if (!own()) return;
     pool.body = NULL;
     for (int t = 1; t <= pool.workers; t++) gate_open(&pool.worker[t].gate);
-    for (int t = 1; t <= pool.workers; t++) pthread_join(pool.worker[t].id, NULL);
+    for (int t = 1; t <= pool.workers; t++) fnn_thread_join(pool.worker[t].id);
     pool.workers = 0;
 }
+#endif
 
 /* ---- how many threads --------------------------------------------------------------------------- */
 

@@ -42,7 +42,12 @@ int fnn_default_threads(const char **variable);
 
 /* The number of threads of this process, for whoever names none: as set, else by the environment (and
  * then 0 if that is invalid); setting 0 goes back to the environment.  Visible to threadpoolctl. */
-__attribute__((visibility("default"))) int fnn_num_threads(void);
-__attribute__((visibility("default"))) void fnn_set_num_threads(int threads);
+#if defined(_WIN32)
+#define FNN_PUBLIC __declspec(dllexport)
+#else
+#define FNN_PUBLIC __attribute__((visibility("default")))
+#endif
+FNN_PUBLIC int fnn_num_threads(void);
+FNN_PUBLIC void fnn_set_num_threads(int threads);
 
 #endif

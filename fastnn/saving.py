@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -56,6 +57,11 @@ _FREE = 1 << 17  # numbers that a config may ask for beside the weights, for met
 _ALWAYS = {"format": int, "weights": list, "seed": int, "epochs_trained": int}
 _WHOLE = {"class_name": str, "model": dict, "built_for": object, "compile": object}
 _BESIDE = {"schema": dict}  # what one of a whole model may have
+
+if sys.platform == "win32":
+    _READING = os.O_RDONLY | os.O_BINARY | os.O_NOINHERIT
+else:  # without waiting for who might write to a pipe of that name
+    _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 # ---- writing -------------------------------------------------------------------------------------
 
@@ -283,8 +289,7 @@ def _checked(
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[tuple[Any, int]]:
     """Hand out a file and its size, and name it in what is wrong with it."""
-    # without waiting for who might write to a pipe of that name
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+    with open(os.open(path, _READING), "rb") as file:
         try:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

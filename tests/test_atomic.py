@@ -1,7 +1,9 @@
 """Files are replaced whole or not at all, whatever fails and whenever process or power go."""
 
+import builtins
 import contextlib
 import fcntl
+import importlib.util
 import os
 import resource
 import signal
@@ -193,6 +195,78 @@ def test_several_writers_of_one_file_leave_what_one_of_them_wrote(target):
     while any(thread.is_alive() for thread in threads):
         assert target.read_bytes() in [OLD, *contents]
     assert os.listdir(target.parent) == ["m"]
+
+
+# ---- Windows -------------------------------------------------------------------------------------
+
+
+def is_open(path):
+    """Whether this process has the file open."""
+    handles = os.listdir("/proc/self/fd")
+    with contextlib.suppress(OSError):
+        return any(os.path.realpath(f"/proc/self/fd/{each}") == str(path) for each in handles)
+    return True
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """The module as Windows has it, where what is open is neither removed nor renamed."""
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("no /proc tells which files are open")
+
+    def careful(call):
+        def refuse(*paths):
+            if any(is_open(path) for path in paths):
+                raise PermissionError(13, "Permission denied")
+            return call(*paths)
+
+        return refuse
+
+    real = builtins.__import__
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(os, name, careful(getattr(os, name)))
+    for name in ("fchmod", "O_NONBLOCK"):
+        monkeypatch.delattr(os, name)
+    no_fcntl = lambda name, *rest: real("none" if name == "fcntl" else name, *rest)  # noqa: E731
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "platform", "win32")
+        patched.setattr(builtins, "__import__", no_fcntl)
+        spec = importlib.util.spec_from_file_location("windows_atomic", atomic.__file__)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    monkeypatch.setattr(module, "_PATIENCE", 0.2)
+    return module
+
+
+def test_windows_replaces_a_file_that_is_closed(windows, target):
+    windows.replace(target.with_name("fresh"), [OLD])
+    windows.replace(target, [NEW[:10], NEW[10:]])
+    assert target.read_bytes() == NEW
+    assert sorted(os.listdir(target.parent)) == ["fresh", "m"]
+
+
+def test_windows_waits_for_a_reader_and_not_for_ever(windows, target):
+    with open(target, "rb") as reader:
+        with pytest.raises(PermissionError):
+            windows.replace(target, [NEW])
+        assert os.listdir(target.parent) == ["m"]
+        closing = threading.Timer(0.05, reader.close)
+        closing.start()
+        windows.replace(target, [NEW])
+    closing.join()
+    assert target.read_bytes() == NEW
+
+
+def test_windows_sweeps_what_was_closed_a_while_ago(windows, target):
+    name = temporary(target)
+    abandoned, recent, living = (name.with_name(name.name[:-1] + end) for end in "xyz")
+    for path in (abandoned, recent, living):
+        path.touch()
+    for path in (abandoned, living):
+        os.utime(path, (0, 0))
+    with open(living, "rb"):
+        windows.replace(target, [NEW])
+    assert sorted(target.parent.iterdir()) == sorted([recent, living, target])
 
 
 # ---- the power goes ------------------------------------------------------------------------------

@@ -93,7 +93,11 @@ def test_tests_can_build_without_isolation():
 
 @pytest.mark.parametrize(
     ("platform", "kinds", "processors"),
-    [("linux", "manylinux musllinux", "x86_64 aarch64"), ("macos", "macosx", "x86_64 arm64")],
+    [
+        ("linux", "manylinux musllinux", "x86_64 aarch64"),
+        ("macos", "macosx", "x86_64 arm64"),
+        ("windows", "win", "amd64"),
+    ],
 )
 def test_cibuildwheel_makes_a_wheel_for_each_python_with_the_gil(platform, kinds, processors):
     listing = ["-m", "cibuildwheel", "--print-build-identifiers", "--platform", platform]

@@ -115,6 +115,12 @@ class Entry:
     p99_s: list[float] = field(default_factory=list)
 
 
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process, and what it started."""
+    if sys.platform != "win32":
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 class Worker:
     """A peer's process, and the conversation with it."""
 
@@ -124,6 +130,8 @@ class Worker:
 
     def ask(self, request: Mapping[str, Any], patience: float) -> dict[str, Any]:
         """Return the answer, or ``{"error": why}``; starts the process if there is none."""
+        if sys.platform == "win32":
+            raise RuntimeError("bench: peers answer through pipes, which Windows cannot wait for")
         process = self._process or self._start()
         assert process.stdin is not None
         try:
@@ -133,7 +141,7 @@ class Worker:
             return {"error": self._last_words(process)}
         line = self._listen(process, patience)
         if line is None:
-            os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
             self._bury(process)
             return {"error": f"no answer within {patience:.0f} s"}
         return dict(json.loads(line)) if line else {"error": self._last_words(process)}
@@ -148,7 +156,7 @@ class Worker:
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
         self._bury(process)
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -23,6 +23,8 @@ from typing import Any, TextIO
 from .tasks import TASKS
 from .workloads import WORKLOADS, Job, Unsupported
 
+assert sys.platform != "win32"  # where contest.py starts none
+
 #: Calls before the first measurement, which fill caches and pools.
 _WARM_CALLS = 3
 

@@ -1,6 +1,6 @@
 /* test_simd.c: the verbs and math.h of one ISA and precision, against scalar C and a wider libm.
  *
- *   cc -std=c11 -O3 -ffp-contract=off -DISA=avx512 -DFNN_F64=0 tests/c/test_simd.c -o test_simd -lm
+ *   cc -std=c11 -O3 -ffp-contract=off -Icsrc -DISA=avx512 -DFNN_F64=0 tests/c/test_simd.c csrc/cpu.c -o test_simd -lm
  *
  * ISA is base, avx2, avx512 or neon.  Exit status: 0 right, 1 wrong, 77 this CPU has no such ISA.
  *   --all    sweep every float32 there is, not a sample (a quarter of an hour)
@@ -9,8 +9,17 @@
 #define _DEFAULT_SOURCE /* mmap */
 #include <float.h>
 #include <stdio.h>
+#if defined(_WIN32)
+#include <windows.h>
+#undef far
+#undef near
+#else
 #include <sys/mman.h>
+#endif
 #include <time.h>
+
+#include "cpu.h"
+#include "tables.h"
 
 #define QUOTE(text) #text
 #define QUOTE_OF(text) QUOTE(text)
@@ -234,19 +243,34 @@ static void test_tail(real *fence, int64_t n)
     }
 }
 
+enum { PAGE = 65536 }; /* a multiple of any page size in use */
+
+/* The end of a page after which nothing may be touched; NULL if it cannot be had. */
+#if defined(_WIN32)
+static unsigned char *end_of_memory(void)
+{
+    unsigned char *m = VirtualAlloc(NULL, 2 * PAGE, MEM_RESERVE, PAGE_NOACCESS);
+    return m && VirtualAlloc(m, PAGE, MEM_COMMIT, PAGE_READWRITE) ? m + PAGE : NULL;
+}
+#else
+static unsigned char *end_of_memory(void)
+{
+    unsigned char *m =
+        mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return m != MAP_FAILED && mprotect(m + PAGE, PAGE, PROT_NONE) == 0 ? m + PAGE : NULL;
+}
+#endif
+
 static void test_tails(void)
 {
-    const size_t page = 65536; /* a multiple of any page size in use */
-    unsigned char *m =
-        mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (m == MAP_FAILED || mprotect(m + page, page, PROT_NONE) != 0) {
+    void *end = end_of_memory();
+    if (!end) {
         failures++;
         return;
     }
     for (int64_t n = 0; n <= LANES; n++) {
-        test_tail((real *)(void *)(m + page), n);
+        test_tail((real *)end, n);
     }
-    munmap(m, 2 * page);
 }
 
 static void test_ldexp(real x, int n)
@@ -549,15 +573,9 @@ int main(int count, char **options)
 {
     static const char isa[] = QUOTE_OF(ISA);
     printf("%s float%d\n", isa, FNN_F64 ? 64 : 32);
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    int has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    int has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-    if ((strcmp(isa, "avx2") == 0 && !has_avx2) || (strcmp(isa, "avx512") == 0 && !has_avx512)) {
+    if (!fnn_isa_available(fnn_isa_find(isa))) {
         printf("skipped: this CPU has no %s\n", isa);
         return 77;
     }
-#endif
     return test(count, options);
 }

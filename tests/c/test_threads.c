@@ -5,10 +5,11 @@
  *   ./test_threads [regions a team] [forks]     all checks; exit code 0 if all hold
  *   ./test_threads time                         prints what a region and a barrier cost
  *
- * Nothing forks under ThreadSanitizer, which does not support it, nor where RUN names an emulator:
+ * Nothing forks under Windows and ThreadSanitizer, which do not support it, nor where RUN names an emulator:
  * qemu-user loses its own locks in the child.  valgrind does not flush denormals: test_fpmode fails. */
 #define _GNU_SOURCE
 #include "cpu.h"
+#include "tables.h"
 #include "threads.h"
 
 #include <pthread.h>
@@ -16,10 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(_WIN32)
+#include <windows.h>
+#else
+#include <sys/stat.h>
+#include <sys/wait.h>
+#endif
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -29,28 +34,11 @@
 #define __SANITIZE_THREAD__ 1
 #endif
 #endif
-#if defined(__SANITIZE_THREAD__)
-enum { TSAN = 1 };
+#if defined(__SANITIZE_THREAD__) || defined(_WIN32)
+enum { FORKS = 0 };
 #else
-enum { TSAN = 0 };
+enum { FORKS = 50 };
 #endif
-
-/* cpu.c only refers to the kernel tables; here they hold nothing but the name. */
-#define TABLE(name) const fnn_table fnn_table_##name = {.isa = #name}
-TABLE(avx512_f32);
-TABLE(avx512_f64);
-TABLE(avx512_mixed);
-TABLE(amx_mixed);
-TABLE(avx2_f32);
-TABLE(avx2_f64);
-TABLE(avx2_mixed);
-TABLE(neon_f32);
-TABLE(neon_f64);
-TABLE(neon_mixed);
-TABLE(base_f32);
-TABLE(base_f64);
-TABLE(base_mixed);
-#undef TABLE
 
 #define CHECK(truth) check(truth, #truth, __LINE__)
 static void check(int truth, const char *text, int line)
@@ -282,6 +270,9 @@ static void test_fpmode(void) {}
 
 /* ---- fork --------------------------------------------------------------------------------------- */
 
+#if defined(_WIN32)
+static void test_fork(unsigned forks) { (void)forks; }
+#else
 /* Whether the child ends with code 0 within 20 s. */
 static int child_succeeds(pid_t child)
 {
@@ -353,8 +344,19 @@ static void test_fork(unsigned forks)
         CHECK(n == 3 && child_succeeds(child) && walk_once(4, i) == 4);
     }
 }
+#endif
 
 /* ---- numbers of threads and processors ---------------------------------------------------------- */
+
+#if defined(_WIN32) /* which knows no variable that is empty */
+static void set_variable(const char *name, const char *text) { _putenv_s(name, text ? text : ""); }
+#else
+static void set_variable(const char *name, const char *text)
+{
+    unsetenv(name);
+    if (text) setenv(name, text, 1);
+}
+#endif
 
 static void test_environment(void)
 {
@@ -387,10 +389,8 @@ static void test_environment(void)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *variable = NULL;
-        unsetenv("FASTNN_NUM_THREADS");
-        unsetenv("OMP_NUM_THREADS");
-        if (cases[i].fastnn) setenv("FASTNN_NUM_THREADS", cases[i].fastnn, 1);
-        if (cases[i].omp) setenv("OMP_NUM_THREADS", cases[i].omp, 1);
+        set_variable("FASTNN_NUM_THREADS", cases[i].fastnn);
+        set_variable("OMP_NUM_THREADS", cases[i].omp);
         int want = cases[i].threads < 0 ? fnn_cpu_count("") : cases[i].threads;
         CHECK(fnn_default_threads(&variable) == want);
         if (cases[i].variable) CHECK(strcmp(variable, cases[i].variable) == 0);
@@ -401,8 +401,8 @@ static void test_environment(void)
     CHECK(fnn_num_threads() == 5);
     fnn_set_num_threads(100000);
     CHECK(fnn_num_threads() == FNN_MAX_THREADS);
-    unsetenv("FASTNN_NUM_THREADS");
-    unsetenv("OMP_NUM_THREADS");
+    set_variable("FASTNN_NUM_THREADS", NULL);
+    set_variable("OMP_NUM_THREADS", NULL);
     fnn_set_num_threads(-1);
     CHECK(fnn_num_threads() == fnn_cpu_count(""));
 }
@@ -514,6 +514,18 @@ static void test_affinity(void)
     test_one_cpu();
     CHECK(sched_setaffinity(0, sizeof before, &before) == 0);
 }
+#elif defined(_WIN32)
+static void test_quota(void) {}
+static void test_affinity(void)
+{
+    DWORD_PTR before, all;
+    HANDLE self = GetCurrentProcess();
+    CHECK(GetProcessAffinityMask(self, &before, &all));
+    CHECK(fnn_cpu_count("") == __builtin_popcountll(before));
+    CHECK(SetProcessAffinityMask(self, before & -before));
+    CHECK(fnn_cpu_count("") == 1);
+    CHECK(SetProcessAffinityMask(self, before));
+}
 #else
 static void test_quota(void) {}
 static void test_affinity(void) {}
@@ -606,9 +618,11 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IONBF, 0); /* or children of fork would print again what waits in it */
     unsigned regions = argc > 1 ? (unsigned)atoi(argv[1]) : 2000;
     const char *emulator = getenv("RUN"); /* of tests/c/run */
-    unsigned forks = argc > 2 ? (unsigned)atoi(argv[2]) : 50;
-    if (TSAN || (emulator && *emulator)) forks = 0;
+    unsigned forks = argc > 2 ? (unsigned)atoi(argv[2]) : FORKS;
+    if (emulator && *emulator) forks = 0;
+#if !defined(_WIN32)
     alarm(300 + regions / 100); /* seconds: a hang is a failure */
+#endif
     fnn_crowd(1);
     test_isa();
     test_environment();
