@@ -12,7 +12,7 @@ __all__ = ["abort_on_errors"]
 
 #: Seconds that each rank waits for the one before it, which may have failed for the same reason,
 #: and the most that any waits.
-_WAIT, _LONGEST = 1.0, 4.0
+_WAIT, _LONGEST = 2.0, 6.0
 
 _installed = False
 
