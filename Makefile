@@ -10,7 +10,9 @@ MACHINE := $(shell uname -m)
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py metrics.py optimizers.py \
     gradients.py whole_model.py)
-SANITIZED := $(addprefix tests/test_,kernels.py training.py layers.py)
+# All that compares kernels with their twins: one by one, in layers, and in training.
+SANITIZED := $(addprefix tests/test_,kernels.py subnormals.py mixed.py ops.py gradients.py layers.py recurrent.py \
+    cells.py embedding.py losses.py metrics.py optimizers.py augmentation.py training.py whole_model.py array_layouts.py)
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 REPLAY_BUILD = $(CC) -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc tests/c/replay.c build/$(CC)/*.o \
