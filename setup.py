@@ -36,7 +36,9 @@ KERNEL_FLAGS = ["-O1"] if SANITIZE else ["-O2"]
 if not (SANITIZE or MACOS or WINDOWS):  # Clang unswitches anyway
     KERNEL_FLAGS += ["-funswitch-loops"]
 GLUE_FLAGS = ["-O1" if SANITIZE else "-O2"]
-LINK_FLAGS = ["-Wl,-s"] if WINDOWS else ["-pthread", "-lm", "-Wl,-x" if MACOS else "-Wl,-s"]
+LINK_FLAGS = ["-pthread", "-lm", "-Wl,-x" if MACOS else "-Wl,-s"]
+if WINDOWS:  # without a library to link with the module in the wheel
+    LINK_FLAGS = ["-Wl,-s", "-Wl,--out-implib,build/unused.lib"]
 if QUICK:
     KERNEL_FLAGS = GLUE_FLAGS = ["-O0"]
 if SANITIZE:

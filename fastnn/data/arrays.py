@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +21,6 @@ from fastnn.errors import DTypeError, IdError, LabelError, ShapeError
 __all__ = ["as_array", "as_labels", "as_samples", "as_values", "as_weights"]
 
 _GATHERED = frozenset(map(np.dtype, ("float32", "float64", "uint8")))
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _WHOLE = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
 
 
@@ -275,7 +275,7 @@ def _rows_lie_whole(array: Array) -> bool:
 
 def _check_room(who: str, name: str, array: Array, kind: np.dtype) -> None:
     """Refuse a copy before the operating system ends the process for it."""
-    needed, room = array.size * kind.itemsize, os.sysconf("SC_PHYS_PAGES") * _PAGE
+    needed, room = array.size * kind.itemsize, _memory()
     if needed > room:
         raise MemoryError(
             f"{who}: {name}, {array.dtype} of shape {array.shape}, has to be copied as {kind}: "
@@ -283,6 +283,17 @@ def _check_room(who: str, name: str, array: Array, kind: np.dtype) -> None:
             "where they lie: float32, float64 and uint8 whose rows are in C order; or pass a "
             "fastnn.utils.PyDataset, which hands over a batch at a time"
         )
+
+
+def _memory() -> int:
+    """Return the bytes that this machine has, or any number of them if it does not tell."""
+    if sys.platform == "win32":
+        import ctypes
+
+        kilobytes = ctypes.c_ulonglong()
+        ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
+        return 1024 * kilobytes.value or sys.maxsize
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _reshape_hint(name: str, array: Array, shape: Shape) -> str:
