@@ -208,6 +208,8 @@ def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):
         ["train", "digits", "--threads", "0"],
         ["train", "digits", "--save", "/nowhere/at/all"],
         ["train", "digits", "--save", "/"],
+        ["train", "digits", "--save", "net.keras"],
+        ["train", "digits", "--save", "net.onnx"],
         ["train", "digits", "--plot", "picture.txt"],
     ],
 )
@@ -215,7 +217,8 @@ def test_wrong_usage_ends_with_2_and_says_how(words, capsys):
     with pytest.raises(SystemExit) as ended:
         main(words)
     assert ended.value.code == 2
-    assert "usage: fastnn" in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"(fastnn.*): error: .+ \(see \1 --help\)", line)
 
 
 def test_help_is_printed_with_examples_of_each_command(capsys):

@@ -108,7 +108,7 @@ def test_numbers_are_learnt_from_an_untidy_table_and_told_of_another(capsys):
     assert table(Path("told.csv").read_text()) == [[name], *rows]
     assert abs(float(rows[1][0]) - 250_000) < 50_000
     assert "area: 1 missing" in found.err
-    assert "city: 1 words that the model does not know, such as 'Bonn'" in found.err
+    assert "city: 1 word that the model does not know, such as 'Bonn'" in found.err
     scale = fastnn.models.load_model("m.fastnn").layers[0]
     assert scale.mean.value[1:].tolist() == [0] * 4  # indicators stay as they are
     assert scale.variance.value[1:].tolist() == [1] * 4
@@ -132,6 +132,34 @@ def test_the_same_table_in_other_dresses_is_the_same_model(capsys):
         weights.append(fastnn.models.load_model(name).get_weights())
     for other in weights[1:]:
         assert all(map(np.array_equal, weights[0], other))
+
+
+def test_dates_gaps_among_words_and_numbers_without_squares_are_named(capsys):
+    rows = [
+        [f"20{i % 90 + 10}-{i % 12 + 1:02}-{i % 28 + 1:02}", "ab"[i % 2] if i % 3 else "", i * 1e36]
+        for i in range(ROWS)
+    ]
+    prices = [*range(ROWS - 2), "inf", "-inf"]
+    table = [[*row, i % 7, price] for i, (row, price) in enumerate(zip(rows, prices, strict=True))]
+    write("a.csv", [["sold", "kind", "stars", "rooms", "price"], *table])
+    options = ["--target", "price", "--epochs", "1", "--keep", "stars"]
+    said = run(capsys, "train", "a.csv", *options).out
+    assert "sold: dates, such as '20" in said
+    assert "kind (2 and missing): a feature each" in said
+    assert "stars: numbers up to 1.57e+38, whose squares are beyond the range of float32" in said
+    assert "2 rows without price" in said
+    assert "nan" not in said
+
+
+def test_a_target_without_squares_is_refused(capsys):
+    write("a.csv", [["a", "y"], *([i % 7, i * 1e30] for i in range(50))])
+    err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
+    assert "the target y has numbers up to 4.9e+31, whose squares are beyond" in err
+    write("a.csv", [["a", "y"], *([i % 7, f"CHF {i}"] for i in range(50))])
+    err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
+    assert "that is no class; for numbers the column must have nothing else" in err
+    err = run(capsys, "train", "a.csv", "--target", "y", "--task", "regression", code=1).err
+    assert "has words, such as 'CHF 0': a regression needs numbers alone" in err
 
 
 def test_classes_are_learnt_tested_and_told(capsys):
@@ -291,9 +319,13 @@ def test_few_rows(capsys):
         ("a,b\n1,2\n3,4\n", ["--target", "c"], "no column 'c'; there are a, b"),
         ("a,b\n1,2\n3,\n", ["--target", "-3"], "no column '-3'"),
         ("a,b\n1,\n3,\n", ["--target", "b"], "has no value in any row"),
-        ("a,b\n1,x\n3,x\n", ["--target", "b"], "is 'x' in every row: there is nothing to tell"),
+        ("a,b\n1,x\n3,x\n", ["--target", "b"], "is 'x' in every row: there is nothing to predict"),
         ("b\nx\ny\n", ["--target", "b"], "there is no column to learn from"),
-        ("a,b\n1,x\n3,y\n", ["--target", "b", "--task", "regression"], "has words: no regression"),
+        (
+            "a,b\n1,x\n3,y\n",
+            ["--target", "b", "--task", "regression"],
+            "has words, such as 'x': a regression",
+        ),
         ("a,b\n1,x\n3,y\n", ["--target", "b", "--task", "multi-label"], "several columns of yes"),
         ("a,b,c\n1,x,1\n3,y,2\n4,z,3\n", ["--target", "b,c"], "either yes and no each, or numbers"),
         ("a,b\n1,2\n3\n", ["--target", "b"], "line 3 has 1 values, the first has 2"),
@@ -320,7 +352,7 @@ def test_the_columns_are_listed_where_no_target_is_named(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["train", "a.csv"])
     assert ended.value.code == 2
-    assert "which column is to be told? There are long, wide, kind" in capsys.readouterr().err
+    assert "which column is to be predicted? There are long, wide, kind" in capsys.readouterr().err
 
 
 def test_a_terminal_cannot_be_commanded_by_a_file(capsys):
@@ -461,7 +493,7 @@ def test_a_model_is_explained(capsys):
         assert part in page
     with pytest.raises(SystemExit):
         main(["explain", "m", "--html", "m.txt"])
-    assert "the file must end in .html\n" in capsys.readouterr().err
+    assert "the file must end in .html (see" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])

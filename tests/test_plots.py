@@ -1,5 +1,6 @@
 """Pictures by themselves: what is on them."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -449,6 +450,19 @@ def test_predictions_stand_over_true_numbers():
     same = plots.prediction_error([2.0, 2.0], [2.0, 1.0])
     assert same.axes[0].get_title() == "RMSE 0.707"
     plots.prediction_error([1.0, 2.0], [np.nan, 1.0]).canvas.draw()
+
+
+def test_large_numbers_stand_side_by_side():
+    true = np.linspace(1e5, 9e5, 50)
+    figure = plots.prediction_error(true, true + 6e4 * np.sin(true))
+    figure.canvas.draw()
+    for panel in figure.axes:
+        low, high = panel.get_xlim()
+        labels = [each for each in panel.get_xticklabels() if low <= each.get_position()[0] <= high]
+        boxes = [each.get_window_extent() for each in labels]
+        assert len(boxes) > 1
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert all(tick == round(tick) for tick in figure.axes[2].get_yticks())
 
 
 # ---- the inside of a model -----------------------------------------------------------------------

@@ -32,7 +32,7 @@ def test_columns_become_features_in_their_order_whatever_that_of_the_file(tmp_pa
     assert COLUMNS.features == ["n", "kind=", "kind=a", "kind=b", "m"]
     assert [note.split(":")[0] for note in notes] == ["n", "kind", "m"]
     assert "2 missing, taken as 2.5" in notes[0]
-    assert "1 words" in notes[1]
+    assert "1 word " in notes[1]
     assert "'c'" in notes[1]
 
 

@@ -32,7 +32,7 @@ def network(data: Data, plan: Plan) -> Sequential:
     # names, so that a file does not depend on what else was made in the process
     parts = [_input(data), _scaling(data), *_body(plan)]
     model = Sequential(parts, name="learner")
-    model.add(layers.Dense(data.schema.target.units, activation=activation, name="told"))
+    model.add(layers.Dense(data.schema.target.units, activation=activation, name="output"))
     optimizer = optimizers.get(plan.optimizer)
     if plan.learning_rate is not None:
         optimizer.learning_rate = plan.learning_rate

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.schema import Columns, numbers
+from fastnn.data.schema import LARGEST, Columns, numbers
 from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers
 from fastnn.errors import DataFileError
 
@@ -22,6 +22,7 @@ _SHOWN = 8  # names on a line
 _MOST_WORDS = 100  # features of a column
 _MANY_WORDS = 20  # fewer are categories, whatever the number of rows
 _ALMOST = 0.9  # a column of numbers may have other things in this share of its rows
+_DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 _ID = re.compile(r"(^|[ _-])(id|idx|index|key|no|nr|rownum)$|(?-i:[a-z]I[Dd]$)", re.I)
 
 
@@ -82,8 +83,11 @@ class _Choice:
 
     def _add_numbers(self, name: str) -> None:
         values = numbers(name, self._training)
-        reason = _no_quantity(name, numbers(name, self._sheet), values)
-        if reason and (name not in self._keep or np.isnan(values).all()):
+        every = numbers(name, self._sheet)
+        reason = _no_quantity(name, every, values)
+        if too_large := _too_large(every):
+            self.left_out[name] = too_large
+        elif reason and (name not in self._keep or np.isnan(values).all()):
             self.left_out[name] = reason
         else:
             self.fills[name] = float(np.nanmean(values))
@@ -101,8 +105,13 @@ def _tell(fills: dict[str, float], words: dict[str, list[str]], say: Say) -> Non
     if fills:
         say(f"{'numbers':<13}{_some(list(fills))}")
     if words:
-        counted = [f"{name} ({len(each)})" for name, each in words.items()]
+        counted = [f"{name} ({_kinds(each)})" for name, each in words.items()]
         say(f"{'words':<13}{_some(counted)}: a feature each, 1 or 0")
+
+
+def _kinds(words: Sequence[str]) -> str:
+    missing = "" in words
+    return f"{len(words) - missing}{' and missing' if missing else ''}"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -116,6 +125,17 @@ def _is_numeric(sheet: Sheet, name: str) -> bool:
     present = [value for value in values if value.lower() not in MISSING]
     known = sum(as_number(value) is not None for value in present)
     return bool(present) and known >= _ALMOST * len(present)
+
+
+def _too_large(every: Array) -> str:
+    """Return why numbers cannot be scaled, if they cannot."""
+    largest = np.nanmax(np.abs(every), initial=0)
+    if largest <= LARGEST:
+        return ""
+    return (
+        f"numbers up to {largest:.3g}, whose squares are beyond the range of float32; give them in "
+        "a larger unit"
+    )
 
 
 def _no_quantity(name: str, every: Array, values: Array) -> str:
@@ -140,6 +160,11 @@ def _categories(values: Sequence[str], keep: bool) -> tuple[list[str], str]:
         return [], "it is the same in all rows to train on"
     if len(counts) > max(_MANY_WORDS, len(values) // 2) and not keep:
         example = f"{values[0]!r:.40}"
+        if all(map(_DATE.match, filter(None, values))):
+            return [], (
+                f"dates, such as {example}, which are not read; put what matters of them, such as "
+                "year, month or age, into columns of numbers"
+            )
         return [], f"{len(counts):,} different words in {len(values):,} rows, such as {example}"
     rare = 1 if len(values) < 200 else 3
     common = [word for word, times in counts.most_common(_MOST_WORDS) if times >= rare]

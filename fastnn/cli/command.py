@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from fastnn._version import __version__
 from fastnn.cli import (
@@ -84,8 +84,17 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
     output.note(str(message))
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong on one line, and where the options are listed."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process after wrong usage."""
+        text = output.printable(message)
+        self.exit(2, f"{self.prog}: error: {text} (see {self.prog} --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fastnn",
         description=_ABOUT,
         epilog=_ENDS,

@@ -9,12 +9,17 @@ from typing import Any
 
 from fastnn.cli.arguments import suffixed
 
-__all__ = ["exported", "write"]
+__all__ = ["exported", "known", "write"]
 
 
 def exported(text: str) -> Path:
     """Return the path of a file that a model can be written to: a type of argparse's options."""
     return suffixed(*_WRITERS)(text)
+
+
+def known(name: str) -> bool:
+    """Return whether the name of a file ends as one of these formats."""
+    return name.endswith(tuple(_WRITERS))
 
 
 def write(model: Any, path: Path) -> None:

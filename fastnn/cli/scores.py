@@ -52,7 +52,7 @@ class Scores:
         numbers = "  ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
         lines = [f"{self.rows:,} rows {where}: {numbers}"]
         constant = "  ".join(f"{name} {value:.4g}" for name, value in self.baseline.items())
-        lines.append(f"the same answer for each of them: {constant}")
+        lines.append(f"baseline, the same answer for all of them: {constant}")
         if self.confusion is not None:
             lines += self._matrix()
         return "\n".join(lines)

@@ -110,7 +110,8 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns")
     if not wanted:
         options.refuse(
-            f"--target is missing: which column is to be told? There are {', '.join(sheet.names)}"
+            "--target is missing: which column is to be predicted? There are "
+            f"{', '.join(sheet.names)}"
         )
     if wanted in sheet.names:  # which may have commas in it
         parts = [wanted]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.schema import Target, canonical
+from fastnn.data.schema import LARGEST, Target, canonical
 from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers
 from fastnn.errors import DataFileError
 
@@ -45,7 +45,7 @@ def _of_one(name: str, values: list[str], task: str | None) -> tuple[Target, str
     found = [as_number(value) for value in values]
     numeric = None not in found
     classes = _classes(values, numeric)
-    whole = numeric and all(number == round(number) for number in found if number is not None)
+    whole = numeric and all(number.is_integer() for number in found if number is not None)
     if task == "multi-label":
         raise DataFileError(f"multi-label needs several columns of yes and no: --target {name},...")
     if task is None:
@@ -53,10 +53,14 @@ def _of_one(name: str, values: list[str], task: str | None) -> tuple[Target, str
         task = "regression" if numeric and not (whole and few) else "classification"
     if task == "regression":
         if not numeric:
-            raise DataFileError(f"the target {name!r:.60} has words: no regression is possible")
+            word = next(each for each in values if as_number(each) is None)
+            raise DataFileError(
+                f"the target {name!r:.60} has words, such as {word!r:.60}: a regression needs "
+                "numbers alone"
+            )
         why = f"regression: {name} is numbers, {len(set(values)):,} different ones"
         return Target("numbers", [name], []), why
-    _check_classes(name, classes, len(values))
+    _check_classes(name, classes, len(values), numeric)
     turn = "; --task regression takes them as numbers" if numeric else ""
     kind = "binary" if len(classes) == 2 else "classes"
     return Target(kind, [name], [classes]), f"classification: {name} has {listed(classes)}{turn}"
@@ -68,15 +72,17 @@ def _classes(values: Sequence[str], numeric: bool) -> list[str]:
     return sorted({canonical(value) for value in values}, key=lambda each: (float(each), each))
 
 
-def _check_classes(name: str, classes: Sequence[str], rows: int) -> None:
+def _check_classes(name: str, classes: Sequence[str], rows: int, numeric: bool) -> None:
     if len(classes) < 2:
         raise DataFileError(
-            f"the target {name!r:.60} is {classes[0]!r:.60} in every row: there is nothing to tell"
+            f"the target {name!r:.60} is {classes[0]!r:.60} in every row: there is nothing "
+            "to predict"
         )
     if len(classes) > max(_FEW, rows // 2):
+        mend = "use --task regression" if numeric else "the column must have nothing else"
         raise DataFileError(
             f"the target {name!r:.60} has {len(classes):,} different values in {rows:,} rows, such "
-            f"as {classes[0]!r:.60}: that is no class; for numbers use --task regression"
+            f"as {classes[0]!r:.60}: that is no class; for numbers {mend}"
         )
 
 
@@ -133,14 +139,24 @@ def _texts(values: Array) -> list[str]:
 def of_array(target: Target, values: Array) -> Array:
     """Return the targets in an array, (rows, names), float64, NaN where there is none."""
     if target.task in ("numbers", "labels"):
-        return np.asarray(values.reshape(len(values), -1), np.float64)
+        y = np.asarray(values.reshape(len(values), -1), np.float64)
+        return np.where(np.isfinite(y), y, np.nan)
     if values.ndim == 2 and values.shape[1] == len(target.classes[0]):
         return np.asarray(values.argmax(axis=1)[:, None], np.float64)
     return target.ids(0, _texts(values))[:, None]
 
 
 def for_loss(target: Target, y: Array) -> Array:
-    """Return known targets, (rows, names), as the loss of their task takes them."""
+    """Return known targets, (rows, names), as the loss of their task takes them.
+
+    Raises:
+        DataFileError: if they are too large to be learnt.
+    """
+    if target.task == "numbers" and np.abs(y).max(initial=0) > LARGEST:
+        raise DataFileError(
+            f"the target {', '.join(target.names):.60} has numbers up to {np.abs(y).max():.3g}, "
+            "whose squares are beyond the range of float32; give them in a larger unit"
+        )
     if target.task == "classes":
         return y[:, 0].astype(np.int64)
     return y

@@ -33,7 +33,7 @@ __all__ = ["add"]
 _ABOUT = """Trains a model on a file of data, tests it on rows that were held out, and says what it chose and why.
 
 SOURCE is one of
-  a .csv file    columns of numbers and of words; --target names the one to be told
+  a .csv file    columns of numbers and of words; --target names the one to predict
   an .npz file   arrays: x and y, or x_train, y_train, x_test, y_test, or those of --inputs and --target
   a folder       of images, with a folder for each class (pip install 'fastnn[images]')
   digits         1,797 images of handwritten digits, 8 x 8 pixels, that come with fastnn"""  # noqa: E501
@@ -73,9 +73,20 @@ def _source(text: str) -> Path | str:
     return text if text == "digits" else existing(text)
 
 
+def _kept(text: str) -> Path:
+    """Return the path of a model's file, which the suffix of another format would belie."""
+    if formats.known(text):
+        raise argparse.ArgumentTypeError(
+            f"keeps fastnn's own format, .fastnn; --export {text} writes the other"
+        )
+    return new_file(text)
+
+
 def _add_data(group: Any) -> None:
     group.add_argument(
-        "--target", metavar="NAME", help="what is to be told: a column or its place, or a,b,c"
+        "--target",
+        metavar="NAME",
+        help="the column to predict, by its name or place, or several, a,b,c; or an array",
     )
     group.add_argument(
         "--task", choices=TASKS, help="default: by the values of the target, and says so"
@@ -132,7 +143,7 @@ def _add_run(group: Any) -> None:
         "--seed", type=natural, default=0, help="of split, weights, order, dropout (default: 0)"
     )
     add_threads(group)
-    group.add_argument("--save", type=new_file, metavar="FILE", help="keep the model")
+    group.add_argument("--save", type=_kept, metavar="FILE", help="keep the model, .fastnn")
     group.add_argument("--plot", type=picture_file, metavar="FILE", help="draw a report")
     group.add_argument(
         "--export",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers, read_sh
 from fastnn.errors import DataFileError
 
 __all__ = [
+    "LARGEST",
     "TASKS",
     "Arrays",
     "Columns",
@@ -35,6 +36,9 @@ __all__ = [
 #: What a model can be trained to tell: one of two classes, one of several, several times yes or
 #: no, numbers.
 TASKS = ("binary", "classes", "labels", "numbers")
+
+#: Squares of larger numbers are beyond the range of float32.
+LARGEST = 1e19
 
 _LONGEST = 1000  # letters of a name
 
@@ -157,8 +161,13 @@ class Columns:
         others = np.flatnonzero(ids < 0)
         if len(others):
             first = values[others[0]]
-            note(f"{name}: {len(others)} words that the model does not know, such as {first!r:.40}")
+            what = _counted(others, "word")
+            note(f"{name}: {what} that the model does not know, such as {first!r:.40}")
         return np.asarray(ids[:, None] == np.arange(len(places)), np.float64)
+
+
+def _counted(these: Sized, noun: str) -> str:
+    return f"{len(these)} {noun}{'' if len(these) == 1 else 's'}"
 
 
 def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
@@ -184,7 +193,7 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
     ]
     if strange:
         first = f"{values[strange[0]]!r:.40} in line {sheet.lines[strange[0]]}"
-        note(f"{name}: {len(strange)} values are no numbers, such as {first}: taken as missing")
+        note(f"{name}: {_counted(strange, 'value')} not a number, such as {first}: missing")
     found = np.array([np.nan if value is None else value for value in known], np.float64)
     return np.where(np.isfinite(found), found, np.nan)
 

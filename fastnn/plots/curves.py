@@ -135,7 +135,7 @@ def _draw_panel(panel: Axes, curves: Curves, name: str, explained: bool) -> None
         _draw_curve(panel, *curves.of(f"val_{name}"), VALIDATION, "validation")
         steep &= min(curves.series[f"val_{name}"], default=0) > 0
     dress(panel, name.replace("_", " ") if is_rate else name, "epoch")
-    whole_ticks(panel)
+    whole_ticks(panel.xaxis)
     if steep or (is_rate and min(curves.series[name]) > 0):
         panel.set_yscale("log")
     best = curves.best()

@@ -13,6 +13,7 @@ from fastnn.extras import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
@@ -29,6 +30,7 @@ __all__ = [
     "class_colors",
     "class_names_of",
     "dress",
+    "few_ticks",
     "finish",
     "legend",
     "new_figure",
@@ -138,13 +140,19 @@ def legend(panel: Axes, **options: Any) -> None:
     plain(*found.get_texts())
 
 
-def whole_ticks(panel: Axes) -> None:
-    """Lets the horizontal axis have ticks at whole numbers alone."""
+def whole_ticks(axis: Axis) -> None:
+    """Lets an axis have ticks at whole numbers alone."""
     from matplotlib.ticker import MaxNLocator
 
-    panel.xaxis.set_major_locator(
-        MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
-    )
+    axis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+
+
+def few_ticks(*panels: Axes) -> None:
+    """Lets horizontal axes have so few ticks that large numbers stand side by side."""
+    from matplotlib.ticker import MaxNLocator
+
+    for panel in panels:
+        panel.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]))
 
 
 def class_colors(classes: int) -> NDArray[np.floating[Any]]:

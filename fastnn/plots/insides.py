@@ -197,7 +197,7 @@ def _draw_units(y: NDArray[Any], title: str, most: int) -> Figure:
     panel.bar(range(min(len(y), most)), y[:most], color=TRAIN)
     panel.axhline(0, color=INK, linewidth=0.6)
     dress(panel, title, "unit", "value", grid="y")
-    whole_ticks(panel)
+    whole_ticks(panel.xaxis)
     return figure
 
 

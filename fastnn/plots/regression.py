@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastnn.plots.figures import INK, TRAIN, VALIDATION, Path, dress, finish, legend, new_figure
+from fastnn.plots.figures import (
+    INK,
+    TRAIN,
+    VALIDATION,
+    Path,
+    dress,
+    few_ticks,
+    finish,
+    legend,
+    new_figure,
+    whole_ticks,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -70,6 +81,8 @@ def draw_errors(
     dress(beside, _fit(true, left), "true", "predicted")
     dress(residuals, "residuals", "predicted", "true - predicted")
     dress(often, "how often", "true - predicted", "samples", grid="y")
+    few_ticks(beside, residuals, often)
+    whole_ticks(often.yaxis)
     legend(beside, loc="upper left")
 
 
