@@ -144,6 +144,7 @@ clean:
 # install does not follow by itself has changed: compiled sources and metadata.
 $(VENV)/extra-%: setup.py pyproject.toml fastnn/_core.pyx $(shell find csrc -name '*.[ch]' -o -name '*.def')
 	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps $(VENV)
+	@echo "Installing and compiling: some two minutes of processor time, the first time"
 	$(BIN)/python -m pip install -qq -e ".[$*]"
 	touch $@
 

@@ -1,4 +1,22 @@
-"""fastnn: small and middle-sized neural networks on CPUs, with Keras's names and C's speed."""
+"""fastnn: small and middle-sized neural networks on CPUs, with Keras's names and C's speed.
+
+Layers are in ``fastnn.layers``, and so on as in Keras; ``fastnn.sklearn`` has estimators for
+scikit-learn, ``fastnn.onnx`` and ``fastnn.export_c`` write models for others.  ``help`` has an
+example of everything, such as ``help(fastnn.Sequential.fit)``.
+
+Example:
+    >>> import fastnn
+    >>> x, y = fastnn.datasets.load_digits()
+    >>> x_train, x_test, y_train, y_test = fastnn.train_test_split(x / 16, y)
+    >>> hidden = fastnn.layers.Dense(32, activation="relu")
+    >>> output = fastnn.layers.Dense(10, activation="softmax")
+    >>> model = fastnn.Sequential([fastnn.layers.Flatten(), hidden, output])
+    >>> model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    >>> history = model.fit(x_train, y_train, epochs=10, verbose=0)
+    >>> loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
+    >>> accuracy > 0.9
+    True
+"""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -108,6 +126,9 @@ _HOMES = {
     "state_dict": "fastnn.interchange",
 }
 
+#: Where names are looked for that people expect in the package itself.
+_PARTS = (layers, optimizers, losses, metrics, callbacks, utils, datasets, regularizers, ops)
+
 
 def __getattr__(name: str) -> Any:
     """Import what is slow to import and seldom needed when somebody asks for it (PEP 562)."""
@@ -116,4 +137,6 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is not None:
         return getattr(importlib.import_module(home), name)
-    raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+    found = [each for each in _PARTS if name in each.__all__]
+    hint = f"; it is {found[0].__name__}.{name}" if found else ""
+    raise AttributeError(f"module 'fastnn' has no attribute {name!r}{hint}")

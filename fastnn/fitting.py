@@ -211,9 +211,9 @@ class Job(ABC):
 
     def _tell_of_nonfinite(self, number: int, batch: int, where: str, aloud: bool = True) -> None:
         """Raise or warn, and note if training is to stop."""
+        mend = "" if "look for NaN" in where else ". Scale the inputs or lower the learning rate"
         message = (
-            f"fit: the loss of epoch {number + 1}, batch {batch + 1} is not finite; {where}. "
-            "Scale the inputs or lower the learning rate"
+            f"fit: the loss of epoch {number + 1}, batch {batch + 1} is not finite; {where}{mend}"
         )
         if self._on_nonfinite == "raise":
             raise NonFiniteError(message)

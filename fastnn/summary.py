@@ -46,7 +46,7 @@ def summary(
     columns: dict[str, Callable[[_Row], str]] = {
         "Layer (type)": lambda row: f"{'  ' * row.depth}{row.layer.name} ({_kind(row.layer)})",
         "Output Shape": lambda row: shapes(row.layer),
-        "Param #": lambda row: f"{parameters(row.layer):,}",
+        "Param #": lambda row: _count(row.layer),
     }
     flops = _flops(model)
     if flops is not None:
@@ -112,6 +112,10 @@ def _kind(layer: Layer) -> str:
     return type(layer).__name__
 
 
+def _count(layer: Layer) -> str:
+    return f"{parameters(layer):,}" if layer.built or layer.weights else "?"
+
+
 def parameters(layer: Layer) -> int:
     """Return how many numbers the weights of a layer are, as far as they are known."""
     return sum(v.size for v in layer.weights)
@@ -122,7 +126,9 @@ def totals(model: Model) -> list[str]:
     learns = sum(v.size for v in model.trainable_weights)
     frozen = sum(v.size for v in model.non_trainable_weights)
     size = (learns + frozen) * np.dtype(model.dtype).itemsize
+    unknown = [] if model.built else ["Not built: an Input, build or fit makes the weights"]
     return [
+        *unknown,
         f"Total params: {learns + frozen:,} ({size / 1024:,.2f} KB)",
         f"Trainable params: {learns:,}",
         f"Non-trainable params: {frozen:,}",

@@ -127,6 +127,12 @@ MISTAKES = [
         ShapeError,
         "channels last np.moveaxis(x, 1, -1)",
     ),
+    (
+        "labels for several units",
+        lambda m: built(Input((4,)), Dense(3, "sigmoid"), loss="binary_crossentropy").fit(X, Y),
+        ShapeError,
+        "fit y (10,) (rows, 3) binary_crossentropy fastnn.utils.to_categorical(y, 3)",
+    ),
     ("images for rows", lambda m: m.fit(np.ones((4, 8, 8)), Y[:4]), ShapeError, "(4, 8, 8) 'm'"),
     ("names of inputs", lambda m: m.predict({"c": X}), ValueError, "predict x names c takes"),
     ("names of outputs", lambda m: m.fit(X, {"c": Y}), ValueError, "fit y names c gives b"),

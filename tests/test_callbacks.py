@@ -263,12 +263,18 @@ def test_a_schedule_may_take_the_epoch_alone(capsys):
     assert callbacks.LearningRateScheduler(max)._wants_rate  # it has no signature
 
 
+def test_a_history_says_what_it_has():
+    history = model().fit(X, Y, epochs=2, verbose=0)
+    assert repr(history).startswith("<History of 2 epochs: loss")
+    assert repr(callbacks.History()) == "<History of 0 epochs>"
+
+
 def test_terminate_on_nan_ends_after_the_batch_and_does_not_ask_for_batches():
     x = X.copy()
     x[12] = np.nan
     made, stop = model(), callbacks.TerminateOnNaN()
     assert not CallbackList([stop], made, {}).wants_batches("train")
-    with pytest.warns(NonFiniteWarning):
+    with pytest.warns(NonFiniteWarning, match="look for NaN in x and y$"):  # no rate mends that
         made.fit(x, Y, batch_size=5, epochs=3, shuffle=False, verbose=0, callbacks=[stop])
     assert made.runtime.buffers["step"][0] == 3
     assert made.history.epoch == [0]

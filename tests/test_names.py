@@ -1,7 +1,16 @@
 """Keras's other names."""
 
+import pytest
+
 import fastnn
 from fastnn import layers
+
+
+def test_what_is_looked_for_in_the_package_is_found_elsewhere():
+    with pytest.raises(AttributeError, match=r"it is fastnn\.layers\.Dense$"):
+        fastnn.Dense  # noqa: B018
+    with pytest.raises(AttributeError, match=r"no attribute 'nonsense'$"):
+        fastnn.nonsense  # noqa: B018
 
 
 def test_other_names_are_the_same_classes():

@@ -226,6 +226,12 @@ class Own(fastnn.layers.Layer):
         return fastnn.ops.sum(x, axis=-1, keepdims=True) * fastnn.ops.sum(self.weight)
 
 
+def test_an_optimizer_says_its_rate():
+    assert repr(optimizers.Adam(0.01)) == "<Adam learning_rate=0.01>"
+    decaying = optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)
+    assert repr(optimizers.SGD(decaying)) == "<SGD learning_rate=ExponentialDecay>"
+
+
 def test_what_is_remembered_can_be_looked_at_and_carried_over():
     model = linear(optimizers.Nadam(0.1))
     model.fit(X, Y, batch_size=2, verbose=0)

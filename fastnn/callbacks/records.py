@@ -44,6 +44,10 @@ class History(Callback):
         self.history: dict[str, list[float]] = {}
         self.epochs: dict[str, list[int]] = {}
 
+    def __repr__(self) -> str:
+        epochs = f"{len(self.epoch)} epoch{'' if len(self.epoch) == 1 else 's'}"
+        return f"<History of {epochs}{': ' * bool(self.history)}{', '.join(self.history)}>"
+
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Record the epoch."""
         self.epoch.append(epoch)

@@ -77,12 +77,7 @@ def as_values(
     if array.ndim == 1 and shape == (None, 1):
         array = array[:, None]
     if array.ndim == 0 or array.shape[1:] != shape[1:]:
-        labels = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
-        hint = (
-            "; integer labels go with sparse_categorical_crossentropy"
-            if labels and len(shape) == 2 and "categorical" in loss
-            else _reshape_hint(name, array, shape)
-        )
+        hint = _labels_hint(array, shape, loss) or _reshape_hint(name, array, shape)
         raise ShapeError(
             f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the shape "
             f"that {loss} compares with{hint}"
@@ -294,6 +289,17 @@ def _memory() -> int:
         ctypes.windll.kernel32.GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
         return 1024 * kilobytes.value or sys.maxsize
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _labels_hint(array: Array, shape: Shape, loss: str) -> str:
+    labels = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
+    if not labels or len(shape) != 2:
+        return ""
+    if "categorical" in loss:
+        return "; integer labels go with sparse_categorical_crossentropy"
+    if array.dtype.kind in "iu":
+        return f"; fastnn.utils.to_categorical(y, {shape[1]}) makes such rows of labels"
+    return ""
 
 
 def _reshape_hint(name: str, array: Array, shape: Shape) -> str:

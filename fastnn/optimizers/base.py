@@ -132,6 +132,10 @@ class Optimizer:
 
     # ---- the rate --------------------------------------------------------------------------------
 
+    def __repr__(self) -> str:
+        rate = self._rate if isinstance(self._rate, float) else type(self._rate).__name__
+        return f"<{type(self).__name__} learning_rate={rate}>"
+
     @property
     def learning_rate(self) -> Rate:
         """The size of a step: what was assigned, or what the schedule says now."""

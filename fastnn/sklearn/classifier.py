@@ -44,7 +44,8 @@ class FastNNClassifier(ClassifierMixin, NetworkEstimator):
         class_weight: what samples of each class count for: a dict by label, ``"balanced"`` for the
             same sum of each class, or ``None``; of several labels, a list of such dicts.  They
             count in the score on what is held out, too.
-        options: those of ``NetworkEstimator``.
+        options: those of ``fastnn.sklearn.NetworkEstimator``, whose help describes them:
+            ``activation``, ``solver``, ``alpha``, ``learning_rate_init``, ``max_iter``, ...
 
     Attributes:
         classes_: the labels, sorted; of several labels of a sample their numbers.

@@ -34,7 +34,8 @@ class FastNNRegressor(RegressorMixin, NetworkEstimator):
         loss: ``"squared_error"``, half the squared error; ``"absolute_error"``; ``"poisson"`` for
             counts, whose predictions are exponentials; or another loss of fastnn's, such as
             ``"huber"``.  Those of several targets are added up; ``loss_curve_`` has their mean.
-        options: those of ``NetworkEstimator``.
+        options: those of ``fastnn.sklearn.NetworkEstimator``, whose help describes them:
+            ``activation``, ``solver``, ``alpha``, ``learning_rate_init``, ``max_iter``, ...
 
     Example:
         >>> from sklearn.datasets import make_regression
