@@ -26,11 +26,13 @@ import durability  # noqa: E402
 import processes  # noqa: E402
 import resources  # noqa: E402
 import shapes  # noqa: E402
+import suites  # noqa: E402
 
 CAMPAIGNS = [
     *durability.CAMPAIGNS,
     *bits.CAMPAIGNS,
     *shapes.CAMPAIGNS,
+    *suites.CAMPAIGNS,
     *processes.CAMPAIGNS,
     *resources.CAMPAIGNS,
     *crowding.CAMPAIGNS,
