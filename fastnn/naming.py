@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-__all__ = ["clear_session", "lookup", "snake_case", "unique_name"]
+__all__ = ["clear_session", "closest", "lookup", "snake_case", "unique_name"]
 
 T = TypeVar("T")
 
@@ -44,6 +44,15 @@ def clear_session(free_memory: bool = True) -> None:
     _used.clear()
 
 
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """Return which known name was probably meant, if one was."""
+    import difflib  # slow to import, and only for those who mistyped
+
+    spelt = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), spelt, 1)
+    return spelt[close[0]] if close else None
+
+
 def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:
     """Return ``known[name]``, or say what was meant.
 
@@ -56,10 +65,8 @@ def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:
     spelt = {key.lower(): key for key in known}
     if name.lower() in spelt:
         return known[spelt[name.lower()]]
-    import difflib  # slow to import, and only for those who mistyped
-
-    close = difflib.get_close_matches(name.lower(), spelt, 1)
-    hint = f"; did you mean {spelt[close[0]]!r}?" if close else "."
+    close = closest(name, known)
+    hint = f"; did you mean {close!r}?" if close else "."
     raise ValueError(
         f"{kind}: unknown {name[:40]!r}{hint} Known: {', '.join(sorted(set(known)))}"[:400]
     )

@@ -151,6 +151,26 @@ def test_dates_gaps_among_words_and_numbers_without_squares_are_named(capsys):
     assert "nan" not in said
 
 
+def test_samples_of_an_array_that_are_not_finite_are_counted(capsys):
+    x = RNG.normal(size=(ROWS, 3))
+    x[[4, 9], 1] = np.nan, np.inf
+    np.savez("a.npz", x=x, y=[np.inf, *range(1, ROWS)])
+    err = run(capsys, "train", "a.npz", code=1).err
+    assert err.startswith("fastnn: a.npz: NaN or infinity in 2 of 159 rows of 'x', the first is 3;")
+    good, bad = x[10:60], x[:10]
+    np.savez("a.npz", x_train=good, y_train=good[:, 0], x_test=bad, y_test=bad[:, 0])
+    err = run(capsys, "train", "a.npz", code=1).err
+    assert "in 2 of 10 rows of the samples to test on, the first is 4;" in err
+
+
+def test_a_column_is_guessed(capsys):
+    write("a.csv", flowers(20))
+    err = run(capsys, "train", "a.csv", "--target", "kid", code=1).err
+    assert "there is no column 'kid'; did you mean 'kind'? There are long, wide, kind" in err
+    err = run(capsys, "train", "a.csv", "--target", "kind", "--ignore", "Wide", code=1).err
+    assert "there is no column 'Wide'; did you mean 'wide'?" in err
+
+
 def test_a_target_without_squares_is_refused(capsys):
     write("a.csv", [["a", "y"], *([i % 7, i * 1e30] for i in range(50))])
     err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
@@ -413,7 +433,10 @@ def test_targets_in_arrays(capsys, y, task, classes):
         ({"x": np.ones((3, 2)), "y": np.ones(4)}, "'x' has 3 rows, 'y' has 4"),
         ({"x": np.array(["a", "b"]), "y": [0, 1]}, "samples are numbers"),
         ({"x": np.ones((3, 2)), "y": np.ones((3, 2, 2))}, "expected (rows,) or (rows, n)"),
-        ({"x": np.full((20, 2), np.nan), "y": np.arange(20) % 2}, "finite"),
+        (
+            {"x": np.full((20, 2), np.nan), "y": np.arange(20) % 2},
+            "NaN or infinity in 20 of 20 rows",
+        ),
     ],
 )
 def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):

@@ -13,8 +13,9 @@ from fastnn._typing import Array
 from fastnn.data.schema import LARGEST, Columns, numbers
 from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers
 from fastnn.errors import DataFileError
+from fastnn.naming import closest
 
-__all__ = ["infer"]
+__all__ = ["infer", "unknown"]
 
 Say = Callable[[str], object]
 
@@ -51,6 +52,13 @@ def infer(
     return Columns(sheet.header, names, [choice.fills.get(each) for each in names], choice.words)
 
 
+def unknown(name: str, names: Sequence[str]) -> DataFileError:
+    """Return the refusal of a column that is not there."""
+    close = closest(name, names)
+    hint = f"did you mean {close!r:.60}? There" if close else "there"
+    return DataFileError(f"there is no column {name!r:.60}; {hint} are {', '.join(names)}"[:390])
+
+
 class _Choice:
     """The columns that were looked at so far.
 
@@ -66,8 +74,7 @@ class _Choice:
             set(getattr(options, each) or ()) for each in ("ignore", "keep", "categorical")
         )
         for name in (self._ignore | self._keep | self._categorical) - set(sheet.names):
-            there = ", ".join(sheet.names)
-            raise DataFileError(f"there is no column {name!r:.60}; there are {there}"[:390])
+            raise unknown(name, sheet.names)
         self.fills: dict[str, float] = {}
         self.words: dict[str, list[str]] = {}
         self.left_out: dict[str, str] = {}

@@ -97,6 +97,8 @@ def labelled(schema: Schema, path: Path, note: Callable[[str], object]) -> tuple
             f"{path}: no row has a target that the model tells: {', '.join(target.names)}"
             + "".join(f"; its classes are {', '.join(each)}" for each in target.classes[:1])[:200]
         )
+    if isinstance(inputs, Arrays):
+        _check_finite(path, "the samples to test on", x[known])
     return x[known], targets.for_loss(target, y[known])
 
 
@@ -135,7 +137,7 @@ def _name_of(given: str, names: list[str]) -> str:
         return given
     if given.lstrip("-").isdigit() and -len(names) <= int(given) < len(names):
         return names[int(given)]
-    raise DataFileError(f"there is no column {given!r:.60}; there are {', '.join(names)}"[:390])
+    raise columns.unknown(given, names)
 
 
 def _split(target: Target, y: Array, options: argparse.Namespace) -> tuple[Array, Array]:
@@ -175,6 +177,7 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     if not known.all():
         say(f"{'left out':<13}{(~known).sum():,} rows without {told}")
     x, y = x[known], targets.for_loss(target, y[known])
+    _check_finite(path, f"{name!r:.60}", x)
     schema = Schema(Arrays(name, list(x.shape[1:]), told), target)
     tested = _test_arrays(arrays, name, told)
     if tested is not arrays:
@@ -216,6 +219,17 @@ def _as_samples(x: Array) -> Array:
     if x.ndim == 1:
         return x[:, None]
     return x[..., None] if x.ndim == 3 else x
+
+
+def _check_finite(path: Path, what: str, x: Array) -> None:
+    """Refuse samples that nothing can be learnt from: an array has no mean to fill gaps with."""
+    good = np.isfinite(x).reshape(len(x), -1).all(axis=1)
+    if not good.all():
+        raise DataFileError(
+            f"{path}: NaN or infinity in {(~good).sum():,} of {len(x):,} rows of {what}, the "
+            f"first is {good.argmin()}; leave these rows out, or fill them; of a CSV file gaps are "
+            "filled with the mean"
+        )
 
 
 # ---- images --------------------------------------------------------------------------------------
