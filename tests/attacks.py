@@ -63,6 +63,7 @@ class Forgery:
             made.comment = bytes(SEAL)
             for name, content in entries:
                 info = zipfile.ZipInfo(name)
+                info.create_system = 3  # as fastnn says everywhere
                 info.compress_type = self.method
                 for change in self.infos:
                     change(info)
