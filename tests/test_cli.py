@@ -34,6 +34,14 @@ def test_digits_are_read(capsys):
     assert "val_accuracy" in output
 
 
+def test_the_example_says_what_comes_next(tmp_path, capsys):
+    path = tmp_path / "digits.fastnn"
+    assert main(["train", "digits", "--epochs", "1", "--save", str(path)]) == 0
+    assert capsys.readouterr().out.endswith(f"\nnext: fastnn explain {path}\n")
+    assert main(["evaluate", str(path), str(path)]) == 1
+    assert "`fastnn train` made of a file has a schema" in capsys.readouterr().err
+
+
 def test_quiet_prints_the_result_alone(capsys):
     assert main(["train", "digits", "--epochs", "1", "--quiet"]) == 0
     output = capsys.readouterr().out

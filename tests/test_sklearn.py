@@ -463,6 +463,13 @@ def test_what_is_no_model_is_refused(estimator, fits, words, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_regressor_refuses_names():
+    with pytest.raises(
+        TypeError, match=r"FastNNRegressor: y must .* FastNNClassifier takes the na"
+    ):
+        FastNNRegressor(max_iter=1).fit(X, LABELS.astype(str))
+
+
 # ---- when training ends --------------------------------------------------------------------------
 
 

@@ -58,6 +58,8 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
     report = partial(plots.training_report, history, x_test, y_test, probabilities, title=result)
     for line in keeping.keep(options, model, report):
         say(line)
+    if options.save and not options.quiet:
+        say(f"next: fastnn explain {options.save}")
     if options.json:
         output.document(
             "train",

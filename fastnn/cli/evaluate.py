@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     if model.schema is None:
         raise ValueError(
             f"{options.model}: the model has no schema, which says what its outputs mean; evaluate "
-            "it in Python, or make one with `fastnn train`"
+            "it in Python; one that `fastnn train` made of a file has a schema"
         )
     found = scores.of(model, *sources.labelled(model.schema, options.data, output.note))
     if options.plot:

@@ -20,7 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastnn import config
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
-from fastnn.errors import NonFiniteError
+from fastnn.errors import DTypeError, NonFiniteError
 from fastnn.layers import Dense
 from fastnn.models import Model
 from fastnn.sklearn import parameters
@@ -367,6 +367,11 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
     ) -> Samples:
         """Return the caller's data, checked; what there are of features is learned if ``reset``."""
         x, y = self._read(X, reset, y=_dense(y), multi_output=True, y_numeric=self._is_numeric)
+        if self._is_numeric and np.asarray(y).dtype.kind not in "biuf":
+            raise DTypeError(
+                f"{type(self).__name__}: y must hold real numbers, got an array of dtype "
+                f"{y.dtype}; FastNNClassifier takes the names of classes"
+            )
         y = self._encoded(y, reset, classes)
         weight = None
         if sample_weight is not None:
