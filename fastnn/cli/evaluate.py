@@ -10,9 +10,10 @@ from fastnn.cli.arguments import add_json, add_threads, command, existing, pictu
 
 __all__ = ["add"]
 
-_ABOUT = """Compares what a model tells with what is so, and prints metrics; for classes also how
-often each was taken for which. The data is of the kind that `fastnn train` was given, with
-the target. Rows without one, or with another class than the model knows, are left out."""
+_ABOUT = """Compares what a model predicts with what is true, and prints metrics; for classes
+also how often each was taken for which. The data is of the kind that `fastnn train` was
+given, with the target. Rows without one, or with another class than the model knows, are
+left out."""
 
 _EXAMPLES = """  fastnn evaluate houses.fastnn test.csv
   fastnn evaluate flowers.fastnn test/ --json

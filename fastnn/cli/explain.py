@@ -10,7 +10,7 @@ from fastnn.cli.arguments import add_json, add_threads, command, existing, posit
 
 __all__ = ["add"]
 
-_ABOUT = """Prints what a model takes and tells, its layers, and the program that runs: each
+_ABOUT = """Prints what a model takes and predicts, its layers, and the program that runs: each
 operation with its operands, their places in memory, floating-point operations and bytes."""
 
 _EXAMPLES = """  fastnn explain houses.fastnn

@@ -16,7 +16,7 @@ from fastnn.cli.arguments import add_json, add_threads, command, existing, suffi
 
 __all__ = ["add"]
 
-_ABOUT = """Prints what a model tells of each row of a file, as CSV, with a line of names.
+_ABOUT = """Prints what a model predicts for each row of a file, as CSV, with a line of names.
 
 The data is of the kind that the model was trained on: a CSV file with the same columns, in
 any order and among others; an npz file; an image or a folder of them. A word that the
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
         commands,
         "predict",
         _run,
-        help="what a model tells of new data",
+        help="what a model predicts for new data",
         about=_ABOUT,
         examples=_EXAMPLES,
     )

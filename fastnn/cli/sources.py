@@ -94,7 +94,7 @@ def labelled(schema: Schema, path: Path, note: Callable[[str], object]) -> tuple
     known = ~np.isnan(y).any(axis=1)
     if len(x) != len(y) or not known.any():
         raise DataFileError(
-            f"{path}: no row has a target that the model tells: {', '.join(target.names)}"
+            f"{path}: no row has a target that the model predicts: {', '.join(target.names)}"
             + "".join(f"; its classes are {', '.join(each)}" for each in target.classes[:1])[:200]
         )
     if isinstance(inputs, Arrays):
