@@ -107,6 +107,10 @@ def test_numbers_are_learnt_from_an_untidy_table_and_told_of_another(capsys):
     assert run(capsys, "predict", "m.fastnn", "b.csv", "--out", "told.csv").out == ""
     assert table(Path("told.csv").read_text()) == [[name], *rows]
     assert abs(float(rows[1][0]) - 250_000) < 50_000
+    model = fastnn.models.load_model("m.fastnn")
+    exact = model.predict(model.schema.read("b.csv"))[:, 0]
+    assert [text for (text,) in rows] == [str(each) for each in exact]  # no digit too many
+    assert np.array_equal(np.array(rows, np.float32)[:, 0], exact)
     assert "area: 1 missing" in found.err
     assert "city: 1 word that the model does not know, such as 'Bonn'" in found.err
     scale = fastnn.models.load_model("m.fastnn").layers[0]

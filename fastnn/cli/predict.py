@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> int:
         facts = {"model": options.model, "data": options.data, "rows": len(x)}
         output.document("predict", **facts, predictions=told.columns(), file=options.out)
     elif options.out is None:
-        _write_csv(sys.stdout, told.columns(), output.printable if sys.stdout.isatty() else str)
+        _write_csv(sys.stdout, told, output.printable if sys.stdout.isatty() else str)
     return 0
 
 
@@ -86,11 +86,13 @@ class _Told:
         answers: by the names of the targets, of each row.
         chances: the probabilities, by what they are of.
         paths: the files of images.
+        precision: what numbers were computed in.
     """
 
     answers: dict[str, list[Any]]
     chances: dict[str, list[float]]
     paths: list[str]
+    precision: Any
 
     def columns(self) -> dict[str, list[Any]]:
         """Return all of it by column."""
@@ -100,14 +102,16 @@ class _Told:
 def _told(model: Any, found: Any, options: argparse.Namespace) -> _Told:
     if model.schema is None:
         flat = found.reshape(len(found), -1).T.tolist()
-        return _Told({f"output_{place}": column for place, column in enumerate(flat)}, {}, [])
+        return _Told(
+            {f"output_{place}": column for place, column in enumerate(flat)}, {}, [], found.dtype
+        )
     inputs, target = model.schema.inputs, model.schema.target
     answers = dict(zip(target.names, target.answers(found), strict=True))
     chances: dict[str, list[float]] = {}
     if options.proba and target.task != "numbers":
         chances = dict(zip(target.outputs, found.T.tolist(), strict=True))
     paths = inputs.paths(options.data) if hasattr(inputs, "paths") else []
-    return _Told(answers, chances, paths)
+    return _Told(answers, chances, paths, found.dtype)
 
 
 def _keep(path: Path, told: _Told) -> None:
@@ -116,7 +120,7 @@ def _keep(path: Path, told: _Told) -> None:
 
     text = io.StringIO(newline="")
     if path.suffix == ".csv":
-        _write_csv(text, told.columns())
+        _write_csv(text, told)
     atomic.replace(path, [text.getvalue().encode() or _npz(told)])
 
 
@@ -136,7 +140,10 @@ def _npz(told: _Told) -> bytes:
     return file.getvalue()
 
 
-def _write_csv(file: Any, columns: dict[str, list[Any]], shown: Callable[[str], str] = str) -> None:
+def _write_csv(file: Any, told: _Told, shown: Callable[[str], str] = str) -> None:
+    """Write columns; numbers have the fewest digits that tell them from others of the precision."""
+    columns = told.columns()
     writer = csv.writer(file, lineterminator="\n")
     for row in ([*columns], *zip(*columns.values(), strict=True)):
-        writer.writerow([shown(str(each)) for each in row])
+        digits = (told.precision.type(v) if isinstance(v, float) else v for v in row)
+        writer.writerow([shown(str(each)) for each in digits])
