@@ -20,6 +20,11 @@ def code(page):
     return "\n".join(re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S))
 
 
+def shown():
+    """The names of the pictures that the page makes and shows."""
+    return re.findall(r"\(pictures/(\w+\.png)\)", (DOCS / "pictures.md").read_text())
+
+
 def make(folder):
     """Runs the page's code in a folder."""
     before = os.getcwd()
@@ -40,5 +45,5 @@ def shrink(path):
 if __name__ == "__main__":
     pictures = DOCS / "pictures" if len(sys.argv) == 1 else Path(sys.argv[1])
     make(pictures)
-    for each in pictures.glob("*.png"):
-        shrink(each)
+    for name in shown():
+        shrink(pictures / name)
