@@ -480,13 +480,13 @@ def _confusion(op: str) -> Iterator[Case]:
 def _gather(op: str) -> Iterator[Case]:
     shapes = ((128, 784, "float32"), (32, 30, "float32"), (64, 3072, "uint8"))
     for (r, n, source), scaled in (*((shape, 0) for shape in shapes), (shapes[-1], 1)):
-        case = rows_of(op, r, "n", n, scaled=scaled, slope=scaled / 255, offset=0.0)
+        case = rows_of(op, r, "n", n, gap=0, scaled=scaled, slope=scaled / 255, offset=0.0)
         yield replace(case, source=source, steps=max(1, 2_000_000 // (r * n)), shuffled=True)
 
 
 def _gather_labels(op: str) -> Iterator[Case]:
     for r in (128, 32):
-        case = _case(op, r, {"classes": 10, "ignored": float("nan")}, r=None, n=())
+        case = _case(op, r, {"gap": 0, "classes": 10, "ignored": float("nan")}, r=None, n=())
         yield replace(case, source="int64", steps=100, shuffled=True)
 
 

@@ -81,7 +81,8 @@ class Rounded:
         return self._held(value, error + self.u * (np.abs(value) + error), reach)
 
     def _held(self, value: Array, error: Array, reach: Array) -> Rounded:
-        known = np.where(np.isfinite(value), error + self._numbers.tiny, 0)
+        flushed = np.where((value != 0) | (error > 0), self._numbers.tiny, 0)  # a 0 stays one
+        known = np.where(np.isfinite(value), error + flushed, 0)
         return Rounded(value, self.u, np.where(reach <= self._numbers.max, known, np.inf))
 
     @property
@@ -186,7 +187,8 @@ def apply(function: Any, x: Any) -> Any:
         ends.append(np.where(np.abs(x.value) <= x.error, 1.0, 0.0))
     y = function(x.value)
     passed = np.where(x.error > 0, np.maximum.reduce(ends) * x.error, 0)
-    return Rounded(y, x.u, passed + 2 * ULPS * x.u * np.abs(y))
+    own = np.where(np.isfinite(y), 2 * ULPS * x.u * np.abs(y), 0)
+    return Rounded(y, x.u, np.where(x.unknown, np.inf, passed + own))
 
 
 def clip(x: Any, low: float, high: float) -> Any:
