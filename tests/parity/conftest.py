@@ -1,7 +1,8 @@
 """Keras as a peer: imported once, in float64, on jax; without it these tests are skipped, unless
 FASTNN_REQUIRE_PARITY=1 makes its absence an error.
 
-FASTNN_PARITY_SEEDS=3 leaves out all seeds of a test but the first three: for those in a hurry."""
+FASTNN_PARITY_SEEDS=3 leaves out all seeds of a test but the first three, FASTNN_PARITY_EVERY=2 each
+second of what is left: for those in a hurry."""
 
 import os
 import warnings
@@ -15,16 +16,20 @@ import fastnn
 
 def pytest_collection_modifyitems(config, items):
     seeds = float(os.environ.get("FASTNN_PARITY_SEEDS") or "inf")
-    late = [item for item in items if _seed(item) >= seeds]
-    config.hook.pytest_deselected(items=late)
-    kept = set(items) - set(late)
+    every = int(os.environ.get("FASTNN_PARITY_EVERY") or 1)
+    early = [item for item in items if _is_parity(item) and _seed(item) < seeds]
+    kept = {*early[::every], *(item for item in items if not _is_parity(item))}
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = [item for item in items if item in kept]
 
 
+def _is_parity(item):
+    return Path(__file__).parent in item.path.parents
+
+
 def _seed(item):
-    """The seed of one of these tests, 0 if it has none."""
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    seed = parameters.get("seed", 0) if Path(__file__).parent in item.path.parents else 0
+    """The seed of a test, 0 if it has none."""
+    seed = item.callspec.params.get("seed", 0) if hasattr(item, "callspec") else 0
     return seed if isinstance(seed, int) else 0
 
 
