@@ -4,6 +4,7 @@ import ctypes
 import mmap
 import os
 import signal
+from itertools import cycle, islice
 
 import numpy as np
 import pytest
@@ -57,3 +58,15 @@ def fences():
         place: lambda array, place=place: _fenced(place, array)
         for place in ("below", "above", "odd")
     }
+
+
+@pytest.fixture(scope="session")
+def fences_in_turn(fences):
+    """Names and fences for one case after the other, begun at another for each instruction set:
+    three of them see a case at every fence."""
+
+    def turns(policy, isa, seed):
+        first = seed + _core.isa_names(policy).index(isa)
+        return islice(cycle(fences.items()), first % len(fences), None)
+
+    return turns
