@@ -95,8 +95,10 @@ def written(model: Trainer) -> dict[str, Array]:
 def _steps(given: Sequence[Source]) -> int:
     """Return the count of batches that variables begin with, 0 if there is none, -1 if that cannot
     be."""
-    if not given or given[0].shape:
-        return -len(given[:1])
+    if not given:
+        return 0
+    if given[0].shape:
+        return -1
     count = np.asarray(given[0][()])
     return max(-1, int(count)) if count.dtype.kind in "iu" else -1
 

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from fastnn._checks import flag, one_of, path, positive_number
+from fastnn.showing import notebook_display
 
 if TYPE_CHECKING:
     from fastnn.architecture.scheme import Scheme
@@ -184,9 +185,7 @@ def _write(
 
 def _displayed(file: str, kind: str) -> Any:
     """Return the picture as a notebook shows it, if this is one."""
-    import sys
-
-    if "IPython" not in sys.modules or sys.modules["IPython"].get_ipython() is None:
+    if notebook_display() is None:
         return None
     from IPython.display import SVG, Image
 
