@@ -68,13 +68,11 @@ def sanitized(trials, rng):
             where = {"CC": "gcc", "CFLAGS": flags, "OUT": str(place)}
             good, output = call(["tests/c/run", "tests/c/test_threads.c"], **where)
         made, failures = 1, int(not good)
+        if not good:
+            report(output[-2000:])
     else:
         here = f"BIN={Path(sys.executable).parent}"
-        done = call(["make", "-o", ".venv/extra-dev", "asan-python", here])
-        good, output = done
-        made, failures = counted(*done)
-    if not good:
-        report(output[-2000:])
+        made, failures = counted(*call(["make", "-o", ".venv/extra-dev", "asan-python", here]))
     return made, failures, "tests under address and undefined-behaviour sanitizers"
 
 
