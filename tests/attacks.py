@@ -517,7 +517,9 @@ FORGED = {
         "color_mode is one of",
     ),
     "a schema of an array of -1": (
-        lambda f: _schema(f).update(inputs={"Arrays": {"name": "x", "sample": [-1], "told": "y"}}),
+        lambda f: _schema(f).update(
+            inputs={"Arrays": {"name": "x", "sample": [-1], "target": "y"}}
+        ),
         "are positive",
     ),
     "a schema of a task that is code": (

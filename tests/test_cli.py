@@ -37,16 +37,31 @@ def test_digits_are_read(capsys):
 def test_the_example_says_what_comes_next(tmp_path, capsys):
     path = tmp_path / "digits.fastnn"
     assert main(["train", "digits", "--epochs", "1", "--save", str(path)]) == 0
-    assert capsys.readouterr().out.endswith(f"\nnext: fastnn explain {path}\n")
-    assert main(["evaluate", str(path), str(path)]) == 1
-    assert "`fastnn train` made of a file has a schema" in capsys.readouterr().err
+    *_, next_ = capsys.readouterr().out.splitlines()
+    assert next_ == f"next: fastnn evaluate {path} digits"
+    assert main(next_.split()[2:]) == 0
+    assert "1,797 rows of digits: loss" in capsys.readouterr().out
+    assert main(["predict", str(path), "digits"]) == 0
+    name, *digits = capsys.readouterr().out.splitlines()
+    p = fastnn.models.load_model(path).predict(load_digits()[0])
+    assert name == "digit"
+    assert np.array_equal(np.int64(digits), p.argmax(axis=1))
+
+
+def test_a_model_without_schema_is_evaluated_elsewhere(tmp_path, capsys):
+    path = tmp_path / "own.fastnn"
+    fastnn.Sequential([fastnn.Input((8, 8, 1)), fastnn.layers.Flatten()]).save(path)
+    assert main(["evaluate", str(path), "digits"]) == 1
+    assert "`fastnn train` made has a schema" in capsys.readouterr().err
+    assert main(["predict", str(path), "digits"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1798
 
 
 def test_quiet_prints_the_result_alone(capsys):
     assert main(["train", "digits", "--epochs", "1", "--quiet"]) == 0
     output = capsys.readouterr().out
     assert accuracy(output) > 0.2
-    assert len(output.splitlines()) == 2
+    assert len(output.splitlines()) == 1
 
 
 def test_the_saved_model_is_the_tested_one(tmp_path, capsys):
@@ -56,7 +71,7 @@ def test_the_saved_model_is_the_tested_one(tmp_path, capsys):
     output = capsys.readouterr().out
     assert str(path) in output
     x, y = load_digits()
-    _, x_test, _, y_test = train_test_split((x / 16).astype("float32"), y, seed=5)
+    _, x_test, _, y_test = train_test_split(x, y, seed=5)
     p = fastnn.models.load_model(path).predict_proba(x_test)
     assert f"{(p.argmax(axis=1) == y_test).mean():.2%}" == output.split()[0]
 
@@ -210,7 +225,7 @@ def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):
         ["train", "digits", "--epochs", "0"],
         ["train", "digits", "--resume", "/dev/null"],
         ["predict", "/nowhere"],
-        ["predict", "/dev/null", "/dev/null", "--out", "told.txt"],
+        ["predict", "/dev/null", "/dev/null", "--out", "answers.txt"],
         ["train", "digits", "--batch-size", "two"],
         ["train", "digits", "--seed", "-1"],
         ["train", "digits", "--threads", "0"],
@@ -219,6 +234,8 @@ def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):
         ["train", "digits", "--save", "net.keras"],
         ["train", "digits", "--save", "net.onnx"],
         ["train", "digits", "--plot", "picture.txt"],
+        ["train", "digits", "--optimizer", "adm"],
+        ["info", "more"],
     ],
 )
 def test_wrong_usage_ends_with_2_and_says_how(words, capsys):
@@ -227,6 +244,14 @@ def test_wrong_usage_ends_with_2_and_says_how(words, capsys):
     assert ended.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.fullmatch(r"(fastnn.*): error: .+ \(see \1 --help\)", line)
+
+
+def test_a_misspelt_option_is_guessed_by_the_command_that_it_is_of(capsys):
+    for word in ("--ecpohs", "--ecpohs=3"):
+        with pytest.raises(SystemExit):
+            main(["train", "digits", word])
+        said = f"unrecognized argument: {word}, did you mean --epochs? (see fastnn train --help)"
+        assert said in capsys.readouterr().err
 
 
 def test_help_is_printed_with_examples_of_each_command(capsys):

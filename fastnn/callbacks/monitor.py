@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from fastnn._checks import number
 from fastnn._warnings import warn_caller
 from fastnn.callbacks.base import Callback, Logs
+from fastnn.naming import closest
 
 __all__ = ["MonitorCallback"]
 
@@ -25,6 +28,8 @@ class MonitorCallback(Callback):
     Raises:
         ValueError: if ``mode`` is none of the three.
     """
+
+    _warned = False
 
     def __init__(
         self,
@@ -43,20 +48,28 @@ class MonitorCallback(Callback):
         self.min_delta = abs(number(who, "min_delta", min_delta))
 
     def current(self, logs: Logs) -> float | None:
-        """Return the number that is watched; ``None``, after a warning, if it is not there."""
+        """Return the number that is watched; ``None``, after one warning, if it is not there."""
         value = (logs or {}).get(self.monitor)
         if value is None:
-            warn_caller(
-                f"{type(self).__name__}: the logs have no {self.monitor!r}, but "
-                f"{', '.join(logs or ())}; choose one of them as monitor",
-                UserWarning,
-            )
+            self._warn(logs or {})
         elif np.ndim(value):
             raise ValueError(
                 f"{type(self).__name__}: {self.monitor!r} has several numbers, shape "
                 f"{np.shape(value)}; choose a monitor that has one"
             )
         return value
+
+    def _warn(self, logs: Mapping[str, Any]) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        close = closest(self.monitor, logs)
+        hint = f"did you mean {close!r}?" if close else "choose one of them as monitor"
+        warn_caller(
+            f"{type(self).__name__}: the logs have no {self.monitor!r}, but "
+            f"{', '.join(logs)}; {hint}",
+            UserWarning,
+        )
 
     def is_improvement(self, value: float, reference: float | None) -> bool:
         """Return whether ``value`` is better than ``reference`` by ``min_delta``; NaN never is.

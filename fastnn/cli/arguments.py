@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "DIGITS",
     "LEFT_OUT",
+    "WHAT_DATA",
     "add_json",
     "add_threads",
     "command",
@@ -22,10 +24,17 @@ __all__ = [
     "positive_number",
     "seconds",
     "share",
+    "source",
     "suffixed",
     "widths",
     "words",
 ]
+
+#: The name of the example, and of its data, as a source.
+DIGITS = "digits"
+
+#: What `evaluate` and `predict` take.
+WHAT_DATA = "a .csv, an .npz, images, or digits: those that `fastnn train digits` learns from"
 
 #: For options that are not there unless they are given.
 LEFT_OUT: dict[str, Any] = {"default": argparse.SUPPRESS}
@@ -133,6 +142,11 @@ def existing(text: str) -> Path:
     if not path.exists():
         raise argparse.ArgumentTypeError(f"there is no {text!r}")
     return path
+
+
+def source(text: str) -> Path:
+    """Return the path of data that is there; ``digits`` are those that come with fastnn."""
+    return Path(text) if text == DIGITS else existing(text)
 
 
 def new_file(text: str) -> Path:

@@ -35,7 +35,7 @@ def infer(
     Args:
         sheet: all rows.
         training: the rows to train on.
-        target: the columns that are to be told.
+        target: the columns that are to be predicted.
         options: what the caller has said of columns: ``ignore``, ``keep``, ``categorical``.
         say: takes lines.
     """

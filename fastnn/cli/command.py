@@ -22,6 +22,7 @@ from fastnn.cli import (
     selfcheck,
     train,
 )
+from fastnn.naming import closest
 
 __all__ = ["main"]
 
@@ -55,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Traceback (most recent call last):
         SystemExit: 0
     """
-    options = _parser().parse_args(arguments)
+    options, unknown = _parser().parse_known_args(arguments)
+    if unknown:
+        options.refuse(_not_known(unknown[0], options))
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -78,6 +81,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             what = f"{type(error).__name__}: {error}"
             output.fail(ValueError(f"{what}; this is a mistake in fastnn: please report it"))
         return 1
+
+
+def _not_known(word: str, options: argparse.Namespace) -> str:
+    """Return what to say of an option that a command has not, or of one word too many."""
+    known = [f"--{name.replace('_', '-')}" for name in vars(options)]
+    close = closest(word.partition("=")[0], known) if word.startswith("-") else None
+    hint = f", did you mean {close}?" if close else ""
+    return f"unrecognized argument: {word}{hint}"
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:

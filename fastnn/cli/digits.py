@@ -35,9 +35,7 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
     keeping.rehearse(options, _digits_model)
     fastnn.set_seed(options.seed)
     x, y = load_digits()
-    x_train, x_test, y_train, y_test = train_test_split(
-        (x / 16).astype("float32"), y, seed=options.seed
-    )
+    x_train, x_test, y_train, y_test = train_test_split(x, y, seed=options.seed)
     model = _digits_model()
     began = time.perf_counter()
     history = model.fit(
@@ -54,16 +52,17 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
     result = f"{accuracy:.2%} of {len(y_test)} test images read right"
     say = _silent if options.json else print
     say(result)
-    say(_speed(epochs, len(x_train), seconds))
+    if not options.quiet:
+        say(_speed(epochs, len(x_train), seconds))
     report = partial(plots.training_report, history, x_test, y_test, probabilities, title=result)
     for line in keeping.keep(options, model, report):
         say(line)
     if options.save and not options.quiet:
-        say(f"next: fastnn explain {options.save}")
+        say(f"next: fastnn evaluate {options.save} {options.source}")
     if options.json:
         output.document(
             "train",
-            source="digits",
+            source=options.source,
             seconds=seconds,
             scores={"accuracy": accuracy},
             history=history.history,
@@ -90,19 +89,24 @@ def _speed(epochs: int, images: int, seconds: float) -> str:
 def _digits_model() -> Any:
     import fastnn
     from fastnn import layers
+    from fastnn.data.schema import Arrays, Schema, Target
 
+    digits = Target("classes", ["digit"], [list("0123456789")])
+    schema = Schema(Arrays("x", [8, 8, 1], "y"), digits)
     # Fewer pixels, more kernels: each pooling leaves a quarter of the pixels.
     model = fastnn.Sequential(
         [
-            fastnn.Input((8, 8, 1)),
+            fastnn.Input(schema.inputs.shape),
+            layers.Rescaling(1 / 16),
             layers.Conv2D(64, 3, padding="same", activation="relu"),
             layers.MaxPooling2D(2),
             layers.Conv2D(128, 3, padding="same", activation="relu"),
             layers.MaxPooling2D(2),
             layers.Flatten(),
             layers.Dropout(0.5),
-            layers.Dense(10, activation="softmax"),
+            layers.Dense(digits.units, activation="softmax"),
         ]
     )
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.schema = schema
     return model

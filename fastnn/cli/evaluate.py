@@ -6,7 +6,15 @@ import argparse
 from typing import Any
 
 from fastnn.cli import output
-from fastnn.cli.arguments import add_json, add_threads, command, existing, picture_file
+from fastnn.cli.arguments import (
+    WHAT_DATA,
+    add_json,
+    add_threads,
+    command,
+    existing,
+    picture_file,
+    source,
+)
 
 __all__ = ["add"]
 
@@ -31,7 +39,7 @@ def add(commands: Any) -> None:
         examples=_EXAMPLES,
     )
     parser.add_argument("model", type=existing, metavar="MODEL", help="a file that train saved")
-    parser.add_argument("data", type=existing, metavar="DATA", help="a .csv, an .npz or images")
+    parser.add_argument("data", type=source, metavar="DATA", help=WHAT_DATA)
     parser.add_argument("--plot", type=picture_file, metavar="FILE", help="draw the result")
     add_threads(parser)
     add_json(parser)
@@ -47,9 +55,10 @@ def _run(options: argparse.Namespace) -> int:
     if model.schema is None:
         raise ValueError(
             f"{options.model}: the model has no schema, which says what its outputs mean; evaluate "
-            "it in Python; one that `fastnn train` made of a file has a schema"
+            "it in Python; one that `fastnn train` made has a schema"
         )
-    found = scores.of(model, *sources.labelled(model.schema, options.data, output.note))
+    path = models.data_file(options.data)
+    found = scores.of(model, *sources.labelled(model.schema, path, output.note))
     if options.plot:
         from fastnn.cli.pictures import result
 

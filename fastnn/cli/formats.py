@@ -58,7 +58,7 @@ def _write_meaning(model: Any, path: Path) -> None:
     if model.schema is None:
         raise ValueError(
             f"{path.name}: the model has no schema, which says what its inputs and outputs mean; "
-            "one that `fastnn train` made of a file has"
+            "one that `fastnn train` made has"
         )
     known = {
         "inputs": model.schema.inputs.features or list(model.schema.inputs.shape),

@@ -16,7 +16,7 @@ __all__ = ["files", "keep", "rehearse"]
 def rehearse(options: argparse.Namespace, make: Callable[[], Any]) -> None:
     """Export a model that is like the one to be trained, and throw the files away.
 
-    So what is missing for a format, and what a format has not, is told before the work.
+    So what is missing for a format, and what a format has not, is said before the work.
 
     Args:
         options: those of the command.
@@ -41,17 +41,17 @@ def keep(options: argparse.Namespace, model: Any, draw: Callable[[], Any]) -> li
         model: the trained model.
         draw: returns the figure.
     """
-    told = []
+    lines = []
     if options.save:
         model.save(options.save)
-        told.append(f"model in {options.save}")
+        lines.append(f"model in {options.save}")
     if options.plot:
         draw().savefig(options.plot)
-        told.append(f"picture in {options.plot}")
+        lines.append(f"picture in {options.plot}")
     for path in options.export:
         formats.write(model, path)
-        told.append(f"exported to {path}")
-    return told
+        lines.append(f"exported to {path}")
+    return lines
 
 
 def files(options: argparse.Namespace) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.cli import output
+from fastnn.cli import arguments, output
+from fastnn.datasets.digits import DIGITS
 from fastnn.errors import DataFileError
 
-__all__ = ["load", "samples"]
+__all__ = ["data_file", "load", "samples"]
 
 
 def load(options: Any) -> Any:
@@ -23,8 +24,14 @@ def load(options: Any) -> Any:
     return fastnn.models.load_model(options.model)
 
 
-def samples(model: Any, path: Path) -> Array:
+def data_file(source: Path) -> Path:
+    """Return where the data of a command is."""
+    return DIGITS if str(source) == arguments.DIGITS else source
+
+
+def samples(model: Any, source: Path) -> Array:
     """Return the samples of a file, as a model takes them: by its schema, or as they are."""
+    path = data_file(source)
     if model.schema is not None:
         return np.asarray(model.schema.inputs.read(path, output.note))
     if path.suffix == ".npz":

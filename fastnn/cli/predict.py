@@ -1,4 +1,4 @@
-"""`fastnn predict`: what a model tells of new data."""
+"""`fastnn predict`: what a model predicts for new data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from fastnn.cli import output
-from fastnn.cli.arguments import add_json, add_threads, command, existing, suffixed
+from fastnn.cli.arguments import (
+    WHAT_DATA,
+    add_json,
+    add_threads,
+    command,
+    existing,
+    source,
+    suffixed,
+)
 
 __all__ = ["add"]
 
@@ -28,7 +36,7 @@ An npz file from --out has the arrays prediction (rows,) or (rows, n) and names,
 also probability (rows, n) and outputs, their names; of images also paths."""
 
 _EXAMPLES = """  fastnn predict houses.fastnn new.csv
-  fastnn predict flowers.fastnn new.csv --proba --out told.csv
+  fastnn predict flowers.fastnn new.csv --proba --out predictions.csv
   fastnn predict flowers.fastnn garden/ --json | jq .predictions"""
 
 
@@ -43,7 +51,7 @@ def add(commands: Any) -> None:
         examples=_EXAMPLES,
     )
     parser.add_argument("model", type=existing, metavar="MODEL", help="a file that save wrote")
-    parser.add_argument("data", type=existing, metavar="DATA", help="a .csv, an .npz or images")
+    parser.add_argument("data", type=source, metavar="DATA", help=WHAT_DATA)
     parser.add_argument(
         "--out",
         type=suffixed(".csv", ".npz"),
@@ -64,23 +72,23 @@ def _run(options: argparse.Namespace) -> int:
 
     model = models.load(options)
     x = models.samples(model, options.data)
-    found = model.predict_proba(x)
-    if not isinstance(found, np.ndarray):
+    outputs = model.predict_proba(x)
+    if not isinstance(outputs, np.ndarray):
         raise ValueError(f"{options.model}: the model has several outputs; call it in Python")
-    told = _told(model, found, options)
+    found = _answers(model, outputs, options)
     if options.out is not None:
-        _keep(options.out, told)
+        _keep(options.out, found)
     if options.json:
         facts = {"model": options.model, "data": options.data, "rows": len(x)}
-        output.document("predict", **facts, predictions=told.columns(), file=options.out)
+        output.document("predict", **facts, predictions=found.columns(), file=options.out)
     elif options.out is None:
-        _write_csv(sys.stdout, told, output.printable if sys.stdout.isatty() else str)
+        _write_csv(sys.stdout, found, output.printable if sys.stdout.isatty() else str)
     return 0
 
 
 @dataclass
-class _Told:
-    """What a model tells of some rows.
+class _Answers:
+    """What a model predicts for some rows.
 
     Attributes:
         answers: by the names of the targets, of each row.
@@ -99,51 +107,51 @@ class _Told:
         return {**({"file": self.paths} if self.paths else {}), **self.answers, **self.chances}
 
 
-def _told(model: Any, found: Any, options: argparse.Namespace) -> _Told:
+def _answers(model: Any, outputs: Any, options: argparse.Namespace) -> _Answers:
     if model.schema is None:
-        flat = found.reshape(len(found), -1).T.tolist()
-        return _Told(
-            {f"output_{place}": column for place, column in enumerate(flat)}, {}, [], found.dtype
+        flat = outputs.reshape(len(outputs), -1).T.tolist()
+        return _Answers(
+            {f"output_{place}": column for place, column in enumerate(flat)}, {}, [], outputs.dtype
         )
     inputs, target = model.schema.inputs, model.schema.target
-    answers = dict(zip(target.names, target.answers(found), strict=True))
+    answers = dict(zip(target.names, target.answers(outputs), strict=True))
     chances: dict[str, list[float]] = {}
     if options.proba and target.task != "numbers":
-        chances = dict(zip(target.outputs, found.T.tolist(), strict=True))
+        chances = dict(zip(target.outputs, outputs.T.tolist(), strict=True))
     paths = inputs.paths(options.data) if hasattr(inputs, "paths") else []
-    return _Told(answers, chances, paths, found.dtype)
+    return _Answers(answers, chances, paths, outputs.dtype)
 
 
-def _keep(path: Path, told: _Told) -> None:
-    """Write what was told to a file, whole or not at all."""
+def _keep(path: Path, found: _Answers) -> None:
+    """Write predictions to a file, whole or not at all."""
     from fastnn import atomic
 
     text = io.StringIO(newline="")
     if path.suffix == ".csv":
-        _write_csv(text, told)
-    atomic.replace(path, [text.getvalue().encode() or _npz(told)])
+        _write_csv(text, found)
+    atomic.replace(path, [text.getvalue().encode() or _npz(found)])
 
 
-def _npz(told: _Told) -> bytes:
+def _npz(found: _Answers) -> bytes:
     import numpy as np
 
-    answers = np.array(list(told.answers.values())).T
+    answers = np.array(list(found.answers.values())).T
     arrays: dict[str, Any] = {"prediction": answers[:, 0] if answers.shape[1] == 1 else answers}
-    arrays["names"] = np.array(list(told.answers))
-    if told.chances:
-        arrays["probability"] = np.array(list(told.chances.values())).T
-        arrays["outputs"] = np.array(list(told.chances))
-    if told.paths:
-        arrays["paths"] = np.array(told.paths)
+    arrays["names"] = np.array(list(found.answers))
+    if found.chances:
+        arrays["probability"] = np.array(list(found.chances.values())).T
+        arrays["outputs"] = np.array(list(found.chances))
+    if found.paths:
+        arrays["paths"] = np.array(found.paths)
     file = io.BytesIO()
     np.savez(file, **arrays)
     return file.getvalue()
 
 
-def _write_csv(file: Any, told: _Told, shown: Callable[[str], str] = str) -> None:
+def _write_csv(file: Any, found: _Answers, shown: Callable[[str], str] = str) -> None:
     """Write columns; numbers have the fewest digits that tell them from others of the precision."""
-    columns = told.columns()
+    columns = found.columns()
     writer = csv.writer(file, lineterminator="\n")
     for row in ([*columns], *zip(*columns.values(), strict=True)):
-        digits = (told.precision.type(v) if isinstance(v, float) else v for v in row)
+        digits = (found.precision.type(v) if isinstance(v, float) else v for v in row)
         writer.writerow([shown(str(each)) for each in digits])

@@ -98,8 +98,8 @@ def of(model: Any, x: Array, y: Array) -> Scores:
 
 def _confusion(target: Target, outputs: Array, y: Array) -> Array:
     n = len(target.classes[0])
-    told = outputs.argmax(axis=1) if target.task == "classes" else outputs[:, 0] > 0.5
-    pairs = y.reshape(-1).astype(int) * n + told
+    predicted = outputs.argmax(axis=1) if target.task == "classes" else outputs[:, 0] > 0.5
+    pairs = y.reshape(-1).astype(int) * n + predicted
     return np.bincount(pairs, minlength=n * n).reshape(n, n)
 
 

@@ -86,8 +86,8 @@ def labelled(schema: Schema, path: Path, note: Callable[[str], object]) -> tuple
     elif isinstance(inputs, Arrays):
         from fastnn.data.npz import read_npz
 
-        arrays = _test_arrays(read_npz(path), inputs.name, inputs.told)
-        x, y = inputs.take(arrays, path), targets.of_array(target, _array(arrays, inputs.told))
+        arrays = _test_arrays(read_npz(path), inputs.name, inputs.target)
+        x, y = inputs.take(arrays, path), targets.of_array(target, _array(arrays, inputs.target))
     else:
         sheet = inputs.sheet(path, target.names)
         x, y = inputs.encode(sheet, note), target.encode(sheet, note)
@@ -166,20 +166,20 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     arrays = read_npz(path)
     shapes = ", ".join(f"{name} {each.shape}" for name, each in arrays.items())
     say(f"{'data':<13}{path}: {shapes}")
-    name, told = options.inputs or _x_name(arrays), options.target or _y_name(arrays)
-    x, values = _as_samples(_array(arrays, name)), _array(arrays, told)
+    name, wanted = options.inputs or _x_name(arrays), options.target or _y_name(arrays)
+    x, values = _as_samples(_array(arrays, name)), _array(arrays, wanted)
     if len(x) != len(values):
-        raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {told!r} has {len(values)}")
-    target, why = targets.of_values(told, values, options.task)
+        raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
+    target, why = targets.of_values(wanted, values, options.task)
     say(f"{'task':<13}{why}")
     y = targets.of_array(target, values)
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{(~known).sum():,} rows without {told}")
+        say(f"{'left out':<13}{(~known).sum():,} rows without {wanted}")
     x, y = x[known], targets.for_loss(target, y[known])
     _check_finite(path, f"{name!r:.60}", x)
-    schema = Schema(Arrays(name, list(x.shape[1:]), told), target)
-    tested = _test_arrays(arrays, name, told)
+    schema = Schema(Arrays(name, list(x.shape[1:]), wanted), target)
+    tested = _test_arrays(arrays, name, wanted)
     if tested is not arrays:
         return Data(x, y, labelled(schema, path, say), schema)
     training, rest = _split(target, y, options)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn.cli import formats, keeping, output
 from fastnn.cli.arguments import (
+    DIGITS,
     add_json,
     add_threads,
     command,
-    existing,
     natural,
     new_file,
     new_folder,
@@ -20,6 +20,7 @@ from fastnn.cli.arguments import (
     positive,
     positive_number,
     share,
+    source,
     widths,
     words,
 )
@@ -62,15 +63,11 @@ def add(commands: Any) -> None:
         about=_ABOUT,
         examples=_EXAMPLES,
     )
-    train.add_argument("source", type=_source, metavar="SOURCE", help="the data; see above")
+    train.add_argument("source", type=source, metavar="SOURCE", help="the data; see above")
     _add_data(train.add_argument_group("data"))
     _add_model(train.add_argument_group("model and training, each chosen by the data if left out"))
     _add_run(train.add_argument_group("run"))
-    train.set_defaults(defaults={**vars(train.parse_args(["digits"])), "source": None})
-
-
-def _source(text: str) -> Path | str:
-    return text if text == "digits" else existing(text)
+    train.set_defaults(defaults={**vars(train.parse_args([DIGITS])), "source": None})
 
 
 def _kept(text: str) -> Path:
@@ -80,6 +77,17 @@ def _kept(text: str) -> Path:
             f"keeps fastnn's own format, .fastnn; --export {text} writes the other"
         )
     return new_file(text)
+
+
+def _optimizer(text: str) -> str:
+    """Return the name of an optimizer."""
+    from fastnn import optimizers
+
+    try:
+        optimizers.get(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _add_data(group: Any) -> None:
@@ -129,7 +137,9 @@ def _add_model(group: Any) -> None:
     group.add_argument("--epochs", type=positive, metavar="N", help="the most passes over the data")
     group.add_argument("--batch-size", type=positive, metavar="N", help="rows of a step")
     group.add_argument("--learning-rate", type=positive_number, metavar="RATE")
-    group.add_argument("--optimizer", metavar="NAME", help="adam, sgd, rmsprop, ...")
+    group.add_argument(
+        "--optimizer", type=_optimizer, metavar="NAME", help="adam, sgd, rmsprop, ..."
+    )
     group.add_argument(
         "--patience",
         type=natural,
@@ -173,7 +183,7 @@ def _run(options: argparse.Namespace) -> int:
         for name, value in options.defaults.items()
         if name != "source" and getattr(options, name) != value
     }
-    if options.source == "digits":
+    if str(options.source) == DIGITS:
         from fastnn.cli.digits import train_digits
 
         return train_digits(options, given)
@@ -273,7 +283,7 @@ class _Training:
                 source=options.source,
                 **self.data.facts(),
                 choices=self.plan.choices(),
-                said=self.said.lines,
+                notes=self.said.lines,
                 epochs_run=ran,
                 best_epoch=best,
                 seconds=seconds,
@@ -291,12 +301,12 @@ class _Training:
 
             return drawn(history, report)
 
-        told = keeping.keep(options, model, draw)
+        lines = keeping.keep(options, model, draw)
         if options.save and not options.quiet:
             source = output.printable(str(options.source))
-            told.append(f"next: fastnn predict {options.save} {source}")
-        if told and not options.json:
-            print("\n".join(told))
+            lines.append(f"next: fastnn predict {options.save} {source}")
+        if lines and not options.json:
+            print("\n".join(lines))
 
 
 def _best(losses: dict[str, list[float]]) -> int:

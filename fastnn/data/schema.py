@@ -33,7 +33,7 @@ __all__ = [
     "numbers",
 ]
 
-#: What a model can be trained to tell: one of two classes, one of several, several times yes or
+#: What a model can be trained to predict: one of two classes, one of several, several times yes or
 #: no, numbers.
 TASKS = ("binary", "classes", "labels", "numbers")
 
@@ -150,6 +150,7 @@ class Columns:
         if fill is None:
             return self._indicators(name, values, note)
         found = numbers(name, sheet, note)
+        _check_size(name, found, sheet)
         gone = np.isnan(found)
         if gone.any():
             note(f"{name}: {gone.sum()} missing, taken as {fill:.6g}, the mean of the training")
@@ -170,13 +171,24 @@ def _counted(these: Sized, noun: str) -> str:
     return f"{len(these)} {noun}{'' if len(these) == 1 else 's'}"
 
 
+def _check_size(name: str, values: Array, sheet: Sheet) -> None:
+    """Refuse numbers that cannot be scaled in float32, by the line of the first."""
+    large = np.abs(values) > LARGEST
+    if large.any():
+        row = int(large.argmax())
+        raise DataFileError(
+            f"{name:.60}: {values[row]:g} in line {sheet.lines[row]} is above {LARGEST:g}, the "
+            "most that can be scaled in float32; mend it, or leave it empty: that is the mean"
+        )
+
+
 def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
     """Return a column as numbers, float64, NaN where there is none.
 
     Args:
         name: that of the column.
         sheet: all of the file's.
-        note: told of what is neither a number nor a usual sign that there is none.
+        note: called with what is neither a number nor a usual sign that there is none.
     """
     values = plain_numbers(sheet.column(name), sheet.separator)
     try:
@@ -205,12 +217,12 @@ class Arrays:
     Attributes:
         name: its name in the file.
         sample: the shape of a sample.
-        told: the name of the array of targets.
+        target: the name of the array of targets.
     """
 
     name: str
     sample: list[int]
-    told: str
+    target: str
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""

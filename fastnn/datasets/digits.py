@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["load_digits"]
+__all__ = ["DIGITS", "load_digits"]
+
+#: The arrays x and y.  A package with compiled code is never run from an archive: this is a file.
+DIGITS = Path(__file__).parent.parent / "data" / "digits.npz"
 
 
 def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -22,8 +27,5 @@ def load_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         >>> x.shape, y[:10].tolist()
         ((1797, 8, 8, 1), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
-    from importlib.resources import files  # slow to import
-
-    path = files("fastnn") / "data" / "digits.npz"
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
+    with np.load(DIGITS, allow_pickle=False) as data:
         return data["x"], data["y"]
