@@ -441,6 +441,29 @@ def test_a_search_is_exported_as_the_model_that_it_found(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("estimator", "y", "outputs"),
+    [
+        (FastNNClassifier(3), np.array(["b", "a", "c"])[LABELS], ["y=a", "y=b", "y=c"]),
+        (FastNNClassifier(3), LABELS == 1, ["y=True"]),
+        (FastNNClassifier(3), np.stack([LABELS == 1, LABELS == 2], axis=1), ["y[0]=1", "y[1]=1"]),
+        (FastNNRegressor(3), SCORES[:, 0], ["y"]),
+        (FastNNRegressor(3), SCORES[:, :2], ["y[0]", "y[1]"]),
+        (MLPClassifier(3), LABELS, ["y=0", "y=1", "y=2"]),
+    ],
+)
+def test_the_model_of_an_estimator_knows_what_its_outputs_are(estimator, y, outputs, tmp_path):
+    fitted = clone(estimator).set_params(max_iter=1).fit(X, y)
+    model = to_model(fitted)
+    assert model.schema.target.outputs == outputs
+    answers = np.array(model.schema.target.answers(model.predict(X))).T.squeeze()
+    expected = fitted.predict(X)
+    assert np.array_equal(answers, expected if expected.dtype.kind == "f" else expected.astype(str))
+    fastnn.export_c(fitted, tmp_path / "a.c")
+    listed = ", ".join(f"y[{place}] {each}" for place, each in enumerate(outputs))
+    assert listed in (tmp_path / "a.c").read_text()
+
+
+@pytest.mark.parametrize(
     ("estimator", "fits", "words"),
     [
         (make_pipeline(PolynomialFeatures(), FastNNRegressor(max_iter=1)), True, "is no layer"),

@@ -14,8 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from fastnn import ops
 from fastnn._typing import Array
+from fastnn.compiler.graph import Shape
+from fastnn.data.schema import Arrays, Schema, Target
 from fastnn.layers import Input, MinMaxScaling, Normalization, Reshape
 from fastnn.models import Model, Sequential
+from fastnn.sklearn.classifier import FastNNClassifier
 from fastnn.sklearn.estimator import NetworkEstimator
 from fastnn.sklearn.importing import from_sklearn
 from fastnn.sklearn.networks import ending
@@ -63,7 +66,8 @@ def to_model(estimator: Any) -> Model:
             layers; a ``TransformedTargetRegressor`` with such a scaler; or a search over these.
 
     Returns:
-        A model that is not compiled.  It has the very weights of the estimator's network.
+        A model that is not compiled.  It has the very weights of the estimator's network, and a
+        schema that says which output is of which class.
 
     Raises:
         TypeError: if it is none of these, or a step is another.
@@ -111,7 +115,28 @@ def model_of(who: str, estimator: Any) -> Model:
     y = loss.proba(x)
     for step in after:
         y = _scaled(y, _free(network, "unscaled"), *_numbers(who, "transformer", step), back=True)
-    return Model(inputs, y, name=network.name, dtype=network.dtype_policy)
+    model = Model(inputs, y, name=network.name, dtype=network.dtype_policy)
+    model.schema = _schema(estimator, taken, model.output_shape[1:])
+    return model
+
+
+def _schema(estimator: NetworkEstimator, sample: Shape, outputs: Shape) -> Schema | None:
+    """Return what a model's outputs are, unless they are of a shape that is nobody's answer."""
+    units = outputs[0] or 0
+    names = ["y"] if units == 1 else [f"y[{place}]" for place in range(units)]
+    if isinstance(estimator, FastNNClassifier):
+        target = _classes(estimator.classes_.tolist(), names, estimator._multilabel)
+    else:
+        target = Target("numbers", names, [])
+    if outputs != (target.units,):
+        return None
+    return Schema(Arrays("X", [size for size in sample if size], "y"), target)
+
+
+def _classes(classes: list[Any], names: list[str], several: bool) -> Target:
+    if several:
+        return Target("labels", names, [["0", "1"]] * len(names))
+    return Target("binary" if len(names) == 1 else "classes", ["y"], [list(map(str, classes))])
 
 
 def _parts(who: str, estimator: Any) -> _Parts:
