@@ -144,12 +144,18 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info fastnn/*.so .hypothesis .*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# The package in the virtual environment, editable, with one extra.  Made again when what an editable
-# install does not follow by itself has changed: compiled sources and metadata.
-$(VENV)/extra-%: setup.py pyproject.toml fastnn/_core.pyx $(shell find csrc -name '*.[ch]' -o -name '*.def')
+# The package in the virtual environment, editable.  Made again when what an editable install does not
+# follow by itself has changed: compiled sources and metadata.
+$(VENV)/package: setup.py pyproject.toml fastnn/_core.pyx $(shell find csrc -name '*.[ch]' -o -name '*.def')
 	test -x $(BIN)/python || $(PYTHON) -m venv --upgrade-deps $(VENV)
 	@echo "Installing and compiling: some two minutes of processor time, the first time"
-	$(BIN)/python -m pip install -qq -e ".[$*]"
+	$(BIN)/python -m pip install -qq -e .
+	touch $@
+
+# What an extra needs.  The package is there, which is looked at: the index has another of its name.
+$(VENV)/extra-%: $(VENV)/package
+	$(BIN)/python -m pip show -qq fastnn
+	$(BIN)/python -m pip install -qq "fastnn[$*]"
 	touch $@
 
 # The virtual environment with a group of tools, which need no package.

@@ -1,4 +1,4 @@
-"""Keras as a peer: imported once, in float64, on jax; without it these tests are skipped, unless
+"""Keras as a peer: imported once, in float64, on jax; without it these files are skipped, unless
 FASTNN_REQUIRE_PARITY=1 makes its absence an error.
 
 FASTNN_PARITY_SEEDS=3 leaves out all seeds of a test but the first three, FASTNN_PARITY_EVERY=2 each
@@ -6,12 +6,27 @@ second of what is left: for those in a hurry."""
 
 import os
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastnn
+
+
+class _Absent(pytest.Module):
+    """A file whose tests have nobody to be compared with."""
+
+    def collect(self):
+        pytest.skip("Keras or JAX is not installed", allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path, parent):
+    required = os.environ.get("FASTNN_REQUIRE_PARITY") == "1"
+    if required or (find_spec("keras") and find_spec("jax")):
+        return None  # as everywhere
+    return _Absent.from_parent(parent, path=module_path)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -42,17 +57,12 @@ def keras():
     os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the peer's own affair
-        try:
-            import keras
-            from keras.src.backend.common import dtypes
+        import keras
+        from keras.src.backend.common import dtypes
 
-            keras.config.set_floatx("float64")
-            # on jax Keras computes float64 models in float32 unless told so
-            dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-        except ImportError as error:
-            if os.environ.get("FASTNN_REQUIRE_PARITY") == "1":
-                raise
-            pytest.skip(f"Keras with a backend is not installed: {error}")
+        keras.config.set_floatx("float64")
+        # on jax Keras computes float64 models in float32 unless told so
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
     return keras
 
 
