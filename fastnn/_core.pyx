@@ -687,7 +687,8 @@ cdef class Program:
                 status = fnn_program_run(&self.c, &run.c)
         self.running = False
         if run.error is not None:
-            raise run.error
+            error, run.error = run.error, None  # whose frames have the run: a circle
+            raise error
         if status == FNN_STOP:
             raise RuntimeError("fork: a user's function forked in a run, which ends in the child")
         return status

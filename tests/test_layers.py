@@ -1,5 +1,9 @@
 """Layers: one contract for every class of fastnn's, and for a user's own in both kinds."""
 
+import contextlib
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -795,6 +799,27 @@ def test_every_kind_of_exception_comes_out(error):
         model.predict(data(3, 4))
     broken.forward_result = None
     assert model.predict(data(3, 4)).shape == (3, 4)
+
+
+def test_an_error_in_a_run_keeps_no_frames():
+    """A circle of error, frames and run would keep all they hold until the next collection, in
+    whose callbacks Python loses an interrupt."""
+    broken, kept = Broken(), []
+    model = Sequential([Input((4,)), broken])
+    broken.forward_result = lambda _: [][0]
+
+    def fail():
+        held = Broken()
+        kept.append(weakref.ref(held))
+        model.predict(data(3, 4))
+
+    gc.disable()
+    try:
+        with contextlib.suppress(IndexError):
+            fail()
+        assert kept[0]() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("where", ["forward_result", "backward_result"])

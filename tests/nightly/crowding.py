@@ -8,19 +8,25 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import numpy as np
 from campaign import report
 
+import fastnn
 from fastnn import _core
 from fastnn.compiler.bind import Compiled
+from fastnn.layers import Dense
 from fastnn.reference.cases import cases
 from fastnn.reference.harness import Trial, checked_ops
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What 8 threads on one processor have to reach, of the speed of one; what subnormals may cost.
 SPEED, COST = 0.8, 1.05
+#: What two trainings in two threads have to reach, of the speed of one after the other.
+BOTH = 1.8
 REAL = ("float32", "float64")
 
 WORK = """
@@ -73,6 +79,39 @@ def more_threads_than_processors(trials, rng):
     return trials, failures, f"{speed:.2f} of the speed of one thread"
 
 
+def trained():
+    """Return a function that trains a model of its own for some tenths of a second."""
+    model = fastnn.Sequential([fastnn.Input((256,)), Dense(256, activation="relu"), Dense(256)])
+    model.compile("adam", "mse")
+    x = np.random.default_rng(0).normal(size=(4096, 256)).astype("float32")
+    return lambda: model.fit(x, x, epochs=4, verbose=0)
+
+
+def together(works):
+    """Return the seconds until all of some works are done, each in a thread of its own."""
+    threads = [threading.Thread(target=work) for work in works]
+    begin = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return time.perf_counter() - begin
+
+
+def two_trainings(trials, rng):
+    """Two models train in two threads, each on one, nearly as fast as one alone; others on the
+    machine count here, so a few trials judge nothing."""
+    fastnn.set_num_threads(1)
+    one, other = trained(), trained()
+    together([one, other])
+    found = [(together([one]), together([one, other])) for _ in range(trials)]
+    speed = statistics.median(2 * alone / both for alone, both in found)
+    failures = int(trials >= 40 and speed < BOTH and len(os.sched_getaffinity(0)) > 1)
+    if failures:
+        report(f"two trainings at once: {speed:.2f} times the speed of one after the other")
+    return trials, failures, f"{speed:.2f} times the speed of one after the other"
+
+
 def runner(case, policy, isa, inputs):
     """Return a function that runs the kernel of a case on these inputs."""
     trial = Trial(case, policy, inputs=inputs)
@@ -122,5 +161,6 @@ def subnormal_numbers(trials, rng):
 #: Promise, campaign, trials by night and in small.
 CAMPAIGNS = [
     ("speed: as many threads as processors", more_threads_than_processors, 40, 10),
+    ("speed: two models train in two threads", two_trainings, 40, 2),
     ("speed: subnormal numbers cost nothing", subnormal_numbers, 1000, 2),
 ]
