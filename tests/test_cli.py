@@ -214,7 +214,6 @@ def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "words",
     [
-        [],
         ["frobnicate"],
         ["train"],
         ["train", "letters"],
@@ -233,6 +232,12 @@ def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):
         ["train", "digits", "--save", "/"],
         ["train", "digits", "--save", "net.keras"],
         ["train", "digits", "--save", "net.onnx"],
+        ["train", "digits", "--save", "net.CSV"],
+        ["train", "digits", "--save", ""],
+        ["train", "digits", "--save", "a.fastnn", "--export", "a.c", "--export", "a.c"],
+        ["train", "digits", "--delimiter", "two"],
+        ["train", "digits", "--encoding", "utf-88"],
+        ["train", "digits", "--encoding", "hex"],
         ["train", "digits", "--plot", "picture.txt"],
         ["train", "digits", "--optimizer", "adm"],
         ["info", "more"],
@@ -252,6 +257,36 @@ def test_a_misspelt_option_is_guessed_by_the_command_that_it_is_of(capsys):
             main(["train", "digits", word])
         said = f"unrecognized argument: {word}, did you mean --epochs? (see fastnn train --help)"
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["train", "digits", "--lr", "0.1"], "--learning-rate"),
+        (["train", "digits", "--layers=32"], "--hidden"),
+        (["train", "digits", "--units", "32"], "--hidden"),
+        (["train", "digits", "--out", "m"], "--save"),
+        (["train", "digits", "--model", "m"], "--save"),
+        (["predict", "/dev/null", "/dev/null", "--output", "a.csv"], "--out"),
+        (["predict", "/dev/null", "/dev/null", "--probas"], "--proba"),
+        (["train", "digits", "--frobnicate"], None),
+        (["train", "digits", "--ran"], None),  # what runs a command is no option
+        (["explain", "/dev/null", "--save", "m"], None),
+    ],
+)
+def test_only_options_of_the_command_are_suggested(capsys, words, meant):
+    with pytest.raises(SystemExit):
+        main(words)
+    error = capsys.readouterr().err
+    hint = f", did you mean {meant}?" if meant else ""
+    assert re.search(rf"unrecognized argument: [-=\w]+{re.escape(hint)} \(see", error)
+
+
+def test_no_command_at_all_gets_the_help(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert "usage: fastnn" in capsys.readouterr().err
 
 
 def test_help_is_printed_with_examples_of_each_command(capsys):

@@ -480,6 +480,105 @@ def test_a_folder_of_images(capsys):
     assert "has no image" in run(capsys, "train", "none", code=1).err
 
 
+# ---- options -------------------------------------------------------------------------------------
+
+
+def refused(capsys, *words):
+    """What a command says that is refused before it has changed anything."""
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    assert ended.value.code == 2
+    assert before == {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+    found = capsys.readouterr()
+    assert found.err.count("\n") == 1
+    return found.err
+
+
+def test_no_output_is_a_file_that_is_read_or_another_output(capsys):
+    write("a.csv", flowers(60))
+    write("b", flowers(60))
+    np.savez("a.npz", x=RNG.normal(size=(60, 2)), y=RNG.integers(3, size=60))
+    run(capsys, "train", "b", "--target", "kind", "--epochs", "1", "--save", "m.fastnn")
+    os.link("m.fastnn", "also.png")
+    train = ["train", "a.csv", "--target", "kind"]
+    for words, message in (
+        (["train", "b", "--target", "kind", "--save", "b"], "b is there, and no model"),
+        ([*train, "--save", "a.csv"], "a.csv ends as another kind of file does"),
+        (["train", "a.npz", "--export", "a.npz"], "a.npz is there, and was not exported by fastnn"),
+        (["export", "m.fastnn", "a.npz"], "a.npz is there, and was not exported by fastnn"),
+        (["predict", "m.fastnn", "a.csv", "--out", "./a.csv"], "a.csv is the same file as DATA"),
+        (["plot", "m.fastnn", "also.png"], "file to write also.png is the same file as MODEL"),
+        ([*train, "--plot", "x.svg", "--save", "x", "--export", "x.c", "--export", "x.c"], "--exp"),
+        ([*train, "--resume", "m", "--save", "m/training.fastnn"], "in folder m"),
+    ):
+        assert message in refused(capsys, *words)
+    Path("r").mkdir()
+    words = [*train, "--resume", "r", "--save", "r/training.fastnn"]
+    assert "is the same file as the training's state" in refused(capsys, *words)
+
+
+def test_an_export_replaces_what_was_exported_and_nothing_else(capsys):
+    plain_model()
+    write("a.csv", flowers(60))
+    run(capsys, "train", "a.csv", "--target", "kind", "--epochs", "1", "--save", "n")
+    for name in ("a.c", "a.npz", "a.json"):
+        for _ in range(2):
+            run(capsys, "export", "n", name)
+        Path(name).write_text("{}")
+        assert f"{name} is there, and was not exported" in refused(capsys, "export", "n", name)
+        Path(name).write_text("")
+        run(capsys, "export", "n", name)
+
+
+def test_names_that_are_given_one_by_one_are_all_taken(capsys):
+    x = RNG.normal(size=(60, 4))
+    write("a.csv", [list("abcde"), *([*row, row[0] + row[1]] for row in x)])
+    words = ["train", "a.csv", "--target", "e", "--epochs", "1"]
+    assert told(capsys, *words, "--ignore", "a", "--ignore", "c,d")["inputs"] == ["b"]
+    found = told(capsys, *words[:2], "--target", "e", "--target", "a,b", "--epochs", "1")
+    assert found["target"] == ["e", "a", "b"]
+    write("b.csv", [["n", "m", "y"], *([i, i, i % 7 * 1.5] for i in range(60))])
+    words = ["train", "b.csv", "--target", "y", "--epochs", "1", "--keep", "n", "--keep", "m"]
+    assert told(capsys, *words)["inputs"] == ["n", "m"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words", "message"),
+    [
+        ("a.csv", ["--inputs", "x"], "--inputs is for an .npz file; a.csv is a CSV file"),
+        ("a.csv", ["--image-size", "8"], "--image-size is for a folder of images"),
+        ("a.npz", ["--delimiter", ";"], "--delimiter is for a CSV file; a.npz is an .npz file"),
+        ("a.npz", ["--no-header"], "--no-header is for a CSV file"),
+        ("a.npz", ["--header"], "--header is for a CSV file"),
+        ("a.npz", ["--ignore", "x"], "--ignore is for a CSV file"),
+        ("a.npz", ["--image-size", "8"], "--image-size is for a folder of images"),
+        ("b.npz", ["--validation", "0.5"], "--validation: the file has rows of its own to test on"),
+        ("a.npz", ["--target", "y", "--target", "x"], "--target: one array of an npz file"),
+        ("pictures", ["--target", "x"], "--target is for a CSV file or an .npz file; "),
+        ("pictures", ["--task", "regression"], "--task is for a CSV file or an .npz file"),
+        ("pictures", ["--encoding", "utf-8"], "--encoding is for a CSV file"),
+        ("a.csv", ["--target", "kind", "--ignore", "long,kind"], "--ignore kind: this is the tar"),
+        ("a.csv", ["--target", "kind", "--keep", "kind"], "--keep kind: this is the target"),
+        ("a.csv", ["--target", "kind", "--target", "kind"], "--target names kind twice"),
+        ("a.csv", ["--keep", "long", "--ignore", "long"], "long is named by --ignore and by"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(capsys, source, words, message):
+    write("a.csv", flowers(20))
+    np.savez("a.npz", x=[[0], [1]], y=[0, 1])
+    np.savez("b.npz", x_train=[[0], [1]], y_train=[0, 1], x_test=[[0]], y_test=[0])
+    Path("pictures").mkdir()
+    assert message in refused(capsys, "train", source, *words)
+
+
+@pytest.mark.parametrize("word", ["tab", r"\t", "\t"])
+def test_a_tab_has_a_name(capsys, word):
+    write("a.csv", flowers(30), delimiter="\t")
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "1", "--delimiter", word]
+    assert told(capsys, *words)["inputs"] == ["long", "wide"]
+
+
 # ---- models --------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,10 @@ __all__ = [
     "add_json",
     "add_threads",
     "command",
+    "delimiter",
+    "encoding",
     "existing",
+    "model_file",
     "natural",
     "new_file",
     "new_folder",
@@ -38,6 +41,16 @@ WHAT_DATA = "a .csv, an .npz, images, or digits: those that `fastnn train digits
 
 #: For options that are not there unless they are given.
 LEFT_OUT: dict[str, Any] = {"default": argparse.SUPPRESS}
+
+
+# fmt: off
+#: Suffixes of data, pictures and texts, one of which a model would replace.
+_OF_OTHERS = frozenset((
+    ".csv", ".tsv", ".tab", ".txt", ".npz", ".npy", ".json", ".xls", ".xlsx", ".parquet", ".h5",
+    ".pkl", ".zip", ".gz", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".svg", ".pdf", ".dot",
+    ".html", ".md", ".py", ".ipynb", ".c", ".h", ".log", ".yaml", ".toml",
+))
+# fmt: on
 
 
 def command(commands: Any, name: str, run: Any, help: str, about: str, examples: str) -> Any:
@@ -136,6 +149,46 @@ def words(text: str) -> list[str]:
     return [each.strip() for each in text.split(",")]
 
 
+def delimiter(text: str) -> str:
+    """Return what separates the values of a CSV file: one character, or the name of a tab."""
+    sign = "\t" if text in ("tab", "\\t") else text
+    if len(sign) != 1 or sign in '"\r\n':
+        raise argparse.ArgumentTypeError(f"must be one character, or tab, got {text!r}")
+    return sign
+
+
+def encoding(text: str) -> str:
+    """Return the name of an encoding of text."""
+    try:
+        b"a".decode(text)
+    except UnicodeError:
+        pass  # the encoding is one of longer characters
+    except LookupError:
+        message = f"must be an encoding, such as utf-8 or cp1252, got {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
+    return text
+
+
+def model_file(text: str) -> Path:
+    """Return the path of a model to write, whose name is none of another kind of file."""
+    path = new_file(text)
+    if path.suffix.lower() in _OF_OTHERS:
+        raise argparse.ArgumentTypeError(
+            f"{text} ends as another kind of file does; a model's file ends in .fastnn"
+        )
+    if path.is_file() and _beginning(path) not in (b"", b"PK\3\4"):
+        raise argparse.ArgumentTypeError(f"{text} is there, and no model; give another name")
+    return path
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(4)
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{path} is there, and cannot be read: {error}") from None
+
+
 def existing(text: str) -> Path:
     """Return the path of a file or a folder that is there."""
     path = Path(text)
@@ -152,6 +205,8 @@ def source(text: str) -> Path:
 def new_file(text: str) -> Path:
     """Return the path of a file that can be written: refused now rather than after the work."""
     path = Path(text)
+    if not text:
+        raise argparse.ArgumentTypeError("is empty, expected the name of a file")
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder")
     if not os.access(path.parent, os.W_OK):

@@ -17,6 +17,7 @@ from fastnn.cli import (
     export,
     info,
     output,
+    overwriting,
     plot,
     predict,
     selfcheck,
@@ -34,6 +35,25 @@ _ABOUT = """Neural networks on the CPU.
 
 _ENDS = """exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 nobody read the output to its end.
 Errors are one line on the error output; `python -X dev -m fastnn ...` shows where they come from."""  # noqa: E501
+
+#: What others call options -> ours; the first that the command has is meant.
+_SYNONYMS = {
+    "--batch": ("--batch-size",),
+    "--drop": ("--ignore",),
+    "--exclude": ("--ignore",),
+    "--label": ("--target",),
+    "--layers": ("--hidden",),
+    "--lr": ("--learning-rate",),
+    "--model": ("--save",),
+    "--out": ("--save", "--out"),
+    "--output": ("--save", "--out"),
+    "--probabilities": ("--proba",),
+    "--sep": ("--delimiter",),
+    "--separator": ("--delimiter",),
+    "--test": ("--validation",),
+    "--units": ("--hidden",),
+    "--val-split": ("--validation",),
+}
 
 #: What goes wrong outside of fastnn; anything else is its own fault.
 _EXPECTED = (ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError)
@@ -56,9 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Traceback (most recent call last):
         SystemExit: 0
     """
-    options, unknown = _parser().parse_known_args(arguments)
-    if unknown:
-        options.refuse(_not_known(unknown[0], options))
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help(sys.stderr)
+        raise SystemExit(2)
+    overwriting.refuse(options)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -83,11 +106,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _not_known(word: str, options: argparse.Namespace) -> str:
+def _not_known(word: str, known: Sequence[str]) -> str:
     """Return what to say of an option that a command has not, or of one word too many."""
-    known = [f"--{name.replace('_', '-')}" for name in vars(options)]
-    close = closest(word.partition("=")[0], known) if word.startswith("-") else None
-    hint = f", did you mean {close}?" if close else ""
+    name = word.partition("=")[0]
+    meant = next((each for each in _SYNONYMS.get(name, ()) if each in known), None)
+    if meant is None and name.startswith("-"):
+        plain = {each.lstrip("-"): each for each in known}
+        meant = plain.get(closest(name.lstrip("-"), plain) or "")
+    hint = f", did you mean {meant}?" if meant else ""
     return f"unrecognized argument: {word}{hint}"
 
 
@@ -97,6 +123,13 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong on one line, and where the options are listed."""
+
+    def parse_known_args(self, *given: Any, **options: Any) -> Any:
+        """Parse words, and refuse those that are unknown, by the command that they are of."""
+        found, unknown = super().parse_known_args(*given, **options)
+        if unknown:
+            self.error(_not_known(unknown[0], list(self._option_string_actions)))
+        return found, unknown
 
     def error(self, message: str) -> NoReturn:
         """End the process after wrong usage."""
@@ -112,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="command")
+    commands = parser.add_subparsers(metavar="command")
     for each in _COMMANDS:
         each.add(commands)
     return parser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,20 @@ __all__ = ["exported", "known", "write"]
 
 def exported(text: str) -> Path:
     """Return the path of a file that a model can be written to: a type of argparse's options."""
-    return suffixed(*_WRITERS)(text)
+    path = suffixed(*_WRITERS)(text)
+    if path.is_file() and not _may_go(path):
+        raise argparse.ArgumentTypeError(
+            f"{text} is there, and was not exported by fastnn; give another name"
+        )
+    return path
+
+
+def _may_go(path: Path) -> bool:
+    """Return whether a file is empty, or one that an export would have written."""
+    try:
+        return not path.stat().st_size or _OURS.get(path.suffix, bool)(path)
+    except OSError:  # it cannot be read
+        return False
 
 
 def known(name: str) -> bool:
@@ -67,6 +81,35 @@ def _write_meaning(model: Any, path: Path) -> None:
     }
     atomic.replace(path, [json.dumps(known, indent=2).encode()])
 
+
+def _has_weights(path: Path) -> bool:
+    """Return whether all arrays of an npz file have names of weights, dense/kernel."""
+    from zipfile import BadZipFile, ZipFile
+
+    try:
+        with ZipFile(path) as archive:
+            return all("/" in name for name in archive.namelist())
+    except BadZipFile:
+        return False
+
+
+def _is_exported_c(path: Path) -> bool:
+    return b": a network in C99, written by fastnn " in path.read_bytes()[:400]
+
+
+def _is_meaning(path: Path) -> bool:
+    try:
+        return {"inputs", "outputs", "schema"} <= set(json.loads(path.read_bytes()))
+    except (TypeError, ValueError):
+        return False
+
+
+#: Suffixes that files of the user's own may well have -> whether a file is one that was exported.
+_OURS: dict[str, Callable[[Path], bool]] = {
+    ".c": _is_exported_c,
+    ".npz": _has_weights,
+    ".json": _is_meaning,
+}
 
 _WRITERS: dict[str, Callable[[Any, Path], None]] = {
     ".c": _write_c,

@@ -106,18 +106,17 @@ def labelled(schema: Schema, path: Path, note: Callable[[str], object]) -> tuple
 
 
 def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
-    wanted = options.target or ""
-    parts = wanted.split(",")
-    sheet = read_sheet(path, options.delimiter, options.header, options.encoding, [wanted, *parts])
+    wanted: list[str] = options.target or []
+    words = [*wanted, *(part for each in wanted for part in each.split(","))]
+    sheet = read_sheet(path, options.delimiter, options.header, options.encoding, words)
     say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns")
     if not wanted:
         options.refuse(
             "--target is missing: which column is to be predicted? There are "
             f"{', '.join(sheet.names)}"
         )
-    if wanted in sheet.names:  # which may have commas in it
-        parts = [wanted]
-    names = [_name_of(each.strip(), sheet.names) for each in parts]
+    names = [name for each in wanted for name in _names_of(each, sheet.names)]
+    _refuse_target(names, options)
     target, why = targets.of_sheet(sheet, names, options.task)
     say(f"{'task':<13}{why}")
     y = target.encode(sheet)
@@ -130,6 +129,24 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"))
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _refuse_target(names: list[str], options: argparse.Namespace) -> None:
+    """End the command if an option of the columns to learn from names one to predict."""
+    for option in ("ignore", "keep", "categorical"):
+        for name in names:
+            if name in (getattr(options, option) or ()):
+                options.refuse(f"--{option} {name}: this is the target, which is not learnt from")
+    for name in names:
+        if names.count(name) > 1:
+            options.refuse(f"--target names {name} twice")
+
+
+def _names_of(given: str, names: list[str]) -> list[str]:
+    """Return the columns that a word names, which may have commas in a name."""
+    if given in names:
+        return [given]
+    return [_name_of(each.strip(), names) for each in given.split(",")]
 
 
 def _name_of(given: str, names: list[str]) -> str:
@@ -166,7 +183,10 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     arrays = read_npz(path)
     shapes = ", ".join(f"{name} {each.shape}" for name, each in arrays.items())
     say(f"{'data':<13}{path}: {shapes}")
-    name, wanted = options.inputs or _x_name(arrays), options.target or _y_name(arrays)
+    named = options.target or [_y_name(arrays)]
+    if len(named) > 1:
+        options.refuse(f"--target: one array of an npz file, which may have columns, got {named}")
+    name, wanted = options.inputs or _x_name(arrays), named[0]
     x, values = _as_samples(_array(arrays, name)), _array(arrays, wanted)
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
@@ -181,6 +201,8 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     schema = Schema(Arrays(name, list(x.shape[1:]), wanted), target)
     tested = _test_arrays(arrays, name, wanted)
     if tested is not arrays:
+        if options.validation != options.defaults["validation"]:
+            options.refuse("--validation: the file has rows of its own to test on, x_test")
         return Data(x, y, labelled(schema, path, say), schema)
     training, rest = _split(target, y, options)
     held_out = (x[rest], y[rest]) if len(rest) else None

@@ -13,8 +13,10 @@ from fastnn.cli.arguments import (
     add_json,
     add_threads,
     command,
+    delimiter,
+    encoding,
+    model_file,
     natural,
-    new_file,
     new_folder,
     picture_file,
     positive,
@@ -49,6 +51,17 @@ _EXAMPLES = """  fastnn train houses.csv --target price
   fastnn train big.csv --target y --resume run           # the same command goes on after a crash
   fastnn train digits --save digits.fastnn"""
 
+_CSV, _NPZ, _FOLDER = "a CSV file", "an .npz file", "a folder of images"
+
+#: Options of data -> the kinds of source that they are for.
+_OF_KINDS = {
+    "target": (_CSV, _NPZ),
+    "task": (_CSV, _NPZ),
+    "inputs": (_NPZ,),
+    "image_size": (_FOLDER,),
+    **dict.fromkeys(("ignore", "keep", "categorical", "delimiter", "encoding", "header"), (_CSV,)),
+}
+
 #: What people call the tasks.
 TASKS = ("classification", "regression", "multi-label")
 
@@ -76,7 +89,7 @@ def _kept(text: str) -> Path:
         raise argparse.ArgumentTypeError(
             f"keeps fastnn's own format, .fastnn; --export {text} writes the other"
         )
-    return new_file(text)
+    return model_file(text)
 
 
 def _optimizer(text: str) -> str:
@@ -93,6 +106,7 @@ def _optimizer(text: str) -> str:
 def _add_data(group: Any) -> None:
     group.add_argument(
         "--target",
+        action="append",
         metavar="NAME",
         help="the column to predict, by its name or place, or several, a,b,c; or an array",
     )
@@ -106,13 +120,18 @@ def _add_data(group: Any) -> None:
         metavar="SHARE",
         help="of the rows, held out to stop in time and to test; 0: none (default: 0.2)",
     )
-    group.add_argument("--ignore", type=words, metavar="NAMES", help="columns to leave out")
-    group.add_argument("--keep", type=words, metavar="NAMES", help="columns to take in any case")
+    for name, what in (
+        ("--ignore", "columns to leave out"),
+        ("--keep", "columns to take in any case"),
+        ("--categorical", "columns of numbers to take as words"),
+    ):
+        group.add_argument(name, type=words, action="extend", metavar="NAMES", help=what)
     group.add_argument(
-        "--categorical", type=words, metavar="NAMES", help="columns of numbers to take as words"
+        "--delimiter", type=delimiter, metavar="C", help="of a CSV file, or tab; default: found out"
     )
-    group.add_argument("--delimiter", metavar="C", help="of a CSV file; default: found out")
-    group.add_argument("--encoding", metavar="NAME", help="of a CSV file; default: found out")
+    group.add_argument(
+        "--encoding", type=encoding, metavar="NAME", help="of a CSV file; default: found out"
+    )
     header = group.add_mutually_exclusive_group()
     header.add_argument(
         "--header", action="store_true", default=None, help="the first line has names"
@@ -187,7 +206,28 @@ def _run(options: argparse.Namespace) -> int:
         from fastnn.cli.digits import train_digits
 
         return train_digits(options, given)
+    _refuse_unfit(options, given)
     return _train(options)
+
+
+def _refuse_unfit(options: argparse.Namespace, given: set[str]) -> None:
+    """End the command if an option is of no use for this kind of data, or contradicts another."""
+    kind = _kind(options.source)
+    for name in sorted(given & _OF_KINDS.keys()):
+        if kind not in _OF_KINDS[name]:
+            shown = "--no-header" if getattr(options, name) is False else _shown(name)
+            fit = " or ".join(_OF_KINDS[name])
+            options.refuse(f"{shown} is for {fit}; {options.source} is {kind}")
+    for name in {*(options.ignore or ())} & {*(options.keep or ())}:
+        options.refuse(f"{name} is named by --ignore and by --keep; leave one out")
+
+
+def _kind(path: Path) -> str:
+    return _FOLDER if path.is_dir() else _NPZ if path.suffix == ".npz" else _CSV
+
+
+def _shown(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _train(options: argparse.Namespace) -> int:
