@@ -120,7 +120,7 @@ def _text(make):
 
 def _schema(f):
     """The schema of one column of numbers, in place."""
-    columns = {"header": True, "names": ["a"], "fills": [1.0], "words": {}}
+    columns = {"header": True, "names": ["a"], "fills": [1.0], "words": {}, "decimal": ""}
     target = {"task": "numbers", "names": ["y"], "classes": []}
     return f.config.setdefault("schema", {"inputs": {"Columns": columns}, "target": target})
 
@@ -477,6 +477,10 @@ FORGED = {
     "a schema that fills in 10^400": (
         lambda f: _columns(f).update(fills=[10**400]),
         "does not make",
+    ),
+    "a schema of another mark in numbers": (
+        lambda f: _columns(f).update(decimal=".*"),
+        "a point or a comma",
     ),
     "a schema of more fills than names": (
         lambda f: _columns(f).update(fills=[1.0, 2.0]),

@@ -155,6 +155,76 @@ def test_dates_gaps_among_words_and_numbers_without_squares_are_named(capsys):
     assert "nan" not in said
 
 
+def test_a_word_among_numbers_spoils_no_other_whatever_their_marks(capsys):
+    prices = [round(RNG.uniform(100, 3000), 2) for _ in range(ROWS)]
+    english = [f"{price:,.2f}" for price in prices]
+    german = [text.translate(str.maketrans(".,", ",.")) for text in english]
+    for shown, word, options in (
+        (english, "tbd", {}),
+        (german, "k.A.", {"delimiter": ";"}),
+        (german, "abc", {}),
+    ):
+        rows = [[word if i % 20 == 3 else text, 2 * prices[i]] for i, text in enumerate(shown)]
+        write("a.csv", [["price", "y"], *rows], **options)
+        words = ["train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m"]
+        said = run(capsys, *words).out
+        assert f"price: 8 values not a number, such as '{word}' in line 5: missing" in said
+        assert "price: 8 missing, taken as 1" in said
+        inputs = fastnn.models.load_model("m").schema.inputs
+        assert inputs.decimal == (",."[shown is english])
+        write("b.csv", [["price", "z"], [shown[0][:1] + (",."[shown is german]) + "250", 1]])
+        assert inputs.read("b.csv") == [[int(shown[0][:1] + "250")]]
+
+
+def test_a_column_of_numbers_that_is_words_now_is_no_mean(capsys):
+    write("a.csv", [["a", "y"], *([i % 7, i % 7 * 1.5] for i in range(60))])
+    run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m")
+    write("b.csv", [["a", "y"], ["low", 1.5], ["high", 2], [3, 4.5], ["", 1]])
+    for command in ("predict", "evaluate"):
+        err = run(capsys, command, "m", "b.csv", code=1).err
+        assert "a: 2 of 3 values are no numbers, such as 'low' in line 2; the model takes n" in err
+
+
+def test_codes_with_leading_zeros_are_words_and_keep_them(capsys):
+    codes = ["01067", "10115", "80331"]
+    rows = [[codes[i % 3], f"{i:05}", i % 3 * 100.5] for i in range(90)]
+    write("a.csv", [["zip", "number", "y"], *rows])
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+    assert "words        zip (3): a feature each" in said
+    assert "zip: numbers with zeros before them, as codes have: taken as words" in said
+    assert "number: 72 different words in 72 rows" in said
+    words = ["train", "a.csv", "--target", "zip", "--keep", "number", "--save", "m"]
+    said = run(capsys, *words).out
+    assert "zip has 3 classes (01067, 10115, 80331); zeros before them make them codes" in said
+    found = {row[0] for row in table(run(capsys, "predict", "m", "a.csv").out)[1:]}
+    assert found <= set(codes)
+    assert "01067" in found
+    assert told(capsys, "evaluate", "m", "a.csv")["rows"] == 90
+    said = run(capsys, *words, "--task", "regression").out
+    assert "regression: zip is numbers, 3 different" in said
+
+
+def test_dates_of_few_values_and_what_is_no_number_are_named(capsys):
+    rows = [
+        [f"0{i % 9 + 1}.02.2024", i % 7, "k.A." if i % 5 == 2 else f"{i},5", i % 7]
+        for i in range(ROWS)
+    ]
+    write("a.csv", [["day", "n", "price", "y"], *rows], delimiter=";")
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
+    said = run(capsys, *words).out
+    assert "day: dates, such as '01.02.2024', which are not read" in said
+    assert "are numbers, 'k.A.' is not" in said
+    assert "words        day (9)" in run(capsys, *words, "--keep", "day").out
+    err = run(capsys, "train", "a.csv", "--target", "price", code=1).err
+    assert "129 different values in 160 rows, 128 of 160 are numbers, 'k.A.' is not: that is" in err
+
+
+def test_a_class_of_a_single_row_is_named(capsys):
+    write("a.csv", [["a", "y"], *([i % 7, "pq"[i % 2]] for i in range(40)), [1, "rare"]])
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+    assert "y has 3 classes (p, q, rare); rare has 1 row\n" in said
+
+
 def test_samples_of_an_array_that_are_not_finite_are_counted(capsys):
     x = RNG.normal(size=(ROWS, 3))
     x[[4, 9], 1] = np.nan, np.inf
@@ -351,6 +421,8 @@ def test_few_rows(capsys):
         ("a,b\n1,2\n3,\n", ["--target", "-3"], "no column '-3'"),
         ("a,b\n1,\n3,\n", ["--target", "b"], "has no value in any row"),
         ("a,b\n1,x\n3,x\n", ["--target", "b"], "is 'x' in every row: there is nothing to predict"),
+        ("a,b\n1,2\n3,2.0\n", ["--target", "b"], "is '2' in every row: there is nothing to"),
+        ("a,b,c\n1,2,1\n3,2,4\n4,2,7\n", ["--target", "b,c"], "'b' is '2' in every row"),
         ("b\nx\ny\n", ["--target", "b"], "there is no column to learn from"),
         (
             "a,b\n1,x\n3,y\n",

@@ -46,6 +46,23 @@ def test_a_word_among_numbers_is_told_with_its_line(tmp_path):
     assert "'1_0' in line 3" in notes[2]
 
 
+def test_a_column_that_is_mostly_words_is_refused(tmp_path):
+    with pytest.raises(DataFileError, match="n: 2 of 3 values are no numbers, such as 'k' in li"):
+        COLUMNS.read(write(tmp_path, "n,kind,m\n1,a,1\nk,a,2\n,a,3\nl,a,4\n"))
+    with pytest.raises(DataFileError, match="y: 1 of 1 values are no numbers, such as 'q' in line"):
+        NUMBERS.encode(read_sheet(write(tmp_path, "y,z\nq,1\n?,2\n")))
+
+
+@pytest.mark.parametrize(("decimal", "expected"), [(",", 1250), (".", 1.25), ("", 1.25)])
+def test_numbers_that_can_be_read_in_two_ways_are_read_as_in_the_training(
+    tmp_path, decimal, expected
+):
+    columns = Columns(True, ["n"], [0.0], {}, decimal)
+    assert columns.read(write(tmp_path, "n;o\n1.250;7\n")) == [[expected]]
+    schema = Schema(columns, NUMBERS)
+    assert Schema.from_config(schema.get_config()) == schema
+
+
 def test_columns_without_names_go_by_their_place(tmp_path):
     columns = Columns(False, ["1", "0"], [0.0, 0.0], {})
     assert columns.read(write(tmp_path, "1,0\n3,4\n")).tolist() == [[0, 1], [4, 3]]
@@ -53,8 +70,10 @@ def test_columns_without_names_go_by_their_place(tmp_path):
 
 
 def test_a_missing_column_is_named(tmp_path):
-    with pytest.raises(DataFileError, match=r"no column kind, m, which the model takes; there are"):
+    with pytest.raises(DataFileError, match="there are no columns kind, m, which the model takes"):
         COLUMNS.read(write(tmp_path, "n,o\n1,2\n"))
+    with pytest.raises(DataFileError, match="there is no column m, which the model takes"):
+        COLUMNS.read(write(tmp_path, "n,kind\n1,2\n"))
     with pytest.raises(DataFileError, match="no row under the names"):
         COLUMNS.read(write(tmp_path, "n,kind,m\n"))
     with pytest.raises(DataFileError, match=r"no column 'y' to compare with; there are n"):

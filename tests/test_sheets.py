@@ -2,7 +2,8 @@
 
 import pytest
 
-from fastnn.data.sheets import plain_numbers, read_sheet
+from fastnn.data.notation import are_codes, decimal_marks, plain
+from fastnn.data.sheets import read_sheet
 from fastnn.errors import DataFileError
 
 
@@ -25,7 +26,7 @@ def test_the_separator_is_found(tmp_path, separator):
 def test_a_fraction_after_a_comma_separates_nothing(tmp_path):
     found = sheet(tmp_path, "a;b\n1,5;2\n2,25;3\n")
     assert found.names == ["a", "b"]
-    assert plain_numbers(found.column("a"), ";") == ["1.5", "2.25"]
+    assert found.plain("a") == ["1.5", "2.25"]
 
 
 @pytest.mark.parametrize(
@@ -99,17 +100,57 @@ def test_what_is_no_table_is_refused(tmp_path, content, message):
 
 
 @pytest.mark.parametrize(
-    ("values", "separator", "plain"),
+    ("values", "separator", "expected"),
     [
         (["1,234.5", "1"], ",", ["1234.5", "1"]),
         (["1,234", "-12,345,678"], ",", ["1234", "-12345678"]),
-        (["1,5", "2"], ",", ["1,5", "2"]),
+        (["1,5", "2"], ",", ["1.5", "2"]),
+        (["2274,11", "1,234"], ",", ["2274.11", "1.234"]),
         (["1,5", "1.234,5", "?"], ";", ["1.5", "1234.5", "?"]),
-        (["1.5", "2,5"], ";", ["1.5", "2,5"]),
+        (["1.154,91", "170,5", "k.A.", "1.250"], ";", ["1154.91", "170.5", "k.A.", "1250"]),
+        (["1,250.50", "tbd", "1,000", "7"], ",", ["1250.50", "tbd", "1000", "7"]),
+        (["1.5", "2,5"], ";", ["1.5", "2.5"]),
         (["1,234,567", "1"], "\t", ["1234567", "1"]),
-        (["a,b", "1"], ";", ["a,b", "1"]),
+        (["1.234.567", "1.234", "0.5"], ";", ["1234567", "1.234", "0.5"]),
+        (["1,250", "0,125"], ",", ["1.250", "0.125"]),
+        (["1,5e-3", ",5", "+2."], ";", ["1.5e-3", ".5", "+2."]),
+        (["1,250"], ";", ["1.250"]),
+        (["1,250"], ",", ["1250"]),
+        (["1.250"], ";", ["1.250"]),
+        (["a,b", "1", ",", "1,2,3", "1.2.3"], ";", ["a,b", "1", ",", "1,2,3", "1.2.3"]),
         (["1.5"], ";", ["1.5"]),
     ],
 )
-def test_marks_of_numbers(values, separator, plain):
-    assert list(plain_numbers(values, separator)) == plain
+def test_marks_of_numbers(values, separator, expected):
+    mark = decimal_marks({"a": values}, separator, "").get("a")
+    assert [plain(value, mark) if mark else value for value in values] == expected
+
+
+def test_what_can_be_read_in_two_ways_is_read_as_the_rest_of_the_table(tmp_path):
+    assert sheet(tmp_path, "a;b\n1.250;0,5\n3.000;7\n").plain("a") == ["1250", "3000"]
+    assert sheet(tmp_path, "a;b\n1,250;0.5\n").plain("a") == ["1250"]
+    assert sheet(tmp_path, "a;b\n1.250;0.5\n", decimal=",").plain("a") == ["1.250"]
+    found = sheet(tmp_path, "a;b\n1.250;7\n1,5;8\n", decimal=".")
+    assert found.plain("a") == ["1250", "1.5"]
+    assert found.part([0]).plain("a") == ["1250"]  # as in the whole
+    assert (found.decimal("ab"), found.decimal("b")) == (",", "")
+    assert sheet(tmp_path, "a;b\n1.250;7\n", decimal=",").plain("a") == ["1250"]
+
+
+def test_a_first_line_of_numbers_with_commas_has_no_names(tmp_path):
+    assert not sheet(tmp_path, "1,5;2,5\n3,5;4,5\n").header
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        (["01067", "80331", ""], True),
+        (["030", "0351", "k.A."], True),
+        (["07", "12", "7"], False),
+        (["0", "1"], False),
+        (["0.5", "01"], False),
+        (["a"], False),
+    ],
+)
+def test_codes_have_leading_zeros(values, codes):
+    assert are_codes(values) == codes

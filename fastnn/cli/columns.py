@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.data.notation import are_codes, as_number, given, strange
 from fastnn.data.schema import LARGEST, Columns, numbers
-from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers
+from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 from fastnn.naming import closest
 
@@ -48,8 +49,12 @@ def infer(
     if not choice.fills and not choice.words:
         raise DataFileError("there is no column to learn from; --keep takes one in any case")
     _tell(choice.fills, choice.words, say)
+    for name in filter(choice.codes.__contains__, choice.words):
+        say(f"{'':<13}{name}: numbers with zeros before them, as codes have: taken as words")
     names = [name for name in sheet.names if name in choice.fills or name in choice.words]
-    return Columns(sheet.header, names, [choice.fills.get(each) for each in names], choice.words)
+    fills = [choice.fills.get(each) for each in names]
+    decimal = sheet.decimal([*choice.fills, *target])
+    return Columns(sheet.header, names, fills, choice.words, decimal)
 
 
 def unknown(name: str, names: Sequence[str]) -> DataFileError:
@@ -66,6 +71,7 @@ class _Choice:
         fills: for columns of numbers their means.
         words: for columns of words those that become features.
         left_out: for the others, why.
+        codes: those whose numbers are codes.
     """
 
     def __init__(self, sheet: Sheet, training: Array, options: argparse.Namespace):
@@ -78,12 +84,13 @@ class _Choice:
         self.fills: dict[str, float] = {}
         self.words: dict[str, list[str]] = {}
         self.left_out: dict[str, str] = {}
+        self.codes = {name for name in sheet.names if are_codes(sheet.column(name))}
 
     def add(self, name: str) -> None:
         """Look at a column."""
         if name in self._ignore:
             self.left_out[name] = "--ignore"
-        elif name not in self._categorical and _is_numeric(self._training, name):
+        elif name not in self._categorical | self.codes and _is_numeric(self._training, name):
             self._add_numbers(name)
         else:
             self._add_words(name)
@@ -100,12 +107,12 @@ class _Choice:
             self.fills[name] = float(np.nanmean(values))
 
     def _add_words(self, name: str) -> None:
-        wanted = name in self._keep | self._categorical
-        found, reason = _categories(self._training.column(name), wanted)
-        if reason:
-            self.left_out[name] = reason
+        values = self._training.column(name)
+        if reason := _no_kinds(values, wanted=name in self._keep | self._categorical):
+            few = strange(self._training.plain(name))
+            self.left_out[name] = f"{reason}; {few}" if few else reason
         else:
-            self.words[name] = found
+            self.words[name] = _categories(values)
 
 
 def _tell(fills: dict[str, float], words: dict[str, list[str]], say: Say) -> None:
@@ -128,10 +135,9 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _is_numeric(sheet: Sheet, name: str) -> bool:
-    values = plain_numbers(sheet.column(name), sheet.separator)
-    present = [value for value in values if value.lower() not in MISSING]
-    known = sum(as_number(value) is not None for value in present)
-    return bool(present) and known >= _ALMOST * len(present)
+    present = given(sheet.plain(name))
+    numbers = sum(as_number(value) is not None for value in present)
+    return bool(present) and numbers >= _ALMOST * len(present)
 
 
 def _too_large(every: Array) -> str:
@@ -160,19 +166,27 @@ def _no_quantity(name: str, every: Array, values: Array) -> str:
     return ""
 
 
-def _categories(values: Sequence[str], keep: bool) -> tuple[list[str], str]:
-    """Return the words that become features, or why none do."""
+def _no_kinds(values: Sequence[str], wanted: bool) -> str:
+    """Return why words tell nothing of other rows, if they do not."""
+    different, present = len(set(values)), given(values)
+    if different == 1:
+        return "it is the same in all rows to train on"
+    if wanted:
+        return ""
+    example = f"such as {next(iter(present), '')!r:.40}"
+    if present and sum(map(bool, map(_DATE.match, present))) >= _ALMOST * len(present):
+        return (
+            f"dates, {example}, which are not read; put what matters of them, such as year, month "
+            "or age, into columns of numbers (--keep takes them as words)"
+        )
+    if different > max(_MANY_WORDS, len(values) // 2):
+        return f"{different:,} different words in {len(values):,} rows, {example}"
+    return ""
+
+
+def _categories(values: Sequence[str]) -> list[str]:
+    """Return the words that become features."""
     counts = Counter(values)
-    if len(counts) == 1:
-        return [], "it is the same in all rows to train on"
-    if len(counts) > max(_MANY_WORDS, len(values) // 2) and not keep:
-        example = f"{values[0]!r:.40}"
-        if all(map(_DATE.match, filter(None, values))):
-            return [], (
-                f"dates, such as {example}, which are not read; put what matters of them, such as "
-                "year, month or age, into columns of numbers"
-            )
-        return [], f"{len(counts):,} different words in {len(values):,} rows, such as {example}"
     rare = 1 if len(values) < 200 else 3
     common = [word for word, times in counts.most_common(_MOST_WORDS) if times >= rare]
-    return sorted(common or [word for word, _ in counts.most_common(_MOST_WORDS)]), ""
+    return sorted(common or [word for word, _ in counts.most_common(_MOST_WORDS)])

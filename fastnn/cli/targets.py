@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.data.notation import MISSING, are_codes, as_number, strange
 from fastnn.data.schema import LARGEST, Target, canonical
-from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers
+from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 
 __all__ = ["for_loss", "listed", "of_array", "of_sheet", "of_values"]
@@ -22,13 +24,16 @@ _NO_CLASS = MISSING - {"none", "-", "."}
 
 def listed(classes: Sequence[str]) -> str:
     """Return the first few of some classes as text."""
-    shown = ", ".join(classes[:6]) + (", ..." if len(classes) > 6 else "")
-    return f"{len(classes)} classes ({shown})"
+    return f"{len(classes)} classes ({_some(classes)})"
+
+
+def _some(classes: Sequence[str]) -> str:
+    return ", ".join(classes[:6]) + (", ..." if len(classes) > 6 else "")
 
 
 def of_sheet(sheet: Sheet, names: Sequence[str], task: str | None) -> tuple[Target, str]:
     """Return the target that some columns of a table make, and why it is that."""
-    columns = {name: _present(plain_numbers(sheet.column(name), sheet.separator)) for name in names}
+    columns = {name: _present(sheet.plain(name)) for name in names}
     for name, values in columns.items():
         if not values:
             raise DataFileError(f"the target {name!r:.60} has no value in any row")
@@ -43,8 +48,11 @@ def _present(values: Sequence[str]) -> list[str]:
 
 def _of_one(name: str, values: list[str], task: str | None) -> tuple[Target, str]:
     found = [as_number(value) for value in values]
-    numeric = None not in found
+    numbers = None not in found
+    numeric = numbers and (task == "regression" or not are_codes(values))
     classes = _classes(values, numeric)
+    if len(values) > 1 or not numbers:
+        _check_varies(name, list(classes))
     whole = numeric and all(number.is_integer() for number in found if number is not None)
     if task == "multi-label":
         raise DataFileError(f"multi-label needs several columns of yes and no: --target {name},...")
@@ -52,43 +60,67 @@ def _of_one(name: str, values: list[str], task: str | None) -> tuple[Target, str
         few = len(classes) == 2 or (len(classes) <= _FEW and len(values) >= 5 * len(classes))
         task = "regression" if numeric and not (whole and few) else "classification"
     if task == "regression":
-        if not numeric:
-            word = next(each for each in values if as_number(each) is None)
-            raise DataFileError(
-                f"the target {name!r:.60} has words, such as {word!r:.60}: a regression needs "
-                "numbers alone"
-            )
-        why = f"regression: {name} is numbers, {len(set(values)):,} different ones"
-        return Target("numbers", [name], []), why
-    _check_classes(name, classes, len(values), numeric)
-    turn = "; --task regression takes them as numbers" if numeric else ""
-    kind = "binary" if len(classes) == 2 else "classes"
-    return Target(kind, [name], [classes]), f"classification: {name} has {listed(classes)}{turn}"
+        return _of_numbers(name, values)
+    _check_classes(name, classes, values)
+    return _of_classes(name, classes, "quantities" if numeric else "codes" if numbers else "")
 
 
-def _classes(values: Sequence[str], numeric: bool) -> list[str]:
-    if not numeric:
-        return sorted(set(values))
-    return sorted({canonical(value) for value in values}, key=lambda each: (float(each), each))
-
-
-def _check_classes(name: str, classes: Sequence[str], rows: int, numeric: bool) -> None:
-    if len(classes) < 2:
+def _of_numbers(name: str, values: list[str]) -> tuple[Target, str]:
+    word = next((each for each in values if as_number(each) is None), None)
+    if word is not None:
         raise DataFileError(
-            f"the target {name!r:.60} is {classes[0]!r:.60} in every row: there is nothing "
+            f"the target {name!r:.60} has words, such as {word!r:.60}: a regression needs "
+            "numbers alone"
+        )
+    why = f"regression: {name} is numbers, {len(set(values)):,} different ones"
+    return Target("numbers", [name], []), why
+
+
+def _of_classes(name: str, classes: Counter[str], kind: str) -> tuple[Target, str]:
+    """Return the target of some classes, whose texts may be numbers: quantities, or codes."""
+    ends = {
+        "codes": "; zeros before them make them codes, --task regression numbers",
+        "quantities": "; --task regression takes them as numbers",
+        "": "",
+    }
+    single = [each for each, rows in classes.items() if rows == 1]
+    rare = f"; {_some(single)} {'has' if len(single) == 1 else 'have'} 1 row" if single else ""
+    target = Target("binary" if len(classes) == 2 else "classes", [name], [list(classes)])
+    return target, f"classification: {name} has {listed(list(classes))}{rare}{ends[kind]}"
+
+
+def _classes(values: Sequence[str], numeric: bool) -> Counter[str]:
+    """Return how many rows each class has, in the order of classes."""
+    counts = Counter(map(canonical, values) if numeric else values)
+
+    def place(each: str) -> tuple[float, str]:
+        return (float(each) if numeric else 0, each)
+
+    return Counter({each: counts[each] for each in sorted(counts, key=place)})
+
+
+def _check_varies(name: str, different: Sequence[str]) -> None:
+    if len(different) < 2:
+        raise DataFileError(
+            f"the target {name!r:.60} is {different[0]!r:.60} in every row: there is nothing "
             "to predict"
         )
-    if len(classes) > max(_FEW, rows // 2):
-        mend = "use --task regression" if numeric else "the column must have nothing else"
+
+
+def _check_classes(name: str, classes: Collection[str], values: Sequence[str]) -> None:
+    if len(classes) > max(_FEW, len(values) // 2):
+        words = strange(values) or f"such as {next(iter(classes))!r:.60}"
+        numbers = all(as_number(value) is not None for value in values)
+        mend = "use --task regression" if numbers else "the column must have nothing else"
         raise DataFileError(
-            f"the target {name!r:.60} has {len(classes):,} different values in {rows:,} rows, such "
-            f"as {classes[0]!r:.60}: that is no class; for numbers {mend}"
+            f"the target {name!r:.60} has {len(classes):,} different values in {len(values):,} "
+            f"rows, {words}: that is no class; for numbers {mend}"
         )
 
 
 def _of_several(columns: dict[str, list[str]], task: str | None) -> tuple[Target, str]:
     numeric = all(as_number(value) is not None for values in columns.values() for value in values)
-    pairs = {name: _classes(each, numeric) for name, each in columns.items()}
+    pairs = {name: list(_classes(each, numeric)) for name, each in columns.items()}
     names = list(columns)
     if task == "multi-label" or (task is None and all(len(each) == 2 for each in pairs.values())):
         for name, pair in pairs.items():
@@ -101,6 +133,8 @@ def _of_several(columns: dict[str, list[str]], task: str | None) -> tuple[Target
             "several targets are either yes and no each, or numbers; train a model for each of "
             f"{', '.join(names)}"[:390]
         )
+    for name, different in pairs.items():
+        _check_varies(name, different)
     return Target("numbers", names, []), f"regression: {', '.join(names)} are numbers"
 
 

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.sheets import MISSING, Sheet, as_number, plain_numbers, read_sheet
+from fastnn.data.notation import MISSING, as_number, given
+from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
 
 __all__ = [
@@ -76,12 +77,15 @@ class Columns:
         fills: what stands for a number that is missing; ``None`` for a column of words.
         words: for each column of words those that the model knows.  Each becomes a feature, which
             is 1 where the column has that word; of any other word all are 0.
+        decimal: the mark before the fraction in the table of the training, for numbers that can be
+            read in two ways: ``"."``, ``","``, or ``""`` where they could not be told.
     """
 
     header: bool
     names: list[str]
     fills: list[float | None]
     words: dict[str, list[str]]
+    decimal: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -92,6 +96,8 @@ class Columns:
             raise ValueError("schema: what stands for a missing number is not finite")
         if not all(len(set(words)) == len(words) for words in self.words.values()):
             raise ValueError("schema: a column has one of its words twice")
+        if self.decimal not in ("", ".", ","):
+            raise ValueError("schema: the mark before a fraction is a point or a comma")
         if any(len(name) > _LONGEST for name in self.names):  # which is said again for each word
             raise ValueError(f"schema: the name of a column has more than {_LONGEST} letters")
 
@@ -118,7 +124,8 @@ class Columns:
     def sheet(self, path: str | os.PathLike[str], known: Sequence[str] = ()) -> Sheet:
         """Return the sheet of a CSV file like that of the training."""
         header = None if self.header else False
-        sheet = read_sheet(path, header=header, known=[*self.names, *known])
+        named = [*self.names, *known]
+        sheet = read_sheet(path, header=header, known=named, decimal=self.decimal)
         if not sheet.rows:
             raise DataFileError(f"{os.fspath(path)}: there is no row under the names")
         return sheet
@@ -135,8 +142,9 @@ class Columns:
         """
         missing = [name for name in self.names if name not in sheet.names]
         if missing:
+            what = "is no column" if len(missing) == 1 else "are no columns"
             raise DataFileError(
-                f"there is no column {', '.join(missing):.120}, which the model takes; there are "
+                f"there {what} {', '.join(missing):.120}, which the model takes; there are "
                 f"{', '.join(sheet.names)}"[:390]
             )
         parts = [
@@ -182,6 +190,16 @@ def _check_size(name: str, values: Array, sheet: Sheet) -> None:
         )
 
 
+def _check_share(name: str, strange: Sized, values: Sequence[str], first: str) -> None:
+    """Refuse a column of which most is no number: its mean for all of them would tell nothing."""
+    present = len(given(values))
+    if 2 * len(strange) > present:
+        raise DataFileError(
+            f"{name:.60}: {len(strange):,} of {present:,} values are no numbers, such as {first}; "
+            "the model takes numbers there; where one is not known, leave it empty"
+        )
+
+
 def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
     """Return a column as numbers, float64, NaN where there is none.
 
@@ -189,8 +207,11 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
         name: that of the column.
         sheet: all of the file's.
         note: called with what is neither a number nor a usual sign that there is none.
+
+    Raises:
+        DataFileError: if more than half of what is there is that.
     """
-    values = plain_numbers(sheet.column(name), sheet.separator)
+    values = sheet.plain(name)
     try:
         found = np.array(list(map(float, values)))
         if not any("_" in value for value in values):
@@ -205,6 +226,7 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
     ]
     if strange:
         first = f"{values[strange[0]]!r:.40} in line {sheet.lines[strange[0]]}"
+        _check_share(name, strange, values, first)
         note(f"{name}: {_counted(strange, 'value')} not a number, such as {first}: missing")
     found = np.array([np.nan if value is None else value for value in known], np.float64)
     return np.where(np.isfinite(found), found, np.nan)
@@ -389,7 +411,7 @@ class Target:
         name = self.names[place]
         if self.task == "numbers":
             return numbers(name, sheet, note)
-        ids = self.ids(place, plain_numbers(sheet.column(name), sheet.separator))
+        ids = self.ids(place, sheet.plain(name))
         if np.isnan(ids).any():
             note(f"{name}: {np.isnan(ids).sum()} rows have none of the model's classes: left out")
         return ids

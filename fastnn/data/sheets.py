@@ -11,18 +11,15 @@ import csv
 import io
 import itertools
 import os
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from fastnn.data.notation import as_number, decimal_marks, plain
 from fastnn.errors import DataFileError
 
-__all__ = ["MISSING", "Sheet", "as_number", "plain_numbers", "read_sheet"]
-
-#: What stands for a number that is not known, in small letters.
-MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
+__all__ = ["Sheet", "read_sheet"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 200  # lines, to find the separator
@@ -35,10 +32,6 @@ _FOREIGN = {
     b"\xd0\xcf\x11\xe0": "it is an old file of Excel: save it as CSV",
 }
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-#: Numbers with a mark between thousands, and one before the fraction.
-_CONTINENTAL = re.compile(r"[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d*)?")
-_GROUPED = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d+)(\.\d*)?")
 
 
 @dataclass(frozen=True)
@@ -53,6 +46,7 @@ class Sheet:
         separator: what is between two values.
         header: whether the file has names.
         repeated: names that the file has more than once.
+        decimals: the mark before the fraction, for columns where it may be a comma.
     """
 
     names: list[str]
@@ -61,6 +55,7 @@ class Sheet:
     separator: str
     header: bool
     repeated: list[str]
+    decimals: dict[str, str]
 
     @cached_property
     def columns(self) -> list[tuple[str, ...]]:
@@ -70,6 +65,18 @@ class Sheet:
     def column(self, name: str) -> tuple[str, ...]:
         """Return the values of a column."""
         return self.columns[self.names.index(name)]
+
+    def plain(self, name: str) -> Sequence[str]:
+        """Return the values of a column, its numbers as Python writes them."""
+        values = self.column(name)
+        mark = self.decimals.get(name)
+        return [plain(value, mark) for value in values] if mark else values
+
+    def decimal(self, names: Iterable[str]) -> str:
+        """Return the mark before the fraction in most of some columns; ``""`` if all are plain."""
+        marked = [name for name in names if name in self.decimals]
+        kinds = [self.decimals[each] for each in marked if self.plain(each) != [*self.column(each)]]
+        return max(kinds, key=kinds.count, default="")
 
     def part(self, rows: Iterable[int]) -> Sheet:
         """Return some of the rows."""
@@ -87,6 +94,7 @@ def read_sheet(
     header: bool | None = None,
     encoding: str | None = None,
     known: Collection[str] = (),
+    decimal: str = "",
 ) -> Sheet:
     """Read a text file.
 
@@ -99,6 +107,8 @@ def read_sheet(
         encoding: of the text; ``None``: what its first bytes say, or UTF-8, or else that of
             Windows.
         known: names that the first line may have.
+        decimal: the mark before the fraction in tables of the kind, for numbers that can be read in
+            two ways.
 
     Raises:
         DataFileError: if there is nothing in it, or no table.
@@ -114,12 +124,18 @@ def read_sheet(
     _check_widths(path, numbered, found)
     first = numbered[0][1]
     if header is None:
-        header = bool(set(known) & set(first)) or all(as_number(each) is None for each in first)
+        header = bool(set(known) & set(first)) or not any(map(_is_number, first))
     names = _distinct(first) if header else list(map(str, range(len(first))))
     repeated = [name for name, times in Counter(first).items() if times > 1] if header else []
     rest = numbered[header:]
     rows, lines = [row for _, row in rest], [line for line, _ in rest]
-    return Sheet(names, rows, lines, found, header, repeated)
+    columns = dict(zip(names, zip(*rows, strict=True), strict=False))  # none without rows
+    marks = decimal_marks(columns, found, decimal)
+    return Sheet(names, rows, lines, found, header, repeated, marks)
+
+
+def _is_number(text: str) -> bool:
+    return as_number(plain(text, ".")) is not None
 
 
 def _distinct(given: Sequence[str]) -> list[str]:
@@ -178,29 +194,3 @@ def _check_widths(
                 f"{os.fspath(path)}: line {line} has {len(row)} values, the first has {width}; "
                 f"is {separator!r} what separates them?"
             )
-
-
-def as_number(text: str) -> float | None:
-    """Return the number that a text is, if it is one."""
-    try:
-        return None if "_" in text else float(text)  # float("1_0") is 10
-    except ValueError:
-        return None
-
-
-def plain_numbers(values: Sequence[str], separator: str) -> Sequence[str]:
-    """Return a column of numbers without marks between thousands, and with a point before the
-    fraction; a column of anything else as it is.
-
-    Example:
-        >>> plain_numbers(["1.234,5", "", "-2"], ";"), plain_numbers(["1,234.5", "a"], ",")
-        (['1234.5', '', '-2'], ['1,234.5', 'a'])
-    """
-    present = [value for value in values if value.lower() not in MISSING]
-    if not any("," in value for value in present):
-        return values
-    if separator != "," and all(map(_CONTINENTAL.fullmatch, present)):
-        return [value.replace(".", "").replace(",", ".") for value in values]
-    if all(map(_GROUPED.fullmatch, present)):
-        return [value.replace(",", "") for value in values]
-    return values

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from fastnn._checks import path as checked_path
 from fastnn._typing import Array
-from fastnn.data.sheets import as_number, read_sheet
+from fastnn.data.notation import as_number
+from fastnn.data.sheets import read_sheet
 from fastnn.errors import DataFileError
 
 __all__ = ["Table", "read_csv"]

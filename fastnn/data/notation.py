@@ -1,0 +1,123 @@
+"""How people write numbers: which mark is before the fraction, and which between thousands.
+
+Most can be read in one way only, as ``2274,11`` or ``0.5``.  What can be read in two ways, as
+``1,250``, is read as most of the others are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+__all__ = ["MISSING", "are_codes", "as_number", "decimal_marks", "given", "plain", "strange"]
+
+#: What stands for a number that is not known, in small letters.
+MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
+
+
+def _written(thousands: str, decimal: str) -> re.Pattern[str]:
+    grouped = rf"[1-9]\d{{0,2}}({thousands}\d{{3}})+({decimal}\d*)?"
+    ungrouped = rf"(?={decimal}?\d)\d*({decimal}\d*)?(e[+-]?\d+)?"
+    return re.compile(rf"[+-]?({grouped}|{ungrouped})", re.I)
+
+
+#: Numbers, by the mark before their fraction; the other one is between thousands.
+_WRITTEN = {".": _written(",", r"\."), ",": _written(r"\.", ",")}
+_OTHER = {".": ",", ",": "."}
+
+#: What Python would not read, or not surely as it was meant.
+_MARKED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+|[^,]*\d,.*|,\d+")
+
+
+def as_number(text: str) -> float | None:
+    """Return the number that a text is, if it is one as Python writes them."""
+    try:
+        return None if "_" in text else float(text)  # float("1_0") is 10
+    except ValueError:
+        return None
+
+
+def given(values: Sequence[str]) -> list[str]:
+    """Return the values that are there."""
+    return [value for value in values if value.lower() not in MISSING]
+
+
+def strange(values: Sequence[str]) -> str:
+    """Return what keeps plain values from being numbers, where most of them are; else nothing.
+
+    Example:
+        >>> strange(["1", "", "tbd", "2.5"]), strange(["1", "2"]), strange(["a", "1"])
+        ("2 of 3 are numbers, 'tbd' is not", '', '')
+    """
+    present = given(values)
+    words = [value for value in present if as_number(value) is None]
+    numbers = len(present) - len(words)
+    if not words or len(words) >= numbers:
+        return ""
+    return f"{numbers:,} of {len(present):,} are numbers, {words[0]!r:.40} is not"
+
+
+def plain(text: str, decimal: str) -> str:
+    """Return a number as Python writes it, and anything else as it is.
+
+    Args:
+        text: what may be a number.
+        decimal: the mark before the fraction, for what can be read in two ways.
+
+    Example:
+        >>> plain("1.234", ","), plain("1.234", "."), plain("1.234,5", "."), plain("tbd", ",")
+        ('1234', '1.234', '1234.5', 'tbd')
+    """
+    for mark in (decimal, _OTHER[decimal]):
+        if _WRITTEN[mark].fullmatch(text):
+            return text.replace(_OTHER[mark], "").replace(mark, ".")
+    return text
+
+
+def decimal_marks(
+    columns: Mapping[str, Sequence[str]], separator: str, usual: str
+) -> dict[str, str]:
+    """Return the mark before the fraction in those columns where it may be a comma.
+
+    It is that of most numbers of the column that can be read in one way only; where there are none,
+    that of the table's; else the usual one; else a comma where no comma separates values.
+
+    Args:
+        columns: a table's, by name.
+        separator: what is between two values.
+        usual: the mark in other tables of the kind; ``""`` if that is not known.
+    """
+    marked = {name: each for name, each in columns.items() if any(map(_MARKED.fullmatch, each))}
+    marks = {name: _most(_votes(each)) for name, each in marked.items()}
+    if not all(marks.values()):
+        every = _most(sum(map(_votes, columns.values()), Counter())) or usual
+        for name in [name for name, mark in marks.items() if not mark]:
+            commas = separator != "," and any("," in value for value in marked[name])
+            marks[name] = every or ("," if commas else ".")
+    return marks
+
+
+def _votes(values: Sequence[str]) -> Counter[str]:
+    """Return how many numbers have to be read with each mark before the fraction."""
+    ways = [[mark for mark in _WRITTEN if _WRITTEN[mark].fullmatch(value)] for value in values]
+    return Counter(way[0] for way in ways if len(way) == 1)
+
+
+def _most(votes: Counter[str]) -> str:
+    difference = votes["."] - votes[","]
+    return "." if difference > 0 else "," if difference else ""
+
+
+def are_codes(values: Sequence[str]) -> bool:
+    """Return whether the numbers among some values are padded with zeros, as quantities are not.
+
+    Example:
+        >>> are_codes(["01067", "80331", "?"]), are_codes(["07", "7", "12"]), are_codes(["0.5"])
+        (True, False, False)
+    """
+    padded = [len(each) for each in values if re.fullmatch(r"0\d+", each)]
+    if not padded:
+        return False
+    numbers = [value for value in values if as_number(value) is not None]
+    return all(map(str.isdecimal, numbers)) and min(map(len, numbers)) >= min(padded)
