@@ -25,6 +25,8 @@ __all__ = [
     "named_parts",
     "register_keras_serializable",
     "require_config",
+    "require_distinct",
+    "require_name",
     "serialize",
     "serialize_function",
 ]
@@ -52,7 +54,7 @@ def deserialize(
     kind: str,
     description: Mapping[str, Any],
     known: Mapping[str, type[T]],
-    custom_objects: Mapping[str, type[Any]] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
 ) -> T:
     """Return the thing that a description stands for.
 
@@ -60,7 +62,7 @@ def deserialize(
         kind: what it is, for messages: ``"layer"``.
         description: what ``serialize`` returned.
         known: fastnn's own classes of that kind, by name.
-        custom_objects: classes of the caller's, by name.
+        custom_objects: classes and functions of the caller's, by name.
 
     Raises:
         ModelFileError: if its class is in neither, or it is no description.
@@ -167,11 +169,23 @@ def serialize_function(thing: Any) -> dict[str, Any] | str | None:
     """
     if thing is None or hasattr(thing, "get_config"):
         return None if thing is None else serialize(thing)
-    name = str(getattr(thing, "__name__", ""))
+    return require_name(thing, ", or as a class with get_config")
+
+
+def require_name(function: Any, mend: str = "") -> str:
+    """Return the name of a function, by which a file can tell it.
+
+    Args:
+        function: the function.
+        mend: what else to do about one without a name, for messages.
+
+    Raises:
+        ValueError: if it has none, as a ``lambda``.
+    """
+    name = str(getattr(function, "__name__", ""))
     if not name.isidentifier():
         raise ValueError(
-            f"{str(thing)[:60]} has no name that a file could hold; write it with def, or as a "
-            "class with get_config"
+            f"{str(function)[:60]} has no name that a file could hold; write it with def{mend}"
         )
     return name
 
@@ -182,6 +196,21 @@ def named_parts(thing: object) -> dict[str, Any]:
     parts = [part for part in vars(thing).values() if callable(part)]
     named = [type(part) if hasattr(part, "get_config") else part for part in parts]
     return {each.__name__: each for each in named if hasattr(each, "__name__")}
+
+
+def require_distinct(things: Iterable[Any]) -> None:
+    """Refuse things that have two functions, or classes, of one name, as only one is found by it.
+
+    Raises:
+        ValueError: if there are such.
+    """
+    found: dict[str, Any] = {}
+    for name, part in (pair for thing in things for pair in named_parts(thing).items()):
+        if found.setdefault(name, part) is not part:
+            raise ValueError(
+                f"two functions are called {name!r}, by which a file could not tell them apart; "
+                f"give one another name: function.__name__ = '{name}_2'"
+            )
 
 
 def construct(cls: type[T], config: Mapping[str, Any]) -> T:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import stat
 import sys
@@ -31,12 +32,14 @@ __all__ = [
     "check_state",
     "check_weights",
     "custom_object_scope",
+    "custom_objects_of",
     "from_bytes",
     "load_model",
     "load_weights",
     "opened",
     "read",
     "register_keras_serializable",
+    "require_describable",
     "save_model",
     "save_weights",
     "take_state",
@@ -67,16 +70,20 @@ else:  # without waiting for who might write to a pipe of that name
 
 
 def save_model(
-    model: Model, path: str | os.PathLike[str], overwrite: bool = True, format: str = "fastnn"
+    model: Model,
+    path: str | os.PathLike[str],
+    overwrite: bool = True,
+    include_optimizer: bool = True,
+    format: str = "fastnn",
 ) -> None:
-    """Write a model to ``path``, whole or not at all."""
+    """Write a model to ``path``, whole or not at all, and with it how it is compiled or not."""
     one_of("save", "format", format, ("fastnn", "keras"))
     if format == "keras":
         from fastnn.interchange import keras_files
 
-        _write("save", path, keras_files.model_pieces(model), overwrite)
+        _write("save", path, keras_files.model_pieces(model, include_optimizer), overwrite)
     else:
-        _write("save", path, archive.pieces(*_contents(model)), overwrite)
+        _write("save", path, archive.pieces(*_contents(model, include_optimizer)), overwrite)
 
 
 def save_weights(
@@ -120,15 +127,33 @@ def to_bytes(model: Model) -> bytes:
     return b"".join(archive.pieces(*_contents(model)))
 
 
-def _contents(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
+def require_describable(model: Model) -> None:
+    """Refuse a model that a file cannot describe, before it is worked with.
+
+    Raises:
+        NotImplementedError, TypeError, ValueError: what ``save`` of such a model does.
+    """
+    json.dumps([model.get_config(), model.get_compile_config()])
+
+
+def custom_objects_of(model: Trainer) -> dict[str, Any]:
+    """Return the classes and functions that a model's file names and that are not fastnn's."""
+    return registry.foreign_parts([*model.descendants(), *model.compiled_parts()])
+
+
+def _contents(
+    model: Model, include_optimizer: bool = True
+) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the config and the arrays of a model's file."""
     config, arrays = weights_of(model)
     architecture = {
         "class_name": type(model).__name__,
         "model": model.get_config(),
         "built_for": model.built_for(),
-        "compile": model.get_compile_config(),
+        "compile": model.get_compile_config() if include_optimizer else None,
     }
+    if not include_optimizer:
+        arrays = {name: array for name, array in arrays.items() if not name.startswith("state/")}
     if model.schema is not None:
         model.schema.check(model.input_shape, model.output_shape)
         architecture["schema"] = model.schema.get_config()
@@ -156,7 +181,7 @@ def weights_of(model: Trainer) -> tuple[dict[str, Any], dict[str, Array]]:
 
 def load_model(
     path: str | os.PathLike[str],
-    custom_objects: Mapping[str, type[Any]] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
 ) -> Model:
     """Read the model at ``path``."""
@@ -172,7 +197,7 @@ def load_model(
 
 def from_bytes(
     content: bytes,
-    custom_objects: Mapping[str, type[Any]] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
 ) -> Model:
     """Return the model whose file has this content.
@@ -339,7 +364,7 @@ def _check_arrays(arrays: Mapping[str, Array], *beside: str) -> None:
 def _model_of(
     config: dict[str, Any],
     arrays: dict[str, Array],
-    custom_objects: Mapping[str, type[Any]] | None,
+    custom_objects: Mapping[str, Any] | None,
     compile: bool,
 ) -> Model:
     """Return the model of an archive."""
@@ -359,7 +384,7 @@ def _model_of(
 def _restore(
     config: Mapping[str, Any],
     arrays: dict[str, Array],
-    custom_objects: Mapping[str, type[Any]] | None,
+    custom_objects: Mapping[str, Any] | None,
     compile: bool,
 ) -> Model:
     from fastnn import models
@@ -463,7 +488,7 @@ def _state_fits(model: Trainer, arrays: Mapping[str, Array]) -> bool:
 
 
 def compile_options(
-    config: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None
+    config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Return the arguments of ``compile``."""
     return {
@@ -477,9 +502,7 @@ def compile_options(
     }
 
 
-def _every(
-    nest: Any, one: Callable[..., Any], custom_objects: Mapping[str, type[Any]] | None
-) -> Any:
+def _every(nest: Any, one: Callable[..., Any], custom_objects: Mapping[str, Any] | None) -> Any:
     """Return a nest of things for a nest of their descriptions."""
     if isinstance(nest, list):
         return [_every(each, one, custom_objects) for each in nest]

@@ -58,6 +58,15 @@ def test_only_overridden_batch_methods_ask_for_batches(name):
         assert wanted == ([{"batch": "train"}.get(of, of)] if "batch" in name else [])
 
 
+def test_a_model_that_no_file_can_describe_is_refused_before_it_is_trained(tmp_path):
+    made, before = model(), bits(model())
+    made.compile("adam", lambda y_true, y_pred: (y_true - y_pred) ** 2)
+    with pytest.raises(ValueError, match=r"ModelCheckpoint: .*with def.*save_weights_only=True"):
+        fit(made, callbacks.ModelCheckpoint(tmp_path / "m.keras"))
+    assert (bits(made), os.listdir(tmp_path)) == (before, [])
+    fit(made, callbacks.ModelCheckpoint(tmp_path / "w", save_weights_only=True))
+
+
 def test_a_method_given_to_one_callback_alone_is_called():
     calls, own = [], Callback()
     own.on_epoch_end = lambda *arguments: calls.append(arguments)

@@ -1,12 +1,14 @@
 """Losses and metrics: their values, their gradients, which output they go with, their names."""
 
+import functools
 import warnings
 
 import numpy as np
 import pytest
 
 import fastnn
-from fastnn import Input, Sequential, losses, metrics, ops
+from fastnn import Input, Sequential, losses, metrics, ops, registry
+from fastnn.errors import ModelFileError
 from fastnn.layers import Activation, Dense
 
 RNG = np.random.default_rng(2)
@@ -446,13 +448,41 @@ def test_arguments_that_make_no_sense(make, error, message):
         make()
 
 
-def test_what_holds_code_has_no_config():
+def test_a_function_is_described_by_its_name():
     def mine(y_true, y_pred):
-        return y_pred
+        return ops.square(y_true - y_pred)
 
-    for each in (losses.get(mine), metrics.get(mine)):
-        with pytest.raises(NotImplementedError, match="cannot hold a function"):
-            each.get_config()
+    for module in (losses, metrics):
+        described = module.serialize(module.get(mine))
+        assert described["config"]["fn"] == described["config"]["name"] == "mine"
+        assert module.deserialize(described, {"mine": mine}).fn is mine
+        with pytest.raises(ModelFileError, match=r"custom_objects=.'mine': mine.* compile=False"):
+            module.deserialize(described)
+        with pytest.raises(ModelFileError, match="no function 'mine'"):
+            module.deserialize(described, {"mine": losses.Huber})  # a class is none
+
+
+@pytest.mark.parametrize("nameless", [lambda t, p: p, functools.partial(ops.add)])
+def test_a_function_without_a_name_has_no_config(nameless):
+    for module in (losses, metrics):
+        with pytest.raises(ValueError, match=r"write it with def.*include_optimizer=False"):
+            module.get(nameless).get_config()
+
+
+def test_functions_of_fastnn_need_not_be_handed_over():
+    for given in (metrics.huber, ops.mean_squared_error):
+        described = metrics.serialize(metrics.MeanMetricWrapper(given))
+        assert metrics.deserialize(described).fn is given
+    assert metrics.get("huber").fn is metrics.huber
+
+
+def test_a_registered_function_is_known_by_its_name(monkeypatch):
+    def mine(y_true, y_pred):
+        return ops.square(y_true - y_pred)
+
+    monkeypatch.setattr(registry, "_registered", {})
+    fastnn.utils.register_keras_serializable()(mine)
+    assert losses.get("mine").fn is metrics.get("mine").fn is mine
 
 
 @pytest.mark.parametrize("returned", [1.0, None])

@@ -237,6 +237,68 @@ def test_own_activation_functions_cannot_be_saved_and_say_so(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def l2(y_true, y_pred):
+    return ops.mean(ops.square(y_true - y_pred), axis=-1)
+
+
+def gap(y_true, y_pred):
+    return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+
+
+def of_functions(loss=l2):
+    model = Sequential([Input((4,)), Dense(1)])
+    model.compile("adam", loss, [gap], weighted_metrics=[gap])
+    model.fit(np.eye(4), np.arange(4.0), verbose=0)
+    return model
+
+
+def test_losses_and_metrics_that_are_functions_are_saved_by_their_names(tmp_path, monkeypatch):
+    model = of_functions()
+    model.save(tmp_path / "m.keras")
+    again = fastnn.models.load_model(tmp_path / "m.keras", custom_objects={"l2": l2, "gap": gap})
+    assert (again.loss.fn, state(again)) == (l2, state(model))
+    with pytest.raises(ModelFileError, match=r"no function 'l2'.*custom_objects=\{'l2': l2\}"):
+        fastnn.models.load_model(tmp_path / "m.keras")
+    assert not fastnn.models.load_model(tmp_path / "m.keras", compile=False).compiled
+    monkeypatch.setattr(registry, "_registered", {})
+    for function in (l2, gap):
+        saving.register_keras_serializable()(function)
+    assert fastnn.models.load_model(tmp_path / "m.keras").loss.fn is l2
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_copies_have_the_functions_of_the_model(duplicate):
+    model = of_functions()
+    other = duplicate(model)
+    assert other.loss.fn is l2
+    assert [each.fn for each in other.metrics] == [gap, gap]
+    assert state(other) == state(model)
+    assert not fastnn.models.clone_model(model).compiled
+
+
+def test_two_functions_of_one_name_cannot_be_told_apart(tmp_path):
+    def named_l2(y_true, y_pred):
+        return l2(y_true, y_pred) * 2
+
+    named_l2.__name__ = "l2"
+    outputs = Input((4,))
+    model = fastnn.Model(outputs, [Dense(1)(outputs), Dense(1)(outputs)])
+    model.compile("adam", [l2, named_l2])
+    with pytest.raises(ValueError, match=r"two functions are called 'l2'.*__name__ = 'l2_2'"):
+        model.save(tmp_path / "m")
+
+
+def test_how_a_model_is_compiled_may_be_left_out(tmp_path):
+    model = of_functions(lambda y_true, y_pred: l2(y_true, y_pred))
+    with pytest.raises(ValueError, match=r"write it with def.*include_optimizer=False"):
+        model.save(tmp_path / "m")
+    assert os.listdir(tmp_path) == []
+    fastnn.models.save_model(model, tmp_path / "m", include_optimizer=False)
+    again = fastnn.models.load_model(tmp_path / "m")
+    assert not again.compiled
+    assert np.array_equal(again.predict(np.eye(4)), model.predict(np.eye(4)))
+
+
 # ---- the file system -----------------------------------------------------------------------------
 
 

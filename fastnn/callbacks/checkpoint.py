@@ -31,8 +31,8 @@ class ModelCheckpoint(MonitorCallback):
         initial_value_threshold: what the first number has to be better than.
 
     Raises:
-        ValueError: if the braces in ``filepath`` do not match or are empty, or, after the first
-            epoch, if the logs do not have a name in them.
+        ValueError: if the braces in ``filepath`` do not match or are empty; before the first epoch,
+            if the model cannot be saved; after it, if the logs do not have a name in the braces.
 
     Example:
         >>> import fastnn, os, tempfile
@@ -75,6 +75,18 @@ class ModelCheckpoint(MonitorCallback):
             # so that an epoch stays one call where nobody asks for batches
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
         self._epoch = self._batches = 0
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Refuse a model that could not be saved, before it is trained."""
+        from fastnn import saving  # slow to import
+
+        if self.save_weights_only:
+            return
+        try:
+            saving.require_describable(self.model)
+        except (NotImplementedError, TypeError, ValueError) as error:
+            mend = "save_weights_only=True saves its weights"
+            raise ValueError(f"ModelCheckpoint: {str(error)[:300]}; {mend}") from error
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Remember the epoch's number."""

@@ -200,7 +200,7 @@ class _Reader:
     def _function(self, given: Description) -> str:
         """Return the name of a function."""
         name = str(given["config"])
-        if not _is_kerases(given):
+        if not _is_kerases(given) and name not in metrics.__all__:  # Keras's losses say no module
             self._require(name)
         return name
 

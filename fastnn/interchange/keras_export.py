@@ -39,6 +39,9 @@ _OWN_LAYERS = ("MinMaxScaling",)
 _OWN_ACTIVATIONS = ("step",)
 _OWN_OBJECTIVES = ("ConfusionMatrix", "HalfMeanSquaredError", "SubsetAccuracy")
 
+#: What holds a function, which stands for itself in Keras's files.
+_OF_FUNCTIONS = ("LossFunctionWrapper", "MeanMetricWrapper")
+
 #: Options of layers that Keras's do not have.
 _DROPPED = {
     "Discretization": ("trainable",),
@@ -81,14 +84,18 @@ _OPERANDS = frozenset(
 )
 
 
-def described(model: Model) -> dict[str, Any]:
+def described(model: Model, include_optimizer: bool = True) -> dict[str, Any]:
     """Return what Keras makes an equal model of, compiled if this one is.
+
+    Args:
+        model: the model.
+        include_optimizer: whether to say how it is compiled.
 
     Raises:
         ValueError: if there is something that Keras does not have.
     """
     made = _Writer(model.dtype_policy).layer(model)
-    options = _compile_options(model)
+    options = _compile_options(model) if include_optimizer else None
     return made if options is None else {**made, "compile_config": options}
 
 
@@ -284,9 +291,9 @@ def _foreign(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _function(name: str) -> dict[str, Any]:
     """Return the description of a function."""
-    if name.startswith("ops."):
-        plain = name.removeprefix("ops.")
-        return {"module": "keras.ops", "class_name": "function", "config": plain} | {
+    home, _, plain = name.rpartition(".")
+    if home:  # "ops" or "losses": Keras has these modules, too
+        return {"module": f"keras.{home}", "class_name": "function", "config": plain} | {
             "registered_name": plain
         }
     return {"module": "builtins", "class_name": "function", "config": name} | {
@@ -356,6 +363,8 @@ def _every(kind: str, nest: Any) -> Any:
     """Return a nest of descriptions as Keras has them."""
     if isinstance(nest, list):
         return [_every(kind, each) for each in nest]
+    if isinstance(nest, Mapping) and nest.get("class_name") in _OF_FUNCTIONS:
+        return _function(nest["config"]["fn"])
     if isinstance(nest, Mapping) and "class_name" in nest:
         is_accuracy = nest["class_name"] == "Accuracy" and nest["config"].get("name") == "accuracy"
         return "accuracy" if is_accuracy else _within(kind, nest)

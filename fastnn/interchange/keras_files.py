@@ -242,16 +242,17 @@ def weights_pieces(model: Trainer, beside: Mapping[str, Array] | None = None) ->
 # ---- whole models --------------------------------------------------------------------------------
 
 
-def model_pieces(model: Model) -> Iterator[bytes]:
-    """Yield the content of a ``.keras`` file."""
+def model_pieces(model: Model, include_optimizer: bool = True) -> Iterator[bytes]:
+    """Yield the content of a ``.keras`` file, which says how the model is compiled or not."""
     import zipfile
 
     content = io.BytesIO()
+    state = keras_optimizers.written(model) if include_optimizer else None
     with zipfile.ZipFile(content, "w") as made:
         entries = {
             _METADATA: json.dumps(keras_export.METADATA).encode(),
-            _CONFIG: json.dumps(keras_export.described(model)).encode(),
-            _WEIGHTS: b"".join(weights_pieces(model, keras_optimizers.written(model))),
+            _CONFIG: json.dumps(keras_export.described(model, include_optimizer)).encode(),
+            _WEIGHTS: b"".join(weights_pieces(model, state)),
         }
         for name, each in entries.items():
             made.writestr(zipfile.ZipInfo(name), each)

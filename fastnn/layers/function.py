@@ -6,13 +6,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastnn import ops, registry
+from fastnn import functions
 from fastnn.layers.base import Layer
 
 __all__ = ["Lambda"]
-
-#: What the name of a function of ``fastnn.ops`` begins with in a description.
-_OPS = "ops."
 
 
 class Lambda(Layer):
@@ -64,8 +61,7 @@ class Lambda(Layer):
         """Return a function that was given, or that a description names."""
         known: Any = function
         if isinstance(function, str):
-            own = {f"{_OPS}{each}": getattr(ops, each) for each in ops.__all__}
-            known = registry.function(f"{self.name}: {argument}", function, {}, own)
+            known = functions.named(f"{self.name}: {argument}", function)
         if not callable(known):
             raise TypeError(
                 f"{self.name}: {argument} must be a function, got {type(function).__name__}"
@@ -87,14 +83,8 @@ class Lambda(Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer, functions by their names."""
         return {
-            "function": _name_of(self.function),
-            "mask": None if self.mask is None else _name_of(self.mask),
+            "function": functions.name_of(self.function),
+            "mask": None if self.mask is None else functions.name_of(self.mask),
             "arguments": self.arguments,
             **super().get_config(),
         }
-
-
-def _name_of(function: Any) -> Any:
-    name = getattr(function, "__name__", "")
-    own = getattr(ops, name, None) is function
-    return f"{_OPS}{name}" if own else registry.serialize_function(function)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from fastnn import ops, registry
+from fastnn import functions, ops, registry
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
@@ -222,8 +222,12 @@ class LossFunctionWrapper(Loss):
         return values
 
     def get_config(self) -> dict[str, Any]:
-        """Refuse: a file cannot hold code."""
-        raise NotImplementedError(
-            f"{self.name}: a file cannot hold a function; write a class derived from "
-            "fastnn.losses.Loss and give it to load_model, or save before compile"
-        )
+        """Return the arguments that make an equal loss, the function by its name."""
+        name = functions.name_of(self.fn, functions.UNSAVED)
+        return {"fn": name, **super().get_config(), **self.options}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> LossFunctionWrapper:
+        """Return the loss that ``get_config`` described."""
+        fn = functions.named("loss", config["fn"], functions.UNCOMPILED)
+        return cls(**{**config, "fn": fn})

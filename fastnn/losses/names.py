@@ -77,6 +77,8 @@ _BY_NAME: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,
     "msle": MeanSquaredLogarithmicError,
 }
+#: What a description may be of.
+_DESCRIBED = {**CLASSES, "LossFunctionWrapper": LossFunctionWrapper}
 _FUNCTIONS: dict[Any, type[Loss]] = {
     functions.mean_squared_error: MeanSquaredError,
     functions.half_mean_squared_error: HalfMeanSquaredError,
@@ -120,7 +122,8 @@ def get(identifier: str | Mapping[str, Any] | Loss | type[Loss] | Callable[..., 
         return _FUNCTIONS[identifier]()
     if callable(identifier) and not isinstance(identifier, type) and is_own(identifier):
         return LossFunctionWrapper(identifier)
-    return lookup("loss", identifier, _BY_NAME)()
+    known = lookup("loss", identifier, {**registry.callers(), **_BY_NAME})
+    return known() if isinstance(known, type) else get(known)
 
 
 def is_own(function: Any) -> bool:
@@ -134,12 +137,12 @@ def serialize(loss: Loss) -> dict[str, Any]:
 
 
 def deserialize(
-    description: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
+    description: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Loss:
     """Return the loss that a description stands for.
 
     Args:
         description: what ``serialize`` returned.
-        custom_objects: classes that are not fastnn's, by name.
+        custom_objects: classes and functions that are not fastnn's, by name.
     """
-    return registry.deserialize("loss", description, CLASSES, custom_objects)
+    return registry.deserialize("loss", description, _DESCRIBED, custom_objects)

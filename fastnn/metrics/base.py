@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastnn import initializers, registry
+from fastnn import functions, initializers, registry
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.losses import Loss, Targets
@@ -281,11 +281,15 @@ class MeanMetricWrapper(Metric):
         return values
 
     def get_config(self) -> dict[str, Any]:
-        """Refuse: a file cannot hold code."""
-        raise NotImplementedError(
-            f"{self.name}: a file cannot hold a function; write a class derived from "
-            "fastnn.metrics.Metric and give it to load_model"
-        )
+        """Return the arguments that make an equal metric, the function by its name."""
+        name = functions.name_of(self.fn, functions.UNSAVED)
+        return {"fn": name, **super().get_config(), **self.options}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> MeanMetricWrapper:
+        """Return the metric that ``get_config`` described."""
+        fn = functions.named("metric", config["fn"], functions.UNCOMPILED)
+        return cls(**{**config, "fn": fn})
 
 
 def ratio(a: Array, b: Array) -> Array:

@@ -141,12 +141,20 @@ _BY_NAME: dict[str, type[Metric]] = {
     "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
 }
 
+#: What a description may be of.
+_DESCRIBED = {**CLASSES, "MeanMetricWrapper": MeanMetricWrapper}
+
 #: fastnn's own functions whose metric has a name, which a file can hold.
 _FUNCTIONS: dict[Any, type[Metric]] = {
     getattr(module, name): _BY_NAME[name]
     for module in (loss_functions, functions)
     for name in module.__all__
     if name in _BY_NAME
+}
+
+#: The other functions, which have no class here.
+_OTHERS: dict[str, Any] = {
+    name: getattr(loss_functions, name) for name in loss_functions.__all__ if name not in _BY_NAME
 }
 
 
@@ -170,7 +178,8 @@ def get(identifier: str | Mapping[str, Any] | Metric | type[Metric] | Callable[.
         return _FUNCTIONS[identifier](name=identifier.__name__)
     if callable(identifier) and not isinstance(identifier, type) and is_own(identifier):
         return MeanMetricWrapper(identifier)
-    return lookup("metric", identifier, _BY_NAME)(name=snake_case(str(identifier)))
+    known = lookup("metric", identifier, {**registry.callers(), **_OTHERS, **_BY_NAME})
+    return known(name=snake_case(str(identifier))) if isinstance(known, type) else get(known)
 
 
 def serialize(metric: Metric) -> dict[str, Any]:
@@ -179,12 +188,12 @@ def serialize(metric: Metric) -> dict[str, Any]:
 
 
 def deserialize(
-    description: Mapping[str, Any], custom_objects: Mapping[str, type[Any]] | None = None
+    description: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Metric:
     """Return the metric that a description stands for.
 
     Args:
         description: what ``serialize`` returned.
-        custom_objects: classes that are not fastnn's, by name.
+        custom_objects: classes and functions that are not fastnn's, by name.
     """
-    return registry.deserialize("metric", description, CLASSES, custom_objects)
+    return registry.deserialize("metric", description, _DESCRIBED, custom_objects)

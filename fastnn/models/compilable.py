@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fastnn import config, locks, losses, metrics, nests, objectives, optimizers
+from fastnn import config, locks, losses, metrics, nests, objectives, optimizers, registry
 from fastnn._warnings import warn_caller
 from fastnn.compiler import lower
 from fastnn.errors import CollapseWarning, NotCompiledError
@@ -235,10 +235,17 @@ class Compilable(Connected):
 
         self.compile(**saving.compile_options(config, None))
 
+    def compiled_parts(self) -> list[Any]:
+        """Return the optimizer, the losses and the metrics that ``compile`` was given."""
+        keys = ("optimizer", "loss", "metrics", "weighted_metrics")
+        parts = nests.flatten([(self._recipe or {}).get(key) for key in keys])
+        return [part for part in parts if part is not None]
+
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return what ``compile`` was given, as JSON can hold it; ``None`` before ``compile``."""
         if self._recipe is None:
             return None
+        registry.require_distinct(self.compiled_parts())
         return {
             "optimizer": optimizers.serialize(self._recipe["optimizer"]),
             "loss": objectives.serialize(self._recipe["loss"], losses.serialize),

@@ -18,6 +18,7 @@ def save_model(
     filepath: str | os.PathLike[str],
     overwrite: bool = True,
     *,
+    include_optimizer: bool = True,
     format: str = "fastnn",
 ) -> None:
     """Write a model, as ``model.save`` does.
@@ -26,17 +27,18 @@ def save_model(
         model: what to write.
         filepath: the file.
         overwrite: whether a file that is there already may be replaced.
+        include_optimizer: whether to write how it is compiled, too.
         format: ``"keras"`` writes what Keras reads.
 
     Raises:
         FileExistsError: if there is one, and it may not.
     """
-    model.save(filepath, overwrite, format=format)
+    model.save(filepath, overwrite, include_optimizer=include_optimizer, format=format)
 
 
 def load_model(
     filepath: str | os.PathLike[str],
-    custom_objects: Mapping[str, type[Any]] | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
@@ -44,7 +46,8 @@ def load_model(
 
     Args:
         filepath: the file; its content counts, not its suffix.
-        custom_objects: classes that are not fastnn's, by name; a file cannot name code.
+        custom_objects: classes and functions that are not fastnn's, by name; a file cannot name
+            code.
         compile: whether to compile it as it was, with the optimizer's state.
         safe_mode: as Keras has it; here a file never runs code, whatever this says.
 
@@ -56,9 +59,7 @@ def load_model(
     return saving.load_model(filepath, custom_objects, compile)
 
 
-def model_from_json(
-    json_string: str, custom_objects: Mapping[str, type[Any]] | None = None
-) -> Model:
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """Return the model whose architecture ``to_json`` wrote, with new weights, not compiled.
 
     Args:

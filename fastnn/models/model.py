@@ -279,6 +279,7 @@ class Model(Trainer):
         filepath: str | os.PathLike[str],
         overwrite: bool = True,
         *,
+        include_optimizer: bool = True,
         format: str = "fastnn",
     ) -> None:
         """Write the model, with the optimizer's state, to a file; whole or not at all.
@@ -286,20 +287,23 @@ class Model(Trainer):
         Args:
             filepath: the file; any suffix.
             overwrite: whether a file that is there is replaced.
+            include_optimizer: whether to write how the model is compiled, too: losses and metrics
+                that are functions by their names; a ``lambda`` has none.
             format: ``"keras"`` writes what Keras's ``load_model`` reads, which wants the suffix
                 ``.keras``: the layers, the weights, and how the model was compiled, without the
                 optimizer's state; needs h5py.
 
         Raises:
             FileExistsError: if it is there and ``overwrite`` is false.
-            ValueError: if it is to be Keras's, which has no such layer.
+            ValueError: if it is to be Keras's, which has no such layer, or a file cannot name a
+                function of the model.
         """
         from fastnn import saving  # slow to import, and seldom needed
 
         if format == "keras":
             self._require_built()
         with self._guard.reading("save"):
-            saving.save_model(self, filepath, overwrite, format)
+            saving.save_model(self, filepath, overwrite, include_optimizer, format)
 
     def to_json(self, **options: Any) -> str:
         """Return the architecture, without weights, as a JSON text for ``model_from_json``.
@@ -380,11 +384,6 @@ class Model(Trainer):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle and copy by way of the model file's bytes."""
-        parts: list[Any] = self.descendants()
-        if self._recipe is not None:
-            keys = ("optimizer", "loss", "metrics", "weighted_metrics")
-            parts += nests.flatten([self._recipe[key] for key in keys])
-        custom = registry.foreign_parts(part for part in parts if part is not None)
         from fastnn import saving
 
-        return saving.from_bytes, (saving.to_bytes(self), custom)
+        return saving.from_bytes, (saving.to_bytes(self), saving.custom_objects_of(self))

@@ -155,9 +155,12 @@ def _asked(make_model: Callable[..., Any], task: Task) -> dict[str, Any]:
 
 def _cloned(given: Model) -> Model:
     """Return a model of the same layers with new weights, compiled as that one is."""
+    from fastnn import saving  # slow to import
+
     model, recipe = clone_model(given), given.get_compile_config()
     if recipe is not None:
-        model.compile_from_config(recipe)
+        with saving.custom_object_scope(saving.custom_objects_of(given)):
+            model.compile_from_config(recipe)
     return model
 
 

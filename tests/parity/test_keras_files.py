@@ -353,6 +353,27 @@ def test_training_goes_on_alike(keras, float32, tmp_path):
         assert np.abs(a - c).max() < 1e-6
 
 
+def l2(y_true, y_pred):
+    """A loss of tensors of either library."""
+    return ((y_true - y_pred) ** 2)[..., 0]
+
+
+def test_functions_are_named_as_keras_names_them(keras, float32, tmp_path):
+    theirs = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    theirs.compile("sgd", l2, metrics=[l2, keras.losses.huber])
+    theirs.save(tmp_path / "theirs.keras")
+    ours = fastnn.from_keras(tmp_path / "theirs.keras", {"l2": l2})
+    ours.save(tmp_path / "ours.keras", format="keras")
+    again = keras.models.load_model(tmp_path / "ours.keras", custom_objects={"l2": l2})
+    x = RNG.normal(size=(12, 4)).astype("float32")
+    for _ in range(3):
+        logs = [m.train_on_batch(x, x[:, :1], return_dict=True) for m in (ours, theirs, again)]
+    assert logs[0].keys() == logs[1].keys() == logs[2].keys()
+    assert all(np.isclose(logs[0][key], logs[n][key], rtol=1e-5) for key in logs[0] for n in (1, 2))
+    ours.save(tmp_path / "plain.keras", include_optimizer=False, format="keras")
+    assert not keras_reads(keras, tmp_path / "plain.keras").compiled
+
+
 RULES = {
     "SGD": {},
     "SGD momentum": {"momentum": 0.9},
