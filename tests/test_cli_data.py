@@ -853,6 +853,17 @@ def test_a_file_that_is_no_model_is_told(capsys, command):
     assert "a.csv: not a fastnn model file" in run(capsys, *words, code=1).err
 
 
+def test_a_model_behind_the_data_is_told(capsys):
+    plain_model()
+    write("a.csv", [["a", "b"], [1, 2]])
+    Path("folder").mkdir()
+    for command in ("predict", "evaluate"):
+        err = run(capsys, command, "a.csv", "m", code=1).err
+        assert err == "fastnn: a.csv: no model; m is one: MODEL comes first, then DATA\n"
+    assert "folder: a folder; a model is a file" in run(capsys, "explain", "folder", code=1).err
+    assert "no table of text: it is a fastnn model" in run(capsys, "predict", "m", "m", code=1).err
+
+
 # ---- processes -----------------------------------------------------------------------------------
 
 

@@ -468,6 +468,19 @@ def test_npz_that_is_none_is_refused(tmp_path, content, words):
     assert not SPIED
 
 
+def test_what_is_no_npz_file_is_named(tmp_path):
+    with pytest.raises(DataFileError, match="no npz file of arrays: it is a folder"):
+        read_npz(tmp_path)
+    (tmp_path / "a.csv").write_text("a,b\n")
+    with pytest.raises(DataFileError, match=r"a\.csv: no npz file of arrays: numpy.savez writes"):
+        read_npz(tmp_path / "a.csv")
+    np.save(tmp_path / "a.npy", [1])
+    with pytest.raises(DataFileError, match=r"an \.npy file, which has one array"):
+        read_npz(tmp_path / "a.npy")
+    with pytest.raises(FileNotFoundError):
+        read_npz(tmp_path / "b.npz")
+
+
 def test_npz_that_is_damaged_is_refused(tmp_path):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, a=images(50, 50))

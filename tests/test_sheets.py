@@ -1,5 +1,8 @@
 """Text files as people have them: what is found out about each."""
 
+import os
+
+import numpy as np
 import pytest
 
 from fastnn.data.notation import are_codes, decimal_marks, plain
@@ -83,12 +86,42 @@ def test_lines_are_counted_as_an_editor_does(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("content", "options", "names", "lines"),
+    [
+        ("sep=;\na;b,c\n1;2\n", {}, ["a", "b,c"], [3]),
+        ('"sep=\t"\r\na\tb\r\n1\t2\r\n', {}, ["a", "b"], [3]),
+        ("sep=,\na;b\n1;2\n", {"delimiter": ";"}, ["a", "b"], [3]),
+        ("# by me\n# on Monday\na,b\n1,2\n", {}, ["a", "b"], [4]),
+        ("# by me, on Monday\na,b\n1,2\n", {"known": ["a"]}, ["a", "b"], [3]),
+        ("# by me\n1,2\n", {}, ["0", "1"], [2]),
+        ("# by me\n#a,b\n1,2\n", {}, ["#a", "b"], [3]),
+        ("#a,b\n1,2\n", {}, ["#a", "b"], [2]),
+        ("#\n1\n", {}, ["#"], [2]),
+        ("a,b\n#x,1\n", {}, ["a", "b"], [2]),
+        ("sep,b\n1,2\n", {}, ["sep", "b"], [2]),
+    ],
+)
+def test_what_is_before_the_names(tmp_path, content, options, names, lines):
+    found = sheet(tmp_path, content, **options)
+    assert (found.names, found.lines) == (names, lines)
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    reader, writer = os.pipe()
+    os.write(writer, b"a,b\n1,2\n")
+    os.close(writer)
+    assert read_sheet(f"/dev/fd/{reader}").rows == [["1", "2"]]
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "nothing in it"),
         (b"\n\n,,\n", "nothing in it"),
         (b"a,b\n1,2,3\n", "line 2 has 3 values, the first has 2"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0", "no table of text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "no table of text: it is a picture; pictures to learn from"),
+        (b"\xff\xfe\0", "no table of text"),
         (b"PK\3\4xl/workbook.xml", "as Excel's files are: save it as CSV"),
         (b"PAR1....", "Parquet file: save it as CSV"),
         (b"a\n" + b"x" * 200_000, "no table of text"),
@@ -97,6 +130,17 @@ def test_lines_are_counted_as_an_editor_does(tmp_path):
 def test_what_is_no_table_is_refused(tmp_path, content, message):
     with pytest.raises(DataFileError, match=message):
         sheet(tmp_path, content)
+
+
+def test_what_numpy_writes_and_a_folder_are_no_table(tmp_path):
+    with pytest.raises(DataFileError, match="no table of text: it is a folder"):
+        read_sheet(tmp_path)
+    np.save(tmp_path / "a.npy", [1])
+    with pytest.raises(DataFileError, match=r"has one array; numpy.savez\('a.npz', x=..., y=...\)"):
+        read_sheet(tmp_path / "a.npy")
+    np.savez(tmp_path / "a.npz", [1])
+    with pytest.raises(DataFileError, match="no table of text: it is an npz file"):
+        read_sheet(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(

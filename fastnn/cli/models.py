@@ -9,8 +9,9 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import arguments, output
+from fastnn.data.kinds import FASTNN, kind_of
 from fastnn.datasets.digits import DIGITS
-from fastnn.errors import DataFileError
+from fastnn.errors import DataFileError, ModelFileError
 
 __all__ = ["data_file", "load", "samples"]
 
@@ -21,7 +22,20 @@ def load(options: Any) -> Any:
 
     if hasattr(options, "threads"):
         fastnn.set_num_threads(options.threads)
-    return fastnn.models.load_model(options.model)
+    try:
+        return fastnn.models.load_model(options.model)
+    except (ModelFileError, IsADirectoryError) as error:
+        raise ModelFileError(_no_model(options, error)) from None
+
+
+def _no_model(options: Any, error: Exception) -> str:
+    """Return what is wrong with a model's file, which may be that of the data."""
+    data = getattr(options, "data", None)
+    if data is not None and data.exists() and kind_of(data) == FASTNN:
+        return f"{options.model}: no model; {data} is one: MODEL comes first, then DATA"[:390]
+    if options.model.is_dir():
+        return f"{options.model}: a folder; a model is a file, which `fastnn train --save` writes"
+    return str(error)
 
 
 def data_file(source: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 __all__ = ["MISSING", "are_codes", "as_number", "decimal_marks", "given", "plain", "strange"]
 
@@ -25,6 +26,8 @@ def _written(thousands: str, decimal: str) -> re.Pattern[str]:
 #: Numbers, by the mark before their fraction; the other one is between thousands.
 _WRITTEN = {".": _written(",", r"\."), ",": _written(r"\.", ",")}
 _OTHER = {".": ",", ",": "."}
+
+_ENOUGH = 1000  # numbers that can be read in one way only, to know how a column is written
 
 #: What Python would not read, or not surely as it was meant.
 _MARKED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+|[^,]*\d,.*|,\d+")
@@ -99,9 +102,9 @@ def decimal_marks(
 
 
 def _votes(values: Sequence[str]) -> Counter[str]:
-    """Return how many numbers have to be read with each mark before the fraction."""
-    ways = [[mark for mark in _WRITTEN if _WRITTEN[mark].fullmatch(value)] for value in values]
-    return Counter(way[0] for way in ways if len(way) == 1)
+    """Return how many of the first numbers have to be read with each mark before the fraction."""
+    ways = ([mark for mark in _WRITTEN if _WRITTEN[mark].fullmatch(value)] for value in values)
+    return Counter(islice((way[0] for way in ways if len(way) == 1), _ENOUGH))
 
 
 def _most(votes: Counter[str]) -> str:

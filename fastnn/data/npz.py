@@ -12,6 +12,7 @@ import numpy as np
 
 from fastnn._checks import path as checked_path
 from fastnn._typing import Array
+from fastnn.data.kinds import kind_of
 from fastnn.errors import DataFileError
 
 if TYPE_CHECKING:
@@ -40,9 +41,19 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """
     path = checked_path("read_npz", "path", path)  # ZipFile takes open files, too
     try:
+        _refuse_others(path)
         return arrays_of(path)
     except DataFileError as error:
         raise DataFileError(f"{os.fspath(path)}: {error}"[:390]) from None
+
+
+def _refuse_others(path: str) -> None:
+    """Say what a file is that is no zip at all."""
+    import zipfile  # slow to import
+
+    if os.path.exists(path) and not zipfile.is_zipfile(path):
+        what = kind_of(path) or "numpy.savez writes such files"
+        raise DataFileError(f"no npz file of arrays: {what}")
 
 
 def arrays_of(source: str | BinaryIO, most: float = math.inf) -> dict[str, Array]:

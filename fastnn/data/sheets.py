@@ -11,11 +11,14 @@ import csv
 import io
 import itertools
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
+from fastnn.data.kinds import kind_of
 from fastnn.data.notation import as_number, decimal_marks, plain
 from fastnn.errors import DataFileError
 
@@ -23,14 +26,7 @@ __all__ = ["Sheet", "read_sheet"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 200  # lines, to find the separator
-#: How files of other formats begin.
-_FOREIGN = {
-    b"\x1f\x8b": "it is compressed by gzip: unpack it",
-    b"\x89HDF": "it is an HDF5 file",
-    b"PAR1": "it is a Parquet file: save it as CSV",
-    b"PK\3\4": "it is a zip, as Excel's files are: save it as CSV",
-    b"\xd0\xcf\x11\xe0": "it is an old file of Excel: save it as CSV",
-}
+_NAMED_SEPARATOR = re.compile(r'"?sep=(.)"?\s*?\n', re.I)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -113,11 +109,12 @@ def read_sheet(
     Raises:
         DataFileError: if there is nothing in it, or no table.
     """
-    text = _decoded(path, encoding)
     try:
-        found = _separator(text) if delimiter is None else delimiter
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=found)
-        numbered = [(reader.line_num, [each.strip() for each in row]) for row in reader if row]
+        before, found, text = _table_of(_decoded(path, encoding), delimiter, known)
+        reader = _rows(text, found)
+        numbered = [
+            (before + reader.line_num, [each.strip() for each in row]) for row in reader if row
+        ]
     except csv.Error as error:
         raise DataFileError(f"{os.fspath(path)}: no table of text: {error}"[:390]) from None
     numbered = [(line, row) for line, row in numbered if len(row) == 1 or any(row)]
@@ -149,11 +146,10 @@ def _distinct(given: Sequence[str]) -> list[str]:
 
 
 def _decoded(path: str | os.PathLike[str], encoding: str | None) -> str:
+    if what := kind_of(path):
+        raise DataFileError(f"{os.fspath(path)}: no table of text: {what}"[:390])
     with open(path, "rb") as file:
         content = file.read()
-    for beginning, what in _FOREIGN.items():
-        if content.startswith(beginning):
-            raise DataFileError(f"{os.fspath(path)}: no table of text: {what}"[:390])
     try:
         return content.decode(encoding or _encoding(content))
     except (UnicodeDecodeError, LookupError) as error:
@@ -168,6 +164,28 @@ def _encoding(content: bytes) -> str:
     except UnicodeDecodeError:
         return "cp1252" if b"\0" not in content else "utf-8"  # which then refuses it
     return "utf-8-sig"
+
+
+def _table_of(text: str, delimiter: str | None, known: Collection[str]) -> tuple[int, str, str]:
+    """Return how many lines are before the table of a text, what separates its values, and it.
+
+    Excel writes ``sep=;`` there, others remarks, which begin with ``#``.
+    """
+    named = _NAMED_SEPARATOR.match(text)
+    rest = text[named.end() :] if named else text
+    remarks = [*itertools.takewhile(lambda line: line.startswith("#"), io.StringIO(rest))]
+    table = rest[sum(map(len, remarks)) :]
+    found = delimiter or (named[1] if named else _separator(table))
+    first: list[str] = next(_rows(table, found), [])
+    for line in reversed(remarks):
+        if len(next(_rows(line, found))) == len(first) and not set(known) & set(first):
+            table = line + table  # the names, or the only column
+            break
+    return text.count("\n") - table.count("\n"), found, table
+
+
+def _rows(text: str, separator: str) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
 
 
 def _separator(text: str) -> str:

@@ -1,0 +1,54 @@
+"""What a file is that was expected to be another: so that its refusal can tell what to do."""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["FASTNN", "kind_of"]
+
+#: What ``kind_of`` says of a model's file.
+FASTNN = "it is a fastnn model"
+
+_PICTURE = "it is a picture; pictures to learn from are given as a folder"
+_ZIP = b"PK\3\4"
+
+#: How files begin.
+_BEGINNINGS = {
+    b"\x1f\x8b": "it is compressed by gzip: unpack it",
+    b"\x89HDF": "it is an HDF5 file",
+    b"PAR1": "it is a Parquet file: save it as CSV",
+    b"\xd0\xcf\x11\xe0": "it is an old file of Excel: save it as CSV",
+    b"\x93NUMPY": "it is an .npy file, which has one array; numpy.savez('a.npz', x=..., y=...)",
+    b"%PDF": "it is a PDF",
+    b"\x89PNG": _PICTURE,
+    b"\xff\xd8\xff": _PICTURE,
+    b"GIF8": _PICTURE,
+}
+
+
+def kind_of(path: str | os.PathLike[str]) -> str:
+    """Return what a path leads to; nothing where it is text, or unknown."""
+    if os.path.isdir(path):
+        return "it is a folder"
+    if not os.path.isfile(path):
+        return ""  # a pipe can be read once, which others will do
+    with open(path, "rb") as file:
+        head = file.read(8)
+    if head.startswith(_ZIP):
+        return _kind_of_zip(path)
+    return next((what for each, what in _BEGINNINGS.items() if head.startswith(each)), "")
+
+
+def _kind_of_zip(path: str | os.PathLike[str]) -> str:
+    import zipfile  # slow to import
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        return "it is a damaged zip, as Excel's files are: save it as CSV"
+    if "config.npy" in names:
+        return FASTNN
+    if names and all(name.endswith(".npy") for name in names):
+        return "it is an npz file, of arrays"
+    return "it is a zip, as Excel's files are: save it as CSV"
