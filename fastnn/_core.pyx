@@ -1,10 +1,11 @@
-# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
 # Indices below come from lengths that are already checked; the stub file tells the types.
 """The binding, the only module that sees C.
 
 It owns bound programs and translates; it computes nothing.
 """
 
+cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.pythread cimport PyThread_get_thread_ident
 from libc.stdlib cimport getenv
@@ -675,9 +676,11 @@ cdef class Program:
 
     cdef fnn_status _run(self, Run run, bint keeps_gil) except *:
         cdef fnn_status status
-        if self.running:
+        cdef bint busy
+        with cython.critical_section(self):
+            busy, self.running = self.running, True
+        if busy:
             raise RuntimeError("a program is already running; each thread needs its own")
-        self.running = True
         run.functions = self.functions
         run.error = None
         if keeps_gil:  # to give the GIL away and wait for it would take longer than the run
@@ -746,8 +749,8 @@ cdef class Guard:
     """Lets many readers use a model, or one thread train it; whoever else comes is refused.
 
     It is C, because Python looks for signals between any two of its own steps, also at the
-    beginning of ``__exit__``: an interrupt would leave the model in use for ever.  The GIL makes
-    each method one step for other threads.
+    beginning of ``__exit__``: an interrupt would leave the model in use for ever.  Where there is
+    no GIL, critical sections make each decision one step for other threads.
 
     Args:
         model: its name, for messages.
@@ -785,16 +788,21 @@ cdef class Guard:
         return self.trainer != 0 and self.trainer == <unsigned long> PyThread_get_thread_ident()
 
     cdef int _read(self, str who) except -1:
-        if self.trainer != 0 and not self._trains():
+        cdef bint busy
+        with cython.critical_section(self):
+            busy = self.trainer != 0 and not self._trains()
+            self.readers += not busy
+        if busy:
             raise self._refusal(who, "is being trained by another thread")
-        self.readers += 1
         return 0
 
     cdef int _train(self, str who) except -1:
+        cdef bint busy
         self.moving.acquire()  # waits for whoever keeps the weights still
-        busy = self.trainer != 0 or self.readers > 0
-        if not busy:
-            self.trainer = <unsigned long> PyThread_get_thread_ident()
+        with cython.critical_section(self):
+            busy = self.trainer != 0 or self.readers > 0
+            if not busy:
+                self.trainer = <unsigned long> PyThread_get_thread_ident()
         self.moving.release()
         if busy:
             raise self._refusal(who, "is in use already")
@@ -838,7 +846,8 @@ cdef class Use:
 
     def __exit__(self, *error):
         if self.kind == READ:
-            self.guard.readers -= 1
+            with cython.critical_section(self.guard):
+                self.guard.readers -= 1
         elif self.kind == TRAIN:
             self.guard.trainer = 0
         elif self.kind == STILL:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastnn import _core
+from fastnn.locks import lock
 
 __all__ = [
     "dtype_policy",
@@ -31,6 +32,7 @@ _floatx = "float32"
 _policy: str | None = None
 _seed = 0
 _drawn = 0
+_drawing = lock()
 
 _MASK = (1 << 64) - 1
 
@@ -207,8 +209,10 @@ def same_seeds() -> Iterator[None]:
 def next_seed() -> int:
     """Return the next seed of the process: 64 bits that look unrelated to the last."""
     global _drawn
-    _drawn += 1
-    return _mix((_seed + _drawn * 0x9E3779B97F4A7C15) & _MASK)
+    with _drawing:
+        _drawn += 1
+        state = _seed + _drawn * 0x9E3779B97F4A7C15
+    return _mix(state & _MASK)
 
 
 def _mix(z: int) -> int:

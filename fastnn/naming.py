@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from fastnn.locks import lock
+
 __all__ = ["clear_session", "closest", "lookup", "snake_case", "unique_name"]
 
 T = TypeVar("T")
 
 _used: Counter[str] = Counter()
+_counting = lock()
 
 
 def snake_case(name: str) -> str:
@@ -22,8 +25,9 @@ def snake_case(name: str) -> str:
 
 def unique_name(prefix: str) -> str:
     """Return ``dense``, then ``dense_1``, ``dense_2``, ... within this process."""
-    count = _used[prefix]
-    _used[prefix] += 1
+    with _counting:
+        count = _used[prefix]
+        _used[prefix] += 1
     return f"{prefix}_{count}" if count else prefix
 
 

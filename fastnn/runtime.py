@@ -60,6 +60,13 @@ class Shelf:
         self.idle: list[Executable] = []
         self.most = most
 
+    def take(self) -> Executable | None:
+        """Take a program away, if there is one: in one step, since others may do so, too."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return None
+
 
 class Loan:
     """A program that nobody else uses meanwhile; after an error nobody uses it again."""
@@ -229,7 +236,7 @@ class Runtime:
         shelf = self._shelves.get(key) or self._shelf(key)
         if shelf.most is not None and rows > shelf.most:
             rows = shelf.most
-        executable = shelf.idle.pop() if shelf.idle else None
+        executable = shelf.take()
         if executable is None or executable.program.rows < rows:
             executable = self.make(mode, rows, config.get_num_threads(), direct, weighing)
         if executable.packs:
