@@ -99,7 +99,13 @@ def threads_that_predict(trials, rng):
         thread.join()
     for part in wrong[:3]:
         report(f"eight threads: other bits in {part}")
-    return 8 * (trials // 8 + 1), len(wrong), "eight threads, one model"
+    failures = len(wrong)
+    try:
+        model.train_on_batch(X, Y)  # nobody uses it any more, and so it is counted
+    except ConcurrentUseError as error:
+        failures += 1
+        report(str(error))
+    return 8 * (trials // 8 + 1), failures, "eight threads, one model"
 
 
 def uses_during_fit(trials, rng):
