@@ -219,6 +219,16 @@ def test_dates_of_few_values_and_what_is_no_number_are_named(capsys):
     assert "129 different values in 160 rows, 128 of 160 are numbers, 'k.A.' is not: that is" in err
 
 
+def test_a_dash_among_numbers_to_predict_is_none_and_a_class_among_words(capsys):
+    rows = [[i % 7, "-" if i % 10 == 3 else i * 1.5, "-ab"[i % 3]] for i in range(60)]
+    write("a.csv", [["a", "y", "z"], *rows])
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+    assert "regression: y is numbers, 54 different" in said
+    assert "6 rows without y" in said
+    said = run(capsys, "train", "a.csv", "--target", "z", "--epochs", "1").out
+    assert "z has 3 classes (-, a, b)" in said
+
+
 def test_a_class_of_a_single_row_is_named(capsys):
     write("a.csv", [["a", "y"], *([i % 7, "pq"[i % 2]] for i in range(40)), [1, "rare"]])
     said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out

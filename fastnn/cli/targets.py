@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import MISSING, are_codes, as_number, strange
+from fastnn.data.notation import MISSING, are_codes, as_number, given, strange
 from fastnn.data.schema import LARGEST, Target, canonical
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -43,6 +43,9 @@ def of_sheet(sheet: Sheet, names: Sequence[str], task: str | None) -> tuple[Targ
 
 
 def _present(values: Sequence[str]) -> list[str]:
+    numbers = given(values)
+    if numbers and all(as_number(value) is not None for value in numbers):
+        return numbers  # among which "-" is no class
     return [value for value in values if value.lower() not in _NO_CLASS]
 
 
