@@ -8,7 +8,7 @@ import pytest
 
 import fastnn
 from fastnn import Input, Sequential, losses, metrics, ops, registry
-from fastnn.errors import ModelFileError
+from fastnn.errors import ModelFileError, ShapeError
 from fastnn.layers import Activation, Dense
 
 RNG = np.random.default_rng(2)
@@ -483,6 +483,24 @@ def test_a_registered_function_is_known_by_its_name(monkeypatch):
     monkeypatch.setattr(registry, "_registered", {})
     fastnn.utils.register_keras_serializable()(mine)
     assert losses.get("mine").fn is metrics.get("mine").fn is mine
+
+
+def test_a_mean_over_the_rows_says_whose_it_is():
+    def my_error(y_true, y_pred):
+        return ops.mean(ops.square(y_true - y_pred))
+
+    class Mine(losses.Loss):
+        def call(self, y_true, y_pred):
+            return my_error(y_true, y_pred)
+
+    model, mend = Sequential([Input((5,)), Dense(5)]), ".*axis=-1; a {} gives a value for each row"
+    for loss, name in ((my_error, "my_error"), (Mine(), "mine")):
+        with pytest.raises(ShapeError, match=f"^loss '{name}'" + mend.format("loss")):
+            model.compile("sgd", loss)
+    with pytest.raises(ShapeError, match="^metric 'my_error'" + mend.format("metric")):
+        model.compile("sgd", "mse", metrics=[my_error])
+    with pytest.raises(ShapeError, match="each row has one number already"):
+        model.compile("sgd", lambda t, p: ops.mean(ops.mean(p, axis=-1)))
 
 
 @pytest.mark.parametrize("returned", [1.0, None])

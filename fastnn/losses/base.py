@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from fastnn import functions, ops, registry
@@ -11,7 +12,7 @@ from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
 
-__all__ = ["Loss", "LossFunctionWrapper", "Lowered", "Reduced", "Targets"]
+__all__ = ["Loss", "LossFunctionWrapper", "Lowered", "Reduced", "Targets", "saying_whose"]
 
 #: What a batch's values are made one number by.
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", "none", None)
@@ -47,6 +48,21 @@ class Reduced(NamedTuple):
     weights: Tensor | None
     divisor: Tensor | None
     total: bool
+
+
+@contextmanager
+def saying_whose(who: str, kind: str) -> Iterator[None]:
+    """Let what is wrong with shapes inside say which loss or metric it is about.
+
+    Args:
+        who: its name.
+        kind: what it is.
+    """
+    try:
+        yield
+    except ShapeError as error:
+        mend = f"{kind} gives a value for each row, and their mean is taken"
+        raise ShapeError(f"{who}: {str(error)[:280]}; {mend}"[:400]) from error
 
 
 class Loss:
@@ -111,7 +127,8 @@ class Loss:
 
     def lower(self, prediction: Tensor, targets: Tensor) -> Lowered:
         """Compose the loss, and the prediction as people read it."""
-        return Lowered(self.call(targets, prediction), prediction)
+        with saying_whose(f"loss {self.name!r}", "a loss"):
+            return Lowered(self.call(targets, prediction), prediction)
 
     def proba(self, prediction: Tensor) -> Tensor:
         """Return the prediction as probabilities, if that is what the loss makes of it."""

@@ -11,6 +11,7 @@ from fastnn import functions, initializers, registry
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.losses import Loss, Targets
+from fastnn.losses.base import saying_whose
 from fastnn.metrics.state import State
 from fastnn.naming import snake_case
 
@@ -132,7 +133,8 @@ class Metric:
 
     def values(self, seen: Seen) -> Tensor:
         """Compose the value of each place from all that there is to see."""
-        return self.lower(seen.prediction, seen.targets, seen.kind)
+        with saying_whose(f"metric {self.name!r}", "a metric"):
+            return self.lower(seen.prediction, seen.targets, seen.kind)
 
     def read(self, total: Array) -> Any:
         """Return the metric's value from its totals."""
