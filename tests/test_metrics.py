@@ -152,6 +152,23 @@ def test_intersections_over_unions_of_classes_there_are_not():
         metrics.IoU(2, [0, 2])
 
 
+def test_confusion_matrices_know_labels_of_any_kind():
+    true, said = ["dog", "cat", "dog", "dog"], np.array(["dog", "dog", "cat", "dog"], object)
+    matrix = metrics.confusion_matrix
+    assert matrix(true, said).tolist() == [[0, 1], [1, 2]]
+    assert matrix(true, said, classes=["dog", "cat", "eel"]).tolist() == [
+        [2, 1, 0],
+        [1, 0, 0],
+        [0, 0, 0],
+    ]
+    assert matrix(true, np.eye(2)[[1, 1, 0, 1]]).tolist() == matrix(true, said).tolist()
+    assert matrix([-1, 1], [1, 1], classes=[-1, 1]).tolist() == [[0, 1], [0, 1]]
+    with pytest.raises(ValueError, match=r"y_pred has the label 0.* 'cat', 'dog'; .*class_labels"):
+        matrix(true, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="pass classes="):
+        matrix([-1, 1], [1, 1])
+
+
 def test_confusion_matrices_know_labels_one_hot_rows_and_weights():
     p, w = RNG.dirichlet(np.ones(5), 9), RNG.random(9)
     want = np.zeros((5, 5))

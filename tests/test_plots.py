@@ -330,6 +330,26 @@ def test_a_confusion_matrix_shows_counts_or_shares():
         assert panel.images[0].get_clim() == (0, 1)
 
 
+def test_pictures_of_classes_take_names_as_labels():
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = fastnn.datasets.make_moons(30)
+    named = np.array(["dog", "cat"])[y]
+    judge = LogisticRegression().fit(x, named)
+    below = plots.decision_regions(judge, x, named).legends[0]
+    assert [text.get_text() for text in below.get_texts()] == ["class cat", "class dog"]
+    for draw in (plots.roc_curve, plots.precision_recall_curve):
+        figures = [draw(each, judge.predict_proba(x)) for each in (named, 1 - y)]
+        assert np.array_equal(*(figure.axes[0].lines[-1].get_ydata() for figure in figures))
+    plots.calibration_curve(named, judge.predict_proba(x))
+    misread = plots.misclassified(np.eye(8)[None], ["line"], [[0.1, 0.9]], ["line", "circle"])
+    assert misread.axes[0].get_title().startswith("line read as circle")
+    with pytest.raises(ValueError, match="roc_curve: .* is none of the 2 classes"):
+        plots.roc_curve(named, judge.predict_proba(x), ["a", "b"])
+    with pytest.raises(ValueError, match=r"make it by fastnn\.metrics\.confusion_matrix"):
+        plots.confusion_matrix(named, judge.predict(x))
+
+
 def test_a_large_confusion_matrix_shows_colours_alone():
     panel = plots.confusion_matrix(np.eye(100)).axes[0]
     assert texts(panel) == []

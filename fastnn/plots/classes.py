@@ -73,8 +73,9 @@ def confusion_matrix(
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['75%', '25%', '0%', '100%']
     """
-    counts = np.asarray(matrix, np.float64)
-    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or not counts.size:
+    counts = np.asarray(matrix)
+    square = counts.ndim == 2 and counts.size == len(counts) ** 2 > 0
+    if not square or counts.dtype.kind not in "biuf":
         raise ValueError(
             f"confusion_matrix: expected (classes, classes), got shape {counts.shape}; make it by "
             "fastnn.metrics.confusion_matrix(y_true, y_pred)"
@@ -82,6 +83,7 @@ def confusion_matrix(
     if not (counts >= 0).all():
         raise ValueError("confusion_matrix: expected counts, numbers from 0 on")
     names = class_names_of("confusion_matrix", class_names, len(counts))
+    counts = counts.astype(np.float64)
     side = matrix_side(len(names))
     figure = new_figure(width=side + 0.6, height=side + (0.3 if title else 0))
     draw_matrix(figure, counts, names, normalize, title)

@@ -12,6 +12,7 @@ from fastnn._checks import count
 from fastnn.plots.curves import draw_curves
 from fastnn.plots.figures import INK, WRONG, Path, class_names_of, finish, new_figure, plain
 from fastnn.plots.images import COLUMNS, as_images, draw_image, tiles
+from fastnn.utils.labels import numbered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -44,7 +45,7 @@ class _Misread:
         self.images, p = as_images(who, x), np.asarray(probabilities)
         p = p[:, None] if p.ndim == 1 else p
         self.p = np.concatenate([1 - p, p], axis=1) if p.shape[1:] == (1,) else p
-        labels = np.asarray(y)
+        labels, class_names = numbered(who, y, class_names)
         if labels.ndim == 2 and labels.shape[1] > 1:
             labels = labels.argmax(axis=1)
         self.labels = labels.reshape(-1).astype(int)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn.plots.figures import INK, Path, class_colors, dress, finish, new_figure, plain
+from fastnn.utils.labels import class_ids, numbered
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ def decision_regions(
     Args:
         model: classifies points: one output, yes above one half; or an output for each class.
         x: ``(rows, 2)``, points.
-        y: ``(rows,)``, their classes, 0, 1, ...
+        y: ``(rows,)``, their classes: 0, 1, ..., or names.
         title: a line above.
         path: a .png, .pdf or .svg file to write.
 
@@ -43,7 +44,10 @@ def decision_regions(
         >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(2, "softmax")])
         >>> figure = decision_regions(model, x, y)
     """
-    x, y = np.asarray(x), np.asarray(y).reshape(-1).astype(int)
+    x = np.asarray(x)
+    classes = getattr(model, "classes_", None)  # an estimator's, which may be any labels
+    y, names = numbered("decision_regions", y) if classes is None else class_ids(y, classes)
+    y = y.reshape(-1).astype(int)
     if x.ndim != 2 or x.shape[1] != 2 or not len(x):
         raise ValueError(f"decision_regions: x must be points (rows, 2), got shape {x.shape}")
     if len(y) != len(x):
@@ -73,7 +77,7 @@ def decision_regions(
             s=14,
             edgecolors="white",
             linewidths=0.5,
-            label=f"class {label}",
+            label=f"class {label if names is None else names[label]}",
         )
     dress(panel, title, "x[:, 0]", "x[:, 1]", grid=None)
     below = figure.legend(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastnn.plots.figures import class_names_of
+from fastnn.utils.labels import numbered
 
 __all__ = ["Bins", "Judged", "Rates", "bins", "judged", "rates"]
 
@@ -38,14 +39,16 @@ def judged(
 
     Args:
         who: the picture, for messages.
-        y_true: labels ``(rows,)``, or 0 and 1 for each class, ``(rows, classes)``.
+        y_true: labels ``(rows,)``, numbers or names, or 0 and 1 for each class, ``(rows,
+            classes)``.
         scores: ``(rows,)`` of class 1, or ``(rows, classes)``.
         class_names: names of the classes, or ``None``.
 
     Raises:
         ValueError: shapes do not fit, or a score is NaN.
     """
-    score, true = np.asarray(scores, np.float64), np.asarray(y_true)
+    score = np.asarray(scores, np.float64)
+    true, class_names = numbered(who, y_true, class_names)
     score = score[:, None] if score.ndim == 1 else score
     true = true[:, None] if true.ndim == 1 else true
     if score.ndim != 2 or true.ndim != 2 or len(score) != len(true) or not len(score):

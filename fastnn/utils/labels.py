@@ -11,7 +11,7 @@ from fastnn._typing import Array
 from fastnn.data.arrays import as_array
 from fastnn.errors import LabelError, ShapeError
 
-__all__ = ["class_ids", "class_labels", "normalize"]
+__all__ = ["class_ids", "class_labels", "normalize", "numbered"]
 
 
 def normalize(x: ArrayLike, axis: int = -1, order: float = 2) -> Array:
@@ -70,6 +70,29 @@ def class_ids(labels: ArrayLike, classes: ArrayLike | None = None) -> tuple[Arra
         raise LabelError(f"class_ids: {wrong!r:.60} is none of the {len(known)} classes")
     found = [numbers[label] for label in given.ravel().tolist()]
     return np.array(found, np.int64).reshape(given.shape), known
+
+
+def numbered(who: str, labels: ArrayLike, names: Any = None) -> tuple[Array, Any]:
+    """Return labels as class numbers, and the names of the classes.
+
+    Args:
+        who: what has them, for messages.
+        labels: class numbers, which stay as they are; or names.
+        names: the classes' names in the order of their numbers; ``None``: those of ``labels``,
+            sorted, if they are names.
+
+    Raises:
+        LabelError: if a label is none of the names.
+    """
+    array = np.asarray(labels)
+    if array.dtype.kind == "O":  # a column of a data frame
+        array = np.array(array.tolist())
+    if array.dtype.kind in "biuf":
+        return array, names
+    try:
+        return class_ids(array, names)
+    except LabelError as error:
+        raise LabelError(f"{who}: {str(error).removeprefix('class_ids: ')}") from None
 
 
 def class_labels(ids: ArrayLike, classes: ArrayLike) -> Array:
