@@ -40,6 +40,11 @@ def names(panel):
     return [text.get_text() for text in panel.get_legend().get_texts()]
 
 
+def names_below(figure):
+    (below,) = figure.legends
+    return [text.get_text() for text in below.get_texts()]
+
+
 def classifier(units, *, logits=False):
     model = fastnn.Sequential([fastnn.Input((2,)), Dense(units, None if logits else "softmax")])
     if logits:
@@ -58,7 +63,7 @@ def test_regions_show_a_colour_for_each_class_and_all_points(classes, tmp_path):
     assert panel.get_title() == "blobs"
     assert sum(len(drawn.get_offsets()) for drawn in panel.collections) == 60
     assert len({tuple(drawn.get_facecolor()[0]) for drawn in panel.collections}) == classes
-    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    labels = names_below(figure)
     assert labels == [f"class {n}" for n in range(classes)]
     picture = panel.images[0].get_array()
     assert ((picture >= 0) & (picture <= 1)).all()
@@ -235,6 +240,13 @@ def fitted(**options):
     return model.fit(x, x[:, 0], verbose=0, **options)
 
 
+def test_the_parts_of_the_loss_are_drawn_if_they_are_asked_for():
+    history = {"loss": [2.0, 1.0], "data_loss": [1.5, 0.5], "penalty": [0.5, 0.5]}
+    assert [panel.get_title() for panel in plots.learning_curve(history).axes] == ["loss"]
+    asked = plots.learning_curve(history, ["loss", "penalty"])
+    assert [panel.get_title() for panel in asked.axes] == ["loss", "penalty"]
+
+
 def test_a_history_draws_each_metric_of_both_kinds_of_data(tmp_path):
     history = fitted(epochs=6, validation_split=0.5)
     figure = history.plot(tmp_path / "a.png")
@@ -248,8 +260,8 @@ def test_a_history_draws_each_metric_of_both_kinds_of_data(tmp_path):
         assert validation.get_ydata().tolist() == history.history[f"val_{panel.get_title()}"]
         lowest = int(np.argmin(history.history["val_loss"])) + 1
         assert best.get_xdata() == [lowest, lowest]
-    assert names(figure.axes[0]) == ["training", "validation", f"lowest val_loss: epoch {lowest}"]
-    assert names(figure.axes[1]) == ["training", "validation"]
+    assert names_below(figure) == ["training", "validation", f"lowest val_loss: epoch {lowest}"]
+    assert all(panel.get_legend() is None for panel in figure.axes)  # which would cover curves
     assert [panel.get_title() for panel in history.plot(metrics=["mae"]).axes] == ["mae"]
 
 
@@ -336,15 +348,14 @@ def test_pictures_of_classes_take_names_as_labels():
     x, y = fastnn.datasets.make_moons(30)
     named = np.array(["dog", "cat"])[y]
     judge = LogisticRegression().fit(x, named)
-    below = plots.decision_regions(judge, x, named).legends[0]
-    assert [text.get_text() for text in below.get_texts()] == ["class cat", "class dog"]
+    assert names_below(plots.decision_regions(judge, x, named)) == ["class cat", "class dog"]
     for draw in (plots.roc_curve, plots.precision_recall_curve):
         figures = [draw(each, judge.predict_proba(x)) for each in (named, 1 - y)]
         assert np.array_equal(*(figure.axes[0].lines[-1].get_ydata() for figure in figures))
     plots.calibration_curve(named, judge.predict_proba(x))
     misread = plots.misclassified(np.eye(8)[None], ["line"], [[0.1, 0.9]], ["line", "circle"])
     assert misread.axes[0].get_title().startswith("line read as circle")
-    with pytest.raises(ValueError, match="roc_curve: .* is none of the 2 classes"):
+    with pytest.raises(ValueError, match=r"roc_curve: .* is none of the 2 classes"):
         plots.roc_curve(named, judge.predict_proba(x), ["a", "b"])
     with pytest.raises(ValueError, match=r"make it by fastnn\.metrics\.confusion_matrix"):
         plots.confusion_matrix(named, judge.predict(x))

@@ -585,6 +585,14 @@ def test_callbacks_see_loss_and_score():
     assert len(made[0].seen) == 2
 
 
+def test_the_history_is_that_of_the_last_fit():
+    found = FastNNClassifier(4, max_iter=4, early_stopping=True).fit(X, LABELS)
+    assert found.history_.history["loss"] == found.loss_curve_
+    assert found.history_.history["val_score"] == found.validation_scores_
+    assert [panel.get_title() for panel in found.history_.plot().axes] == ["loss"]
+    assert pickle.loads(pickle.dumps(found)).history_.history == found.history_.history
+
+
 class Stop(Callback):
     """Gives up in the third epoch."""
 

@@ -64,8 +64,8 @@ class History(Callback):
 
         Args:
             path: a .png, .pdf or .svg file to write.
-            metrics: names to draw, one panel each; ``None``: all, and the learning rate if it
-                changed.
+            metrics: names to draw, one panel each; ``None``: all but ``data_loss`` and ``penalty``,
+                and the learning rate if it changed.
 
         Returns:
             A matplotlib ``Figure`` (``fastnn.plots.learning_curve``).

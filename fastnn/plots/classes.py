@@ -196,7 +196,7 @@ def roc_curve(
     panel.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--", label="guessing")
     _draw_each("roc_curve", panel, curves, draw)
     dress(panel, title, "false positive rate", "true positive rate")
-    legend(panel, loc="lower right")
+    legend(panel)
     return finish(figure, path)
 
 
@@ -248,7 +248,7 @@ def precision_recall_curve(
         share = float(curves[0].is_true.mean())
         panel.axhline(share, color=INK, linewidth=0.8, linestyle="--", label="guessing")
     dress(panel, title, "recall", "precision")
-    legend(panel, loc="lower left")
+    legend(panel)
     return finish(figure, path)
 
 
@@ -317,7 +317,7 @@ def calibration_curve(
     lower.hist(samples.score, np.linspace(0, 1, number + 1), color=VALIDATION, rwidth=0.9)
     dress(upper, title, y="share that is true")
     dress(lower, "", "probability that was said", "samples", grid="y")
-    legend(upper, loc="upper left")
+    legend(upper)
     return finish(figure, path)
 
 

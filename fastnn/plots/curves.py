@@ -15,7 +15,7 @@ from fastnn.plots.figures import (
     Path,
     dress,
     finish,
-    legend,
+    legend_below,
     new_figure,
     whole_ticks,
 )
@@ -44,7 +44,8 @@ def learning_curve(
     Args:
         history: what `fit` returned, or its `history` dict of lists.
         metrics: names to draw, one panel each; `val_<name>` joins its panel if it is there.
-            ``None``: all that training has, and the learning rate if it changed.
+            ``None``: all that training has but ``data_loss`` and ``penalty``, whose sum is the
+            loss, and the learning rate if it changed.
         path: a .png, .pdf or .svg file to write.
 
     Returns:
@@ -82,9 +83,11 @@ class Curves:
         self._longest = max(map(len, self.series.values()), default=0)
 
     def names(self) -> list[str]:
-        """Return the metrics of training, and the learning rate if it changed."""
+        """Return the metrics of training, and the learning rate if it changed; not the parts that
+        the loss is the sum of."""
         rate = self.series.get("learning_rate", ())
-        names = [n for n in self.series if not n.startswith(("val_", "learning_rate"))]
+        others = ("val_", "learning_rate", "data_loss", "penalty")
+        names = [n for n in self.series if not n.startswith(others)]
         return [*names, *(["learning_rate"] if len(set(rate)) > 1 else [])]
 
     def of(self, name: str) -> tuple[list[int], list[float]]:
@@ -125,6 +128,7 @@ def draw_curves(figure: Figure | SubFigure, history: Any, metrics: Sequence[str]
         panel.set_axis_off()
     for panel, name in zip(panels, drawn, strict=False):
         _draw_panel(panel, curves, name, explained=name == drawn[0])
+    legend_below(figure)
 
 
 def _draw_panel(panel: Axes, curves: Curves, name: str, explained: bool) -> None:
@@ -142,8 +146,6 @@ def _draw_panel(panel: Axes, curves: Curves, name: str, explained: bool) -> None
     if best is not None:
         label = f"lowest {best[0]}: epoch {best[1]}" if explained else None
         panel.axvline(best[1], color=INK, linewidth=0.9, linestyle=":", label=label)
-    if not is_rate or explained:
-        legend(panel)
 
 
 def _draw_curve(

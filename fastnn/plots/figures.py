@@ -14,7 +14,7 @@ from fastnn.extras import require
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
     from matplotlib.text import Text
 
     from fastnn.plots.picture import Picture
@@ -33,6 +33,7 @@ __all__ = [
     "few_ticks",
     "finish",
     "legend",
+    "legend_below",
     "new_figure",
     "panels",
     "plain",
@@ -138,6 +139,17 @@ def legend(panel: Axes, **options: Any) -> None:
     look = {"edgecolor": "none", "framealpha": 0.8, "fontsize": 8, "labelcolor": INK}
     found = panel.legend(**{**look, **options})
     plain(*found.get_texts())
+
+
+def legend_below(figure: Figure | SubFigure) -> None:
+    """Adds one legend of all panels below them, where it covers nothing."""
+    found: dict[Any, Any] = {}
+    for panel in figure.axes:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    look = {"ncols": 5, "fontsize": 8, "frameon": False, "labelcolor": INK}
+    below = figure.legend(found.values(), found, loc="outside lower center", **look)
+    plain(*below.get_texts())
 
 
 def whole_ticks(axis: Axis) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn.plots.figures import INK, Path, class_colors, dress, finish, new_figure, plain
+from fastnn.plots.figures import Path, class_colors, dress, finish, legend_below, new_figure
 from fastnn.utils.labels import class_ids, numbered
 
 if TYPE_CHECKING:
@@ -80,10 +80,7 @@ def decision_regions(
             label=f"class {label if names is None else names[label]}",
         )
     dress(panel, title, "x[:, 0]", "x[:, 1]", grid=None)
-    below = figure.legend(
-        loc="outside lower center", ncols=5, fontsize=8, frameon=False, labelcolor=INK
-    )
-    plain(*below.get_texts())
+    legend_below(figure)
     return finish(figure, path)
 
 

@@ -83,7 +83,7 @@ def draw_errors(
     dress(often, "how often", "true - predicted", "samples", grid="y")
     few_ticks(beside, residuals, often)
     whole_ticks(often.yaxis)
-    legend(beside, loc="upper left")
+    legend(beside)
 
 
 def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:

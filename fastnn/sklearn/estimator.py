@@ -107,6 +107,7 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
 
     Attributes:
         model_: the trained network, a ``fastnn.Model``.
+        history_: the ``fastnn.History`` of the last ``fit``: ``history_.plot()`` draws it.
         n_iter_: epochs of the last ``fit``.
         loss_: the loss of the last epoch.
         loss_curve_: the loss of each epoch, penalties included.
@@ -309,7 +310,7 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             score = partial(self._measured, model, measured, held)
         progress.n_iter = 0
         watch = Watch(progress, self, len(data.x), self._loss_share(model), score)
-        model.fit(
+        history = model.fit(
             _shaped(model, data.x),
             self._targets(model, data.y),
             batch_size=self._rows(data),
@@ -322,6 +323,7 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             on_nonfinite="raise",
         )
         self._keep(model, progress)
+        self.history_ = history
         if epochs == progress.n_iter > self.n_iter_no_change and not watch.converged:
             warn_caller(
                 f"fit: max_iter={epochs} epochs were over before training had stopped by itself; "
