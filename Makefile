@@ -118,6 +118,7 @@ docs: $(VENV)/extra-docs
 	rm -rf build/site docs/site/generated
 	$(BIN)/python -m sphinx -q -W --keep-going -c docs/site -d build/doctrees -b html . build/site
 	$(BIN)/python tests/tools/site_links.py build/site
+	@echo "The site begins at build/site/index.html"
 
 bench: $(VENV)/extra-bench
 	$(BIN)/fastnn bench $(BENCH)

@@ -2,16 +2,18 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastnn
 from fastnn import plots
-from fastnn.cli import main
+from fastnn.cli import main, output
 from fastnn.datasets import load_digits, train_test_split
 
 
@@ -38,14 +40,34 @@ def test_the_example_says_what_comes_next(tmp_path, capsys):
     path = tmp_path / "digits.fastnn"
     assert main(["train", "digits", "--epochs", "1", "--save", str(path)]) == 0
     *_, next_ = capsys.readouterr().out.splitlines()
-    assert next_ == f"next: fastnn evaluate {path} digits"
-    assert main(next_.split()[2:]) == 0
+    words = shlex.split(next_)
+    assert words[-4:] == ["fastnn", "evaluate", str(path), "digits"]
+    assert main(words[-3:]) == 0
     assert "1,797 rows of digits: loss" in capsys.readouterr().out
     assert main(["predict", str(path), "digits"]) == 0
     name, *digits = capsys.readouterr().out.splitlines()
     p = fastnn.models.load_model(path).predict(load_digits()[0])
     assert name == "digit"
     assert np.array_equal(np.int64(digits), p.argmax(axis=1))
+
+
+def test_what_comes_next_is_a_command_that_there_is(tmp_path, monkeypatch):
+    beside, other = tmp_path / "env", tmp_path / "other"
+    for folder in (beside, other):
+        folder.mkdir()
+        (folder / "fastnn").touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(beside / "python"))
+    for path, command in (
+        (beside, "fastnn"),
+        (other, f"{Path('env/python')} -m fastnn"),
+        (tmp_path, f"{Path('env/python')} -m fastnn"),
+    ):
+        monkeypatch.setenv("PATH", str(path))
+        said = output.next_command("predict", "my model", "a.csv")
+        assert said == f"next: {command} predict 'my model' a.csv"
+    monkeypatch.chdir(other)
+    assert output.next_command("info") == f"next: {beside / 'python'} -m fastnn info"
 
 
 def test_a_model_without_schema_is_evaluated_elsewhere(tmp_path, capsys):

@@ -17,8 +17,8 @@ from PIL import Image
 
 import fastnn
 from fastnn import saving
-from fastnn.cli import main
-from fastnn.data.schema import Schema
+from fastnn.cli import main, pictures, scores
+from fastnn.data.schema import Schema, Target
 
 RNG = np.random.default_rng(5)
 BEGIN = RNG.bit_generator.state
@@ -318,8 +318,13 @@ def test_yes_and_no_and_rows_without_an_answer(capsys):
     assert any("rows without ok" in line for line in found["notes"])
     assert found["scores"]["auc"] > 0.9
     names, first = table(run(capsys, "predict", "m", "a.csv", "--proba").out)[:2]
-    assert names == ["ok", "ok=Yes"]
-    assert (first[0] == "Yes") == (float(first[1]) > 0.5)
+    assert names == ["ok", "ok=No", "ok=Yes"]
+    assert (first[0] == "Yes") == (float(first[2]) > 0.5)
+    assert float(first[1]) + float(first[2]) == pytest.approx(1)
+    run(capsys, "predict", "m", "a.csv", "--proba", "--out", "a.npz")
+    with np.load("a.npz") as file:
+        assert file["outputs"].tolist() == ["ok=No", "ok=Yes"]
+        assert np.allclose(file["probability"].sum(axis=1), 1)
     found = told(capsys, "evaluate", "m", "a.csv", "--plot", "a.svg")
     assert Path("a.svg").read_text().startswith("<?xml")
     assert found["files"] == {"picture": "a.svg"}
@@ -381,6 +386,7 @@ def test_what_the_caller_says_is_done(capsys):
         "learning_rate": 0.5,
         "optimizer": "sgd",
         "patience": 2,
+        "class_weight": None,
     }
     model = fastnn.models.load_model("m")
     kinds = [type(layer).__name__ for layer in model.layers]
@@ -547,7 +553,7 @@ def test_a_folder_of_images(capsys):
     assert (found["inputs"], found["classes"]) == ([9, 12, 3], [["bright", "dark"]])
     assert found["scores"]["accuracy"] > 0.9
     names, first, *_ = table(run(capsys, "predict", "m", "pictures", "--proba").out)
-    assert names == ["file", "class", "class=dark"]
+    assert names == ["file", "class", "class=bright", "class=dark"]
     assert first[:2] == [os.path.join("pictures", "bright", "more", "1.png"), "bright"]
     one = table(run(capsys, "predict", "m", first[0]).out)
     assert one[1] == first[:2]
@@ -816,7 +822,7 @@ def test_a_training_exports_what_it_saves(capsys):
     run(capsys, *words, "without")
     assert Path("m").read_bytes() == Path("without").read_bytes()
     Path("later").mkdir()
-    for name in ("net.c", "net.npz", "net.json"):
+    for name in ("net.npz", "net.json"):
         run(capsys, "export", "m", f"later/{name}")
         assert Path(name).read_bytes() == Path("later", name).read_bytes()
     model = fastnn.models.load_model("m")
@@ -827,10 +833,39 @@ def test_a_training_exports_what_it_saves(capsys):
     assert np.allclose(found, model.predict(x), atol=1e-6)
 
 
+def built(source, *flags):
+    compiler = os.environ.get("CC", "cc").split()
+    words = [*compiler, "-std=c99", "-ffp-contract=off", *flags, source, "-o", "program"]
+    return subprocess.run(words, capture_output=True, text=True)
+
+
+def test_a_training_puts_samples_into_its_file_in_c(capsys):
+    write("a.csv", flowers(60))
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "2"]
+    run(capsys, *words, "--save", "m", "--export", "my-net 1.0.c")
+    assert "my-net 1.0.c: a network" in Path("my-net 1.0.c").read_text()
+    assert built("my-net 1.0.c", "-DMY_NET_1_0_TEST").stderr == ""
+    said = subprocess.run(["./program"], capture_output=True, text=True, check=True).stdout
+    assert said == "my_net_1_0: 8 of 8 samples as predicted, bit for bit\n"
+    run(capsys, "train", "digits", "--epochs", "1", "--export", "net.c")
+    assert built("net.c", "-DNET_TEST").stderr == ""
+    said = subprocess.run(["./program"], capture_output=True, text=True, check=True).stdout
+    assert said == "net: 8 of 8 samples as predicted, bit for bit\n"
+    run(capsys, "export", "m", "none.c")
+    assert "there are no samples in this file" in built("none.c", "-DNONE_TEST").stderr
+    assert built("none.c", "-c").stderr == ""
+
+
+def test_a_word_of_c_is_no_name(capsys):
+    plain_model()
+    err = run(capsys, "export", "m", "int.c", code=1).err
+    assert "the name of the file is 'int', a word of C; take another, int_net" in err
+
+
 @pytest.mark.parametrize(
     ("source", "name", "missing", "words"),
     [
-        ("a.csv", "two-words.c", None, "the name of the file is 'two-words', expected an ident"),
+        ("a.csv", "2words.c", None, "the name of the file is '2words', expected an ident"),
         ("a.csv", "a.onnx", "onnx", "pip install 'fastnn[onnx]'"),
         ("digits", "a.keras", "h5py", "pip install 'fastnn[h5]'"),
     ],
@@ -900,6 +935,69 @@ def test_a_killed_training_goes_on_and_ends_with_the_same_bits(capsys):
     assert Path("resumed").read_bytes() == Path("whole").read_bytes()
     error = run(capsys, *words, "--resume", "run", "--batch-size", "64", code=1).err
     assert "training.fastnn" in error
+
+
+def test_a_training_that_goes_on_says_from_where(capsys):
+    write("a.csv", flowers(60))
+    words = ["train", "a.csv", "--target", "kind", "--resume", "run"]
+    first = run(capsys, *words, "--epochs", "2").out
+    assert "resumed" not in first
+    assert "\ntrained      2 epochs in " in first
+    again = run(capsys, *words, "--epochs", "1").out
+    assert "\ncomplete     after 2 epochs, so nothing was trained" in again
+    assert "trained      2" not in again
+    notes = told(capsys, *words, "--epochs", "3")["notes"]
+    assert "resumed      goes on with epoch 3" in notes
+    err = run(capsys, *words, "--epochs", "3", "--seed", "5", code=1).err
+    assert "training.fastnn: this training was begun with another seed than 5" in err
+
+
+def test_rare_classes_are_weighed_up(capsys):
+    rows = [[*np.round(RNG.normal(size=2), 3), "no" if i % 10 else "yes"] for i in range(200)]
+    write("a.csv", [["a", "b", "y"], *rows])
+    words = ["train", "a.csv", "--target", "y", "--epochs", "30", "--dropout", "0"]
+    found = told(capsys, *words, "--class-weight", "balanced")
+    assert found["choices"]["class_weight"] == {"0": pytest.approx(160 / 288), "1": 5}
+    assert "weights      no 0.556, yes 5: each class counts as much" in found["notes"]
+    plain = told(capsys, *words)
+    assert plain["choices"]["class_weight"] is None
+    assert sum(row[1] for row in plain["confusion"]) == 0  # nobody is told yes
+    assert sum(row[1] for row in found["confusion"]) > 0
+    write("b.csv", [["a", "y"], *([i % 9, i / 7] for i in range(60))])
+    error = refused(capsys, "train", "b.csv", "--target", "y", "--class-weight", "balanced")
+    assert "--class-weight is for one target of classes" in error
+
+
+def test_a_model_that_has_learnt_nothing_is_called_that(capsys):
+    write("a.csv", [["a", "y"], *([RNG.normal(), RNG.normal()] for _ in range(60))])
+    useless = "the model is no better than the same answer for all"
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1", "--optimizer", "sgd"]
+    assert useless in run(capsys, *words, "--learning-rate", "1e-9").out
+    rows = [[i % 7, i % 7 > 3] for i in range(60)]
+    write("b.csv", [["a", "y"], *rows])
+    assert useless not in run(capsys, "train", "b.csv", "--target", "y", "--save", "m").out
+    write("c.csv", [["a", "y"], *([a, not y] for a, y in rows)])
+    assert useless in run(capsys, "evaluate", "m", "c.csv").out
+
+
+def test_the_epoch_that_is_kept_is_named(capsys):
+    write("a.csv", flowers(60))
+    words = ["train", "a.csv", "--target", "kind"]
+    said = run(capsys, *words, "--epochs", "1", "--batch-size", "64").out
+    assert "at most 1 epoch of 1 batch of 64, ends after" in said
+    assert "trained      1 epoch in " in said
+    assert "the weights are those of the best, number 1\n" in said
+    said = run(capsys, *words, "--epochs", "2", "--validation", "0").out
+    assert "training     2 epochs of 4 batches of 16; adam\n" in said
+    assert "the weights are those of the last\n" in said
+
+
+def test_the_curve_of_a_regression_says_what_its_loss_is_of():
+    y = np.arange(9.0)[:, None]
+    found = scores.Scores(Target("numbers", ["y"], []), 9, {"r2": 1.0}, {}, None, y, y)
+    history = {"loss": [2.0, 1.0], "val_loss": [2.0, 1.0]}
+    figure = pictures.report(type("History", (), {"history": history}), found)
+    assert figure.subfigs[0].axes[0].get_title() == "loss of the scaled target"
 
 
 def test_a_terminal_sees_one_line_that_changes():

@@ -136,8 +136,9 @@ def test_commands_print_what_the_document_says(tmp_path):
 
 
 def at_any_speed(text):
-    """The text without times."""
-    return re.sub(r"\d+\.\d s", "TIME", same_on_any_cpu(text))
+    """The text without times, and with fastnn called by its name."""
+    named = re.sub(r"^next: \S+ -m fastnn ", "next: fastnn ", text, flags=re.M)
+    return re.sub(r"\d+\.\d s", "TIME", same_on_any_cpu(named))
 
 
 #: Examples of libraries that are too large for every run: tests/parity/test_ray.py runs this one.
@@ -271,6 +272,11 @@ def test_links_lead_somewhere(path):
         place = path.parent / file if file else path
         assert place.exists(), target
         assert not anchor or anchor in anchors(place), target
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_no_document_installs_the_other_project_of_this_name(path):
+    assert not re.search(r"pip install[^`#\n]*\bfastnn\b", path.read_text())
 
 
 def code_spans(path):

@@ -675,7 +675,7 @@ def test_what_is_random_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["", "1net", "a-b", "int", "né", "n" * 42, 3, b"net"])
 def test_a_name_is_an_identifier(name, tmp_path):
     model = Sequential([Input((3,)), Dense(1)])
-    with pytest.raises(ValueError, match=r"export_c: name is .* an identifier of C"):
+    with pytest.raises(ValueError, match=r"export_c: name is .* (an identifier|a word) of C"):
         export_c(model, tmp_path / "net.c", name)
 
 

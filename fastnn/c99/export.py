@@ -81,17 +81,20 @@ def export_c(
     name = _identifier(name, "name")
     made = _model(model)
     with made._guard.reading("export_c"):
-        net = _net(made, name, _types(made, input_dtype), test)
+        file = _in_comment(os.path.basename(os.fsdecode(path)))
+        net = _net(made, name, file, _types(made, input_dtype), test)
     atomic.replace(path, [f"{line}\n".encode("ascii", "backslashreplace") for line in lines(net)])
 
 
 def _identifier(name: object, who: str) -> str:
     valid = isinstance(name, str) and re.fullmatch(r"[A-Za-z]\w{0,40}", name, re.ASCII)
-    if not valid or name in _KEYWORDS:
+    if not valid:
         raise ValueError(
             f"export_c: {who} is {name!r:.60}, expected an identifier of C: a letter, then at most "
             "40 letters, digits and _, such as name='digits_net'"
         )
+    if name in _KEYWORDS:
+        raise ValueError(f"export_c: {who} is {name!r}, a word of C; take another, {name}_net")
     return str(name)
 
 
@@ -124,7 +127,7 @@ def _types(model: Model, given: str | Sequence[str] | None) -> list[str]:
     return names
 
 
-def _net(model: Model, name: str, types: list[str], test: Any) -> Net:
+def _net(model: Model, name: str, file: str, types: list[str], test: Any) -> Net:
     runtime, outs = model.runtime, model.ends.row_shapes
     direct = all(each == model.dtype for each in types)
     executable = runtime.make("predict", 1, 1, direct)
@@ -134,7 +137,7 @@ def _net(model: Model, name: str, types: list[str], test: Any) -> Net:
     xs, ys = (None, None) if test is None else _samples(model, test, types)
     given = _arguments("x", kinds, [shape[1:] for shape in runtime.input_shapes], xs)
     results = _arguments("y", [C_TYPES[model.dtype]] * len(outs), outs, ys)
-    return Net(name, model.dtype, list(_title(model)), steps, list(given), list(results))
+    return Net(name, file, model.dtype, list(_title(model)), steps, list(given), list(results))
 
 
 def _arguments(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Net:
 
     Attributes:
         name: what its names begin with.
+        file: the name of the file, for comments.
         dtype: what it computes in.
         title: lines of the comment, on what it is.
         steps: its operations.
@@ -60,6 +62,7 @@ class Net:
     """
 
     name: str
+    file: str
     dtype: str
     title: Sequence[str]
     steps: Steps
@@ -119,6 +122,8 @@ def lines(net: Net) -> Iterator[str]:
         yield f"\n{piece.text}"
     yield from _weights(net)
     yield from code
+    if not net.is_tested:
+        yield from _no_test(net)
     yield "#endif"
 
 
@@ -139,7 +144,7 @@ def _by_type(piece: Piece) -> Iterator[Piece]:
 
 
 def _comment(net: Net) -> Iterator[str]:
-    yield f"/* {net.name}.c: a network in C99, written by fastnn {__version__}."
+    yield f"/* {net.file}: a network in C99, written by fastnn {__version__}."
     for line in [*net.title, *_usage(net)]:
         indent = " " * (len(line) - len(line.lstrip()))
         for part in textwrap.wrap(line, _WIDTH, subsequent_indent=indent) or [""]:
@@ -162,16 +167,16 @@ def _usage(net: Net) -> Iterator[str]:
         f"{net.cells * size:,}."
     )
     yield ""
-    yield f"    cc -std=c99 -O2 -c {name}.c"
+    yield f"    cc -std=c99 -O2 -c {shlex.quote(net.file)}"
     yield ""
     yield (
         "compiles it. With -mfma or -march=native it is faster where the processor has a fused "
         "multiply-add; the bits stay. Other files get the declarations by"
     )
-    yield from ("", f"    #define {net.macro('declarations')}", f'    #include "{name}.c"')
+    yield from ("", f"    #define {net.macro('declarations')}", f'    #include "{net.file}"')
     if net.is_tested:
         yield from ("", "A program that compares with what fastnn predicted:", "")
-        yield f"    cc -std=c99 -O2 -D{net.macro('test')} {name}.c && ./a.out"
+        yield f"    cc -std=c99 -O2 -D{net.macro('test')} {shlex.quote(net.file)} && ./a.out"
 
 
 def _declarations(net: Net) -> Iterator[str]:
@@ -213,6 +218,11 @@ def _call(call: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _no_test(net: Net) -> Iterator[str]:
+    yield f"\n#ifdef {net.macro('test')}"
+    yield '#error "there are no samples in this file: give export_c(..., test=samples)"\n#endif'
 
 
 def _test(net: Net) -> Iterator[str]:

@@ -55,10 +55,10 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
     if not options.quiet:
         say(_speed(epochs, len(x_train), seconds))
     report = partial(plots.training_report, history, x_test, y_test, probabilities, title=result)
-    for line in keeping.keep(options, model, report):
+    for line in keeping.keep(options, model, report, x_test):
         say(line)
     if options.save and not options.quiet:
-        say(f"next: fastnn evaluate {options.save} {options.source}")
+        say(output.next_command("evaluate", options.save, options.source))
     if options.json:
         output.document(
             "train",

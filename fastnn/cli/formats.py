@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,16 +37,27 @@ def known(name: str) -> bool:
     return name.endswith(tuple(_WRITERS))
 
 
-def write(model: Any, path: Path) -> None:
-    """Write a model in the format that the suffix says."""
+def write(model: Any, path: Path, test: Any = None) -> None:
+    """Write a model in the format that the suffix says.
+
+    Args:
+        model: the model.
+        path: the file.
+        test: samples that a file in C is given to be tested with.
+    """
     suffix = next(each for each in _WRITERS if path.name.endswith(each))
-    _WRITERS[suffix](model, path)
+    if suffix == ".c":
+        _write_c(model, path, test)
+    else:
+        _WRITERS[suffix](model, path)
 
 
-def _write_c(model: Any, path: Path) -> None:
+def _write_c(model: Any, path: Path, test: Any = None) -> None:
     import fastnn
 
-    fastnn.export_c(model, path)
+    stem = re.sub(r"[-. ]", "_", path.stem)
+    name = None if stem == path.stem else stem  # so that a refusal names the file
+    fastnn.export_c(model, path, name, test=test)
 
 
 def _write_onnx(model: Any, path: Path) -> None:

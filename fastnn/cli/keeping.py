@@ -13,6 +13,10 @@ from fastnn.cli import formats
 __all__ = ["files", "keep", "rehearse"]
 
 
+#: Samples in a file in C, and the numbers that they may have together.
+_TESTED, _NUMBERS = 8, 10_000
+
+
 def rehearse(options: argparse.Namespace, make: Callable[[], Any]) -> None:
     """Export a model that is like the one to be trained, and throw the files away.
 
@@ -33,15 +37,19 @@ def rehearse(options: argparse.Namespace, make: Callable[[], Any]) -> None:
             formats.write(model, Path(folder, path.name))
 
 
-def keep(options: argparse.Namespace, model: Any, draw: Callable[[], Any]) -> list[str]:
+def keep(
+    options: argparse.Namespace, model: Any, draw: Callable[[], Any], samples: Any
+) -> list[str]:
     """Write the files that were asked for; return what there is to say of them.
 
     Args:
         options: those of the command.
         model: the trained model.
         draw: returns the figure.
+        samples: the first few of them are put into a file in C, to test it with.
     """
     lines = []
+    test = samples[: max(1, min(_TESTED, _NUMBERS // samples[0].size))]
     if options.save:
         model.save(options.save)
         lines.append(f"model in {options.save}")
@@ -49,7 +57,7 @@ def keep(options: argparse.Namespace, model: Any, draw: Callable[[], Any]) -> li
         draw().savefig(options.plot)
         lines.append(f"picture in {options.plot}")
     for path in options.export:
-        formats.write(model, path)
+        formats.write(model, path, test)
         lines.append(f"exported to {path}")
     return lines
 

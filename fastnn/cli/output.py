@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shlex
+import shutil
 import sys
 from typing import Any
 
 from fastnn._version import __version__
 
-__all__ = ["SCHEMA", "document", "fail", "note", "printable", "printable_lines"]
+__all__ = ["SCHEMA", "document", "fail", "next_command", "note", "printable", "printable_lines"]
 
 #: The form of the JSON objects; changes when a field changes its meaning or goes.
 SCHEMA = 1
@@ -39,6 +42,19 @@ def _plain(value: Any) -> Any:
 def note(text: str) -> None:
     """Tell something beside the result."""
     print(f"fastnn: note: {printable(text)}", file=sys.stderr)
+
+
+def next_command(*words: Any) -> str:
+    """Return the line that says which command may come next, as a shell takes it from here."""
+    return f"next: {printable(shlex.join([*_fastnn(), *map(str, words)]))}"
+
+
+def _fastnn() -> list[str]:
+    """Return how this fastnn is called: by its name only where that is found, and no other's."""
+    folder, here = os.path.dirname(sys.executable), os.path.join(os.getcwd(), "")
+    if os.path.dirname(os.path.abspath(shutil.which("fastnn") or "")) == folder:
+        return ["fastnn"]
+    return [sys.executable.removeprefix(here), "-m", "fastnn"]
 
 
 def fail(error: BaseException) -> None:

@@ -30,7 +30,8 @@ def report(history: Any, scores: Scores) -> Figure:
         figure = new_figure(width=width, height=3.0 + height)
         parts = figure.subfigures(2, 1, height_ratios=[3.0, height], squeeze=False)
     first, second = parts.reshape(-1)
-    draw_curves(first, history, names)
+    scaled = {"loss": "loss of the scaled target"} if scores.target.task == "numbers" else {}
+    draw_curves(first, history, names, scaled)
     _draw(second, scores)
     return figure
 

@@ -15,6 +15,8 @@ __all__ = ["Plan", "plan"]
 #: Steps that a training takes at the most, and the epochs that this may amount to.
 _STEPS, _EPOCHS = 30_000, (20, 500)
 
+_SHOWN = 6  # classes on a line
+
 
 @dataclass
 class Plan:
@@ -29,6 +31,7 @@ class Plan:
         learning_rate: of the optimizer; ``None`` is its own.
         optimizer: its name.
         patience: epochs without a better val_loss after which training ends; 0: never.
+        class_weight: by the numbers of classes; ``None``: all rows count alike.
         reasons: for each line of the report, what was chosen and why.
     """
 
@@ -40,6 +43,7 @@ class Plan:
     learning_rate: float | None
     optimizer: str
     patience: int
+    class_weight: dict[int, float] | None
     reasons: dict[str, str]
 
     def choices(self) -> dict[str, Any]:
@@ -60,7 +64,16 @@ def plan(data: Data, options: argparse.Namespace) -> Plan:
     patience = _given(options.patience, max(10, epochs // 10)) if stops else 0
     optimizer = _given(options.optimizer, "adam")
     made = Plan(
-        filters, hidden, dropout, epochs, batch, options.learning_rate, optimizer, patience, {}
+        filters,
+        hidden,
+        dropout,
+        epochs,
+        batch,
+        options.learning_rate,
+        optimizer,
+        patience,
+        _class_weight(data, options),
+        {},
     )
     made.reasons = _reasons(made, data, steps, options)
     return made
@@ -92,6 +105,17 @@ def _batch(rows: int) -> int:
     return int(np.clip(2 ** int(np.log2(max(1, rows / 50))), 16, 256))
 
 
+def _class_weight(data: Data, options: argparse.Namespace) -> dict[int, float] | None:
+    """Return weights that make up for how rare a class is, 1 in the mean of the rows."""
+    if options.class_weight is None:
+        return None
+    if data.schema.target.task not in ("binary", "classes"):
+        options.refuse("--class-weight is for one target of classes; this is another task")
+    counts = np.bincount(data.y.reshape(-1).astype(int))
+    mean = len(data.y) / np.count_nonzero(counts)
+    return {place: float(mean / count) for place, count in enumerate(counts) if count}
+
+
 def _reasons(made: Plan, data: Data, steps: int, options: argparse.Namespace) -> dict[str, str]:
     rows = len(data.x)
     held = 0 if data.held_out is None else len(data.held_out[0])
@@ -100,15 +124,24 @@ def _reasons(made: Plan, data: Data, steps: int, options: argparse.Namespace) ->
     else:
         few = "" if not options.validation else "; too few to hold some out"
         split = f"{rows:,} rows to train on, none held out{few}: the scores are of what was learnt"
-    ends = "all of them"
-    if made.patience:
-        ends = f"ends after {made.patience} without a better val_loss, and takes the best"
-    return {
-        "split": split,
-        "network": _network(made, data, given=options.hidden is not None),
-        "training": f"at most {made.epochs} epochs of {steps:,} batches of {made.batch_size}, "
-        f"{ends}; {made.optimizer}",
-    }
+    reasons = {"split": split}
+    if made.class_weight is not None:
+        classes = data.schema.target.classes[0]
+        weights = [f"{classes[n]} {each:.3g}" for n, each in made.class_weight.items()]
+        more = ", ..." if len(weights) > _SHOWN else ""
+        reasons["weights"] = f"{', '.join(weights[:_SHOWN])}{more}: each class counts as much"
+    reasons["network"] = _network(made, data, given=options.hidden is not None)
+    reasons["training"] = _training(made, steps)
+    return reasons
+
+
+def _training(made: Plan, steps: int) -> str:
+    epochs = f"{made.epochs} epoch{'s' * (made.epochs > 1)}"
+    batches = f"{steps:,} batch{'es' * (steps > 1)} of {made.batch_size}"
+    if not made.patience:
+        return f"{epochs} of {batches}; {made.optimizer}"
+    ends = f"ends after {made.patience} without a better val_loss, and takes the best"
+    return f"at most {epochs} of {batches}, {ends}; {made.optimizer}"
 
 
 def _network(made: Plan, data: Data, given: bool) -> str:

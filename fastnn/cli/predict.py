@@ -115,11 +115,19 @@ def _answers(model: Any, outputs: Any, options: argparse.Namespace) -> _Answers:
         )
     inputs, target = model.schema.inputs, model.schema.target
     answers = dict(zip(target.names, target.answers(outputs), strict=True))
-    chances: dict[str, list[float]] = {}
-    if options.proba and target.task != "numbers":
-        chances = dict(zip(target.outputs, outputs.T.tolist(), strict=True))
+    chances = _chances(target, outputs) if options.proba else {}
     paths = inputs.paths(options.data) if hasattr(inputs, "paths") else []
     return _Answers(answers, chances, paths, outputs.dtype)
+
+
+def _chances(target: Any, outputs: Any) -> dict[str, list[float]]:
+    """Return the probability of each class, of which a model of two has one, or of each label."""
+    if target.task == "numbers":
+        return {}
+    if target.task == "binary":
+        no, yes = (f"{target.names[0]}={each}" for each in target.classes[0])
+        return {no: (1 - outputs[:, 0]).tolist(), yes: outputs[:, 0].tolist()}
+    return dict(zip(target.outputs, outputs.T.tolist(), strict=True))
 
 
 def _keep(path: Path, found: _Answers) -> None:

@@ -43,6 +43,13 @@ class Scores:
         matrix = None if self.confusion is None else self.confusion.astype(int)
         return {"scores": self.metrics, "baseline": self.baseline, "confusion": matrix}
 
+    @property
+    def is_of_no_use(self) -> bool:
+        """Whether the answer that is the same for all rows is as good."""
+        if "accuracy" in self.baseline:
+            return self.metrics["accuracy"] <= self.baseline["accuracy"]
+        return self.metrics["rmse"] >= self.baseline["rmse"]
+
     def text(self, where: str) -> str:
         """Return it for people.
 
@@ -53,6 +60,8 @@ class Scores:
         lines = [f"{self.rows:,} rows {where}: {numbers}"]
         constant = "  ".join(f"{name} {value:.4g}" for name, value in self.baseline.items())
         lines.append(f"baseline, the same answer for all of them: {constant}")
+        if self.is_of_no_use:
+            lines.append("the model is no better than the same answer for all")
         if self.confusion is not None:
             lines += self._matrix()
         return "\n".join(lines)

@@ -153,6 +153,11 @@ def _add_model(group: Any) -> None:
         "--hidden", type=widths, metavar="N,N", help="units of the hidden layers; 0: none"
     )
     group.add_argument("--dropout", type=share, metavar="RATE", help="after each hidden layer")
+    group.add_argument(
+        "--class-weight",
+        choices=("balanced",),
+        help="weigh rare classes up, so that each counts as much",
+    )
     group.add_argument("--epochs", type=positive, metavar="N", help="the most passes over the data")
     group.add_argument("--batch-size", type=positive, metavar="N", help="rows of a step")
     group.add_argument("--learning-rate", type=positive_number, metavar="RATE")
@@ -265,7 +270,10 @@ class _Training:
     """One training, from the plan to the report."""
 
     def __init__(self, options: argparse.Namespace, data: Data, plan: Plan, said: _Said):
+        from fastnn.cli.resuming import Resumed
+
         self.options, self.data, self.plan, self.said = options, data, plan, said
+        self.resumed = Resumed(said.line)
 
     def run(self) -> int:
         """Train, test, keep and draw."""
@@ -281,18 +289,9 @@ class _Training:
         return 0
 
     def _fit(self, model: Any) -> Any:
-        from fastnn.callbacks import EarlyStopping
         from fastnn.cli import building
-        from fastnn.cli.progress import Line
 
-        options, data, plan = self.options, self.data, self.plan
-        callbacks: list[Any] = [] if options.quiet or options.json else [Line()]
-        if plan.patience:
-            callbacks.append(EarlyStopping(patience=plan.patience, restore_best_weights=True))
-        folder = options.resume
-        if folder:
-            folder.mkdir(exist_ok=True)
-        held_out = None
+        data, plan, held_out = self.data, self.plan, None
         if data.held_out is not None:
             held_out = (data.held_out[0], building.scaled(data, data.held_out[1]))
         return model.fit(
@@ -301,18 +300,38 @@ class _Training:
             batch_size=plan.batch_size,
             epochs=plan.epochs,
             validation_data=held_out,
-            callbacks=callbacks,
+            class_weight=plan.class_weight,
+            callbacks=self._callbacks(),
             verbose=0,
             on_nonfinite="raise",
-            checkpoint=folder and folder / "training.fastnn",
+            checkpoint=self._checkpoint(model),
         )
+
+    def _callbacks(self) -> list[Any]:
+        from fastnn.callbacks import EarlyStopping
+        from fastnn.cli.progress import Line
+
+        options, patience = self.options, self.plan.patience
+        callbacks: list[Any] = [] if options.quiet or options.json else [Line()]
+        if patience:
+            callbacks.append(EarlyStopping(patience=patience, restore_best_weights=True))
+        return [*callbacks, self.resumed]
+
+    def _checkpoint(self, model: Any) -> Path | None:
+        """Return the file of the training's state, if one is kept."""
+        from fastnn.cli import resuming
+
+        if self.options.resume is None:
+            return None
+        self.options.resume.mkdir(exist_ok=True)
+        path: Path = self.options.resume / "training.fastnn"
+        resuming.refuse_other_seed(path, model, self.options.seed)
+        return path
 
     def _tell(self, history: Any, seconds: float, report: Any, model: Any) -> None:
         options, losses = self.options, history.history
         ran, best = len(losses["loss"]), _best(losses)
-        self.said.line(
-            f"{'trained':<13}{ran} epochs in {seconds:.1f} s; the best was number {best}"
-        )
+        self.said.line(self._ended(ran, best, seconds))
         if not options.json:  # before a disk can be full
             where = "held out" if self.data.held_out is not None else "of the training"
             print(output.printable_lines(report.text(where)), flush=True)
@@ -332,6 +351,17 @@ class _Training:
                 files=keeping.files(options),
             )
 
+    def _ended(self, ran: int, best: int, seconds: float) -> str:
+        """Return what to say of the epochs, and of which of them the weights are."""
+        kept = f"the best, number {best}" if self.plan.patience else "the last"
+        epochs = f"{ran} epoch{'s' * (ran > 1)}"
+        if not self.resumed.trained:
+            return (
+                f"{'complete':<13}after {epochs}, so nothing was trained; the weights are those "
+                f"of {kept}"
+            )
+        return f"{'trained':<13}{epochs} in {seconds:.1f} s; the weights are those of {kept}"
+
     def _keep(self, history: Any, report: Any, model: Any) -> None:
         """Write the files that were asked for, and say so."""
         options = self.options
@@ -341,10 +371,9 @@ class _Training:
 
             return drawn(history, report)
 
-        lines = keeping.keep(options, model, draw)
+        lines = keeping.keep(options, model, draw, self.data.test[0])
         if options.save and not options.quiet:
-            source = output.printable(str(options.source))
-            lines.append(f"next: fastnn predict {options.save} {source}")
+            lines.append(output.next_command("predict", options.save, options.source))
         if lines and not options.json:
             print("\n".join(lines))
 

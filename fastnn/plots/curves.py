@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,8 +110,19 @@ class Curves:
         return (name, min(known)[1]) if len(known) > 1 else None
 
 
-def draw_curves(figure: Figure | SubFigure, history: Any, metrics: Sequence[str]) -> None:
+def draw_curves(
+    figure: Figure | SubFigure,
+    history: Any,
+    metrics: Sequence[str],
+    titles: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Draws metrics, a panel each.
+
+    Args:
+        figure: where to.
+        history: what `fit` returned, or its `history` dict of lists.
+        metrics: their names.
+        titles: of panels, where they are not the names.
 
     Raises:
         ValueError: the history has none of them.
@@ -127,18 +139,18 @@ def draw_curves(figure: Figure | SubFigure, history: Any, metrics: Sequence[str]
     for panel in panels[len(drawn) :]:
         panel.set_axis_off()
     for panel, name in zip(panels, drawn, strict=False):
-        _draw_panel(panel, curves, name, explained=name == drawn[0])
+        _draw_panel(panel, curves, name, titles.get(name, name), explained=name == drawn[0])
     legend_below(figure)
 
 
-def _draw_panel(panel: Axes, curves: Curves, name: str, explained: bool) -> None:
+def _draw_panel(panel: Axes, curves: Curves, name: str, title: str, explained: bool) -> None:
     is_rate = name == "learning_rate"
     _draw_curve(panel, *curves.of(name), TRAIN, "" if is_rate else "training", is_rate)
     steep = is_steep(curves.series[name])
     if f"val_{name}" in curves.series:
         _draw_curve(panel, *curves.of(f"val_{name}"), VALIDATION, "validation")
         steep &= min(curves.series[f"val_{name}"], default=0) > 0
-    dress(panel, name.replace("_", " ") if is_rate else name, "epoch")
+    dress(panel, title.replace("_", " ") if is_rate else title, "epoch")
     whole_ticks(panel.xaxis)
     if steep or (is_rate and min(curves.series[name]) > 0):
         panel.set_yscale("log")
