@@ -6,8 +6,9 @@ Every op, in every instruction set that the CPU has, in every precision, on ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,6 +17,8 @@ from fastnn.reference.cases import cases
 from fastnn.reference.harness import POLICIES, Trial, checked_ops
 
 __all__ = ["Tally", "check", "run", "selfcheck"]
+
+_SHOWN = 8  # names in a message
 
 
 @dataclass
@@ -106,11 +109,20 @@ def _refuse_unknown(only: Sequence[str], isas: Sequence[str]) -> None:
     known = {isa for policy in POLICIES for isa in _core.isa_names(policy)}
     for pattern in only:
         if not any(fnmatchcase(op, pattern) for op in ops):
-            raise ValueError(f"selfcheck: no operation is called {pattern!r:.60}; see docs/ops.md")
+            near = ", ".join(_near(pattern, ops))
+            raise ValueError(f"selfcheck: no operation is called {pattern!r:.60}; there are {near}")
     for isa in isas:
         if isa not in known:
             has = ", ".join(sorted(known))
             raise ValueError(f"selfcheck: this CPU has {has}, no instruction set {isa!r:.40}")
+
+
+def _near(pattern: str, ops: Collection[str]) -> list[str]:
+    """Return the operations whose names have that of a pattern in them, or the likest, or a few."""
+    name = pattern.strip("*?").lower()
+    near = sorted((op for op in ops if name in op), key=lambda op: (op.find(name), op))
+    near = near or get_close_matches(name, sorted(ops))
+    return [*(near or sorted(ops))[:_SHOWN], *(["..."] if len(near) != 1 else [])]
 
 
 def run(print_fn: Callable[[str], object] = print, verbose: bool = False) -> int:

@@ -167,6 +167,7 @@ def test_info_is_for_people_and_for_programs(capsys):
     facts = json.loads(capsys.readouterr().out)
     assert facts["fastnn"] == fastnn.__version__
     assert facts["isa"] in facts["isa_available"]
+    assert facts["isa_available"] == list(fastnn._core.isa_names("mixed_bfloat16"))
     assert facts["threads"] == fastnn.get_num_threads()
     assert all(name in text for name in facts)
 
@@ -206,7 +207,9 @@ def test_selfcheck_of_a_part(capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--only", "frob*"], "no operation is called 'frob"),
+        (["--only", "frob*"], "no operation is called 'frob*'; there are "),
+        (["--only", "dense"], "'dense'; there are dense_bwd_w, dense_bwd_x, dense_fwd"),
+        (["--only", "dense_forward"], "there are dense_fwd"),
         (["--isa", "vax"], "no instruction set"),
     ],
 )

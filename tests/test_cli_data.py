@@ -17,7 +17,7 @@ from PIL import Image
 
 import fastnn
 from fastnn import saving
-from fastnn.cli import main, pictures, scores
+from fastnn.cli import main, pictures, planning, scores
 from fastnn.data.schema import Schema, Target
 
 RNG = np.random.default_rng(5)
@@ -966,6 +966,18 @@ def test_rare_classes_are_weighed_up(capsys):
     write("b.csv", [["a", "y"], *([i % 9, i / 7] for i in range(60))])
     error = refused(capsys, "train", "b.csv", "--target", "y", "--class-weight", "balanced")
     assert "--class-weight is for one target of classes" in error
+
+
+def test_more_units_than_memory_has_room_for_are_refused(capsys, monkeypatch):
+    write("a.csv", flowers(60))
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "1", "--hidden"]
+    err = run(capsys, *words, "100000000000", code=1).err
+    assert "--hidden 100000000000 makes 500,000,000,000 weights, which take " in err
+    monkeypatch.setattr(planning, "memory", lambda: 2700)
+    assert "makes 50 weights" in run(capsys, *words, "10", code=1).err  # batches take it
+    np.savez("a.npz", x=RNG.random((60, 9, 9)), y=RNG.integers(3, size=60))
+    err = run(capsys, "train", "a.npz", "--epochs", "1", "--hidden", "10", code=1).err
+    assert f"makes {4 * 4 * 32 * 10 + 30:,} weights" in err
 
 
 def test_a_model_that_has_learnt_nothing_is_called_that(capsys):

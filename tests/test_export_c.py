@@ -318,7 +318,7 @@ class Functions:
             [Argument(kind, f"{stem}{i}", x.shape, x[None]) for i, x in enumerate(arrays)]
             for stem, arrays in (("x", self.xs), ("y", self.ys))
         )
-        return Net("net", self.dtype, [], steps, xs, ys)
+        return Net("net", "net.c", self.dtype, [], steps, xs, ys)
 
 
 @every_dtype

@@ -28,7 +28,7 @@ def describe() -> dict[str, Any]:
         "cpus": len(allowed),
         "caches": _caches(),
         "isa": fastnn.isa(),
-        "isa_available": list(_core.isa_names()),
+        "isa_available": list(_core.isa_names("mixed_bfloat16")),  # of every precision
         "system": platform.system(),
         "python": platform.python_version(),
         "numpy": np.__version__,

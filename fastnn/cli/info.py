@@ -55,7 +55,7 @@ def _facts() -> dict[str, Any]:
         "cpu": _core.cpu_name() or None,
         "cpus": os.cpu_count(),
         "isa": fastnn.isa(),
-        "isa_available": list(_core.isa_names()),
+        "isa_available": list(_core.isa_names("mixed_bfloat16")),  # of every precision
         "isa_built": list(_core.isa_built()),
         "threads": fastnn.get_num_threads(),
         "settings": [

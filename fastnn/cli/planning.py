@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from fastnn.cli.sources import Data
+from fastnn.data.arrays import memory
 
 __all__ = ["Plan", "plan"]
 
 #: Steps that a training takes at the most, and the epochs that this may amount to.
 _STEPS, _EPOCHS = 30_000, (20, 500)
 
+_COPIES = 4  # of a weight in training: itself, its gradient, two moments of Adam
 _SHOWN = 6  # classes on a line
 
 
@@ -75,8 +79,28 @@ def plan(data: Data, options: argparse.Namespace) -> Plan:
         _class_weight(data, options),
         {},
     )
+    _require_room(made, data)
     made.reasons = _reasons(made, data, steps, options)
     return made
+
+
+def _require_room(made: Plan, data: Data) -> None:
+    """Refuse hidden layers that the operating system would end the process for.
+
+    Raises:
+        MemoryError: if they and a step of training take more memory than the machine has.
+    """
+    shrunk = [side >> len(made.filters) for side in data.x.shape[1:-1]]
+    first = math.prod([*shrunk, *made.filters[-1:]]) if made.filters else data.x[0].size
+    sizes = [int(first), *made.hidden, data.schema.target.units]
+    weights = sum(a * b for a, b in itertools.pairwise(sizes))
+    needed, room = 4 * (_COPIES * weights + 2 * made.batch_size * sum(sizes)), memory()
+    if needed > room:
+        raise MemoryError(
+            f"--hidden {','.join(map(str, made.hidden)):.60} makes {weights:,} weights, which take "
+            f"{needed / 2**30:.1f} GiB in training of the {room / 2**30:.1f} that this machine "
+            "has; give fewer units"
+        )
 
 
 def _given(value: Any, chosen: Any) -> Any:

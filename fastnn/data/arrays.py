@@ -18,7 +18,7 @@ from fastnn.compiler.graph import Shape, format_shape
 from fastnn.data.foreign import NUMBERS, plain, refusal_of
 from fastnn.errors import DTypeError, IdError, LabelError, ShapeError
 
-__all__ = ["as_array", "as_labels", "as_samples", "as_values", "as_weights"]
+__all__ = ["as_array", "as_labels", "as_samples", "as_values", "as_weights", "memory"]
 
 _GATHERED = frozenset(map(np.dtype, ("float32", "float64", "uint8")))
 _WHOLE = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
@@ -270,7 +270,7 @@ def _rows_lie_whole(array: Array) -> bool:
 
 def _check_room(who: str, name: str, array: Array, kind: np.dtype) -> None:
     """Refuse a copy before the operating system ends the process for it."""
-    needed, room = array.size * kind.itemsize, _memory()
+    needed, room = array.size * kind.itemsize, memory()
     if needed > room:
         raise MemoryError(
             f"{who}: {name}, {array.dtype} of shape {array.shape}, has to be copied as {kind}: "
@@ -280,7 +280,7 @@ def _check_room(who: str, name: str, array: Array, kind: np.dtype) -> None:
         )
 
 
-def _memory() -> int:
+def memory() -> int:
     """Return the bytes that this machine has, or any number of them if it does not tell."""
     if sys.platform == "win32":
         import ctypes
