@@ -975,3 +975,16 @@ def test_a_function_may_pass_on_the_mask():
 def test_what_is_no_function_is_refused(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize(
+    "layer", [Dense(3), layers.BatchNormalization(), layers.Flatten(), layers.Conv2D(2, 3)]
+)
+def test_a_layer_of_one_input_says_so_of_several(layer):
+    image = Input((4, 4, 2))
+    several = rf"{layer.name}: expected one tensor, got a list of 2; Concatenate\(\)\(\[a, b\]\)"
+    for given in ([image, image], (image, image), [np.ones((1, 4, 4, 2))] * 2):
+        with pytest.raises(TypeError, match=several):
+            layer(given)
+    with pytest.raises(TypeError, match="got a dict of 1; give the tensor itself"):
+        layer({"a": image})

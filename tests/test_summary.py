@@ -174,3 +174,9 @@ def test_a_range_of_layers(ends, shown):
     text, _, rows, _ = table(Sequential([Input((3,)), *layers]), layer_range=ends)
     assert [name for name in "abcd" if name in rows] == list(shown)
     assert "Total params: 26" in text
+
+
+def test_an_input_has_no_weights():
+    a = Input((5,), name="a")
+    _, titles, rows, _ = table(Model(a, Dense(2)(a)))
+    assert rows["a"][titles.index("Param #") :].split()[0] == "0"

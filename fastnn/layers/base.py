@@ -288,6 +288,7 @@ class Layer(Weighted, metaclass=Constructed):
         require_begun(self)
         args, training = self._without_training(args, training)
         args = tuple(map(_as_list, args))
+        self._require_one(args)
         given = nests.flatten([args, kwargs])
         if any(isinstance(each, Symbol) for each in given):
             return call_on_symbols(self, args, kwargs, training)
@@ -300,6 +301,19 @@ class Layer(Weighted, metaclass=Constructed):
                 f"got {kinds}; make an array of numbers: numpy.asarray(values)"[:390]
             )
         return self._lower(args, kwargs, training)
+
+    def _require_one(self, args: tuple[Any, ...]) -> None:
+        """Refuse several tensors for a layer whose ``call`` says that it takes one."""
+        given = args[0] if args else None
+        if not isinstance(given, list | dict) or not _takes_one(type(self).call):
+            return
+        several = [x for x in nests.flatten(given) if isinstance(x, Tensor | Symbol | np.ndarray)]
+        mend = "Concatenate()([a, b]) joins them" if len(several) > 1 else "give the tensor itself"
+        if several:
+            raise TypeError(
+                f"{self.name}: expected one tensor, got a {type(given).__name__} of "
+                f"{len(several)}; {mend}"
+            )
 
     def _without_training(
         self, args: tuple[Any, ...], training: bool | None
@@ -426,6 +440,13 @@ class Layer(Weighted, metaclass=Constructed):
 def _parameters(method: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     """Return the parameters of a method but ``self``; they are asked for at every call."""
     return dict(list(inspect.signature(method).parameters.items())[1:])
+
+
+def _takes_one(call: Callable[..., Any]) -> bool:
+    """Whether the first parameter of ``call`` is annotated as a tensor; that of ``Layer`` tells
+    nothing, since ``forward`` may take several."""
+    first = next(iter(_parameters(call).values()), None)
+    return call is not Layer.call and first is not None and first.annotation in ("Tensor", Tensor)
 
 
 def _as_list(given: Any) -> Any:

@@ -48,6 +48,7 @@ class InputLayer(Layer):
                 f"got {str(sizes)[:60]}{pad}"
             )
         self.shape = tuple(map(int, sizes))
+        self.built = True  # there is nothing to build
         self.batch_size = None
         if batch_size is not None:
             self.batch_size = positive("Input", "batch_size", batch_size)
