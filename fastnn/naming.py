@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 from fastnn.locks import lock
 
-__all__ = ["clear_session", "closest", "lookup", "snake_case", "unique_name"]
+__all__ = [
+    "clear_session",
+    "closest",
+    "knowing_arguments",
+    "lookup",
+    "require_known",
+    "snake_case",
+    "unique_name",
+]
 
 T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 _used: Counter[str] = Counter()
 _counting = lock()
@@ -49,12 +60,53 @@ def clear_session(free_memory: bool = True) -> None:
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return which known name was probably meant, if one was."""
+    """Return which known name was probably meant, if one was: one that is but a letter or two off,
+    else one that has all of its words, else one that is written alike."""
     import difflib  # slow to import, and only for those who mistyped
 
-    spelt = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(name.lower(), spelt, 1)
-    return spelt[close[0]] if close else None
+    spelt, words = {each.lower(): each for each in known}, _words(name)
+    whole = [low for low, each in spelt.items() if words and words <= _words(each)]
+    for among, least in ((list(spelt), 0.85), (whole, 0.0), (list(spelt), 0.6)):
+        close = difflib.get_close_matches(name.lower(), among, 1, least)
+        if close:
+            return spelt[close[0]]
+    return None
+
+
+def _words(name: str) -> set[str]:
+    return set(snake_case(name).split("_")) - {""}
+
+
+def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse arguments that nobody takes, and say which was probably meant.
+
+    Args:
+        who: what is called, for messages.
+        given: the names of arguments.
+        known: the names that there are.
+
+    Raises:
+        TypeError: if one is not known.
+    """
+    every = list(known)
+    for name in given:
+        if name not in every:
+            close = closest(name, every)
+            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(every)}"
+            raise TypeError(f"{who}: unknown argument {name!r:.60}; {hint}"[:400])
+
+
+def knowing_arguments(method: Method) -> Method:
+    """Return a method that says which argument was meant where it does not know one."""
+    known = inspect.signature(method).parameters.keys() - {"self"}
+
+    @functools.wraps(method)
+    def checked(self: Any, *args: Any, **options: Any) -> Any:
+        if not options.keys() <= known:
+            require_known(method.__name__, options, sorted(known))
+        return method(self, *args, **options)
+
+    return cast(Method, checked)
 
 
 def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:

@@ -3,7 +3,7 @@
 import pytest
 
 import fastnn
-from fastnn import layers
+from fastnn import layers, naming
 
 
 def test_what_is_looked_for_in_the_package_is_found_elsewhere():
@@ -19,3 +19,28 @@ def test_other_names_are_the_same_classes():
     assert layers.Convolution2D is layers.Conv2D
     assert fastnn.activations.swish is fastnn.activations.silu
     assert fastnn.activations.hard_swish is fastnn.activations.hard_silu
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "meant"),
+    [
+        ("epoch", ("initial_epoch", "epochs"), "epochs"),
+        ("sparse_crossentropy", fastnn.losses.names._BY_NAME, "sparse_categorical_crossentropy"),
+        ("acuracy", ("Accuracy", "AUC"), "Accuracy"),
+        ("???", ("epochs",), None),
+    ],
+)
+def test_who_is_meant_is_but_a_letter_off_or_has_all_of_the_words(given, known, meant):
+    assert naming.closest(given, known) == meant
+
+
+def test_an_argument_that_nobody_takes_says_which_was_meant():
+    model = fastnn.Sequential([fastnn.Input((1,)), layers.Dense(1)])
+    for call, said in (
+        (lambda: model.fit([[0.0]], [0.0], epoch=3), "^fit: unknown argument 'epoch'.*'epochs'"),
+        (lambda: model.compile(metric=["mae"]), "^compile: unknown argument 'metric'.*'metrics'"),
+        (lambda: model.evaluate([[0.0]], nothing=1), "'nothing'; there are batch_size, "),
+        (lambda: layers.Dense(1, actvation="relu"), "^Dense: unknown .*'activation'"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            call()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape
 from fastnn.errors import ShapeError
+from fastnn.naming import require_known
 
 __all__ = ["Constructed", "with_defaults"]
 
@@ -30,6 +31,8 @@ class Constructed(ABCMeta):
         own = cls.__signature__.parameters
         taken = [name for name in _SHAPES if name in options and name not in own]
         shapes = {name: options.pop(name) for name in taken}
+        if not any(each.kind is each.VAR_KEYWORD for each in own.values()):
+            require_known(cls.__name__, options, own)
         layer = super().__call__(*args, **options)
         for name, value in shapes.items():
             layer.given_shape = _given_shape(layer.name, name, value)

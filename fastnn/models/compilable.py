@@ -14,6 +14,7 @@ from fastnn.functional import Composed, Network
 from fastnn.metrics import Metric
 from fastnn.models.connected import Connected
 from fastnn.models.shapes import shapes_of
+from fastnn.naming import knowing_arguments
 from fastnn.runtime import Runtime
 from fastnn.variables import Parameters
 
@@ -76,6 +77,7 @@ class Compilable(Connected):
             if self._network is None:  # a build of the model's own makes weights alone
                 Compilable.build(self, shapes)
 
+    @knowing_arguments
     def compile(
         self,
         optimizer: Any = "adam",

@@ -24,6 +24,7 @@ from fastnn.functional import Symbol
 from fastnn.layers.core import positive
 from fastnn.models.compilable import Compilable
 from fastnn.models.shapes import describe
+from fastnn.naming import knowing_arguments
 from fastnn.streaming import StreamFit
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Trainer(Compilable):
             return call_on_arrays(self, args, kwargs, training)
         return self.predict(*args, **kwargs)
 
+    @knowing_arguments
     def fit(
         self,
         x: Any,
@@ -222,6 +224,7 @@ class Trainer(Compilable):
             data = data.part(0, rows * positive(who, argument, steps))
         return fitting.evaluation(self.runtime, data, rows, who)
 
+    @knowing_arguments
     def evaluate(
         self,
         x: Any,
