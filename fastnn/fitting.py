@@ -297,8 +297,11 @@ class Fit(Job):
         return within and super()._knows(place)
 
     def _fingerprint(self) -> dict[str, Any]:
+        lent = self._data.lent
+        weights = {name: lent.pop(name) for name in list(lent) if name.startswith("w")}
         given = {
-            "the data": digest(self._data.lent),
+            "the data": digest(lent),
+            "class_weight or sample_weight": digest(weights) if weights else None,
             "batch_size": self._batch,
             "steps_per_epoch": -(-self._rows // self._batch),
             "shuffle": self._order is not None,

@@ -952,6 +952,16 @@ def test_a_training_that_goes_on_says_from_where(capsys):
     assert "training.fastnn: this training was begun with another seed than 5" in err
 
 
+def test_probabilities_of_numbers_and_patience_with_nothing_are_refused(capsys):
+    trained(capsys)
+    fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)]).save("plain")
+    for model in ("m", "plain"):
+        assert "--proba is for a model" in refused(capsys, "predict", model, "a.csv", "--proba")
+    words = ["train", "a.csv", "--target", "price", "--validation", "0", "--patience"]
+    assert "--patience is for a training with rows held out" in refused(capsys, *words, "3")
+    run(capsys, *words, "0", "--epochs", "1")
+
+
 def test_rare_classes_are_weighed_up(capsys):
     rows = [[*np.round(RNG.normal(size=2), 3), "no" if i % 10 else "yes"] for i in range(200)]
     write("a.csv", [["a", "b", "y"], *rows])

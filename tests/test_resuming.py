@@ -635,7 +635,7 @@ CHANGES = {
     "one bit of a sample": (convnet, {"x": np.nextafter(X, 9)}, "the data is another"),
     "the targets": (convnet, {"y": Y[::-1]}, "the data is another"),
     "the type of samples": (convnet, {"x": X.astype("float32")}, "the data is another"),
-    "the weights of samples": (convnet, {"class_weight": {0: 2.0}}, "the data is another"),
+    "the weights of samples": (convnet, {"class_weight": {0: 2.0}}, "or sample_weight is another"),
     "the validation": (convnet, {"validation_data": (X, Y)}, "validation_data is another"),
     "when it is validated": (convnet, {"validation_freq": 2}, "validation_freq was 1 and is 2"),
     "the model": (narrower, {}, "the model, its loss"),

@@ -65,6 +65,8 @@ def plan(data: Data, options: argparse.Namespace) -> Plan:
     steps = -(-rows // batch)
     epochs = _given(options.epochs, int(np.clip(_STEPS // steps, *_EPOCHS)))
     stops = data.held_out is not None
+    if options.patience and not stops:
+        options.refuse("--patience is for a training with rows held out; here are none")
     patience = _given(options.patience, max(10, epochs // 10)) if stops else 0
     optimizer = _given(options.optimizer, "adam")
     made = Plan(

@@ -71,6 +71,8 @@ def _run(options: argparse.Namespace) -> int:
     from fastnn.cli import models
 
     model = models.load(options)
+    if options.proba and (model.schema is None or model.schema.target.task == "numbers"):
+        options.refuse("--proba is for a model whose schema says that it predicts classes")
     x = models.samples(model, options.data)
     outputs = model.predict_proba(x)
     if not isinstance(outputs, np.ndarray):
@@ -122,8 +124,6 @@ def _answers(model: Any, outputs: Any, options: argparse.Namespace) -> _Answers:
 
 def _chances(target: Any, outputs: Any) -> dict[str, list[float]]:
     """Return the probability of each class, of which a model of two has one, or of each label."""
-    if target.task == "numbers":
-        return {}
     if target.task == "binary":
         no, yes = (f"{target.names[0]}={each}" for each in target.classes[0])
         return {no: (1 - outputs[:, 0]).tolist(), yes: outputs[:, 0].tolist()}
