@@ -60,6 +60,7 @@ from fastnn.gradcheck import gradcheck
 from fastnn.layers import Input
 from fastnn.model_selection import KFold, StratifiedKFold, train_test_split
 from fastnn.models import Model, Sequential
+from fastnn.naming import NotThere
 from fastnn.optimizers import schedules
 
 if TYPE_CHECKING:
@@ -138,5 +139,8 @@ def __getattr__(name: str) -> Any:
     if home is not None:
         return getattr(importlib.import_module(home), name)
     found = [each for each in _PARTS if name in each.__all__]
-    hint = f"; it is {found[0].__name__}.{name}" if found else ""
-    raise AttributeError(f"module 'fastnn' has no attribute {name!r}{hint}")
+    if not found:
+        raise NotThere(__name__, name, __all__)
+    raise AttributeError(
+        f"module 'fastnn' has no attribute {name!r}; it is {found[0].__name__}.{name}"
+    )

@@ -12,10 +12,12 @@ from typing import Any, TypeVar, cast
 from fastnn.locks import lock
 
 __all__ = [
+    "NotThere",
     "clear_session",
     "closest",
     "knowing_arguments",
     "lookup",
+    "public",
     "require_known",
     "snake_case",
     "unique_name",
@@ -107,6 +109,44 @@ def knowing_arguments(method: Method) -> Method:
         return method(self, *args, **options)
 
     return cast(Method, checked)
+
+
+#: What is in the names that Keras has and fastnn has not, and what to call that.
+_ABSENT = {
+    "attention": "attention",
+    "ctc": "CTC",
+    "circle": "Circle loss",
+    "3d": "layers of volumes",
+}
+
+
+class NotThere(AttributeError):
+    """A name that a module does not have; says which was meant when somebody reads it.
+
+    Importing a module asks its package for that name, so this costs nothing until then.
+    """
+
+    def __init__(self, module: str, name: str, known: Iterable[str]):
+        super().__init__(module, name, tuple(known))
+
+    def __str__(self) -> str:
+        module, name, known = self.args
+        absent = next((what for part, what in _ABSENT.items() if part in name.lower()), None)
+        close = None if absent or name.startswith("_") else closest(name, known)
+        hint = f"; did you mean {close!r}?" if close else ""
+        if absent:
+            hint = f"; fastnn has no {absent} (README.md, What it is not)"
+        return f"module {module!r} has no attribute {name[:60]!r}{hint}"
+
+
+def public(module: str, names: Iterable[str]) -> tuple[Callable[[str], Any], Callable[[], Any]]:
+    """Return ``__getattr__`` and ``__dir__`` of a module (PEP 562) that has these names."""
+    known = sorted(names)
+
+    def missing(name: str) -> Any:
+        raise NotThere(module, name, known)
+
+    return missing, lambda: known
 
 
 def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:

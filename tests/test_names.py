@@ -3,7 +3,7 @@
 import pytest
 
 import fastnn
-from fastnn import layers, naming
+from fastnn import layers, naming, plots
 
 
 def test_what_is_looked_for_in_the_package_is_found_elsewhere():
@@ -44,3 +44,26 @@ def test_an_argument_that_nobody_takes_says_which_was_meant():
     ):
         with pytest.raises(TypeError, match=said):
             call()
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "said"),
+    [
+        (layers, "Dnese", "no attribute 'Dnese'; did you mean 'Dense'[?]$"),
+        (fastnn.callbacks, "Tensorboard", "did you mean 'TensorBoard'"),
+        (plots, "learning_curves", "did you mean 'learning_curve'"),
+        (fastnn, "Sequental", "module 'fastnn' has no .* did you mean 'Sequential'"),
+        (layers, "MultiHeadAttention", "fastnn has no attention .README"),
+        (layers, "Conv3D", "fastnn has no layers of volumes"),
+        (fastnn.ops, "__wrapped__", "no attribute '__wrapped__'$"),
+    ],
+)
+def test_a_name_that_is_not_there_says_which_was_meant(module, name, said):
+    with pytest.raises(AttributeError, match=said):
+        getattr(module, name)
+    assert not hasattr(module, name)
+
+
+@pytest.mark.parametrize("module", [layers, plots, fastnn.utils, fastnn.losses, fastnn.ops])
+def test_modules_show_the_names_that_are_for_others(module):
+    assert dir(module) == sorted(module.__all__)

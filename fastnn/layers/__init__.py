@@ -1,5 +1,7 @@
 """The layers, by their Keras names."""
 
+from typing import TYPE_CHECKING
+
 from fastnn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from fastnn.layers.augmentation import (
     RandomBrightness,
@@ -83,6 +85,7 @@ from fastnn.layers.resizing import CenterCrop, Resizing
 from fastnn.layers.serialization import deserialize, serialize
 from fastnn.layers.upsampling import UpSampling1D, UpSampling2D
 from fastnn.layers.wrappers import Bidirectional, RepeatVector, TimeDistributed
+from fastnn.naming import public
 
 __all__ = [
     "ELU",
@@ -180,6 +183,9 @@ __all__ = [
     "serialize",
     "subtract",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 # Keras's other names.
 AvgPool1D, AvgPool2D, MaxPool1D, MaxPool2D = (

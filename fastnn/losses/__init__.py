@@ -9,6 +9,8 @@ Every loss can also be called on arrays: ``loss(y_true, y_pred, sample_weight)``
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastnn.losses.base import Loss
 from fastnn.losses.base import Lowered as Lowered
 from fastnn.losses.base import Targets as Targets
@@ -59,6 +61,7 @@ from fastnn.losses.pointwise import (
     SquaredHinge,
 )
 from fastnn.losses.vectors import CategoricalHinge, CosineSimilarity
+from fastnn.naming import public
 
 __all__ = [
     "BinaryCrossEntropy",
@@ -111,6 +114,9 @@ __all__ = [
     "squared_hinge",
     "tversky",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 #: The spellings of many course notes.
 BinaryCrossEntropy = BinaryCrossentropy

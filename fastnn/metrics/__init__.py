@@ -11,6 +11,8 @@ Every metric also works on arrays by itself: ``update_state(y_true, y_pred, samp
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fastnn.losses.functions import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -103,6 +105,7 @@ from fastnn.metrics.running import (
     Mean,
     Sum,
 )
+from fastnn.naming import public
 
 __all__ = [
     "AUC",
@@ -181,3 +184,6 @@ __all__ = [
     "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)

@@ -5,6 +5,9 @@ operation's gradient rule stands beside it.  On what ``Input`` or a layer return
 layer of the model that is being made.
 """
 
+from typing import TYPE_CHECKING
+
+from fastnn.naming import public
 from fastnn.ops._symbols import accept_symbols
 from fastnn.ops.angles import (
     arccos,
@@ -666,5 +669,8 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 accept_symbols(globals(), __all__)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import registry
-from fastnn.naming import lookup
+from fastnn.naming import lookup, public
 from fastnn.optimizers import schedules
 from fastnn.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from fastnn.optimizers.base import Optimizer
@@ -31,6 +31,9 @@ __all__ = [
     "get",
     "schedules",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 CLASSES: dict[str, type[Optimizer]] = {
     cls.__name__: cls

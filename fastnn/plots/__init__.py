@@ -5,6 +5,9 @@ state, no choice of a backend.  With `path` it also writes the picture.  The sam
 bytes.  matplotlib is imported when the first picture is drawn, and never its `pyplot`.
 """
 
+from typing import TYPE_CHECKING
+
+from fastnn.naming import public
 from fastnn.plots.classes import (
     calibration_curve,
     confusion_matrix,
@@ -38,3 +41,6 @@ __all__ = [
     "roc_curve",
     "training_report",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
