@@ -585,6 +585,19 @@ def test_callbacks_see_loss_and_score():
     assert len(made[0].seen) == 2
 
 
+def squared(y_true, y_pred):
+    return fastnn.ops.mean(fastnn.ops.square(y_true - y_pred), axis=-1)
+
+
+def test_a_model_may_be_compiled_with_functions():
+    model = fastnn.Sequential([fastnn.Input((X.shape[1],)), Dense(1)])
+    model.compile("adam", squared, [squared])
+    found = FastNNRegressor(model=model, max_iter=3, random_state=0).fit(X, SCORES[:, 0])
+    assert found.model_.loss.fn is squared
+    again = pickle.loads(pickle.dumps(found))
+    assert np.array_equal(again.predict(X), found.predict(X))
+
+
 def test_the_history_is_that_of_the_last_fit():
     found = FastNNClassifier(4, max_iter=4, early_stopping=True).fit(X, LABELS)
     assert found.history_.history["loss"] == found.loss_curve_
