@@ -978,6 +978,50 @@ def test_rare_classes_are_weighed_up(capsys):
     assert "--class-weight is for one target of classes" in error
 
 
+def test_weighed_classes_are_judged_by_the_recall_of_each(capsys):
+    rows = [[*np.round(RNG.normal(1.5 * (i % 20 == 0), 1, 2), 3), i % 20 == 0] for i in range(600)]
+    write("a.csv", [["a", "b", "y"], *rows])
+    words = ["train", "a.csv", "--target", "y", "--epochs", "40", "--class-weight", "balanced"]
+    found = told(capsys, *words)
+    worth, baseline = found["scores"], found["baseline"]
+    assert worth["accuracy"] < baseline["accuracy"]
+    matrix = np.array(found["confusion"])
+    recall = (matrix.diagonal() / matrix.sum(axis=1)).mean()
+    assert worth["balanced_accuracy"] == pytest.approx(recall)
+    assert recall > baseline["balanced_accuracy"] == 0.5
+    assert "the model is no better" not in run(capsys, *words).out
+
+
+@pytest.mark.parametrize(
+    ("confusion", "useless"),
+    [([[300, 200], [55, 45]], True), ([[300, 200], [10, 90]], False), ([[0, 9], [0, 0]], True)],
+)
+def test_a_recall_that_chance_explains_is_none(confusion, useless):
+    confusion = np.array(confusion)
+    target = Target("binary", ["y"], [["no", "yes"]])
+    worth = {"accuracy": confusion.trace() / confusion.sum()}
+    y = np.zeros((9, 1))
+    found = scores.Scores(target, 9, worth, {"accuracy": 5 / 6}, confusion, y, y)
+    assert found.is_of_no_use is useless
+
+
+def test_the_loss_to_stop_by_is_weighed_as_that_of_the_training(capsys, monkeypatch):
+    fit, seen = fastnn.Sequential.fit, []
+
+    def watched(model, *given, **options):
+        seen.append(options["validation_data"])
+        return fit(model, *given, **options)
+
+    monkeypatch.setattr(fastnn.Sequential, "fit", watched)
+    rows = [[RNG.normal(), "no" if i % 10 else "yes"] for i in range(200)]
+    write("a.csv", [["a", "y"], *rows])
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
+    run(capsys, *words)
+    run(capsys, *words, "--class-weight", "balanced")
+    (_, y), (_, _, weights) = seen
+    assert weights.tolist() == pytest.approx([5 if yes else 160 / 288 for yes in y[:, 0]])
+
+
 def test_more_units_than_memory_has_room_for_are_refused(capsys, monkeypatch):
     write("a.csv", flowers(60))
     words = ["train", "a.csv", "--target", "kind", "--epochs", "1", "--hidden"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,11 @@ def scaled(data: Data, y: Array) -> Array:
         return y
     mean, variance = _size(data)
     return np.asarray((y - mean) / np.sqrt(variance))
+
+
+def weights(class_weight: Mapping[int, float], y: Array) -> Array:
+    """Return the weight of each row by its class; one of a class without a weight counts 1."""
+    return np.array([class_weight.get(each, 1.0) for each in y.reshape(-1).astype(int).tolist()])
 
 
 def _size(data: Data) -> tuple[Array, Array]:

@@ -46,9 +46,10 @@ class Scores:
     @property
     def is_of_no_use(self) -> bool:
         """Whether the answer that is the same for all rows is as good."""
-        if "accuracy" in self.baseline:
-            return self.metrics["accuracy"] <= self.baseline["accuracy"]
-        return self.metrics["rmse"] >= self.baseline["rmse"]
+        if "rmse" in self.baseline:
+            return self.metrics["rmse"] >= self.baseline["rmse"]
+        beaten = self.metrics["accuracy"] > self.baseline["accuracy"]
+        return not beaten and (self.confusion is None or not _tells_apart(self.confusion))
 
     def text(self, where: str) -> str:
         """Return it for people.
@@ -87,6 +88,20 @@ def _ratio(part: float, whole: float) -> str:
     return f"{part / whole:.3f}" if whole else "-"
 
 
+def _recalls(confusion: Array) -> tuple[Array, Array]:
+    """Return the share of each class that was found, and its rows, of the classes that have any."""
+    rows = confusion.sum(axis=1)
+    known = rows > 0
+    return confusion.diagonal()[known] / rows[known], rows[known]
+
+
+def _tells_apart(confusion: Array) -> bool:
+    """Return whether the mean recall is above that of guessing by more than two standard errors."""
+    recalls, rows = _recalls(confusion)
+    error = np.sqrt((recalls * (1 - recalls) / rows).sum()) / len(rows)
+    return bool(recalls.mean() - 1 / len(rows) > 2 * error)
+
+
 def of(model: Any, x: Array, y: Array) -> Scores:
     """Return the scores of a model that has a schema.
 
@@ -102,7 +117,12 @@ def of(model: Any, x: Array, y: Array) -> Scores:
     if target.task in ("binary", "classes"):
         confusion = _confusion(target, outputs, y)
     metrics = {name: float(value) for name, value in found.items() if np.ndim(value) == 0}
-    return Scores(target, len(x), metrics, _baseline(target, y), confusion, outputs, y)
+    baseline = _baseline(target, y)
+    if confusion is not None:
+        recalls, _ = _recalls(confusion)
+        metrics["balanced_accuracy"] = float(recalls.mean())
+        baseline["balanced_accuracy"] = 1 / len(recalls)
+    return Scores(target, len(x), metrics, baseline, confusion, outputs, y)
 
 
 def _confusion(target: Target, outputs: Array, y: Array) -> Array:

@@ -291,21 +291,30 @@ class _Training:
     def _fit(self, model: Any) -> Any:
         from fastnn.cli import building
 
-        data, plan, held_out = self.data, self.plan, None
-        if data.held_out is not None:
-            held_out = (data.held_out[0], building.scaled(data, data.held_out[1]))
+        data, plan = self.data, self.plan
         return model.fit(
             data.x,
             building.scaled(data, data.y),
             batch_size=plan.batch_size,
             epochs=plan.epochs,
-            validation_data=held_out,
+            validation_data=self._validation(),
             class_weight=plan.class_weight,
             callbacks=self._callbacks(),
             verbose=0,
             on_nonfinite="raise",
             checkpoint=self._checkpoint(model),
         )
+
+    def _validation(self) -> tuple[Any, ...] | None:
+        """Return what is held out, weighed as the training, so that both losses are alike."""
+        from fastnn.cli import building
+
+        if self.data.held_out is None:
+            return None
+        x, y = self.data.held_out
+        weight = self.plan.class_weight
+        weights = [] if weight is None else [building.weights(weight, y)]
+        return (x, building.scaled(self.data, y), *weights)
 
     def _callbacks(self) -> list[Any]:
         from fastnn.callbacks import EarlyStopping
