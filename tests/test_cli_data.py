@@ -138,6 +138,20 @@ def test_the_same_table_in_other_dresses_is_the_same_model(capsys):
         assert all(map(np.array_equal, weights[0], other))
 
 
+def test_a_value_like_the_target_makes_no_names(capsys):
+    rows = [[i % 2, i % 2 + RNG.random()] for i in range(60)]
+    write("a.csv", rows)
+    words = ["--target", "0", "--epochs", "1", "--save", "m"]
+    said = run(capsys, "train", "a.csv", *words).out
+    assert "a.csv: 60 rows, 2 columns; no header: columns are 0, 1, ...\n" in said
+    assert len(table(run(capsys, "predict", "m", "a.csv").out)) == 1 + 60
+    write("b.csv", [["0", "1", "2"], *([*row, 1] for row in rows)])
+    said = run(capsys, "train", "b.csv", *words).out
+    assert "b.csv: 60 rows, 3 columns\n" in said
+    write("c.csv", [["1"], *([row[1]] for row in rows)])
+    assert len(table(run(capsys, "predict", "m", "c.csv").out)) == 1 + 60
+
+
 def test_dates_gaps_among_words_and_numbers_without_squares_are_named(capsys):
     rows = [
         [f"20{i % 90 + 10}-{i % 12 + 1:02}-{i % 28 + 1:02}", "ab"[i % 2] if i % 3 else "", i * 1e36]

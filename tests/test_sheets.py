@@ -60,6 +60,9 @@ def test_another_encoding_can_be_given(tmp_path):
         ("1,2\n3,4\n", (), False),
         ("2020,2021\n1,2\n", (), False),
         ("2020,2021\n1,2\n", ("2021",), True),
+        ("0,1\n5,6\n", ("0",), False),
+        ("0.5,1\n5,6\n", ("1", "0"), False),
+        ("a,1\n5,6\n", ("1",), True),
         ("a,2021\n1,2\n", (), False),
         ("a,2021\n1,2\n", ("a",), True),
     ],
@@ -69,6 +72,12 @@ def test_the_line_of_names_is_found(tmp_path, text, known, header):
     assert found.header == header
     assert len(found.rows) == 2 - header
     assert header or found.names == ["0", "1"]
+
+
+def test_columns_that_pandas_counted_have_names(tmp_path):
+    assert sheet(tmp_path, "0,1,2\n3,4,5\n", known=["0"]).rows == [["3", "4", "5"]]
+    assert len(sheet(tmp_path, "0,1,2\n3,4,5\n").rows) == 2
+    assert sheet(tmp_path, "#y,a,b\n0,3,4\n", known=["0"]).names == ["#y", "a", "b"]
 
 
 def test_names_are_made_distinct(tmp_path):

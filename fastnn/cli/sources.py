@@ -109,7 +109,8 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     wanted: list[str] = options.target or []
     words = [*wanted, *(part for each in wanted for part in each.split(","))]
     sheet = read_sheet(path, options.delimiter, options.header, options.encoding, words)
-    say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns")
+    names_of = "" if sheet.header else "; no header: columns are 0, 1, ..."
+    say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns{names_of}")
     if not wanted:
         options.refuse(
             "--target is missing: which column is to be predicted? There are "

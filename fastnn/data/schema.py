@@ -123,9 +123,8 @@ class Columns:
 
     def sheet(self, path: str | os.PathLike[str], known: Sequence[str] = ()) -> Sheet:
         """Return the sheet of a CSV file like that of the training."""
-        header = None if self.header else False
         named = [*self.names, *known]
-        sheet = read_sheet(path, header=header, known=named, decimal=self.decimal)
+        sheet = read_sheet(path, header=self.header, known=named, decimal=self.decimal)
         if not sheet.rows:
             raise DataFileError(f"{os.fspath(path)}: there is no row under the names")
         return sheet

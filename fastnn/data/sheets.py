@@ -99,7 +99,8 @@ def read_sheet(
         delimiter: what is between two values; ``None``: a comma, a semicolon, a tab or a bar,
             whichever makes most lines as long as the first.
         header: whether the first line has names; ``None``: if it has one of ``known``, or else no
-            number.
+            number.  In a line of numbers alone 2 is a value, and as a name the third column, unless
+            the line is 0, 1, 2, ..., as pandas names columns that have no names.
         encoding: of the text; ``None``: what its first bytes say, or UTF-8, or else that of
             Windows.
         known: names that the first line may have.
@@ -121,7 +122,7 @@ def read_sheet(
     _check_widths(path, numbered, found)
     first = numbered[0][1]
     if header is None:
-        header = bool(set(known) & set(first)) or not any(map(_is_number, first))
+        header = _names_one(first, known) or not any(map(_is_number, first))
     names = _distinct(first) if header else list(map(str, range(len(first))))
     repeated = [name for name, times in Counter(first).items() if times > 1] if header else []
     rest = numbered[header:]
@@ -129,6 +130,15 @@ def read_sheet(
     columns = dict(zip(names, zip(*rows, strict=True), strict=False))  # none without rows
     marks = decimal_marks(columns, found, decimal)
     return Sheet(names, rows, lines, found, header, repeated, marks)
+
+
+def _names_one(first: Sequence[str], known: Collection[str]) -> bool:
+    """Return whether a first line has one of some names, which may also be columns' places."""
+    width = len(first)
+    counted = width > 2 and list(first) == list(map(str, range(width)))
+    values = all(map(_is_number, first)) and not counted
+    places = set(map(str, range(-width, width))) if values else set()
+    return bool((set(known) & set(first)) - places)
 
 
 def _is_number(text: str) -> bool:
@@ -178,7 +188,7 @@ def _table_of(text: str, delimiter: str | None, known: Collection[str]) -> tuple
     found = delimiter or (named[1] if named else _separator(table))
     first: list[str] = next(_rows(table, found), [])
     for line in reversed(remarks):
-        if len(next(_rows(line, found))) == len(first) and not set(known) & set(first):
+        if len(next(_rows(line, found))) == len(first) and not _names_one(first, known):
             table = line + table  # the names, or the only column
             break
     return text.count("\n") - table.count("\n"), found, table
