@@ -167,10 +167,11 @@ def cross_validate(
     if sample_weight is not None:
         data[2] = plain("cross_validate", "sample_weight", sample_weight)
     rows = _length(data)
-    if not callable(make_model):
+    if isinstance(make_model, Model) or not callable(make_model):
         raise TypeError(
-            "cross_validate: make_model must be a function that returns a compiled model, got "
-            f"{type(make_model).__name__}"
+            "cross_validate: make_model must be a function that returns a new, compiled model, got "
+            f"a {type(make_model).__name__}; put what makes and compiles it into one: "
+            "def make_model(): ..."
         )
     _check_options(fit_options, make_callbacks)
     workers = None

@@ -11,8 +11,9 @@ import numpy as np
 from fastnn import _core, weighing
 from fastnn._typing import Array
 from fastnn.callbacks import CallbackList
-from fastnn.compiler.graph import Node
+from fastnn.compiler.graph import Node, Shape
 from fastnn.data import arrays
+from fastnn.errors import ShapeError
 from fastnn.runtime import Executable, Runtime, Weighing
 
 if TYPE_CHECKING:
@@ -99,6 +100,24 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
     for each, label in zip(xs[1:], ends.input_labels[1:], strict=True):
         arrays.same_length(who, xs[0], each, ends.input_labels[0], label)
     return xs
+
+
+def refuse_batch(who: str, sample: Array, shape: Shape) -> None:
+    """Refuse rows of samples where one sample is expected.
+
+    Args:
+        who: the method that was called.
+        sample: what it was given.
+        shape: of the model's input, with the rows.
+
+    Raises:
+        ShapeError: if they have the axis of rows.
+    """
+    if sample.ndim == len(shape) and sample.shape[1:] == shape[1:]:
+        one = ", ".join(map(str, shape[1:]))
+        raise ShapeError(
+            f"{who}: expected one sample ({one}), got {sample.shape}; give x[0], or call predict"
+        )
 
 
 def check_data(

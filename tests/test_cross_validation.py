@@ -265,6 +265,7 @@ ONE = make_model()
         (lambda: run(validation_data=(X, Y)), TypeError, "give validation_split"),
         (lambda: fastnn.cross_validate(lambda: 3, X, Y), TypeError, "fastnn model, got int"),
         (lambda: fastnn.cross_validate(lambda: ONE, X, Y), ValueError, "a new model each time"),
+        (lambda: fastnn.cross_validate(ONE, X, Y), TypeError, r"got a Sequential; put .* def make"),
         (lambda: fastnn.cross_validate(make_model, X, Y[:9]), ValueError, r"\[9, 61\] rows"),
         (
             lambda: fastnn.cross_validate(make_regression, X, R, 3, np.arange(4)),

@@ -440,9 +440,12 @@ def test_one_sample_is_refused_an_output_that_does_not_fit(wrong):
 
 
 def test_one_sample_of_another_shape_is_refused():
-    for x in (X[:1], X[0, :3], 1.0):
+    for x in (X[:1, :3], X[0, :3], 1.0):
         with pytest.raises(ShapeError, match=r"predict_one: x .*expected \(rows, 4\)"):
             mlp().predict_one(x)
+    for rows in (X[:1], X[:3]):
+        with pytest.raises(ShapeError, match=r"one sample \(4\), got .*; give x\[0\], or call"):
+            mlp().predict_one(rows)
     with pytest.raises(DTypeError, match="predict_one: row 0 holds 1e"):
         mlp().predict_one(np.full(4, 1e300))
 

@@ -61,8 +61,8 @@ def saying_whose(who: str, kind: str) -> Iterator[None]:
     try:
         yield
     except ShapeError as error:
-        mend = f"{kind} gives a value for each row, and their mean is taken"
-        raise ShapeError(f"{who}: {str(error)[:280]}; {mend}"[:400]) from error
+        mend = f"{kind} gives one value for each row, and fastnn takes their mean"
+        raise ShapeError(f"{who}: {str(error)[:280]}: {mend}"[:400]) from error
 
 
 class Loss:

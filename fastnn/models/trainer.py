@@ -430,7 +430,10 @@ class Trainer(Compilable):
         for each, shape in zip(outs, shapes, strict=True):
             arrays.require_out(who, each, shape, self.dtype)
         given = training.split(who, "x", x, self.input_names, self._inputs_nest)
-        rows = [arrays.as_array(who, "x", each)[None] for each in given]
+        samples = [arrays.as_array(who, "x", each) for each in given]
+        for sample, expected in zip(samples, self.ends.input_shapes, strict=True):
+            training.refuse_batch(who, sample, expected)
+        rows = [sample[None] for sample in samples]
         xs = training.check_samples(who, self, rows if len(rows) > 1 else rows[0])
         found = training.predict(self.runtime, "predict", xs, shapes, 1, who)
         for each, row in zip(outs, found, strict=True):

@@ -52,11 +52,10 @@ def reduced_axes(name: str, shape: Shape, axis: Axes) -> tuple[int, ...]:
     rank = len(shape)
     axes = tuple(sorted(several(name, axis, rank)))
     if None in (shape[each] for each in axes):
-        others = ", ".join(map(str, range(1, rank)))
-        mend = f"give others ({others}): axis=-1" if others else "each row has one number already"
+        mend = f"write ops.{name}(..., axis=-1)" if rank > 1 else "each row has one number already"
         raise ShapeError(
-            f"{name}: axis 0 of {format_shape(shape)} is that of the rows, and what a row gives "
-            f"must not depend on the others of its batch; {mend}"
+            f"ops.{name} over the rows, axis 0 of {format_shape(shape)}, none of which may depend "
+            f"on another; {mend}"
         )
     return axes
 

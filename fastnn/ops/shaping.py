@@ -15,7 +15,7 @@ import numpy as np
 from fastnn.compiler.gradients import ZERO, Gradients, gradient_of
 from fastnn.compiler.graph import Node, Tensor, format_shape
 from fastnn.errors import ShapeError
-from fastnn.ops._axes import axis_along, one_axis, reduced_axes, rows_first, several
+from fastnn.ops._axes import axis_along, one_axis, rows_first, several
 from fastnn.ops._emit import Number, Operand, as_tensors, emit, reshaped
 from fastnn.ops.windows import picked, strided
 
@@ -82,7 +82,11 @@ def squeeze(x: Number, axis: int | Sequence[int] | None = None) -> Tensor:
 def ravel(x: Number) -> Tensor:
     """Return all numbers of ``x``, which is no batch, as a vector."""
     tensor = _one("ravel", x)
-    reduced_axes("ravel", tensor.shape, None)
+    if None in tensor.shape:
+        raise ShapeError(
+            f"ravel: {format_shape(tensor.shape)} is a batch, whose rows stay apart; "
+            "layers.Flatten() makes a vector of each"
+        )
     return reshaped(tensor, (tensor.size.base,))
 
 
