@@ -912,6 +912,15 @@ def test_a_file_that_is_no_model_is_told(capsys, command):
     assert "a.csv: not a fastnn model file" in run(capsys, *words, code=1).err
 
 
+@pytest.mark.parametrize(
+    ("name", "words"), [("m.onnx", "fastnn.onnx.load reads"), ("m.keras", "from_keras reads")]
+)
+def test_a_model_of_others_is_told(capsys, name, words):
+    Path(name).write_bytes(b"\x08\n\x12\x06fastnn")
+    write("a.csv", [["a"], [1]])
+    assert words in run(capsys, "predict", name, "a.csv", code=1).err
+
+
 def test_a_model_behind_the_data_is_told(capsys):
     plain_model()
     write("a.csv", [["a", "b"], [1, 2]])

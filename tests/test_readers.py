@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 
 import numpy as np
@@ -532,8 +533,10 @@ def test_csv_whose_separator_and_encoding_are_found(tmp_path):
     found = read_csv(tmp_path / "a.csv", delimiter=None, encoding=None, target="n")
     assert (found.names, found.y.tolist()) == (["größe"], [1, 2])
     assert found.categories == {"größe": ["ß", "ü"]}
-    with pytest.raises(DataFileError, match="no table of text"):
+    with pytest.raises(DataFileError, match=r"no table of text.* encoding=None: it is found out"):
         read_csv(tmp_path / "a.csv", delimiter=None)
+    with pytest.raises(ValueError, match=r"only größe;n; delimiter=None finds out"):
+        read_csv(tmp_path / "a.csv", encoding=None, target="n")
 
 
 def test_csv_columns_of_numbers_may_be_words(tmp_path):
@@ -546,12 +549,27 @@ def test_csv_columns_of_numbers_may_be_words(tmp_path):
     assert table(tmp_path, "a,b\n,1\n,2\n").categories == {"a": [""]}
 
 
+def test_a_stray_word_leaves_numbers_what_they_are(tmp_path):
+    numbers = [51.4, *range(9)]
+    text = "\n".join(["a,b", *(f"{each}," for each in numbers), "k.A.,", "?,", "7,z"])
+    with pytest.warns(UserWarning, match=r"'a': 11 of 12 are numbers, 'k.A.' is not: NaN") as told:
+        found = table(tmp_path, text)
+    assert [each.filename for each in told] == [__file__]
+    assert np.array_equal(found.x[:, 0], [*numbers, np.nan, np.nan, 7], equal_nan=True)
+    assert found.categories == {"b": ["", "z"]}
+    with pytest.warns(UserWarning, match=r"'a': 2 of 3 are numbers, 'x' is not: taken as words"):
+        assert table(tmp_path, "a\n1\n2\nx\n").categories == {"a": ["1", "2", "x"]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table(tmp_path, "a\n1\n2\nx\n", categorical=["a"])
+
+
 @pytest.mark.parametrize(
     ("text", "options", "error", "words"),
     [
         ("", {}, DataFileError, "there is nothing in it"),
         ("a,b\n", {}, DataFileError, "no row under the names"),
-        ("a,b\n1,2\n3\n", {}, DataFileError, "line 3 has 1 values, the first has 2"),
+        ("a,b\n1,2\n3\n", {}, DataFileError, "line 3 has 1 values.* delimiter=None"),
         ("a,a\n1,2\n", {}, ValueError, "two columns are called the same"),
         ("a,b\n1,2\n", {"target": "c"}, ValueError, "no column 'c'; there are a, b"),
         ("a,b\n1,2\n", {"target": 2}, ValueError, "no column 2"),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import are_codes, as_number, given, strange
+from fastnn.data.notation import ALMOST, are_codes, are_numbers, given, strange
 from fastnn.data.schema import LARGEST, Columns, numbers
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -23,7 +23,6 @@ Say = Callable[[str], object]
 _SHOWN = 8  # names on a line
 _MOST_WORDS = 100  # features of a column
 _MANY_WORDS = 20  # fewer are categories, whatever the number of rows
-_ALMOST = 0.9  # a column of numbers may have other things in this share of its rows
 _DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 _ID = re.compile(r"(^|[ _-])(id|idx|index|key|no|nr|rownum)$|(?-i:[a-z]I[Dd]$)", re.I)
 
@@ -90,7 +89,7 @@ class _Choice:
         """Look at a column."""
         if name in self._ignore:
             self.left_out[name] = "--ignore"
-        elif name not in self._categorical | self.codes and _is_numeric(self._training, name):
+        elif name not in self._categorical | self.codes and are_numbers(self._training.plain(name)):
             self._add_numbers(name)
         else:
             self._add_words(name)
@@ -134,12 +133,6 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")
 
 
-def _is_numeric(sheet: Sheet, name: str) -> bool:
-    present = given(sheet.plain(name))
-    numbers = sum(as_number(value) is not None for value in present)
-    return bool(present) and numbers >= _ALMOST * len(present)
-
-
 def _too_large(every: Array) -> str:
     """Return why numbers cannot be scaled, if they cannot."""
     largest = np.nanmax(np.abs(every), initial=0)
@@ -174,7 +167,7 @@ def _no_kinds(values: Sequence[str], wanted: bool) -> str:
     if wanted:
         return ""
     example = f"such as {next(iter(present), '')!r:.40}"
-    if present and sum(map(bool, map(_DATE.match, present))) >= _ALMOST * len(present):
+    if present and sum(map(bool, map(_DATE.match, present))) >= ALMOST * len(present):
         return (
             f"dates, {example}, which are not read; put what matters of them, such as year, month "
             "or age, into columns of numbers (--keep takes them as words)"

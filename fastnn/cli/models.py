@@ -15,6 +15,12 @@ from fastnn.errors import DataFileError, ModelFileError
 
 __all__ = ["data_file", "load", "samples"]
 
+#: How models of others become one of fastnn, by suffix.
+_ELSEWHERE = {
+    ".onnx": "it is ONNX: fastnn.onnx.load reads it in Python, and save makes a model of it",
+    ".keras": "it is Keras's: fastnn.from_keras reads it in Python, and save makes a model of it",
+}
+
 
 def load(options: Any) -> Any:
     """Return the model of a command, after setting the number of threads."""
@@ -35,6 +41,8 @@ def _no_model(options: Any, error: Exception) -> str:
         return f"{options.model}: no model; {data} is one: MODEL comes first, then DATA"[:390]
     if options.model.is_dir():
         return f"{options.model}: a folder; a model is a file, which `fastnn train --save` writes"
+    if options.model.suffix in _ELSEWHERE:
+        return f"{options.model}: no fastnn model; {_ELSEWHERE[options.model.suffix]}"
     return str(error)
 
 

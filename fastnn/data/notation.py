@@ -11,7 +11,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
-__all__ = ["MISSING", "are_codes", "as_number", "decimal_marks", "given", "plain", "strange"]
+__all__ = [
+    "ALMOST",
+    "MISSING",
+    "are_codes",
+    "are_numbers",
+    "as_number",
+    "decimal_marks",
+    "given",
+    "plain",
+    "strange",
+]
+
+#: A column of numbers may have other things in the rest of its rows.
+ALMOST = 0.9
 
 #: What stands for a number that is not known, in small letters.
 MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
@@ -44,6 +57,18 @@ def as_number(text: str) -> float | None:
 def given(values: Sequence[str]) -> list[str]:
     """Return the values that are there."""
     return [value for value in values if value.lower() not in MISSING]
+
+
+def are_numbers(values: Sequence[str]) -> bool:
+    """Return whether plain values are those of a column of numbers, but for a few.
+
+    Example:
+        >>> are_numbers([*"123456789", "tbd"]), are_numbers(["1", "tbd"]), are_numbers(["", "?"])
+        (True, False, False)
+    """
+    present = given(values)
+    numbers = sum(as_number(value) is not None for value in present)
+    return bool(present) and numbers >= ALMOST * len(present)
 
 
 def strange(values: Sequence[str]) -> str:

@@ -119,7 +119,7 @@ def read_sheet(
     except csv.Error as error:
         raise DataFileError(f"{os.fspath(path)}: no table of text: {error}"[:390]) from None
     numbered = [(line, row) for line, row in numbered if len(row) == 1 or any(row)]
-    _check_widths(path, numbered, found)
+    _check_widths(path, numbered, found, delimiter)
     first = numbered[0][1]
     if header is None:
         header = _names_one(first, known) or not any(map(_is_number, first))
@@ -163,7 +163,9 @@ def _decoded(path: str | os.PathLike[str], encoding: str | None) -> str:
     try:
         return content.decode(encoding or _encoding(content))
     except (UnicodeDecodeError, LookupError) as error:
-        raise DataFileError(f"{os.fspath(path)}: no table of text: {error}"[:390]) from None
+        mend = "; leave --encoding out, or give encoding=None: it is found out" if encoding else ""
+        problem = f"{os.fspath(path)}: no table of text: {error}"
+        raise DataFileError(f"{problem[:300]}{mend}") from None
 
 
 def _encoding(content: bytes) -> str:
@@ -211,14 +213,18 @@ def _separator(text: str) -> str:
 
 
 def _check_widths(
-    path: str | os.PathLike[str], numbered: Sequence[tuple[int, list[str]]], separator: str
+    path: str | os.PathLike[str],
+    numbered: Sequence[tuple[int, list[str]]],
+    separator: str,
+    given: str | None,
 ) -> None:
     if not numbered:
         raise DataFileError(f"{os.fspath(path)}: there is nothing in it")
     width = len(numbered[0][1])
+    mend = "; without --delimiter, or by delimiter=None, it is found out" if given else ""
     for line, row in numbered:
         if len(row) != width:
             raise DataFileError(
                 f"{os.fspath(path)}: line {line} has {len(row)} values, the first has {width}; "
-                f"is {separator!r} what separates them?"
+                f"is {separator!r} what separates them?{mend}"
             )
