@@ -967,12 +967,31 @@ def test_a_training_that_goes_on_says_from_where(capsys):
     assert "resumed" not in first
     assert "\ntrained      2 epochs in " in first
     again = run(capsys, *words, "--epochs", "1").out
-    assert "\ncomplete     after 2 epochs, so nothing was trained" in again
+    assert "\ncomplete     after 2 epochs, more than --epochs 1: nothing was trained" in again
     assert "trained      2" not in again
     notes = told(capsys, *words, "--epochs", "3")["notes"]
     assert "resumed      goes on with epoch 3" in notes
     err = run(capsys, *words, "--epochs", "3", "--seed", "5", code=1).err
     assert "training.fastnn: this training was begun with another seed than 5" in err
+
+
+def test_a_training_that_stopped_early_is_told_from_one_that_is_complete(capsys):
+    write("a.csv", [["a", "y"], *([RNG.normal(), RNG.normal()] for _ in range(60))])
+    words = ["train", "a.csv", "--target", "y", "--resume", "run"]
+    first = told(capsys, *words, "--epochs", "100", "--patience", "2")
+    ran = first["epochs_run"]
+    assert ran < 100
+    again = run(capsys, *words, "--epochs", "200", "--patience", "5").out
+    assert f"\nstopped      early after {ran} epochs, 2 without a better val_loss" in again
+    assert f"nothing was trained; the weights are those of the best, number {ran - 2}" in again
+    err = run(capsys, *words, "--patience", "0", code=1).err
+    assert "--patience was above 0 when this training was begun, and is 0; give" in err
+    words[-1] = "other"
+    run(capsys, *words, "--epochs", "2", "--patience", "0")
+    complete = run(capsys, *words, "--epochs", "2", "--patience", "0").out
+    assert "\ncomplete     after 2 epochs: nothing was trained; the weights are" in complete
+    err = run(capsys, *words, "--patience", "3", code=1).err
+    assert "--patience was 0 when this training was begun, and is 3; give" in err
 
 
 def test_probabilities_of_numbers_and_patience_with_nothing_are_refused(capsys):

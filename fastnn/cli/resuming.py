@@ -6,24 +6,38 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastnn.callbacks import Callback
+from fastnn.callbacks import Callback, EarlyStopping
 from fastnn.callbacks.backup import Backup
 
-__all__ = ["Resumed", "refuse_other_seed"]
+__all__ = ["Resumed", "refuse_other"]
 
 
-def refuse_other_seed(path: Path, model: Any, seed: int) -> None:
-    """Refuse the state of a training that was begun with another seed.
+def refuse_other(path: Path, model: Any, seed: int, patience: int) -> None:
+    """Refuse the state of a training that was begun with other options, in the words of these.
 
     Raises:
-        ValueError: if it was.
+        ValueError: if it was; what is not an option of the command is for ``fit`` to compare.
     """
     found = Backup(path).read()
-    if found is not None and found[0]["seed"] != model.seed:
+    if found is None:
+        return
+    config, _ = found
+    if config["seed"] != model.seed:
         raise ValueError(
             f"{path}: this training was begun with another seed than {seed}, by which rows are "
             "held out and weights are drawn; give its --seed, or another folder"
         )
+    could_stop = EarlyStopping.__name__ in _lasting(config)
+    if could_stop != bool(patience):
+        was = "above 0" if could_stop else "0"
+        raise ValueError(
+            f"{path}: --patience was {was} when this training was begun, and is {patience}; give "
+            "what it was begun with, or another folder"
+        )
+
+
+def _lasting(config: dict[str, Any]) -> Any:
+    return config["training"].get("fingerprint", {}).get("callbacks with a state", ())
 
 
 class Resumed(Callback):

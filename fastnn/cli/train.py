@@ -334,7 +334,7 @@ class _Training:
             return None
         self.options.resume.mkdir(exist_ok=True)
         path: Path = self.options.resume / "training.fastnn"
-        resuming.refuse_other_seed(path, model, self.options.seed)
+        resuming.refuse_other(path, model, self.options.seed, self.plan.patience)
         return path
 
     def _tell(self, history: Any, seconds: float, report: Any, model: Any) -> None:
@@ -363,13 +363,20 @@ class _Training:
     def _ended(self, ran: int, best: int, seconds: float) -> str:
         """Return what to say of the epochs, and of which of them the weights are."""
         kept = f"the best, number {best}" if self.plan.patience else "the last"
-        epochs = f"{ran} epoch{'s' * (ran > 1)}"
-        if not self.resumed.trained:
-            return (
-                f"{'complete':<13}after {epochs}, so nothing was trained; the weights are those "
-                f"of {kept}"
-            )
-        return f"{'trained':<13}{epochs} in {seconds:.1f} s; the weights are those of {kept}"
+        weights = f"the weights are those of {kept}"
+        if self.resumed.trained:
+            return f"{'trained':<13}{ran} epoch{'s' * (ran > 1)} in {seconds:.1f} s; {weights}"
+        why, mend = self._complete(ran, best)
+        return f"{why}: nothing was trained; {weights}{mend}"
+
+    def _complete(self, ran: int, best: int) -> tuple[str, str]:
+        """Return why a training that was resumed had no epoch left, and what can be done."""
+        asked, epochs = self.plan.epochs, f"after {ran} epoch{'s' * (ran > 1)}"
+        if ran < asked:  # which more of --epochs would not change
+            why = f"{'stopped':<13}early {epochs}, {ran - best} without a better val_loss"
+            return why, "; another --resume folder begins anew"
+        more = f", more than --epochs {asked}" if ran > asked else ""
+        return f"{'complete':<13}{epochs}{more}", ""
 
     def _keep(self, history: Any, report: Any, model: Any) -> None:
         """Write the files that were asked for, and say so."""
