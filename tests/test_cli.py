@@ -307,6 +307,22 @@ def test_only_options_of_the_command_are_suggested(capsys, words, meant):
     assert re.search(rf"unrecognized argument: [-=\w]+{re.escape(hint)} \(see", error)
 
 
+@pytest.mark.parametrize(
+    ("words", "twice"),
+    [
+        (["train", "digits", "--save", "a", "--save", "b"], "--save"),
+        (["train", "digits", "--epochs=1", "--quiet", "--epochs", "1"], "--epochs"),
+        (["train", "digits", "--threads", "1", "--threads", "2"], "--threads"),
+        (["selfcheck", "--only", "add", "--only", "mul"], "--only"),
+    ],
+)
+def test_an_option_with_one_value_is_given_once(capsys, words, twice):
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    assert f"error: {twice} is given twice; give it once (see" in capsys.readouterr().err
+
+
 def test_no_command_at_all_gets_the_help(capsys):
     with pytest.raises(SystemExit) as ended:
         main([])

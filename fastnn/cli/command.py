@@ -121,8 +121,26 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
     output.note(str(message))
 
 
+class _Once(argparse._StoreAction):
+    """Takes the value of an option that has one, which a second would silently replace."""
+
+    _given = False
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: Any = None) -> None:
+        """Take the value, or refuse it."""
+        if self._given and option is not None:
+            parser.error(f"{self.option_strings[0]} is given twice; give it once")
+        self._given = True
+        super().__call__(parser, namespace, values, option)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that says what is wrong on one line, and where the options are listed."""
+
+    def __init__(self, *given: Any, **options: Any):
+        super().__init__(*given, **options)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
 
     def parse_known_args(self, *given: Any, **options: Any) -> Any:
         """Parse words, and refuse those that are unknown, by the command that they are of."""
