@@ -13,6 +13,7 @@ finds the old file open tries again for a while.  It syncs no folders: NTFS has 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -42,8 +43,11 @@ def replace(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) 
         pieces: what it is to hold, in order; if making them fails, nothing has changed.
 
     Raises:
-        OSError: if it could not be written; the old file is then as it was.
+        OSError: if it could not be written, or is a folder; the old file is then as it was.
     """
+    if os.path.isdir(path):
+        said = "this is a folder, name a file in it"
+        raise IsADirectoryError(errno.EISDIR, said, os.fsdecode(path))
     folder, name = os.path.split(os.path.realpath(os.fsdecode(path)))
     stem = f".fastnn-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
     _sweep(folder, stem)

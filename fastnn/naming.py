@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
+from abc import ABCMeta
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
@@ -12,6 +13,7 @@ from typing import Any, TypeVar, cast
 from fastnn.locks import lock
 
 __all__ = [
+    "KnowingArguments",
     "NotThere",
     "clear_session",
     "closest",
@@ -25,6 +27,9 @@ __all__ = [
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+#: Letters of names that are soon like any other, such as "random" like "grad".
+_SHORT = 6
 
 _used: Counter[str] = Counter()
 _counting = lock()
@@ -67,8 +72,9 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     import difflib  # slow to import, and only for those who mistyped
 
     spelt, words = {each.lower(): each for each in known}, _words(name)
+    alike = 0.6 if len(name) > _SHORT else 0.7
     whole = [low for low, each in spelt.items() if words and words <= _words(each)]
-    for among, least in ((list(spelt), 0.85), (whole, 0.0), (list(spelt), 0.6)):
+    for among, least in ((list(spelt), 0.85), (whole, 0.0), (list(spelt), alike)):
         close = difflib.get_close_matches(name.lower(), among, 1, least)
         if close:
             return spelt[close[0]]
@@ -96,6 +102,21 @@ def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
             close = closest(name, every)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(every)}"
             raise TypeError(f"{who}: unknown argument {name!r:.60}; {hint}"[:400])
+
+
+class KnowingArguments(ABCMeta):
+    """Metaclass of classes that say which argument was meant where they do not know one."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        own = cls.__signature__.parameters
+        if not any(each.kind is each.VAR_KEYWORD for each in own.values()):
+            require_known(cls.__name__, options, own)
+        return super().__call__(*args, **options)
 
 
 def knowing_arguments(method: Method) -> Method:

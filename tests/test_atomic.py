@@ -367,6 +367,12 @@ def test_whenever_the_power_goes_the_old_file_is_there_or_the_new_one(target, mo
     assert list(states(disk.done)) == [NEW]
 
 
+def test_a_folder_is_refused_by_its_own_name(tmp_path):
+    with pytest.raises(IsADirectoryError, match="this is a folder") as caught:
+        atomic.replace(tmp_path, [NEW])
+    assert caught.value.filename == str(tmp_path)
+
+
 def test_without_either_sync_a_torn_file_would_be_found(target, monkeypatch):
     """That the states above can fail: those of a writer that leaves a sync out."""
     with monkeypatch.context() as patched:

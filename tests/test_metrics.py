@@ -178,6 +178,10 @@ def test_confusion_matrices_know_labels_one_hot_rows_and_weights():
     assert metrics.confusion_matrix([0, 2], [2, 2]).tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 1]]
     with pytest.raises(ValueError, match="below 0"):
         metrics.confusion_matrix([0, -1], [0, 1])
+    p = np.array([[0.2], [0.7]])
+    with pytest.raises(ValueError, match=r"y_pred must hold labels.* give p > 0\.5$"):
+        metrics.confusion_matrix([0, 1], p)
+    assert metrics.confusion_matrix([0, 1], p > 0.5).tolist() == [[1, 0], [0, 1]]
 
 
 def test_subset_accuracy_is_of_samples():

@@ -3,7 +3,7 @@
 import pytest
 
 import fastnn
-from fastnn import layers, naming, plots
+from fastnn import callbacks, layers, naming, plots
 
 
 def test_what_is_looked_for_in_the_package_is_found_elsewhere():
@@ -28,6 +28,8 @@ def test_other_names_are_the_same_classes():
         ("sparse_crossentropy", fastnn.losses.names._BY_NAME, "sparse_categorical_crossentropy"),
         ("acuracy", ("Accuracy", "AUC"), "Accuracy"),
         ("???", ("epochs",), None),
+        ("random", ("grad", "losses"), None),
+        ("adm", ("SGD", "Adam"), "Adam"),
     ],
 )
 def test_who_is_meant_is_but_a_letter_off_or_has_all_of_the_words(given, known, meant):
@@ -41,6 +43,8 @@ def test_an_argument_that_nobody_takes_says_which_was_meant():
         (lambda: model.compile(metric=["mae"]), "^compile: unknown argument 'metric'.*'metrics'"),
         (lambda: model.evaluate([[0.0]], nothing=1), "'nothing'; there are batch_size, "),
         (lambda: layers.Dense(1, actvation="relu"), "^Dense: unknown .*'activation'"),
+        (lambda: callbacks.EarlyStopping(patiance=3), "^EarlyStopping: unknown .*'patience'"),
+        (lambda: callbacks.EarlyStopping(restore_best=True), "mean 'restore_best_weights'"),
     ):
         with pytest.raises(TypeError, match=said):
             call()

@@ -193,6 +193,9 @@ def test_a_model_as_keras_has_it(tmp_path):
         assert again.get_compile_config() == model.get_compile_config()
         assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
     assert not fastnn.from_keras(tmp_path / "m.keras", compile=False).compiled
+    model.save(tmp_path / "m.keras")
+    with pytest.raises(ModelFileError, match=r"of the format 'fastnn'; .*load_model reads it"):
+        fastnn.from_keras(tmp_path / "m.keras")
 
 
 OPTIMIZERS = [

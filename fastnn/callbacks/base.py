@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from fastnn.naming import KnowingArguments
+
 if TYPE_CHECKING:
     from fastnn.models import Model
     from fastnn.models.trainer import Trainer
@@ -15,7 +17,7 @@ __all__ = ["Callback", "CallbackList", "LambdaCallback", "Logs"]
 Logs = dict[str, Any] | None
 
 
-class Callback:
+class Callback(metaclass=KnowingArguments):
     """Base class: override what you need.
 
     ``self.model`` is the model at work, ``self.params`` holds ``epochs``, ``steps`` and

@@ -32,6 +32,13 @@ _FREE = 1 << 17
 _UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
+#: What a file has that is no model of Keras's -> what reads it.
+_MENDS = {
+    "fastnn": "fastnn.models.load_model reads it",
+    **dict.fromkeys(("h5", "npz", "safetensors"), "it holds weights alone: model.load_weights"),
+}
+
+
 def from_keras(
     source: Any,
     custom_objects: Mapping[str, Any] | None = None,
@@ -78,8 +85,7 @@ def from_keras(
     with opened(source) as (file, size):
         kind = format_of(file, size)
         if kind != "keras":
-            hint = "; it holds weights alone: model.load_weights" if kind == "h5" else ""
-            raise ModelFileError(f"no .keras file, but of the format {kind!r}{hint}")
+            raise ModelFileError(f"no .keras file, but of the format {kind!r}; {_MENDS[kind]}")
         return read_model(file, size, known, compile, input_shape)
 
 

@@ -4,7 +4,6 @@ defaults."""
 from __future__ import annotations
 
 import inspect
-from abc import ABCMeta
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -12,27 +11,20 @@ from typing import Any, TypeVar, cast
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape
 from fastnn.errors import ShapeError
-from fastnn.naming import require_known
+from fastnn.naming import KnowingArguments
 
 __all__ = ["Constructed", "with_defaults"]
 
 Constructor = TypeVar("Constructor", bound=Callable[..., None])
 
 
-class Constructed(ABCMeta):
+class Constructed(KnowingArguments):
     """Lets any layer take the shape of a model's input, as old scripts for Keras give it."""
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         own = cls.__signature__.parameters
         taken = [name for name in _SHAPES if name in options and name not in own]
         shapes = {name: options.pop(name) for name in taken}
-        if not any(each.kind is each.VAR_KEYWORD for each in own.values()):
-            require_known(cls.__name__, options, own)
         layer = super().__call__(*args, **options)
         for name, value in shapes.items():
             layer.given_shape = _given_shape(layer.name, name, value)

@@ -167,7 +167,7 @@ def _whole_numbers(name: str, flat: Array) -> Array:
     if flat.dtype.kind not in "biu" and not (flat == np.floor(flat)).all():
         raise ValueError(
             f"confusion_matrix: {name} must hold labels, whole numbers from 0 on, or a score for "
-            "each class"
+            "each class; of the probabilities p of one class give p > 0.5"
         )
     if flat.size and flat.min() < 0:
         raise ValueError(
