@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -22,6 +22,8 @@ Say = Callable[[str], object]
 
 _SHOWN = 8  # names on a line
 _MOST_WORDS = 100  # features of a column
+_RARE = 3  # times that a word comes at the least, to be one of them
+_ROWS_OF_RARE = 200  # below these any word is
 _MANY_WORDS = 20  # fewer are categories, whatever the number of rows
 _DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 _ID = re.compile(r"(^|[ _-])(id|idx|index|key|no|nr|rownum)$|(?-i:[a-z]I[Dd]$)", re.I)
@@ -47,7 +49,7 @@ def infer(
         say(f"{'left out':<13}{name}: {reason}")
     if not choice.fills and not choice.words:
         raise DataFileError("there is no column to learn from; --keep takes one in any case")
-    _tell(choice.fills, choice.words, say)
+    _tell(choice.fills, choice.counted, say)
     for name in filter(choice.codes.__contains__, choice.words):
         say(f"{'':<13}{name}: numbers with zeros before them, as codes have: taken as words")
     names = [name for name in sheet.names if name in choice.fills or name in choice.words]
@@ -69,6 +71,7 @@ class _Choice:
     Attributes:
         fills: for columns of numbers their means.
         words: for columns of words those that become features.
+        counted: how many these are, and why not all.
         left_out: for the others, why.
         codes: those whose numbers are codes.
     """
@@ -82,6 +85,7 @@ class _Choice:
             raise unknown(name, sheet.names)
         self.fills: dict[str, float] = {}
         self.words: dict[str, list[str]] = {}
+        self.counted: dict[str, str] = {}
         self.left_out: dict[str, str] = {}
         self.codes = {name for name in sheet.names if are_codes(sheet.column(name))}
 
@@ -111,20 +115,15 @@ class _Choice:
             few = strange(self._training.plain(name))
             self.left_out[name] = f"{reason}; {few}" if few else reason
         else:
-            self.words[name] = _categories(values)
+            self.words[name], self.counted[name] = _categories(values)
 
 
-def _tell(fills: dict[str, float], words: dict[str, list[str]], say: Say) -> None:
+def _tell(fills: dict[str, float], words: dict[str, str], say: Say) -> None:
     if fills:
         say(f"{'numbers':<13}{_some(list(fills))}")
     if words:
-        counted = [f"{name} ({_kinds(each)})" for name, each in words.items()]
+        counted = [f"{name} ({count})" for name, count in words.items()]
         say(f"{'words':<13}{_some(counted)}: a feature each, 1 or 0")
-
-
-def _kinds(words: Sequence[str]) -> str:
-    missing = "" in words
-    return f"{len(words) - missing}{' and missing' if missing else ''}"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -177,9 +176,21 @@ def _no_kinds(values: Sequence[str], wanted: bool) -> str:
     return ""
 
 
-def _categories(values: Sequence[str]) -> list[str]:
-    """Return the words that become features."""
+def _categories(values: Sequence[str]) -> tuple[list[str], str]:
+    """Return the words that become features, and how many they are, and why not all."""
     counts = Counter(values)
-    rare = 1 if len(values) < 200 else 3
-    common = [word for word, times in counts.most_common(_MOST_WORDS) if times >= rare]
-    return sorted(common or [word for word, _ in counts.most_common(_MOST_WORDS)])
+    least = 1 if len(values) < _ROWS_OF_RARE else _RARE
+    frequent = counts.most_common(_MOST_WORDS)
+    common = [word for word, times in frequent if times >= least]
+    words = common or [word for word, _ in frequent]
+    rare = 0 < len(common) < len(frequent)
+    return sorted(words), _counted(words, counts, f"come fewer than {least} times" if rare else "")
+
+
+def _counted(words: Sequence[str], every: Collection[str], rare: str) -> str:
+    """Return how many words were chosen of those that there are, beside the missing one."""
+    chosen, different = (len(each) - ("" in each) for each in (words, every))
+    missing = " and missing" if "" in words else ""
+    if chosen == different:
+        return f"{chosen}{missing}"
+    return f"{chosen} of {different} words{missing}: the others {rare or 'are less frequent'}"

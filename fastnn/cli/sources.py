@@ -12,8 +12,9 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
+from fastnn.data.notation import strange
 from fastnn.data.schema import Arrays, Images, Schema, Target
-from fastnn.data.sheets import read_sheet
+from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
 from fastnn.model_selection import train_test_split
 
@@ -123,13 +124,20 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     y = target.encode(sheet)
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{(~known).sum():,} rows without {' or '.join(names)}")
+        say(f"{'left out':<13}{_without(target, sheet, int((~known).sum()))}")
     sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
     training, rest = _split(target, y, options)
     inputs = columns.infer(sheet, training, names, options, say)
-    x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"))
+    x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"), learning=True)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _without(target: Target, sheet: Sheet, rows: int) -> str:
+    """Return how many rows have no target, and which words are no number."""
+    words = [strange(sheet.plain(name)) for name in target.names if target.task == "numbers"]
+    counted = f"{rows:,} {'row' if rows == 1 else 'rows'} without {' or '.join(target.names)}"
+    return "; ".join(filter(None, [counted, *words]))
 
 
 def _refuse_target(names: list[str], options: argparse.Namespace) -> None:

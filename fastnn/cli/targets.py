@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import MISSING, are_codes, as_number, given, strange
+from fastnn.data.notation import MISSING, are_codes, are_numbers, as_number, given, strange
 from fastnn.data.schema import LARGEST, Target, canonical
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -33,7 +33,7 @@ def _some(classes: Sequence[str]) -> str:
 
 def of_sheet(sheet: Sheet, names: Sequence[str], task: str | None) -> tuple[Target, str]:
     """Return the target that some columns of a table make, and why it is that."""
-    columns = {name: _present(sheet.plain(name)) for name in names}
+    columns = {name: _told(_present(sheet.plain(name)), task) for name in names}
     for name, values in columns.items():
         if not values:
             raise DataFileError(f"the target {name!r:.60} has no value in any row")
@@ -43,26 +43,37 @@ def of_sheet(sheet: Sheet, names: Sequence[str], task: str | None) -> tuple[Targ
 
 
 def _present(values: Sequence[str]) -> list[str]:
-    numbers = given(values)
-    if numbers and all(as_number(value) is not None for value in numbers):
-        return numbers  # among which "-" is no class
+    there = given(values)
+    if 2 * sum(as_number(value) is not None for value in there) > len(there):
+        return there  # numbers, among which "-" is no class
     return [value for value in values if value.lower() not in _NO_CLASS]
 
 
+def _told(values: list[str], task: str | None) -> list[str]:
+    """Return the values to learn to tell: quantities without a stray word, or all."""
+    numbers = [value for value in values if as_number(value) is not None]
+    if not are_numbers(values) or task not in (None, "regression"):
+        return values
+    return numbers if task or _task(numbers, not are_codes(numbers)) == "regression" else values
+
+
+def _task(values: Sequence[str], numeric: bool) -> str:
+    """Return what values make, which may be quantities."""
+    classes = len(_classes(values, numeric))
+    few = classes == 2 or (classes <= _FEW and len(values) >= 5 * classes)
+    whole = numeric and all(map(float.is_integer, map(float, values)))
+    return "regression" if numeric and not (whole and few) else "classification"
+
+
 def _of_one(name: str, values: list[str], task: str | None) -> tuple[Target, str]:
-    found = [as_number(value) for value in values]
-    numbers = None not in found
+    numbers = all(as_number(value) is not None for value in values)
     numeric = numbers and (task == "regression" or not are_codes(values))
     classes = _classes(values, numeric)
     if len(values) > 1 or not numbers:
         _check_varies(name, list(classes))
-    whole = numeric and all(number.is_integer() for number in found if number is not None)
     if task == "multi-label":
         raise DataFileError(f"multi-label needs several columns of yes and no: --target {name},...")
-    if task is None:
-        few = len(classes) == 2 or (len(classes) <= _FEW and len(values) >= 5 * len(classes))
-        task = "regression" if numeric and not (whole and few) else "classification"
-    if task == "regression":
+    if (task or _task(values, numeric)) == "regression":
         return _of_numbers(name, values)
     _check_classes(name, classes, values)
     return _of_classes(name, classes, "quantities" if numeric else "codes" if numbers else "")
@@ -72,8 +83,8 @@ def _of_numbers(name: str, values: list[str]) -> tuple[Target, str]:
     word = next((each for each in values if as_number(each) is None), None)
     if word is not None:
         raise DataFileError(
-            f"the target {name!r:.60} has words, such as {word!r:.60}: a regression needs "
-            "numbers alone"
+            f"the target {name!r:.60} has words, such as {word!r:.60}: a regression needs numbers "
+            "in nine of ten rows, and leaves out the rest"
         )
     why = f"regression: {name} is numbers, {len(set(values)):,} different ones"
     return Target("numbers", [name], []), why
@@ -114,7 +125,7 @@ def _check_classes(name: str, classes: Collection[str], values: Sequence[str]) -
     if len(classes) > max(_FEW, len(values) // 2):
         words = strange(values) or f"such as {next(iter(classes))!r:.60}"
         numbers = all(as_number(value) is not None for value in values)
-        mend = "use --task regression" if numbers else "the column must have nothing else"
+        mend = "use --task regression" if numbers else "nine in ten must be such"
         raise DataFileError(
             f"the target {name!r:.60} has {len(classes):,} different values in {len(values):,} "
             f"rows, {words}: that is no class; for numbers {mend}"

@@ -129,12 +129,13 @@ class Columns:
             raise DataFileError(f"{os.fspath(path)}: there is no row under the names")
         return sheet
 
-    def encode(self, sheet: Sheet, note: Note = _silent) -> Array:
+    def encode(self, sheet: Sheet, note: Note = _silent, learning: bool = False) -> Array:
         """Return samples, (rows, features), float64.
 
         Args:
             sheet: that of a file; it may have more columns, in any order.
             note: called with what had to be guessed.
+            learning: whether it is the training's, whose other words were left out on purpose.
 
         Raises:
             DataFileError: if a column is missing.
@@ -147,7 +148,7 @@ class Columns:
                 f"{', '.join(sheet.names)}"[:390]
             )
         parts = [
-            self._encoded(name, fill, sheet, note)
+            self._encoded(name, fill, sheet, _silent if learning and fill is None else note)
             for name, fill in zip(self.names, self.fills, strict=True)
         ]
         return np.concatenate([np.empty((len(sheet.rows), 0)), *parts], axis=1)
