@@ -892,20 +892,45 @@ def test_a_training_puts_samples_into_its_file_in_c(capsys):
     said = subprocess.run(["./program"], capture_output=True, text=True, check=True).stdout
     assert said == "net: 8 of 8 samples as predicted, bit for bit\n"
     run(capsys, "export", "m", "none.c")
-    assert "there are no samples in this file" in built("none.c", "-DNONE_TEST").stderr
+    error = built("none.c", "-DNONE_TEST").stderr
+    assert "there are no samples in this file: `fastnn export --test DATA` puts some in" in error
     assert built("none.c", "-c").stderr == ""
 
 
-def test_a_word_of_c_is_no_name(capsys):
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("2nd.c", "net_2nd"),
+        ("für.c", "f_r"),
+        ("int.c", "net_int"),
+        ("_a.c", "net__a"),
+        (f"{'a' * 90}.c", "a" * 36),
+        ("net.c", "net"),
+    ],
+)
+def test_any_file_in_c_has_names_that_c_knows(capsys, file, name):
     plain_model()
-    err = run(capsys, "export", "m", "int.c", code=1).err
-    assert "the name of the file is 'int', a word of C; take another, int_net" in err
+    run(capsys, "export", "m", file)
+    assert f"\nvoid {name}_predict(" in Path(file).read_text()
+    assert built(file, "-c").stderr == ""
+
+
+def test_an_export_in_c_is_given_samples_of_a_file(capsys):
+    trained(capsys)
+    run(capsys, "export", "m", "2nd.c", "--test", "a.csv")
+    assert built("2nd.c", "-DNET_2ND_TEST").stderr == ""
+    said = subprocess.run(["./program"], capture_output=True, text=True, check=True).stdout
+    assert said == "net_2nd: 8 of 8 samples as predicted, bit for bit\n"
+    err = refused(capsys, "export", "m", "a.npz", "--test", "a.csv")
+    assert "--test is for a .c, which tests itself; got a.npz" in err
+    Path("b.c").touch()
+    assert "is the same file as --test" in refused(capsys, "export", "m", "b.c", "--test", "b.c")
 
 
 @pytest.mark.parametrize(
     ("source", "name", "missing", "words"),
     [
-        ("a.csv", "2words.c", None, "the name of the file is '2words', expected an ident"),
+        ("a.csv", "a.safetensors", "safetensors", "pip install 'fastnn[safetensors]'"),
         ("a.csv", "a.onnx", "onnx", "pip install 'fastnn[onnx]'"),
         ("digits", "a.keras", "h5py", "pip install 'fastnn[h5]'"),
     ],
@@ -917,9 +942,8 @@ def test_what_cannot_be_exported_is_told_before_the_training(
         raise AssertionError("it has trained")
 
     monkeypatch.setattr(fastnn.Sequential, "fit", trained)
-    if missing:
-        for module in [missing, *(each for each in sys.modules if each.startswith(f"{missing}."))]:
-            monkeypatch.setitem(sys.modules, module, None)
+    for module in [missing, *(each for each in sys.modules if each.startswith(f"{missing}."))]:
+        monkeypatch.setitem(sys.modules, module, None)
     write("a.csv", flowers(60))
     target = [] if source == "digits" else ["--target", "kind"]
     options = ["--save", "m", "--export", "a.npz", "--export", name]

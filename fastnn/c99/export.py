@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from fastnn.data.schema import Schema
     from fastnn.models import Model
 
-__all__ = ["export_c"]
+__all__ = ["KEYWORDS", "export_c"]
 
 # fmt: off
-_KEYWORDS = frozenset((
+KEYWORDS = frozenset((
     "auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum",
     "extern", "float", "for", "goto", "if", "inline", "int", "long", "register", "restrict",
     "return", "short", "signed", "sizeof", "static", "struct", "switch", "typedef", "union",
@@ -93,7 +93,7 @@ def _identifier(name: object, who: str) -> str:
             f"export_c: {who} is {name!r:.60}, expected an identifier of C: a letter, then at most "
             "40 letters, digits and _, such as name='digits_net'"
         )
-    if name in _KEYWORDS:
+    if name in KEYWORDS:
         raise ValueError(f"export_c: {who} is {name!r}, a word of C; take another, {name}_net")
     return str(name)
 

@@ -222,7 +222,8 @@ def _call(call: str) -> str:
 
 def _no_test(net: Net) -> Iterator[str]:
     yield f"\n#ifdef {net.macro('test')}"
-    yield '#error "there are no samples in this file: give export_c(..., test=samples)"\n#endif'
+    yield '#error "there are no samples in this file: `fastnn export --test DATA` puts some in,"'
+    yield '#error "and so does export_c(..., test=samples)"\n#endif'
 
 
 def _test(net: Net) -> Iterator[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from fastnn.cli import formats, output
-from fastnn.cli.arguments import add_json, command, existing
+from fastnn.cli import formats, keeping, output
+from fastnn.cli.arguments import add_json, command, existing, source
 
 __all__ = ["add"]
 
@@ -21,9 +21,15 @@ _ABOUT = """Writes a model in another format, which the suffix of FILE chooses:
 
 Scaling is part of the model. What comes before it is not: whoever calls the exported model
 makes the features of a CSV file as the .json says, in the order of its inputs. The .c says at
-its beginning which number is which."""
+its beginning which number is which.
+
+The names in a .c begin as the file's does: houses.c has houses_predict. What may not be in a
+name of C becomes _, and net_ comes before a digit or a word of C: net_2nd_predict. With --test
+it is also a program: cc -std=c99 -DHOUSES_TEST houses.c && ./a.out says whether compiler and
+device give the bits of predict."""
 
 _EXAMPLES = """  fastnn export houses.fastnn houses.c
+  fastnn export houses.fastnn houses.c --test houses.csv
   fastnn export houses.fastnn houses.onnx
   fastnn export houses.fastnn houses.json     # which feature is which"""
 
@@ -40,14 +46,23 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("model", type=existing, metavar="MODEL", help="a file that save wrote")
     parser.add_argument("file", type=formats.exported, metavar="FILE", help="what to write")
+    parser.add_argument(
+        "--test",
+        type=source,
+        metavar="DATA",
+        help="put the first eight rows into a .c, with what the model predicts of them",
+    )
     add_json(parser)
 
 
 def _run(options: argparse.Namespace) -> int:
     from fastnn.cli import models
 
+    if options.test and options.file.suffix != ".c":
+        options.refuse(f"--test is for a .c, which tests itself; got {options.file}")
     model = models.load(options)
-    formats.write(model, options.file)
+    test = options.test and keeping.first(models.samples(model, options.test))
+    formats.write(model, options.file, test)
     size = options.file.stat().st_size
     if options.json:
         output.document("export", model=options.model, file=options.file, bytes=size)

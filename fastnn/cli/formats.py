@@ -13,6 +13,8 @@ from fastnn.cli.arguments import suffixed
 
 __all__ = ["exported", "known", "write"]
 
+_LONGEST = 36  # letters of a name in C, which may get "net_" before them
+
 
 def exported(text: str) -> Path:
     """Return the path of a file that a model can be written to: a type of argparse's options."""
@@ -55,9 +57,15 @@ def write(model: Any, path: Path, test: Any = None) -> None:
 def _write_c(model: Any, path: Path, test: Any = None) -> None:
     import fastnn
 
-    stem = re.sub(r"[-. ]", "_", path.stem)
-    name = None if stem == path.stem else stem  # so that a refusal names the file
-    fastnn.export_c(model, path, name, test=test)
+    fastnn.export_c(model, path, _identifier(path.stem), test=test)
+
+
+def _identifier(stem: str) -> str:
+    """Return what the names in a file in C begin with, whatever its own name is."""
+    from fastnn.c99.export import KEYWORDS
+
+    name = re.sub(r"\W", "_", stem, flags=re.ASCII)[:_LONGEST]
+    return name if name[0].isalpha() and name not in KEYWORDS else f"net_{name}"
 
 
 def _write_onnx(model: Any, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastnn.cli import formats
 
-__all__ = ["files", "keep", "rehearse"]
+__all__ = ["files", "first", "keep", "rehearse"]
 
 
 #: Samples in a file in C, and the numbers that they may have together.
@@ -49,7 +49,6 @@ def keep(
         samples: the first few of them are put into a file in C, to test it with.
     """
     lines = []
-    test = samples[: max(1, min(_TESTED, _NUMBERS // samples[0].size))]
     if options.save:
         model.save(options.save)
         lines.append(f"model in {options.save}")
@@ -57,9 +56,14 @@ def keep(
         draw().savefig(options.plot)
         lines.append(f"picture in {options.plot}")
     for path in options.export:
-        formats.write(model, path, test)
+        formats.write(model, path, first(samples))
         lines.append(f"exported to {path}")
     return lines
+
+
+def first(samples: Any) -> Any:
+    """Return the samples that a file in C is given to be tested with."""
+    return samples[: max(1, min(_TESTED, _NUMBERS // samples[0].size))]
 
 
 def files(options: argparse.Namespace) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from fastnn.cli.arguments import DIGITS
 __all__ = ["refuse"]
 
 #: Options that name files to read, and to write, with what they are called.
-_READ = {"source": "SOURCE", "model": "MODEL", "data": "DATA"}
+_READ = {"source": "SOURCE", "model": "MODEL", "data": "DATA", "test": "--test"}
 _WRITTEN = {
     "save": "--save",
     "plot": "--plot",
