@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from fastnn._typing import Array
 from fastnn.callbacks import CallbackList
 from fastnn.compiler.graph import Node, Shape
 from fastnn.data import arrays
-from fastnn.errors import ShapeError
+from fastnn.errors import DTypeError, ShapeError
 from fastnn.runtime import Executable, Runtime, Weighing
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
             rank = len(ends.input_shapes[0])
             x = _unwrapped(x, lambda only: only.ndim == rank)
         if not isinstance(x, dict):
-            return [arrays.as_samples(who, x, ends.input_shapes[0], model.name, model.dtype)]
+            with _telling_of_files(model):
+                return [arrays.as_samples(who, x, ends.input_shapes[0], model.name, model.dtype)]
     given = split(who, "x", x, ends.input_names, model.inputs_nest)
     xs = [
         arrays.as_samples(who, each, shape, model.name, model.dtype, label)
@@ -100,6 +102,18 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
     for each, label in zip(xs[1:], ends.input_labels[1:], strict=True):
         arrays.same_length(who, xs[0], each, ends.input_labels[0], label)
     return xs
+
+
+@contextmanager
+def _telling_of_files(model: Connected) -> Iterator[None]:
+    """Let who gives words to a model that knows how to read a file hear of it."""
+    try:
+        yield
+    except DTypeError as error:
+        if getattr(model, "schema", None) is None:
+            raise
+        mend = "model.schema.read(path) makes samples of a file"
+        raise DTypeError(f"{str(error)[:340]}; {mend}") from error
 
 
 def refuse_batch(who: str, sample: Array, shape: Shape) -> None:

@@ -8,7 +8,7 @@ import fastnn
 from fastnn import saving
 from fastnn.data.schema import Arrays, Columns, Images, Schema, Target
 from fastnn.data.sheets import read_sheet
-from fastnn.errors import DataFileError
+from fastnn.errors import DataFileError, DTypeError
 from fastnn.layers import Dense
 
 COLUMNS = Columns(True, ["n", "kind", "m"], [2.5, None, 0.0], {"kind": ["", "a", "b"]})
@@ -144,6 +144,15 @@ def test_a_model_file_keeps_the_schema(tmp_path, inputs):
     model.load_weights(tmp_path / "m")
     read.schema = None
     assert saving.to_bytes(read) == plain
+
+
+def test_words_given_to_a_model_with_a_schema_bring_its_reader_to_mind():
+    model, words = tiny(), [["a"] * 5]
+    with pytest.raises(DTypeError, match=r"makes numbers of names$"):
+        model.predict(words)
+    model.schema = Schema(COLUMNS, CLASSES)
+    with pytest.raises(DTypeError, match=r"; model\.schema\.read\(path\) makes samples of a file$"):
+        model.predict(words)
 
 
 def test_a_file_without_a_schema_gives_a_model_without_one():

@@ -427,6 +427,15 @@ def test_any_network_becomes_a_model_that_tells_probabilities():
     assert np.allclose(to_model(mlp).predict(X), mlp.predict_proba(X), atol=1e-12)
 
 
+def test_a_file_in_c_names_the_features_of_a_frame(tmp_path):
+    network = FastNNRegressor((2,), max_iter=1, random_state=0)
+    frame = pd.DataFrame(X[:, :2], columns=["age", "x */ y"])
+    search = GridSearchCV(make_pipeline(StandardScaler(), network), {}, cv=2)
+    for each in (network, search):
+        fastnn.export_c(each.fit(frame, SCORES[:, 0]), tmp_path / "net.c")
+        assert "x[0] age, x[1] x * / y\n" in (tmp_path / "net.c").read_text()
+
+
 def test_a_search_is_exported_as_the_model_that_it_found(tmp_path):
     pipeline = make_pipeline(StandardScaler(), FastNNClassifier(max_iter=2, random_state=0))
     grid = {"fastnnclassifier__hidden_layer_sizes": [(2,), (4,)]}

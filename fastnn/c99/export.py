@@ -82,7 +82,8 @@ def export_c(
     made = _model(model)
     with made._guard.reading("export_c"):
         file = _in_comment(os.path.basename(os.fsdecode(path)))
-        net = _net(made, name, file, _types(made, input_dtype), test)
+        title = list(_title(made, getattr(model, "feature_names_in_", ())))
+        net = _net(made, name, file, title, _types(made, input_dtype), test)
     atomic.replace(path, [f"{line}\n".encode("ascii", "backslashreplace") for line in lines(net)])
 
 
@@ -127,7 +128,7 @@ def _types(model: Model, given: str | Sequence[str] | None) -> list[str]:
     return names
 
 
-def _net(model: Model, name: str, file: str, types: list[str], test: Any) -> Net:
+def _net(model: Model, name: str, file: str, title: list[str], types: list[str], test: Any) -> Net:
     runtime, outs = model.runtime, model.ends.row_shapes
     direct = all(each == model.dtype for each in types)
     executable = runtime.make("predict", 1, 1, direct)
@@ -137,7 +138,7 @@ def _net(model: Model, name: str, file: str, types: list[str], test: Any) -> Net
     xs, ys = (None, None) if test is None else _samples(model, test, types)
     given = _arguments("x", kinds, [shape[1:] for shape in runtime.input_shapes], xs)
     results = _arguments("y", [C_TYPES[model.dtype]] * len(outs), outs, ys)
-    return Net(name, file, model.dtype, list(_title(model)), steps, list(given), list(results))
+    return Net(name, file, model.dtype, title, steps, list(given), list(results))
 
 
 def _arguments(
@@ -148,23 +149,24 @@ def _arguments(
         yield Argument(kind, name, shape, None if samples is None else samples[index])
 
 
-def _title(model: Model) -> Iterator[str]:
+def _title(model: Model, features: Sequence[str]) -> Iterator[str]:
     titles = ["Layer", "Type", "Parameters"]
     rows = [[each.name, type(each).__name__, f"{each.count_params():,}"] for each in model.layers]
     yield ""
     for line in aligned([titles, *rows], {2}):
         yield f"    {line}"
     if model.schema is not None:
-        yield from _meaning(model.schema)
+        yield from _meaning(model.schema, features)
 
 
-def _meaning(schema: Schema) -> Iterator[str]:
-    """Yield which feature of a table is which number, and what the outputs are."""
+def _meaning(schema: Schema, features: Sequence[str]) -> Iterator[str]:
+    """Yield which feature is which number, where they have names, and what the outputs are."""
     from fastnn.data.schema import Columns  # which few models have
 
-    features = schema.inputs.features if isinstance(schema.inputs, Columns) else []
+    if isinstance(schema.inputs, Columns):
+        features = schema.inputs.features
     for name, words in (("x", features), ("y", schema.target.outputs)):
-        if words:
+        if len(words):
             yield ""
             yield ", ".join(f"{name}[{i}] {_in_comment(word)}" for i, word in enumerate(words))
 
