@@ -142,7 +142,7 @@ MISTAKES = [
     ("evaluate fewer", lambda m: m.evaluate(X, Y[:5]), ShapeError, "evaluate 10 samples 5"),
     ("train_on_batch without y", lambda m: m.train_on_batch(X, None), ValueError, "y missing"),
     ("train_on_batch of none", lambda m: m.train_on_batch(X[:0], Y[:0]), ShapeError, "no samples"),
-    ("predict_one of a batch", lambda m: m.predict_one(X), ShapeError, "predict_one (rows, 4)"),
+    ("predict_one of a batch", lambda m: m.predict_one(X), ShapeError, "(4) (10, 4) x[0]"),
     ("called on too few", lambda m: m(X[:, :2]), ShapeError, "(10, 2) (rows, 4)"),
     ("validation_split in percent", fit(validation_split=20), ValueError, "[0, 1) 20"),
     ("validation_split below 0", fit(validation_split=-0.1), ValueError, "[0, 1) -0.1"),
