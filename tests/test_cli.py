@@ -323,6 +323,15 @@ def test_an_option_with_one_value_is_given_once(capsys, words, twice):
     assert f"error: {twice} is given twice; give it once (see" in capsys.readouterr().err
 
 
+def test_a_misspelt_command_is_guessed(capsys):
+    for word, hint in (("trian", "did you mean train? There are"), ("xyzzy", "there are")):
+        with pytest.raises(SystemExit) as ended:
+            main([word, "digits"])
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert f"fastnn: error: no command {word!r}; {hint} train, predict," in said
+
+
 def test_no_command_at_all_gets_the_help(capsys):
     with pytest.raises(SystemExit) as ended:
         main([])

@@ -149,6 +149,14 @@ class _Parser(argparse.ArgumentParser):
             self.error(_not_known(unknown[0], list(self._option_string_actions)))
         return found, unknown
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Refuse a command that there is not, with the one that was meant."""
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            close = closest(value, action.choices)
+            hint = f"did you mean {close}? There" if close else "there"
+            self.error(f"no command {value!r:.60}; {hint} are {', '.join(action.choices)}")
+        super()._check_value(action, value)
+
     def error(self, message: str) -> NoReturn:
         """End the process after wrong usage."""
         text = output.printable(message)
