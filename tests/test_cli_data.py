@@ -689,7 +689,8 @@ def test_names_that_are_given_one_by_one_are_all_taken(capsys):
         ("a.csv", ["--target", "kind", "--ignore", "long,kind"], "--ignore kind: this is the tar"),
         ("a.csv", ["--target", "kind", "--keep", "kind"], "--keep kind: this is the target"),
         ("a.csv", ["--target", "kind", "--target", "kind"], "--target names kind twice"),
-        ("a.csv", ["--keep", "long", "--ignore", "long"], "long is named by --ignore and by"),
+        ("a.csv", ["--target", "kind", "--keep", "long", "--ignore", "0"], "long is named by --ig"),
+        ("a.csv", ["--target", "kind", "--ignore", "2"], "--ignore kind: this is the target"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(capsys, source, words, message):
@@ -705,6 +706,19 @@ def test_a_tab_has_a_name(capsys, word):
     write("a.csv", flowers(30), delimiter="\t")
     words = ["train", "a.csv", "--target", "kind", "--epochs", "1", "--delimiter", word]
     assert told(capsys, *words)["inputs"] == ["long", "wide"]
+
+
+def test_columns_to_learn_from_are_named_as_the_target_is(capsys):
+    names = ["a,b", "long", "wide", "n"]
+    rows = [[RNG.normal(), *RNG.normal(size=2), i % 3] for i in range(60)]
+    write("a.csv", [[*names, "kind"], *([*row, "xyz"[row[-1]]] for row in rows)])
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "1"]
+    assert told(capsys, *words, "--ignore", "a,b")["inputs"] == ["long", "wide", "n"]
+    assert told(capsys, *words, "--ignore", "a,b", "--ignore", "1, n")["inputs"] == ["wide"]
+    found = told(capsys, *words, "--ignore", "0,wide", "--categorical", "-2")["inputs"]
+    assert found == ["long", "n=0", "n=1", "n=2"]
+    err = run(capsys, *words, "--keep", "lnog", code=1).err
+    assert "there is no column 'lnog'; did you mean 'long'?" in err
 
 
 # ---- models --------------------------------------------------------------------------------------

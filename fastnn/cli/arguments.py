@@ -30,7 +30,6 @@ __all__ = [
     "source",
     "suffixed",
     "widths",
-    "words",
 ]
 
 #: The name of the example, and of its data, as a source.
@@ -142,11 +141,6 @@ def natural(text: str) -> int:
 def widths(text: str) -> list[int]:
     """Return the units of hidden layers: ``"64,32"``, or ``"0"`` for no such layer."""
     return [] if text == "0" else [positive(each) for each in text.split(",")]
-
-
-def words(text: str) -> list[str]:
-    """Return names with commas between them."""
-    return [each.strip() for each in text.split(",")]
 
 
 def delimiter(text: str) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from fastnn.naming import closest
 __all__ = ["infer", "unknown"]
 
 Say = Callable[[str], object]
+Chosen = Mapping[str, set[str]]
 
 _SHOWN = 8  # names on a line
 _MOST_WORDS = 100  # features of a column
@@ -30,7 +30,7 @@ _ID = re.compile(r"(^|[ _-])(id|idx|index|key|no|nr|rownum)$|(?-i:[a-z]I[Dd]$)",
 
 
 def infer(
-    sheet: Sheet, training: Array, target: Sequence[str], options: argparse.Namespace, say: Say
+    sheet: Sheet, training: Array, target: Sequence[str], chosen: Chosen, say: Say
 ) -> Columns:
     """Return the columns to learn from, after saying which are left out, and why.
 
@@ -38,10 +38,10 @@ def infer(
         sheet: all rows.
         training: the rows to train on.
         target: the columns that are to be predicted.
-        options: what the caller has said of columns: ``ignore``, ``keep``, ``categorical``.
+        chosen: the columns that the caller wants to ``ignore``, to ``keep``, as ``categorical``.
         say: takes lines.
     """
-    choice = _Choice(sheet, training, options)
+    choice = _Choice(sheet, training, chosen)
     for name in sheet.names:
         if name not in target:
             choice.add(name)
@@ -76,13 +76,10 @@ class _Choice:
         codes: those whose numbers are codes.
     """
 
-    def __init__(self, sheet: Sheet, training: Array, options: argparse.Namespace):
+    def __init__(self, sheet: Sheet, training: Array, chosen: Chosen):
         self._sheet, self._training = sheet, sheet.part(training)
-        self._ignore, self._keep, self._categorical = (
-            set(getattr(options, each) or ()) for each in ("ignore", "keep", "categorical")
-        )
-        for name in (self._ignore | self._keep | self._categorical) - set(sheet.names):
-            raise unknown(name, sheet.names)
+        self._ignore, self._keep = chosen["ignore"], chosen["keep"]
+        self._categorical = chosen["categorical"]
         self.fills: dict[str, float] = {}
         self.words: dict[str, list[str]] = {}
         self.counted: dict[str, str] = {}

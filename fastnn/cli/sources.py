@@ -117,8 +117,8 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
             "--target is missing: which column is to be predicted? There are "
             f"{', '.join(sheet.names)}"
         )
-    names = [name for each in wanted for name in _names_of(each, sheet.names)]
-    _refuse_target(names, options)
+    names = _columns_of(wanted, sheet.names)
+    chosen = _chosen(names, sheet.names, options)
     target, why = targets.of_sheet(sheet, names, options.task)
     say(f"{'task':<13}{why}")
     y = target.encode(sheet)
@@ -127,7 +127,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
         say(f"{'left out':<13}{_without(target, sheet, int((~known).sum()))}")
     sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
     training, rest = _split(target, y, options)
-    inputs = columns.infer(sheet, training, names, options, say)
+    inputs = columns.infer(sheet, training, names, chosen, say)
     x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"), learning=True)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
@@ -140,15 +140,26 @@ def _without(target: Target, sheet: Sheet, rows: int) -> str:
     return "; ".join(filter(None, [counted, *words]))
 
 
-def _refuse_target(names: list[str], options: argparse.Namespace) -> None:
-    """End the command if an option of the columns to learn from names one to predict."""
-    for option in ("ignore", "keep", "categorical"):
-        for name in names:
-            if name in (getattr(options, option) or ()):
-                options.refuse(f"--{option} {name}: this is the target, which is not learnt from")
-    for name in names:
-        if names.count(name) > 1:
+def _chosen(
+    target: list[str], names: list[str], options: argparse.Namespace
+) -> dict[str, set[str]]:
+    """Return the columns that each option of the columns to learn from names, if they agree."""
+    chosen = {
+        option: set(_columns_of(getattr(options, option) or [], names))
+        for option in ("ignore", "keep", "categorical")
+    }
+    for name in target:
+        if target.count(name) > 1:
             options.refuse(f"--target names {name} twice")
+        for option in (option for option, each in chosen.items() if name in each):
+            options.refuse(f"--{option} {name}: this is the target, which is not learnt from")
+    for name in chosen["ignore"] & chosen["keep"]:
+        options.refuse(f"{name} is named by --ignore and by --keep; leave one out")
+    return chosen
+
+
+def _columns_of(given: list[str], names: list[str]) -> list[str]:
+    return [name for each in given for name in _names_of(each, names)]
 
 
 def _names_of(given: str, names: list[str]) -> list[str]:

@@ -24,7 +24,6 @@ from fastnn.cli.arguments import (
     share,
     source,
     widths,
-    words,
 )
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def _add_data(group: Any) -> None:
         ("--keep", "columns to take in any case"),
         ("--categorical", "columns of numbers to take as words"),
     ):
-        group.add_argument(name, type=words, action="extend", metavar="NAMES", help=what)
+        group.add_argument(name, action="append", metavar="NAMES", help=what)
     group.add_argument(
         "--delimiter", type=delimiter, metavar="C", help="of a CSV file, or tab; default: found out"
     )
@@ -216,15 +215,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _refuse_unfit(options: argparse.Namespace, given: set[str]) -> None:
-    """End the command if an option is of no use for this kind of data, or contradicts another."""
+    """End the command if an option is of no use for this kind of data."""
     kind = _kind(options.source)
     for name in sorted(given & _OF_KINDS.keys()):
         if kind not in _OF_KINDS[name]:
             shown = "--no-header" if getattr(options, name) is False else _shown(name)
             fit = " or ".join(_OF_KINDS[name])
             options.refuse(f"{shown} is for {fit}; {options.source} is {kind}")
-    for name in {*(options.ignore or ())} & {*(options.keep or ())}:
-        options.refuse(f"{name} is named by --ignore and by --keep; leave one out")
 
 
 def _kind(path: Path) -> str:
