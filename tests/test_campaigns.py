@@ -1,4 +1,5 @@
-"""The campaigns of `make nightly` in small; those of files and kills are in test_atomic.py."""
+"""The campaigns of `make nightly` in small; those of files and kills are in test_atomic.py, and
+those that are tests of a file need none here."""
 
 import subprocess
 import sys
@@ -17,9 +18,11 @@ NIGHT = Path(__file__).parent / "nightly" / "night.py"
         "bits: training",
         "numbers: every kernel",
         "processes",
-        "threads",
+        "threads: eight",
+        "threads: whoever",
         "signals",
-        "memory",
+        "memory: predictions",
+        "memory: models",
     ],
 )
 def test_a_small_campaign(word):
