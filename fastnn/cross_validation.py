@@ -270,14 +270,14 @@ def _run_here(
     ]
     if threads == 1:
         return [job() for job in jobs]
-    with ThreadPoolExecutor(threads, thread_name_prefix="fastnn-fold") as pool:
-        futures = [pool.submit(job) for job in jobs]
-        try:
-            return [result(future) for future in futures]
-        except BaseException:
-            cancelled.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="fastnn-fold")
+    try:  # an interrupt may come while there are only some of them
+        return [result(future) for future in [pool.submit(job) for job in jobs]]
+    except BaseException:
+        cancelled.set()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 # ---- elsewhere -----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -246,6 +247,19 @@ def test_ctrl_c_ends_all_folds(n_jobs):
     with pytest.raises(KeyboardInterrupt):
         run(epochs=10**8, n_jobs=n_jobs)
     assert time.monotonic() - began < 60
+    assert not [t for t in threading.enumerate() if "fastnn-fold" in t.name and t.is_alive()]
+
+
+def test_ctrl_c_while_folds_are_begun_ends_those_that_are(monkeypatch):
+    begin = ThreadPoolExecutor.submit
+
+    def interrupted(pool, job):
+        begin(pool, job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(epochs=10**8, n_jobs=2)
     assert not [t for t in threading.enumerate() if "fastnn-fold" in t.name and t.is_alive()]
 
 
