@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -92,8 +91,11 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
             rank = len(ends.input_shapes[0])
             x = _unwrapped(x, lambda only: only.ndim == rank)
         if not isinstance(x, dict):
-            with _telling_of_files(model):
+            try:
                 return [arrays.as_samples(who, x, ends.input_shapes[0], model.name, model.dtype)]
+            except DTypeError as error:
+                _tell_of_files(model, error)
+                raise
     given = split(who, "x", x, ends.input_names, model.inputs_nest)
     xs = [
         arrays.as_samples(who, each, shape, model.name, model.dtype, label)
@@ -104,14 +106,9 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
     return xs
 
 
-@contextmanager
-def _telling_of_files(model: Connected) -> Iterator[None]:
+def _tell_of_files(model: Connected, error: DTypeError) -> None:
     """Let who gives words to a model that knows how to read a file hear of it."""
-    try:
-        yield
-    except DTypeError as error:
-        if getattr(model, "schema", None) is None:
-            raise
+    if getattr(model, "schema", None) is not None:
         mend = "model.schema.read(path) makes samples of a file"
         raise DTypeError(f"{str(error)[:340]}; {mend}") from error
 

@@ -12,7 +12,10 @@ from fastnn._typing import Array
 from fastnn.callbacks.base import Callback
 from fastnn.errors import ModelFileError
 
-__all__ = ["Backup", "BackupAndRestore"]
+__all__ = ["STATE", "Backup", "BackupAndRestore"]
+
+#: The file, in the folder of a training.
+STATE = "training.fastnn"
 
 #: What the config of a backup has beside that of a file of weights, and where its arrays are.
 _BESIDE: dict[str, type] = {"training": dict}
@@ -150,7 +153,7 @@ class BackupAndRestore(Backup):
         self.backup_dir = os.fsdecode(backup_dir)
         self.double_checkpoint = bool(double_checkpoint)
         self.delete_checkpoint = bool(delete_checkpoint)
-        path = os.path.join(self.backup_dir, "training.fastnn")
+        path = os.path.join(self.backup_dir, STATE)
         super().__init__(path, save_freq, self.double_checkpoint, self.delete_checkpoint)
 
     def complete(self) -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from fastnn.callbacks.backup import STATE
 from fastnn.cli.arguments import DIGITS
 
 __all__ = ["refuse"]
@@ -27,7 +28,7 @@ def refuse(options: argparse.Namespace) -> None:
     """End a command before its work if one of its outputs is one of its other files."""
     taken = [(what, path) for what, path in _files(options, _READ) if str(path) != DIGITS]
     if getattr(options, "resume", None):
-        taken.append(("the training's state", options.resume / "training.fastnn"))
+        taken.append(("the training's state", options.resume / STATE))
     for what, path in _files(options, _WRITTEN):
         for other, known in taken:
             if _same(path, known):

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fastnn.callbacks.backup import STATE
 from fastnn.cli import formats, keeping, output
 from fastnn.cli.arguments import (
     DIGITS,
@@ -330,7 +331,7 @@ class _Training:
         if self.options.resume is None:
             return None
         self.options.resume.mkdir(exist_ok=True)
-        path: Path = self.options.resume / "training.fastnn"
+        path: Path = self.options.resume / STATE
         resuming.refuse_other(path, model, self.options.seed, self.plan.patience)
         return path
 
