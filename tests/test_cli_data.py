@@ -383,9 +383,16 @@ def test_several_labels_and_several_numbers(capsys):
     assert found["scores"]["accuracy"] > 0.9
     names = table(run(capsys, "predict", "m", "a.csv", "--proba").out)[0]
     assert names == ["p", "q", "p=yes", "q=1"]
+    said = run(capsys, "evaluate", "m", "a.csv").out.splitlines()
+    assert said[:2] == ["160 rows of a.csv:", "target  accuracy  baseline"]
+    name, accuracy, baseline = said[4].split()
+    assert name == "q"
+    assert float(accuracy) > 0.9 > float(baseline)
     found = told(capsys, "train", "a.csv", "--target", "u,v", "--ignore", "p,q", "--plot", "a.png")
     assert (found["task"], found["target"]) == ("numbers", ["u", "v"])
     assert found["scores"]["r2"] > 0.9  # of both, though one is 100,000 times the other
+    worth = found["by_target"]["v"]
+    assert worth["mae"] < worth["rmse"] < worth["baseline"] / 3 < 1
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -795,11 +802,12 @@ def test_a_model_is_exported_for_onnxruntime(capsys):
 
 
 def test_a_model_is_exported_in_c(capsys):
-    _, x, expected = trained(capsys)
+    model, x, expected = trained(capsys)
     assert "a.c: " in run(capsys, "export", "m", "a.c").out
-    text = " ".join(Path("a.c").read_text().replace("\n *", "").split())
-    assert "x[0] area, x[1] city=K\\xf6ln, x[2] city=Ulm, x[3] garden=no, x[4] garden=yes" in text
-    assert " y[0] price " in text
+    text = Path("a.c").read_text()
+    fill = model.schema.inputs.fills[0]
+    assert f" *     x[0] area ({fill:.9g} if missing)\n *     x[1] city=K\\xf6ln\n" in text
+    assert " *     x[4] garden=yes\n *\n *     y[0] price\n" in text
     values = ", ".join(map(str, x[0]))
     Path("main.c").write_text(
         f"""
@@ -830,7 +838,8 @@ def test_no_name_of_a_column_leaves_the_comment_in_c(capsys):
     done = subprocess.run([*compiler, *strict, "net.c"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     text = Path("net.c").read_text()
-    assert "[31m four five, x[4] last/\n" in text
+    assert "[31m four five (" in text
+    assert "x[4] last/ (" in text
     assert "\x1b" not in text
 
 
@@ -885,6 +894,11 @@ def test_a_training_exports_what_it_saves(capsys):
     session = onnxruntime.InferenceSession("net.onnx", providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {session.get_inputs()[0].name: x})
     assert np.allclose(found, model.predict(x), atol=1e-6)
+    meaning = session.get_modelmeta().custom_metadata_map
+    schema = model.schema
+    assert json.loads(meaning["features"]) == schema.inputs.features
+    assert json.loads(meaning["outputs"]) == schema.target.outputs
+    assert json.loads(meaning["classes"]) == schema.target.classes
 
 
 def built(source, *flags):
@@ -1162,6 +1176,44 @@ def test_the_epoch_that_is_kept_is_named(capsys):
     said = run(capsys, *words, "--epochs", "2", "--validation", "0").out
     assert "training     2 epochs of 4 batches of 16; adam\n" in said
     assert "the weights are those of the last\n" in said
+
+
+@pytest.mark.parametrize(("errors", "useless"), [((1, 9), False), ((3, 9), True)])
+def test_several_targets_are_of_use_if_one_is(errors, useless):
+    y = np.array([[-2.0, 0.01], [2.0, -0.01]])
+    target = Target("numbers", ["large", "small"], [])
+    found = scores.Scores(target, 2, {}, {}, None, y + np.array(errors), y)
+    assert found.is_of_no_use is useless
+    assert found.by_target["large"]["baseline"] == 2
+    constant = scores.Scores(target, 2, {}, {}, None, y, 0 * y)
+    assert "nan" in constant.text("of a file")
+
+
+def test_what_separates_values_can_be_given_to_all_that_read(capsys):
+    rows = [["a", "y"], *(["no" if i % 2 else "yes", i / 3] for i in range(40))]
+    write("a.csv", rows, delimiter="#")
+    run(capsys, "train", "a.csv", "--target", "y", "--delimiter", "#", "--save", "m")
+    for command in ("predict", "evaluate"):
+        assert "there is no column" in run(capsys, command, "m", "a.csv", code=1).err
+        words = [command, "m", "a.csv", "--delimiter"]
+        run(capsys, *words, "#", "--encoding", "utf-8")
+        assert "must be one character" in refused(capsys, *words, "ab")
+        assert "must be an encoding" in refused(capsys, *words, "#", "--encoding", "frob")
+    run(capsys, "train", "digits", "--epochs", "1", "--save", "d")
+    error = refused(capsys, "predict", "d", "digits", "--delimiter", ";")
+    assert "--delimiter is for a CSV file; the model reads other data" in error
+
+
+def test_prices_and_shares_are_numbers(capsys):
+    rows = [[f"{i % 30}.5 %", f"$ {1000 + 100 * (i % 30):,}.00"] for i in range(90)]
+    write("a.csv", [["share", "price"], *rows])
+    said = run(capsys, "train", "a.csv", "--target", "price", "--epochs", "50", "--save", "m")
+    assert "             numbers are read without their $: price\n" in said.out
+    assert "without their %: share\n" in said.out
+    assert "regression: price" in said.out
+    write("b.csv", [["share"], ["5.5"], ["13.5"]])
+    low, high = (float(each) for (each,) in table(run(capsys, "predict", "m", "b.csv").out)[1:])
+    assert 1000 < low < 1900 < high < 2800
 
 
 def test_the_curve_of_a_regression_says_what_its_loss_is_of():

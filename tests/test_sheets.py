@@ -195,6 +195,32 @@ def test_a_first_line_of_numbers_with_commas_has_no_names(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("values", "sign", "expected"),
+    [
+        (["$1,200.50", "$7", "-$3", "$ -4", ""], "$", ["1200.50", "7", "-3", "-4", ""]),
+        (["1.200,50 €", "7€", "?"], "€", ["1200.50", "7", "?"]),
+        (["12 %", "7.5%"], "%", ["12", "7.5"]),
+        (["12%", "0.5"], "", ["12%", "0.5"]),  # shares and percents
+        (["$5", "€5"], "", ["$5", "€5"]),
+        (["a$", "$"], "", ["a$", "$"]),
+        (["$5 a month", "$6 a month"], "", ["$5 a month", "$6 a month"]),
+    ],
+)
+def test_signs_beside_numbers(tmp_path, values, sign, expected):
+    found = sheet(tmp_path, "\n".join(f"{value};x" for value in ["a", *values]))
+    assert found.signs.get("a", "") == sign
+    assert [*found.plain("a")] == expected
+
+
+def test_a_first_line_of_prices_has_no_names(tmp_path):
+    assert not sheet(tmp_path, "$5,$6\n$7,$8\n").header
+    found = sheet(tmp_path, "a;b\n$1.250;0,5\n$3.000;7\n")
+    assert found.plain("a") == ["1250", "3000"]
+    assert found.decimal("a") == ","
+    assert sheet(tmp_path, "a;b\n$7;0,5\n").decimal("a") == ""
+
+
+@pytest.mark.parametrize(
     ("values", "codes"),
     [
         (["01067", "80331", ""], True),

@@ -433,7 +433,7 @@ def test_a_file_in_c_names_the_features_of_a_frame(tmp_path):
     search = GridSearchCV(make_pipeline(StandardScaler(), network), {}, cv=2)
     for each in (network, search):
         fastnn.export_c(each.fit(frame, SCORES[:, 0]), tmp_path / "net.c")
-        assert "x[0] age, x[1] x * / y\n" in (tmp_path / "net.c").read_text()
+        assert " x[0] age\n *     x[1] x * / y\n" in (tmp_path / "net.c").read_text()
 
 
 def test_a_search_is_exported_as_the_model_that_it_found(tmp_path):
@@ -469,7 +469,7 @@ def test_the_model_of_an_estimator_knows_what_its_outputs_are(estimator, y, outp
     expected = fitted.predict(X)
     assert np.array_equal(answers, expected if expected.dtype.kind == "f" else expected.astype(str))
     fastnn.export_c(fitted, tmp_path / "a.c")
-    listed = ", ".join(f"y[{place}] {each}" for place, each in enumerate(outputs))
+    listed = "\n *     ".join(f"y[{place}] {each}" for place, each in enumerate(outputs))
     assert listed in (tmp_path / "a.c").read_text()
 
 

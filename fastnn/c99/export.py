@@ -160,15 +160,15 @@ def _title(model: Model, features: Sequence[str]) -> Iterator[str]:
 
 
 def _meaning(schema: Schema, features: Sequence[str]) -> Iterator[str]:
-    """Yield which feature is which number, where they have names, and what the outputs are."""
+    """Yield which number is which feature, where they have names, and what the outputs are."""
     from fastnn.data.schema import Columns  # which few models have
 
     if isinstance(schema.inputs, Columns):
-        features = schema.inputs.features
+        features = schema.inputs.meanings
     for name, words in (("x", features), ("y", schema.target.outputs)):
         if len(words):
             yield ""
-            yield ", ".join(f"{name}[{i}] {_in_comment(word)}" for i, word in enumerate(words))
+            yield from (f"    {name}[{i}] {_in_comment(word)}" for i, word in enumerate(words))
 
 
 def _in_comment(text: str) -> str:

@@ -13,10 +13,9 @@ __all__ = [
     "LEFT_OUT",
     "WHAT_DATA",
     "add_json",
+    "add_text",
     "add_threads",
     "command",
-    "delimiter",
-    "encoding",
     "existing",
     "model_file",
     "natural",
@@ -78,6 +77,19 @@ def add_json(parser: Any) -> None:
     """Add ``--json``."""
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object (docs/command_line.md)"
+    )
+
+
+def add_text(parser: Any) -> None:
+    """Add what tells how the text of a table is to be read: ``--delimiter`` and ``--encoding``."""
+    parser.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        metavar="C",
+        help="of a CSV file, or tab; default: found out",
+    )
+    parser.add_argument(
+        "--encoding", type=_encoding, metavar="NAME", help="of a CSV file; default: found out"
     )
 
 
@@ -143,7 +155,7 @@ def widths(text: str) -> list[int]:
     return [] if text == "0" else [positive(each) for each in text.split(",")]
 
 
-def delimiter(text: str) -> str:
+def _delimiter(text: str) -> str:
     """Return what separates the values of a CSV file: one character, or the name of a tab."""
     sign = "\t" if text in ("tab", "\\t") else text
     if len(sign) != 1 or sign in '"\r\n':
@@ -151,7 +163,7 @@ def delimiter(text: str) -> str:
     return sign
 
 
-def encoding(text: str) -> str:
+def _encoding(text: str) -> str:
     """Return the name of an encoding of text."""
     try:
         b"a".decode(text)

@@ -15,7 +15,7 @@ from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 from fastnn.naming import closest
 
-__all__ = ["infer", "unknown"]
+__all__ = ["infer", "some", "unknown"]
 
 Say = Callable[[str], object]
 Chosen = Mapping[str, set[str]]
@@ -117,13 +117,13 @@ class _Choice:
 
 def _tell(fills: dict[str, float], words: dict[str, str], say: Say) -> None:
     if fills:
-        say(f"{'numbers':<13}{_some(list(fills))}")
+        say(f"{'numbers':<13}{some(list(fills))}")
     if words:
         counted = [f"{name} ({count})" for name, count in words.items()]
-        say(f"{'words':<13}{_some(counted)}: a feature each, 1 or 0")
+        say(f"{'words':<13}{some(counted)}: a feature each, 1 or 0")
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
     """Return the first of some names as text."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")

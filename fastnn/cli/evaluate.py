@@ -9,6 +9,7 @@ from fastnn.cli import output
 from fastnn.cli.arguments import (
     WHAT_DATA,
     add_json,
+    add_text,
     add_threads,
     command,
     existing,
@@ -41,6 +42,7 @@ def add(commands: Any) -> None:
     parser.add_argument("model", type=existing, metavar="MODEL", help="a file that train saved")
     parser.add_argument("data", type=source, metavar="DATA", help=WHAT_DATA)
     parser.add_argument("--plot", type=picture_file, metavar="FILE", help="draw the result")
+    add_text(parser)
     add_threads(parser)
     add_json(parser)
 
@@ -58,7 +60,8 @@ def _run(options: argparse.Namespace) -> int:
             "it in Python; one that `fastnn train` made has a schema"
         )
     path = models.data_file(options.data)
-    found = scores.of(model, *sources.labelled(model.schema, path, output.note))
+    text = models.text_options(options, model.schema.inputs)
+    found = scores.of(model, *sources.labelled(model.schema, path, output.note, **text))
     if options.plot:
         from fastnn.cli.pictures import result
 

@@ -61,7 +61,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.test and options.file.suffix != ".c":
         options.refuse(f"--test is for a .c, which tests itself; got {options.file}")
     model = models.load(options)
-    test = options.test and keeping.first(models.samples(model, options.test))
+    test = options.test and keeping.first(models.samples(model, options, options.test))
     formats.write(model, options.file, test)
     size = options.file.stat().st_size
     if options.json:

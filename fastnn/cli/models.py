@@ -10,10 +10,11 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.cli import arguments, output
 from fastnn.data.kinds import FASTNN, kind_of
+from fastnn.data.schema import Columns, Inputs
 from fastnn.datasets.digits import DIGITS
 from fastnn.errors import DataFileError, ModelFileError
 
-__all__ = ["data_file", "load", "samples"]
+__all__ = ["data_file", "load", "samples", "text_options"]
 
 #: How models of others become one of fastnn, by suffix.
 _ELSEWHERE = {
@@ -51,11 +52,27 @@ def data_file(source: Path) -> Path:
     return DIGITS if str(source) == arguments.DIGITS else source
 
 
-def samples(model: Any, source: Path) -> Array:
+def text_options(options: Any, inputs: Inputs | None) -> dict[str, Any]:
+    """Return how the text of a table is to be read, refusing that for other data.
+
+    Args:
+        options: of a command; ``arguments.add_text`` adds those that are looked at.
+        inputs: of the model's schema.
+    """
+    found = {name: getattr(options, name, None) for name in ("delimiter", "encoding")}
+    given = [name for name, value in found.items() if value is not None]
+    if given and not isinstance(inputs, Columns | None):
+        options.refuse(f"--{given[0]} is for a CSV file; the model reads other data")
+    return found if isinstance(inputs, Columns | None) else {}
+
+
+def samples(model: Any, options: Any, source: Path) -> Array:
     """Return the samples of a file, as a model takes them: by its schema, or as they are."""
     path = data_file(source)
-    if model.schema is not None:
-        return np.asarray(model.schema.inputs.read(path, output.note))
+    inputs = None if model.schema is None else model.schema.inputs
+    text = text_options(options, inputs)
+    if inputs is not None:
+        return np.asarray(inputs.read(path, output.note, **text))
     if path.suffix == ".npz":
         from fastnn.data.npz import read_npz
 
@@ -65,7 +82,7 @@ def samples(model: Any, source: Path) -> Array:
         return arrays["x"] if "x" in arrays else next(iter(arrays.values()))
     from fastnn.data.tables import read_csv
 
-    table = read_csv(path, delimiter=None, encoding=None)
+    table = read_csv(path, **text)
     if table.categories:
         raise DataFileError(
             f"{path}: the columns {', '.join(table.categories)} have words, and the model has no "

@@ -15,6 +15,7 @@ from fastnn.cli import output
 from fastnn.cli.arguments import (
     WHAT_DATA,
     add_json,
+    add_text,
     add_threads,
     command,
     existing,
@@ -61,6 +62,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--proba", action="store_true", help="add the probability of each class or label"
     )
+    add_text(parser)
     add_threads(parser)
     add_json(parser)
 
@@ -73,7 +75,7 @@ def _run(options: argparse.Namespace) -> int:
     model = models.load(options)
     if options.proba and (model.schema is None or model.schema.target.task == "numbers"):
         options.refuse("--proba is for a model whose schema says that it predicts classes")
-    x = models.samples(model, options.data)
+    x = models.samples(model, options, options.data)
     outputs = model.predict_proba(x)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(f"{options.model}: the model has several outputs; call it in Python")

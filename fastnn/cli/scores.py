@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,13 +43,28 @@ class Scores:
     def facts(self) -> dict[str, Any]:
         """Return what JSON tells of it."""
         matrix = None if self.confusion is None else self.confusion.astype(int)
-        return {"scores": self.metrics, "baseline": self.baseline, "confusion": matrix}
+        found = {"scores": self.metrics, "baseline": self.baseline, "by_target": self.by_target}
+        return {**found, "confusion": matrix}
+
+    @cached_property
+    def by_target(self) -> dict[str, dict[str, float]]:
+        """What the answers to each of several targets are worth, which may be in different units.
+
+        A baseline is the worth of the best answer that is the same for all rows.
+        """
+        names = self.target.names
+        if len(names) < 2:
+            return {}
+        columns = zip(names, self.outputs.T, self.y.T, strict=True)
+        worth = _of_numbers if self.target.task == "numbers" else _of_label
+        return {name: worth(given, y) for name, given, y in columns}
 
     @property
     def is_of_no_use(self) -> bool:
         """Whether the answer that is the same for all rows is as good."""
-        if "rmse" in self.baseline:
-            return self.metrics["rmse"] >= self.baseline["rmse"]
+        if self.target.task == "numbers":
+            each = self.by_target.values() or [{**self.metrics, "baseline": self.baseline["rmse"]}]
+            return all(worth["rmse"] >= worth["baseline"] for worth in each)
         beaten = self.metrics["accuracy"] > self.baseline["accuracy"]
         return not beaten and (self.confusion is None or not _tells_apart(self.confusion))
 
@@ -57,15 +74,25 @@ class Scores:
         Args:
             where: which rows these are.
         """
-        numbers = "  ".join(f"{name} {value:.4g}" for name, value in self.metrics.items())
-        lines = [f"{self.rows:,} rows {where}: {numbers}"]
-        constant = "  ".join(f"{name} {value:.4g}" for name, value in self.baseline.items())
-        lines.append(f"baseline, the same answer for all of them: {constant}")
+        if self.by_target:
+            lines = [f"{self.rows:,} rows {where}:", *self._targets()]
+        else:
+            lines = [f"{self.rows:,} rows {where}: {_line(self.metrics)}"]
+            lines.append(f"baseline, the same answer for all of them: {_line(self.baseline)}")
         if self.is_of_no_use:
             lines.append("the model is no better than the same answer for all")
         if self.confusion is not None:
             lines += self._matrix()
         return "\n".join(lines)
+
+    def _targets(self) -> list[str]:
+        """Return what is found of each target."""
+        titles = ["target", *next(iter(self.by_target.values()))]
+        rows = [
+            [f"{name:.24}", *(f"{value:.4g}" for value in worth.values())]
+            for name, worth in self.by_target.items()
+        ]
+        return aligned([titles, *rows], set(range(1, len(titles))))
 
     def _matrix(self) -> list[str]:
         """Return precision and recall of each class, and which it was taken for."""
@@ -82,6 +109,23 @@ class Scores:
             for i, name in enumerate(classes)
         ]
         return aligned([titles, *rows], set(range(1, len(titles))))
+
+
+def _line(worth: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in worth.items())
+
+
+def _of_numbers(given: Array, y: Array) -> dict[str, float]:
+    squares, spread = float(((given - y) ** 2).mean()), float(y.var())
+    r2 = 1 - squares / spread if spread else math.nan
+    mae = float(np.abs(given - y).mean())
+    return {"mae": mae, "rmse": math.sqrt(squares), "baseline": math.sqrt(spread), "r2": r2}
+
+
+def _of_label(given: Array, y: Array) -> dict[str, float]:
+    share = float(y.mean())
+    accuracy = float(((given > 0.5) == y).mean())
+    return {"accuracy": accuracy, "baseline": max(share, 1 - share)}
 
 
 def _ratio(part: float, whole: float) -> str:

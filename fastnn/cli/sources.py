@@ -74,10 +74,18 @@ def load(options: argparse.Namespace, say: Say) -> Data:
     return _of_table(path, options, say)
 
 
-def labelled(schema: Schema, path: Path, note: Callable[[str], object]) -> tuple[Array, Array]:
+def labelled(
+    schema: Schema, path: Path, note: Callable[[str], object], **text: Any
+) -> tuple[Array, Array]:
     """Return the samples and targets of a file like that which a model was trained on.
 
     Rows whose target is missing, or none of the model's classes, are left out.
+
+    Args:
+        schema: the model's.
+        path: the file.
+        note: takes what had to be guessed.
+        text: how a table is to be read, ``delimiter`` and ``encoding``.
     """
     inputs, target = schema.inputs, schema.target
     if isinstance(inputs, Images):
@@ -90,7 +98,7 @@ def labelled(schema: Schema, path: Path, note: Callable[[str], object]) -> tuple
         arrays = _test_arrays(read_npz(path), inputs.name, inputs.target)
         x, y = inputs.take(arrays, path), targets.of_array(target, _array(arrays, inputs.target))
     else:
-        sheet = inputs.sheet(path, target.names)
+        sheet = inputs.sheet(path, target.names, **text)
         x, y = inputs.encode(sheet, note), target.encode(sheet, note)
     known = ~np.isnan(y).any(axis=1)
     if len(x) != len(y) or not known.any():
@@ -112,6 +120,9 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     sheet = read_sheet(path, options.delimiter, options.header, options.encoding, words)
     names_of = "" if sheet.header else "; no header: columns are 0, 1, ..."
     say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns{names_of}")
+    for sign in sorted(set(sheet.signs.values())):
+        signed = [name for name, each in sheet.signs.items() if each == sign]
+        say(f"{'':<13}numbers are read without their {sign}: {columns.some(signed)}")
     if not wanted:
         options.refuse(
             "--target is missing: which column is to be predicted? There are "

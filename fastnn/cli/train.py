@@ -12,10 +12,9 @@ from fastnn.cli import formats, keeping, output
 from fastnn.cli.arguments import (
     DIGITS,
     add_json,
+    add_text,
     add_threads,
     command,
-    delimiter,
-    encoding,
     model_file,
     natural,
     new_folder,
@@ -126,12 +125,7 @@ def _add_data(group: Any) -> None:
         ("--categorical", "columns of numbers to take as words"),
     ):
         group.add_argument(name, action="append", metavar="NAMES", help=what)
-    group.add_argument(
-        "--delimiter", type=delimiter, metavar="C", help="of a CSV file, or tab; default: found out"
-    )
-    group.add_argument(
-        "--encoding", type=encoding, metavar="NAME", help="of a CSV file; default: found out"
-    )
+    add_text(group)
     header = group.add_mutually_exclusive_group()
     header.add_argument(
         "--header", action="store_true", default=None, help="the first line has names"

@@ -297,9 +297,10 @@ def _labels_hint(array: Array, shape: Shape, loss: str) -> str:
         return ""
     if "categorical" in loss:
         return "; integer labels go with sparse_categorical_crossentropy"
+    mend = "; for one number a sample, end the model with Dense(1)"
     if array.dtype.kind in "iu":
-        return f"; fastnn.utils.to_categorical(y, {shape[1]}) makes such rows of labels"
-    return ""
+        mend += f"; fastnn.utils.to_categorical(y, {shape[1]}) makes such rows of labels"
+    return mend
 
 
 def _reshape_hint(name: str, array: Array, shape: Shape) -> str:

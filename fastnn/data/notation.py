@@ -1,4 +1,5 @@
-"""How people write numbers: which mark is before the fraction, and which between thousands.
+"""How people write numbers: which mark is before the fraction, which between thousands, and which
+sign of a currency or of percent is beside them.
 
 Most can be read in one way only, as ``2274,11`` or ``0.5``.  What can be read in two ways, as
 ``1,250``, is read as most of the others are.
@@ -20,7 +21,9 @@ __all__ = [
     "decimal_marks",
     "given",
     "plain",
+    "sign_of",
     "strange",
+    "unsigned",
 ]
 
 #: A column of numbers may have other things in the rest of its rows.
@@ -44,6 +47,8 @@ _ENOUGH = 1000  # numbers that can be read in one way only, to know how a column
 
 #: What Python would not read, or not surely as it was meant.
 _MARKED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+|[^,]*\d,.*|,\d+")
+
+_SIGN = re.compile("[$£¥₩₹€₽%]")
 
 
 def as_number(text: str) -> float | None:
@@ -101,6 +106,39 @@ def plain(text: str, decimal: str) -> str:
         if _WRITTEN[mark].fullmatch(text):
             return text.replace(_OTHER[mark], "").replace(mark, ".")
     return text
+
+
+def unsigned(text: str, sign: str) -> str:
+    """Return a number without the sign of a currency or of percent that is beside it.
+
+    Example:
+        >>> [unsigned(each, "$") for each in ("$12", "-$1,200.50", "12 $", "$-5", "a $ b", "3 %")]
+        ['12', '-1,200.50', '12', '-5', 'a $ b', '3 %']
+    """
+    before, found, after = text.partition(sign) if sign else (text, "", "")
+    first = before in ("", "+", "-")
+    number = before + after.lstrip() if first else before.rstrip()
+    beside = found and (first or not after)
+    return number if beside and _is_any_number(number) else text
+
+
+def sign_of(values: Sequence[str]) -> str:
+    """Return the sign of a currency or of percent that numbers have in nine of ten values.
+
+    Example:
+        >>> sign_of(["5 %", "", "12.5%"]), sign_of(["€ 1.200", "-"]), sign_of(["5 %", "0.05"])
+        ('%', '€', '')
+    """
+    found = next(filter(None, map(_SIGN.search, islice(values, _ENOUGH))), None)
+    if found is None:
+        return ""
+    present, sign = given(values), found[0]
+    signed = sum(unsigned(value, sign) != value for value in present)
+    return sign if signed >= ALMOST * len(present) else ""
+
+
+def _is_any_number(text: str) -> bool:
+    return any(written.fullmatch(text) for written in _WRITTEN.values())
 
 
 def decimal_marks(

@@ -104,27 +104,40 @@ class Columns:
     @cached_property
     def features(self) -> list[str]:
         """What the numbers of a sample are."""
+        return [feature for name in self.names for feature in self._features(name)]
+
+    @property
+    def meanings(self) -> list[str]:
+        """What the numbers of a sample are, and what stands for one that is missing."""
+        columns = zip(self.names, self.fills, strict=True)
         return [
-            feature
-            for name in self.names
-            for feature in (
-                [f"{name}={w}" for w in self.words[name]] if name in self.words else [name]
-            )
+            feature if fill is None else f"{feature} ({fill:.9g} if missing)"
+            for name, fill in columns
+            for feature in self._features(name)
         ]
+
+    def _features(self, name: str) -> list[str]:
+        return [f"{name}={word}" for word in self.words[name]] if name in self.words else [name]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of a sample."""
         return (len(self.names) - len(self.words) + sum(map(len, self.words.values())),)
 
-    def read(self, path: str | os.PathLike[str], note: Note = _silent) -> Array:
-        """Return the samples of a CSV file, (rows, features), float64."""
-        return self.encode(self.sheet(path), note)
+    def read(self, path: str | os.PathLike[str], note: Note = _silent, **text: Any) -> Array:
+        """Return the samples of a CSV file, (rows, features), float64, read as by ``sheet``."""
+        return self.encode(self.sheet(path, **text), note)
 
-    def sheet(self, path: str | os.PathLike[str], known: Sequence[str] = ()) -> Sheet:
+    def sheet(
+        self,
+        path: str | os.PathLike[str],
+        known: Sequence[str] = (),
+        delimiter: str | None = None,
+        encoding: str | None = None,
+    ) -> Sheet:
         """Return the sheet of a CSV file like that of the training."""
         named = [*self.names, *known]
-        sheet = read_sheet(path, header=self.header, known=named, decimal=self.decimal)
+        sheet = read_sheet(path, delimiter, self.header, encoding, named, self.decimal)
         if not sheet.rows:
             raise DataFileError(f"{os.fspath(path)}: there is no row under the names")
         return sheet

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from fastnn.data.kinds import kind_of
-from fastnn.data.notation import as_number, decimal_marks, plain
+from fastnn.data.notation import as_number, decimal_marks, plain, sign_of, unsigned
 from fastnn.errors import DataFileError
 
 __all__ = ["Sheet", "read_sheet"]
@@ -43,6 +43,7 @@ class Sheet:
         header: whether the file has names.
         repeated: names that the file has more than once.
         decimals: the mark before the fraction, for columns where it may be a comma.
+        signs: the sign beside the numbers of a column, of a currency or of percent.
     """
 
     names: list[str]
@@ -52,6 +53,7 @@ class Sheet:
     header: bool
     repeated: list[str]
     decimals: dict[str, str]
+    signs: dict[str, str]
 
     @cached_property
     def columns(self) -> list[tuple[str, ...]]:
@@ -64,14 +66,16 @@ class Sheet:
 
     def plain(self, name: str) -> Sequence[str]:
         """Return the values of a column, its numbers as Python writes them."""
-        values = self.column(name)
-        mark = self.decimals.get(name)
+        values, mark = self._bare(name), self.decimals.get(name)
         return [plain(value, mark) for value in values] if mark else values
+
+    def _bare(self, name: str) -> Sequence[str]:
+        return _bare(self.column(name), self.signs.get(name, ""))
 
     def decimal(self, names: Iterable[str]) -> str:
         """Return the mark before the fraction in most of some columns; ``""`` if all are plain."""
         marked = [name for name in names if name in self.decimals]
-        kinds = [self.decimals[each] for each in marked if self.plain(each) != [*self.column(each)]]
+        kinds = [self.decimals[each] for each in marked if self.plain(each) != [*self._bare(each)]]
         return max(kinds, key=kinds.count, default="")
 
     def part(self, rows: Iterable[int]) -> Sheet:
@@ -128,8 +132,14 @@ def read_sheet(
     rest = numbered[header:]
     rows, lines = [row for _, row in rest], [line for line, _ in rest]
     columns = dict(zip(names, zip(*rows, strict=True), strict=False))  # none without rows
-    marks = decimal_marks(columns, found, decimal)
-    return Sheet(names, rows, lines, found, header, repeated, marks)
+    signs = {name: sign for name, values in columns.items() if (sign := sign_of(values))}
+    bare = {name: _bare(values, signs.get(name, "")) for name, values in columns.items()}
+    marks = decimal_marks(bare, found, decimal)
+    return Sheet(names, rows, lines, found, header, repeated, marks, signs)
+
+
+def _bare(values: Sequence[str], sign: str) -> Sequence[str]:
+    return [unsigned(value, sign) for value in values] if sign else values
 
 
 def _names_one(first: Sequence[str], known: Collection[str]) -> bool:
@@ -142,7 +152,7 @@ def _names_one(first: Sequence[str], known: Collection[str]) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return as_number(plain(text, ".")) is not None
+    return as_number(plain(unsigned(text, sign_of([text])), ".")) is not None
 
 
 def _distinct(given: Sequence[str]) -> list[str]:

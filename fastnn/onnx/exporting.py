@@ -6,6 +6,7 @@ in ``fastnn/onnx/rules``.  So a layer that composes operations is exported whoev
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,9 @@ def export(model: Any, path: str | os.PathLike[str], *, opset: int = OPSET) -> N
 
     Inputs and outputs have the names and shapes of the model's (``input_names``, ``output_names``,
     rows first, channels last), their first axis is ``batch``.  What acts in training alone is not
-    there.  The file is written whole or not at all, and has passed ``onnx.checker``.
+    there.  The file is written whole or not at all, and has passed ``onnx.checker``.  What the
+    model's schema says stands in ``metadata_props``, as JSON: ``features``, ``outputs``,
+    ``classes``.
 
     Args:
         model: a built model; not compiled is fine.  Or a fitted estimator of ``fastnn.sklearn``, a
@@ -118,13 +121,15 @@ class _Export:
         nodes = _read(self.w.nodes, [each.name for each in outputs])
         body = helper.make_graph(nodes, self.model.name, inputs, outputs, self._constants(nodes))
         opsets = [helper.make_opsetid("", opset)]
-        return helper.make_model(
+        made = helper.make_model(
             body,
             opset_imports=opsets,
             ir_version=helper.find_min_ir_version_for(opsets),
             producer_name="fastnn",
             producer_version=__version__,
         )
+        helper.set_model_props(made, _meaning(self.model))
+        return made
 
     # ---- ends ------------------------------------------------------------------------------------
 
@@ -262,6 +267,15 @@ class _Export:
                 f"holds {_MOST_BYTES:,}; export parts of the model, each Model(inputs, outputs)"
             )
         return [self.w.onnx.numpy_helper.from_array(array, name) for name, array in used.items()]
+
+
+def _meaning(model: Model) -> dict[str, str]:
+    """Return what a schema says of inputs and outputs, as JSON, by the keys of the file's."""
+    if model.schema is None:
+        return {}
+    inputs, target = model.schema.inputs, model.schema.target
+    found = {"features": inputs.features, "outputs": target.outputs, "classes": target.classes}
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in found.items() if value}
 
 
 def _lent(tensors: Iterable[Tensor | None], home: str) -> dict[str, Tensor]:
