@@ -13,6 +13,7 @@ from fastnn import _core
 
 PROT_NONE = 0
 PAGE = mmap.PAGESIZE
+LIBC = ctypes.CDLL(None) if os.name == "posix" else None
 
 
 def pytest_configure():
@@ -20,6 +21,11 @@ def pytest_configure():
     are as many as a test asks for, on any machine."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _core.crowd(True)
+
+
+def pytest_collection_modifyitems(items):
+    """What takes a minute comes first, so that nobody waits for it alone at the end."""
+    items.sort(key=lambda item: not item.name.startswith("test_recipes_in_a_copy"))
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +44,7 @@ def _fenced(place, array):
     memory = mmap.mmap(-1, room + 2 * PAGE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     for page in (address, address + PAGE + room):
-        assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(page), PAGE, PROT_NONE) == 0
+        assert LIBC.mprotect(ctypes.c_void_p(page), PAGE, PROT_NONE) == 0
     begin = PAGE + _begin(place, room, array)
     copy = np.ndarray(array.shape, array.dtype, memory, begin)
     copy[...] = array

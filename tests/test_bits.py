@@ -2,6 +2,8 @@
 every instruction set with fused multiply-add.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 
@@ -48,35 +50,33 @@ def results(trial, *args, **options):
     return {name: bits(arrays[name]) for name in trial.results}
 
 
+@lru_cache(1)  # instruction sets are the innermost parameter
+def trials(op, dtype, seed):
+    return [Trial(case, dtype, seed) for case in cases(op)]
+
+
 def size(trial):
-    return sum(array.size for array in trial.expected.values())
+    return sum(array.size for array in trial.inputs.values())
 
 
 @pytest.mark.usefixtures("shared")
 @every_kernel
 def test_threads_change_no_bit(op, dtype, isa, seed):
-    trials = [Trial(case, dtype, seed) for case in cases(op)]
-    for trial in sorted(trials, key=size)[-6:]:
+    for trial in sorted(trials(op, dtype, seed), key=size)[-6:]:
         alone = results(trial, isa)
         for threads in THREADS:
             assert results(trial, isa, threads) == alone, (str(trial), threads)
 
 
 @every_kernel
-def test_alignment_and_repetition_change_no_bit(op, dtype, isa, seed, fences):
-    for case in cases(op):
-        trial = Trial(case, dtype, seed)
-        once = results(trial, isa)
-        assert results(trial, isa) == once, str(trial)
-        assert results(trial, isa, place=fences["odd"]) == once, str(trial)
-
-
-@every_kernel
-def test_stores_past_the_caches_change_no_bit(op, dtype, isa, seed, fences_in_turn, monkeypatch):
+def test_places_and_stores_past_the_caches_change_no_bit(
+    op, dtype, isa, seed, fences, fences_in_turn, monkeypatch
+):
+    """Off by one element; and at a fence, with what is written going past the caches."""
     turns = fences_in_turn(dtype, isa, seed)
-    for case, (where, place) in zip(cases(op), turns, strict=False):
-        trial = Trial(case, dtype, seed)
+    for trial, (where, place) in zip(trials(op, dtype, seed), turns, strict=False):
         near = results(trial, isa)
+        assert results(trial, isa, place=fences["odd"]) == near, str(trial)
         with monkeypatch.context() as patch:
             patch.setattr("fastnn.compiler.bind._FAR", 0)
             assert results(trial, isa, place=place) == near, (str(trial), where)
@@ -96,27 +96,26 @@ OVER = {op: row for op, row in table().items() if any(o.over for o in row.output
         for isa in _core.isa_names(p)
     ],
 )
-@pytest.mark.parametrize("far", [1 << 40, 0], ids=["near", "far"])
-def test_outputs_may_be_written_over_inputs(op, dtype, isa, far, seed, monkeypatch):
-    """Where the table says so; by one thread and by three; in the caches and past them."""
-    monkeypatch.setattr("fastnn.compiler.bind._FAR", far)
-    for case in (case for case in cases(op) if case.steps == 1):
-        trial = Trial(case, dtype, seed)
+def test_outputs_may_be_written_over_inputs(op, dtype, isa, seed, monkeypatch):
+    """Where the table says so: by one thread, and by three past the caches."""
+    for trial in (trial for trial in trials(op, dtype, seed) if trial.case.steps == 1):
         apart = results(trial, isa)
-        here = [o for o in OVER[op].outputs if o.name not in case.absent]
-        for output, below in (
-            (o.name, below) for o in here for below in o.over if below in trial.inputs
-        ):
-            for threads in (1, 3):
-                over = results(trial, isa, threads, over={output: below})
-                assert over == apart, (str(trial), below, threads)
+        for over in overlaps(trial):
+            for threads, far in ((1, 1 << 40), (3, 0)):
+                monkeypatch.setattr("fastnn.compiler.bind._FAR", far)
+                assert results(trial, isa, threads, over=over) == apart, (str(trial), over, threads)
+
+
+def overlaps(trial):
+    """Yield each output that may lie where an input does, and that input."""
+    for output in (o for o in OVER[trial.case.op].outputs if o.name not in trial.case.absent):
+        yield from ({output.name: below} for below in output.over if below in trial.inputs)
 
 
 @pytest.mark.skipif(len(fused("float32")) < 2, reason="one instruction set with fused multiply-add")
 @every_op
 def test_instruction_sets_agree_to_the_bit(op, dtype, seed):
-    for case in cases(op):
-        trial = Trial(case, dtype, seed)
+    for trial in trials(op, dtype, seed):
         first, *others = (results(trial, isa) for isa in fused(dtype))
         assert all(other == first for other in others), str(trial)
 

@@ -50,23 +50,26 @@ def _node_seconds(program: Program, node: Node, near: bool) -> float:
 
 def shared(program: Program) -> list[bool]:
     """Return which nodes the threads share; the others one does while they wait."""
-    worth = [each > _WORTH_SHARING for each in seconds(program)]
-    least = _WORTH_JOINING if is_brief(program) else _WORTH_WAKING
-    if _gain(program) <= least * _WORTH_SHARING:
-        return [False] * len(worth)
+    return _sharing(program, seconds(program))
+
+
+def _sharing(program: Program, times: list[float]) -> list[bool]:
+    least = _WORTH_JOINING if _is_brief(program, times) else _WORTH_WAKING
+    if _gain(times) <= least * _WORTH_SHARING:
+        return [False] * len(times)
     # where ops are left out all threads have to see the same count of steps, as barriers let them
     marks = (node.op.name == "every" for node in program.nodes)
-    return [each or mark for each, mark in zip(worth, marks, strict=True)]
+    return [each > _WORTH_SHARING or mark for each, mark in zip(times, marks, strict=True)]
 
 
-def is_brief(program: Program) -> bool:
+def _is_brief(program: Program, times: list[float]) -> bool:
     """Return whether a run, of a row, is too short to wake threads that sleep."""
-    return program.rows == 1 and _gain(program) <= _WORTH_WAKING * _WORTH_SHARING
+    return program.rows == 1 and _gain(times) <= _WORTH_WAKING * _WORTH_SHARING
 
 
-def _gain(program: Program) -> float:
-    """Estimate the time one thread takes for the nodes that are worth sharing."""
-    return sum(each for each in seconds(program) if each > _WORTH_SHARING)
+def _gain(times: list[float]) -> float:
+    """Return the time one thread takes for the nodes that are worth sharing."""
+    return sum(each for each in times if each > _WORTH_SHARING)
 
 
 def step_rows(program: Program, threads: int) -> int | None:
@@ -103,14 +106,14 @@ class Compiled:
         self.program, self.memory = program, memory
         self._core = _core.Program(program.policy, isa, threads)
         self._lent = list(program.lent)
-        for node, is_shared in zip(program.nodes, shared(program), strict=True):
+        times = seconds(program)
+        for node, is_shared in zip(program.nodes, _sharing(program, times), strict=True):
             self._bind(node, is_shared)
-        step = sum(seconds(program))
+        step = sum(times)
         clock_every = max(1, int(_BETWEEN_CLOCKS / max(step, 1e-7)))
         lents = itertools.chain.from_iterable(map(self._lents, itertools.count(), program.nodes))
-        self._core.finish(
-            clock_every, program.commit, step < _KEEPS_GIL, list(lents), is_brief(program)
-        )
+        brief = _is_brief(program, times)
+        self._core.finish(clock_every, program.commit, step < _KEEPS_GIL, list(lents), brief)
         self._row = _row(program)
         self._packing = Compiled(program.packing, memory, isa, threads) if program.packing else None
         self.packs = self._packing is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -76,13 +77,13 @@ class Program:
         """The meaning of ``real``: ``"float32"`` or ``"float64"``."""
         return config.real_dtype(self.policy)
 
-    @property
+    @cached_property
     def lent(self) -> dict[str, Tensor]:
         """The tensors whose arrays a run gets from its caller, by name."""
         every = (t.root for node in self.nodes for t in node.operands if t is not None)
         return {tensor.name: tensor for tensor in every if tensor.home in LENT}
 
-    @property
+    @cached_property
     def commit(self) -> int:
         """The index of the first node that changes weights, or what an optimizer remembers; from
         there a step runs to its end."""
@@ -94,7 +95,7 @@ class Program:
         )
         return next(writes, len(self.nodes))
 
-    @property
+    @cached_property
     def bytes_held(self) -> int:
         """The bytes that a full batch touches, in the arena and the model's buffers."""
         real = np.dtype(self.dtype).itemsize

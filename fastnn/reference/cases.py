@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -1382,6 +1383,7 @@ CASES: Mapping[str, Callable[[str], Iterator[Case]]] = {
 }
 
 
-def cases(op: str) -> Iterator[Case]:
-    """Yield the cases of one op, each once."""
-    yield from {str(case): case for case in CASES[op](op)}.values()
+@cache
+def cases(op: str) -> tuple[Case, ...]:
+    """Return the cases of one op, each once."""
+    return tuple({str(case): case for case in CASES[op](op)}.values())

@@ -55,6 +55,8 @@ def run(options, number):
 
 def run_all(options, numbers, jobs):
     """Run campaigns, so many at a time, each in a fresh process; return their rows."""
+    if len(numbers) == 1:  # this one is fresh
+        return [run(options, numbers[0])]
     with multiprocessing.get_context("spawn").Pool(jobs, maxtasksperchild=1) as pool:
         return pool.map(partial(run, options), numbers, chunksize=1)
 

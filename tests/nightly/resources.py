@@ -151,7 +151,7 @@ def odd_machines(trials, rng):
 #: Promise, campaign, trials by night and in small.
 CAMPAIGNS = [
     ("memory: predictions leave nothing behind", predictions_leak_nothing, 500_000, 5000),
-    ("memory: models leave nothing behind", models_leak_nothing, 10_000, 100),
+    ("memory: models leave nothing behind", models_leak_nothing, 10_000, 40),
     ("size: more than 2^31 numbers", more_than_2_31_elements, 1, 1),
     ("machines: old and odd processors", odd_machines, len(MACHINES), 3),
 ]
