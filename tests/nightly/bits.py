@@ -26,6 +26,7 @@ from fastnn.layers import (
 
 ROOT = Path(__file__).resolve().parents[2]
 ARM = "aarch64-linux-gnu"
+SWEEP = "tests/c/test_simd.c"
 THREADS = (1, 2, 3, 4, 8)
 POLICIES = ("float32", "float64", "mixed_bfloat16")
 
@@ -106,19 +107,13 @@ def every_float(trials, rng):
     """exp, log, tanh, sigmoid and the others of all floats are within 4 units in the last place."""
     isas = _core.isa_names("float32")
     arguments = ["--all"] if trials > 1 else []
+    # how it is compiled stands in its opening comment, with float32 in it
+    command = re.search(r"^ \* *cc (.*) -o \S+(.*)", (ROOT / SWEEP).read_text(), re.M)
 
     def sweep(isa):
         program = place / isa
-        command = [
-            compiler(),
-            "-std=c11",
-            "-O3",
-            "-ffp-contract=off",
-            f"-DISA={isa}",
-            "-DFNN_F64=0",
-        ]
-        source = str(ROOT / "tests/c/test_simd.c")
-        subprocess.run([*command, source, "-o", str(program), "-lm"], check=True)
+        words = re.sub(r"-DISA=\w+", f"-DISA={isa}", "".join(command.groups())).split()
+        subprocess.run([compiler(), *words, "-o", str(program)], check=True, cwd=ROOT)
         return subprocess.run(
             [str(program), *arguments], capture_output=True, text=True, check=False
         )

@@ -14,6 +14,7 @@ import os
 import random
 import sys
 import time
+import traceback
 from functools import partial
 from pathlib import Path
 
@@ -48,7 +49,11 @@ def run(options, number):
     promise, campaign, night, small = CAMPAIGNS[number]
     trials = small if options.small else max(small, int(night * options.share))
     begin = time.perf_counter()
-    made, failures, note = campaign(trials, random.Random(options.seed))
+    try:
+        made, failures, note = campaign(trials, random.Random(options.seed))
+    except Exception:  # the others go on
+        traceback.print_exc()
+        made, failures, note = 0, 1, "the campaign itself failed"
     print(f"{promise}: {made:,} trials, {failures} failures; {note}", flush=True)
     return promise, made, failures, time.perf_counter() - begin, note
 
