@@ -17,8 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.data.arrays import as_array
 from fastnn.data.notation import MISSING, as_number, given
-from fastnn.data.sheets import Sheet, read_sheet
+from fastnn.data.sheets import Sheet, read_sheet, sheet_of
 from fastnn.errors import DataFileError
 
 __all__ = [
@@ -42,6 +43,9 @@ TASKS = ("binary", "classes", "labels", "numbers")
 LARGEST = 1e19
 
 _LONGEST = 1000  # letters of a name
+
+#: What pandas writes of truth, in a column of numbers.
+_TRUTH = {"True": 1.0, "False": 0.0}
 
 _MODES = {"grayscale": 1, "rgb": 3}
 
@@ -135,11 +139,15 @@ class Columns:
         delimiter: str | None = None,
         encoding: str | None = None,
     ) -> Sheet:
-        """Return the sheet of a CSV file like that of the training."""
-        named = [*self.names, *known]
-        sheet = read_sheet(path, delimiter, self.header, encoding, named, self.decimal)
+        """Return the sheet of a CSV file like that of the training, or of such a data frame."""
+        if isinstance(path, str | os.PathLike):
+            named = [*self.names, *known]
+            sheet = read_sheet(path, delimiter, self.header, encoding, named, self.decimal)
+        else:
+            sheet = sheet_of(path)
         if not sheet.rows:
-            raise DataFileError(f"{os.fspath(path)}: there is no row under the names")
+            where = os.fspath(path) if sheet.separator else "the data frame"
+            raise DataFileError(f"{where}: there is no row under the names")
         return sheet
 
     def encode(self, sheet: Sheet, note: Note = _silent, learning: bool = False) -> Array:
@@ -174,12 +182,12 @@ class Columns:
         _check_size(name, found, sheet)
         gone = np.isnan(found)
         if gone.any():
-            note(f"{name}: {gone.sum()} missing, taken as {fill:.6g}, the mean of the training")
+            note(f"{name}: {gone.sum()} missing, taken as {fill:.6g}, usual in the training")
         return np.where(gone, fill, found)[:, None]
 
     def _indicators(self, name: str, values: Sequence[str], note: Note) -> Array:
         places = {word: place for place, word in enumerate(self.words[name])}
-        ids = np.array([places.get(value, -1) for value in values], np.int64)
+        ids = np.array([_known(value, places, -1) for value in values], np.int64)
         others = np.flatnonzero(ids < 0)
         if len(others):
             first = values[others[0]]
@@ -231,7 +239,7 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
             return np.where(np.isfinite(found), found, np.nan)
     except ValueError:
         pass
-    known = [as_number(value) for value in values]
+    known = [_TRUTH.get(value, as_number(value)) for value in values]
     strange = [
         row
         for row, (value, text) in enumerate(zip(known, values, strict=True))
@@ -279,10 +287,12 @@ class Arrays:
         return tuple(self.sample)
 
     def read(self, path: str | os.PathLike[str], note: Note = _silent) -> Array:
-        """Return the samples of an npz file."""
+        """Return the samples of an npz file, or of an array."""
         from fastnn.data.npz import read_npz
 
-        return self.take(read_npz(path), path)
+        if isinstance(path, str | os.PathLike):
+            return self.take(read_npz(path), path)
+        return self.take({self.name: as_array("read", "x", path)}, "read")
 
     def take(self, arrays: Mapping[str, Array], path: str | os.PathLike[str]) -> Array:
         """Return the samples among the arrays of a file, (rows, ...)."""
@@ -432,9 +442,7 @@ class Target:
     def ids(self, place: int, values: Sequence[str]) -> Array:
         """Return the numbers of classes, float64, NaN for what is none."""
         known = {each: number for number, each in enumerate(self.classes[place])}
-        return np.array(
-            [known.get(each, known.get(canonical(each), np.nan)) for each in values], np.float64
-        )
+        return np.array([_known(each, known, np.nan) for each in values], np.float64)
 
     def answers(self, outputs: Array) -> list[list[Any]]:
         """Return, for each name, what the model tells of each row: classes, or numbers."""
@@ -445,6 +453,11 @@ class Target:
             [classes[int(each)] for each in column]
             for classes, column in zip(self.classes, ids.T, strict=True)
         ]
+
+
+def _known(text: str, places: Mapping[str, int], other: float) -> float:
+    """Return the place of a word, which may be a number that is written otherwise there."""
+    return places[text] if text in places else places.get(canonical(text), other)
 
 
 def canonical(text: str) -> str:
@@ -467,14 +480,16 @@ class Schema:
     inputs: Columns | Arrays | Images
     target: Target
 
-    def read(self, path: str | os.PathLike[str]) -> Array:
-        """Return the samples of a file, as the model takes them.
+    def read(self, source: Any) -> Array:
+        """Return the samples of a file, or of a data frame, as the model takes them.
 
         Args:
-            path: a CSV file with the columns of the training, an npz file, or a folder of images.
+            source: a CSV file with the columns of the training, or a data frame of pandas or polars
+                that has them; an npz file, or an array; or a folder of images.
 
         Raises:
-            DataFileError: if the file is not of that kind.
+            DataFileError: if the file, or the data frame, is not of that kind.
+            DTypeError: if it is neither a file nor what the model reads besides.
 
         Example:
             >>> import os, tempfile
@@ -488,7 +503,7 @@ class Schema:
             array([[2. , 0. , 1. ],
                    [0.5, 0. , 0. ]])
         """
-        return self.inputs.read(path)
+        return self.inputs.read(source)
 
     def check(self, inputs: Any, outputs: Any) -> None:
         """Refuse the shapes of another model, (None, ...)."""

@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from fastnn.data.kinds import kind_of
 from fastnn.data.notation import as_number, decimal_marks, plain, sign_of, unsigned
-from fastnn.errors import DataFileError
+from fastnn.errors import DataFileError, DTypeError
 
-__all__ = ["Sheet", "read_sheet"]
+__all__ = ["Sheet", "read_sheet", "sheet_of"]
 
 _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 200  # lines, to find the separator
@@ -131,11 +133,43 @@ def read_sheet(
     repeated = [name for name, times in Counter(first).items() if times > 1] if header else []
     rest = numbered[header:]
     rows, lines = [row for _, row in rest], [line for line, _ in rest]
+    marks, signs = _notation(names, rows, found, decimal)
+    return Sheet(names, rows, lines, found, header, repeated, marks, signs)
+
+
+def sheet_of(frame: Any) -> Sheet:
+    """Return a data frame of pandas or polars as a sheet.
+
+    Raises:
+        DTypeError: if it is none, or two columns are called the same.
+    """
+    if not hasattr(frame, "columns") or isinstance(frame, np.ndarray):
+        kind = type(frame).__name__
+        raise DTypeError(f"read: expected the path of a file, or a data frame, got {kind}")
+    names = list(map(str, frame.columns))
+    if len(set(names)) < len(names):
+        raise DTypeError(f"read: two columns of the data frame are alike: {', '.join(names):.200}")
+    columns = [list(map(_text, frame[name].to_list())) for name in frame.columns]
+    rows = list(map(list, zip(*columns, strict=True)))
+    lines = list(range(1, len(rows) + 1))
+    return Sheet(names, rows, lines, "", True, [], *_notation(names, rows, "", "."))
+
+
+def _text(value: object) -> str:
+    """Return what a file has for a value of a data frame."""
+    text = "" if value is None else str(value)
+    return "" if text in ("nan", "NaT", "<NA>") else text.strip()
+
+
+def _notation(
+    names: Sequence[str], rows: Sequence[Sequence[str]], separator: str, decimal: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the marks before fractions, and the signs beside numbers, of those columns that have
+    some."""
     columns = dict(zip(names, zip(*rows, strict=True), strict=False))  # none without rows
     signs = {name: sign for name, values in columns.items() if (sign := sign_of(values))}
     bare = {name: _bare(values, signs.get(name, "")) for name, values in columns.items()}
-    marks = decimal_marks(bare, found, decimal)
-    return Sheet(names, rows, lines, found, header, repeated, marks, signs)
+    return decimal_marks(bare, separator, decimal), signs
 
 
 def _bare(values: Sequence[str], sign: str) -> Sequence[str]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from fastnn import ops
-from fastnn._typing import Array
-from fastnn.compiler.graph import Shape
 from fastnn.data.schema import Arrays, Schema, Target
 from fastnn.layers import Input, MinMaxScaling, Normalization, Reshape
 from fastnn.models import Model, Sequential
@@ -22,16 +18,9 @@ from fastnn.sklearn.classifier import FastNNClassifier
 from fastnn.sklearn.estimator import NetworkEstimator
 from fastnn.sklearn.importing import from_sklearn
 from fastnn.sklearn.networks import ending
+from fastnn.sklearn.preparing import Scaling, Table, prepared, scaling, steps_of
 
 __all__ = ["model_of", "to_model"]
-
-#: Scalers by the numbers that ``(x - middle) / scale`` has of them.
-_SCALERS: dict[type, Callable[[Any], tuple[Any, Any]]] = {
-    StandardScaler: lambda step: (step.mean_ if step.with_mean else None, step.scale_),
-    MinMaxScaler: lambda step: (-step.min_ / step.scale_, 1 / step.scale_),
-    MaxAbsScaler: lambda step: (None, step.scale_),
-    RobustScaler: lambda step: (step.center_, step.scale_),
-}
 
 #: Variances that a ``Normalization`` divides by the root of in float32, too.
 _LEAST, _LARGEST = 1e-14, 1e30
@@ -59,15 +48,22 @@ def to_model(estimator: Any) -> Model:
     numbers, or probabilities in the order of ``classes_``, of two classes that of the second.
     It is what ``fastnn.export_c`` and ``fastnn.onnx.export`` write of an estimator.
 
+    Of a ``ColumnTransformer`` the features are the columns that it takes, in the order in which it
+    gives them, and for a column of words a feature for each, 1 or 0:
+    ``model.schema.inputs.features``.  ``model.schema.read`` makes them of a data frame, or of a
+    CSV file.
+
     Args:
         estimator: a ``FastNNClassifier`` or ``FastNNRegressor``, or scikit-learn's
             ``MLPClassifier`` or ``MLPRegressor``; a ``Pipeline`` that ends with one, after
             ``StandardScaler``, ``MinMaxScaler``, ``MaxAbsScaler`` or ``RobustScaler``, which become
-            layers; a ``TransformedTargetRegressor`` with such a scaler; or a search over these.
+            layers, and before these a ``SimpleImputer``, an ``OneHotEncoder``, or a
+            ``ColumnTransformer`` of all of them; a ``TransformedTargetRegressor`` with such a
+            scaler; or a search over these.
 
     Returns:
         A model that is not compiled.  It has the very weights of the estimator's network, and a
-        schema that says which output is of which class.
+        schema that says what its features are, and which output is of which class.
 
     Raises:
         TypeError: if it is none of these, or a step is another.
@@ -97,31 +93,49 @@ def model_of(who: str, estimator: Any) -> Model:
         who: what needs it, for messages.
         estimator: the estimator.
     """
-    before, estimator, after = _parts(who, estimator)
+    before, network, after = _parts(who, estimator)
+    table, steps = prepared(who, before)
+    scalings = [scaling(who, *step) for step in steps]
+    model = _model(network, table, scalings, [scaling(who, "transformer", each) for each in after])
+    model.schema = _schema(network, table, model)
+    return model
+
+
+def _model(
+    estimator: NetworkEstimator, table: Table | None, before: list[Scaling], after: list[Scaling]
+) -> Model:
+    """Return the network of an estimator with what comes before and after it."""
     network = estimator.model_
     shape, (title,) = network.input_shape[1:], network.input_names
-    taken = (estimator.n_features_in_,) if before else shape
-    x: Any = Input(taken, name=title, dtype=network.dtype)
-    inputs = x
-    for name, step in before:
-        x = _scaled(x, _free(network, name), *_numbers(who, name, step))
-        if getattr(step, "clip", False):
-            x = ops.clip(x, *map(float, step.feature_range))
-    if before and len(shape) > 1:
+    if table is not None:
+        before = [*table.scalings, *before]
+    flat = table is not None or bool(before)
+    taken = (estimator.n_features_in_,) if flat else shape
+    inputs: Any = Input(taken, name=title, dtype=network.dtype)
+    x = _filled(inputs, table)
+    for each in before:
+        x = _scaled(x, each, network)
+    if flat and len(shape) > 1:
         x = Reshape(shape)(x)
     for part in network.layers if type(network) is Sequential else [network]:
         x = part(x)
     _, loss = ending(network)
     y = loss.proba(x)
-    for step in after:
-        y = _scaled(y, _free(network, "unscaled"), *_numbers(who, "transformer", step), back=True)
-    model = Model(inputs, y, name=network.name, dtype=network.dtype_policy)
-    model.schema = _schema(estimator, taken, model.output_shape[1:])
-    return model
+    for each in after:
+        y = _scaled(y, each._replace(name="unscaled"), network, back=True)
+    return Model(inputs, y, name=network.name, dtype=network.dtype_policy)
 
 
-def _schema(estimator: NetworkEstimator, sample: Shape, outputs: Shape) -> Schema | None:
-    """Return what a model's outputs are, unless they are of a shape that is nobody's answer."""
+def _filled(x: Any, table: Table | None) -> Any:
+    """Return features with what an imputer puts where NaN is."""
+    if table is None or np.isnan(table.fills).all():
+        return x
+    return ops.where(ops.isnan(x), table.fills, x)
+
+
+def _schema(estimator: NetworkEstimator, table: Table | None, model: Model) -> Schema | None:
+    """Return what a model's ends are, unless its outputs have a shape that is nobody's answer."""
+    outputs = model.output_shape[1:]
     units = outputs[0] or 0
     names = ["y"] if units == 1 else [f"y[{place}]" for place in range(units)]
     if isinstance(estimator, FastNNClassifier):
@@ -130,6 +144,9 @@ def _schema(estimator: NetworkEstimator, sample: Shape, outputs: Shape) -> Schem
         target = Target("numbers", names, [])
     if outputs != (target.units,):
         return None
+    if table is not None and not table.is_plain:
+        return Schema(table.columns(), target)
+    sample = model.input_shape[1:]
     return Schema(Arrays("X", [size for size in sample if size], "y"), target)
 
 
@@ -146,7 +163,8 @@ def _parts(who: str, estimator: Any) -> _Parts:
     if isinstance(estimator, Pipeline):
         check_is_fitted(estimator)
         before, network, after = _parts(who, estimator.steps[-1][1])
-        return _Parts([*_steps(estimator.steps[:-1]), *before], network, after)
+        steps = [each for step in estimator.steps[:-1] for each in steps_of(*step)]
+        return _Parts([*steps, *before], network, after)
     if isinstance(estimator, TransformedTargetRegressor):
         check_is_fitted(estimator)
         before, network, after = _parts(who, estimator.regressor_)
@@ -163,40 +181,15 @@ def _parts(who: str, estimator: Any) -> _Parts:
     return _Parts([], estimator, [])
 
 
-def _steps(steps: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """Yield the steps that do something, those of pipelines inside of a pipeline too."""
-    for name, step in steps:
-        if isinstance(step, Pipeline):
-            yield from _steps(step.steps)
-        elif step not in (None, "passthrough"):
-            yield name, step
-
-
-def _numbers(who: str, name: str, step: Any) -> tuple[Array, Array]:
-    """Return the middle and the scale of each feature."""
-    if type(step) not in _SCALERS:
-        known = ", ".join(kind.__name__ for kind in _SCALERS)
-        raise TypeError(
-            f"{who}: the step {name!r} is a {type(step).__name__}, which is no layer; {known} are. "
-            "Take the network alone, pipeline[-1], and do what is before it yourself"
-        )
-    middle, scale = _SCALERS[type(step)](step)
-    size = (step.n_features_in_,)
-    return np.zeros(size) if middle is None else middle, np.ones(size) if scale is None else scale
-
-
-def _scaled(x: Any, name: str | None, middle: Array, scale: Array, back: bool = False) -> Any:
-    """Return ``(x - middle) / scale``, or the way back."""
-    variance = np.square(scale)
+def _scaled(x: Any, how: Scaling, network: Model, back: bool = False) -> Any:
+    """Return what a scaler makes of features, or the way back, by a layer beside a network's."""
+    name = None if how.name in {layer.name for layer in network.layers} else how.name
+    middle, scale, variance = how.middle, how.scale, np.square(how.scale)
     if ((variance > _LEAST) & (variance < _LARGEST)).all():
-        return Normalization(mean=middle, variance=variance, invert=back, name=name)(x)
-    layer = MinMaxScaling(name=name)  # whose factors are as they are
-    y = layer(x)
-    layer.middle.assign(-middle / scale if back else middle)
-    layer.scale.assign(scale if back else 1 / scale)
-    return y
-
-
-def _free(network: Model, name: str) -> str | None:
-    """Return a name for a layer beside those of a network."""
-    return None if name in {layer.name for layer in network.layers} else name
+        y = Normalization(mean=middle, variance=variance, invert=back, name=name)(x)
+    else:
+        layer = MinMaxScaling(name=name)  # whose factors are as they are
+        y = layer(x)
+        layer.middle.assign(-middle / scale if back else middle)
+        layer.scale.assign(scale if back else 1 / scale)
+    return ops.clip(y, *how.limits) if how.limits and not back else y

@@ -1,0 +1,133 @@
+"""Pipelines that prepare a table: what transformers do becomes part of the model."""
+
+import numpy as np
+import pandas as pd
+import polars
+import pytest
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
+
+import fastnn
+from fastnn.sklearn import FastNNClassifier, FastNNRegressor, to_model
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ROWS = 60
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(ROWS, 5))
+SCORES = X @ RNG.normal(size=(5, 3))
+LABELS = SCORES.argmax(1)
+
+
+def people():
+    """A table with words, gaps, truth, whole numbers that are names, and what nobody wants."""
+    n, rng = ROWS, np.random.default_rng(1)
+    pay = rng.normal(3e4, 5e3, n)
+    pay[3:9] = np.nan
+    table = {
+        "junk": np.ones(n),
+        "age": rng.normal(40, 9, n),
+        "job": rng.choice(["a", "b", "c"], n),
+        "pay": pay,
+        "flag": rng.random(n) < 0.5,
+        "kind": rng.choice([1, 2, 3], n),
+        "town": ["x" if i % 3 else np.nan for i in range(n)],
+    }
+    return pd.DataFrame(table).astype({"town": object})
+
+
+def imputed(**options):
+    return make_pipeline(SimpleImputer(strategy="median"), StandardScaler(**options))
+
+
+WORDS = make_pipeline(SimpleImputer(strategy="constant", fill_value="gone"), OneHotEncoder())
+PREPARED = {
+    "all": make_column_transformer(
+        (imputed(), ["pay", "age"]),
+        (OneHotEncoder(handle_unknown="ignore"), ["job", "kind"]),
+        (WORDS, ["town"]),
+        ("passthrough", ["flag"]),
+    ),
+    "remainder": make_column_transformer(
+        (OneHotEncoder(drop="first"), ["job"]),
+        ("drop", ["town", "kind"]),
+        (make_pipeline(MinMaxScaler(), StandardScaler()), ["age"]),
+        remainder=SimpleImputer(),
+    ),
+    "numbers": make_column_transformer((RobustScaler(), ["age"]), (imputed(), ["pay"])),
+    "mask": ColumnTransformer([("n", imputed(), [False, True, False, True, False, False, False])]),
+    "places": make_column_transformer((imputed(), slice(3, 4)), (MaxAbsScaler(), [1])),
+    "nested": make_pipeline(
+        make_column_transformer((imputed(), ["pay"]), (OneHotEncoder(), ["job"])), MaxAbsScaler()
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_a_table_is_prepared_by_the_model(name, tmp_path):
+    frame, y = people(), LABELS
+    network = FastNNClassifier(5, max_iter=3, dtype="float64", random_state=0)
+    pipeline = make_pipeline(clone(PREPARED[name]), network).fit(frame, y)
+    model, expected = to_model(pipeline), pipeline.predict_proba(frame)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    plain = polars.read_csv(tmp_path / "a.csv")
+    for given in (frame, plain, tmp_path / "a.csv", frame[frame.columns[::-1]]):
+        samples = model.schema.read(given)
+        assert np.abs(model.predict(samples) - expected).max() < 1e-12, type(given)
+    fastnn.export_c(pipeline, tmp_path / "net.c", test=samples)
+    model.save(tmp_path / "m")
+    again = fastnn.models.load_model(tmp_path / "m")
+    assert np.array_equal(again.predict(again.schema.read(frame)), model.predict(samples))
+
+
+@pytest.mark.parametrize("first", [SimpleImputer(), imputed(), OneHotEncoder()])
+def test_arrays_with_gaps_are_prepared_by_the_model(first):
+    x = np.round(X)
+    if not isinstance(first, OneHotEncoder):
+        x[::7, 1] = np.nan
+    network = FastNNRegressor(5, max_iter=3, dtype="float64", random_state=0)
+    pipeline = make_pipeline(clone(first), network).fit(x, SCORES[:, 0])
+    model = to_model(pipeline)
+    samples = model.schema.read(pd.DataFrame(x)) if model.schema.inputs.features[0] != "X[0]" else x
+    assert np.abs(model.predict(samples)[:, 0] - pipeline.predict(x)).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (make_column_transformer((CountVectorizer(), "job")), "a list of names, \\['job'\\]"),
+        (make_column_transformer((imputed(), slice("age", "age"))), "not from one to another"),
+        (make_column_transformer((MinMaxScaler(clip=True), ["age"])), "clip=True"),
+        (make_column_transformer((MaxAbsScaler(), ["age"]), (imputed(), ["age"])), "two transf"),
+        (make_column_transformer((OneHotEncoder(max_categories=2), ["job"])), "takes all of them"),
+        (make_column_transformer((OrdinalEncoder(), ["job"])), "OrdinalEncoder, which is no layer"),
+        (make_column_transformer((SimpleImputer(add_indicator=True), ["pay"])), "and no more"),
+        (
+            make_column_transformer(
+                (make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder()), ["town"])
+            ),
+            "before the OneHotEncoder of 'pipeline' is no layer",
+        ),
+        (
+            ColumnTransformer([("a", imputed(), ["pay"])], transformer_weights={"a": 2.0}),
+            "with transformer_weights",
+        ),
+    ],
+)
+def test_what_no_layer_prepares_is_refused(first, words):
+    frame = people().replace({"job": {"a": "one", "b": "two", "c": "six"}})
+    fitted = make_pipeline(first, FastNNRegressor(3, max_iter=1)).fit(frame, SCORES[:, 0])
+    with pytest.raises(TypeError, match=words) as caught:
+        to_model(fitted)
+    assert len(str(caught.value)) < 400
