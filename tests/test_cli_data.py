@@ -1156,7 +1156,7 @@ def test_more_units_than_memory_has_room_for_are_refused(capsys, monkeypatch):
 
 def test_a_model_that_has_learnt_nothing_is_called_that(capsys):
     write("a.csv", [["a", "y"], *([RNG.normal(), RNG.normal()] for _ in range(60))])
-    useless = "the model is no better than the same answer for all"
+    useless = "the model is no better than the baseline"
     words = ["train", "a.csv", "--target", "y", "--epochs", "1", "--optimizer", "sgd"]
     assert useless in run(capsys, *words, "--learning-rate", "1e-9").out
     rows = [[i % 7, i % 7 > 3] for i in range(60)]

@@ -15,6 +15,14 @@ from fastnn.explain import aligned
 
 __all__ = ["Scores", "of"]
 
+#: The best answer that is the same for all rows, by task.
+_CONSTANT = {
+    "numbers": "always the mean",
+    "binary": "always the most frequent class",
+    "classes": "always the most frequent class",
+    "labels": "always what is more frequent",
+}
+
 _WIDEST = 12  # classes of a matrix that fits on a terminal
 
 
@@ -78,9 +86,9 @@ class Scores:
             lines = [f"{self.rows:,} rows {where}:", *self._targets()]
         else:
             lines = [f"{self.rows:,} rows {where}: {_line(self.metrics)}"]
-            lines.append(f"baseline, the same answer for all of them: {_line(self.baseline)}")
+            lines.append(f"baseline, {_CONSTANT[self.target.task]}: {_line(self.baseline)}")
         if self.is_of_no_use:
-            lines.append("the model is no better than the same answer for all")
+            lines.append("the model is no better than the baseline")
         if self.confusion is not None:
             lines += self._matrix()
         return "\n".join(lines)
