@@ -40,8 +40,7 @@ nightly: $(VENV)/extra-nightly
 lint: $(VENV)/extra-lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 & other=$$!; $(BIN)/mypy && wait $$other
 	PATH="$(BIN):$$PATH" cython-lint fastnn
 	$(BIN)/clang-format --dry-run -Werror $$(find csrc tests/c fastnn/c99 -name '*.[ch]')
 
@@ -100,7 +99,7 @@ parity: $(VENV)/extra-test $(VENV)/extra-parity
 strict:
 	mkdir -p build/$(CC)
 	printf '%s\n' $(C) | xargs -P "$$(nproc)" -I{} sh -c '$(CC) -std=c11 -O1 -ffp-contract=off -fno-math-errno \
-	    -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc -c {} -o build/$(CC)/$$(basename {} .c).o'
+	    -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc $(ONLY) -c {} -o build/$(CC)/$$(basename {} .c).o'
 
 # What this processor computed, again by the kernels of another instruction set, or of another processor:
 # every bit is the same.  make replay ISA=avx2

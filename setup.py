@@ -6,6 +6,7 @@ with the same flags and one module runs on every CPU.  Environment:
     CC CFLAGS LDFLAGS   as everywhere; on Windows CC is by default the Clang of zig
     FASTNN_JOBS         files compiled at once (default: the number of CPUs)
     FASTNN_SANITIZE=1   address and undefined-behaviour sanitizers
+    FASTNN_OBJECTS      the folder of objects, which are not made again (default: in build/)
     FASTNN_QUICK=1      compiled quickly, to run slowly: for a test that builds
 """
 
@@ -75,7 +76,8 @@ class Build(build_ext):
     def finalize_options(self):
         super().finalize_options()
         self.force = True  # setuptools would compare times; compile_one decides by content
-        self.build_temp = f"build/{sys.implementation.cache_tag}"  # lasting, in editable mode too
+        # lasting, in editable mode too
+        self.build_temp = os.environ.get("FASTNN_OBJECTS", f"build/{sys.implementation.cache_tag}")
         if WINDOWS:  # Microsoft's compiler has no vectors (docs/decisions/0014-windows.md)
             self.compiler = "mingw32"
             os.environ.setdefault("CC", zig())
