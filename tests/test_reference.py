@@ -268,6 +268,37 @@ def test_a_walk_that_overflows_is_judged_where_it_does_not(isa):
     assert not any(np.isinf(error).any() for error in special.bounds.values())
 
 
+def shaped(op, rows, data, **axes):
+    """Return the first case of an op in another shape, with other data."""
+    return replace(cases(op)[0], rows=rows, data=data, sizes=axes)
+
+
+@pytest.mark.parametrize("isa", _core.isa_names("float32"))
+def test_a_product_that_vanishes_before_an_infinity_is_not_known(isa):
+    """Long products of numbers below 1 are 0, or not yet, where an infinity comes; NaN is NaN."""
+    case = shaped("prod_bwd", 2, "special", p=(None,), q=(36, 86), s=(1,))
+    trial = Trial(case, "float64", 1645102963)
+    arrays, bound = trial.compiled(isa), trial.bounds["dx"]
+    assert trial.ratio(arrays) <= 1
+    assert np.isinf(bound[1]).all()  # two infinities
+    assert not np.isinf(bound[0]).any()  # a NaN
+    wrong = arrays["dx"].copy()
+    wrong[0, 0, 0] = 1
+    assert trial.ratio({**arrays, "dx": wrong}) == np.inf
+
+
+@pytest.mark.parametrize("isa", _core.isa_names("float32"))
+def test_an_exponential_that_overflows_is_not_known(isa):
+    trial = Trial(shaped("log_softmax_bwd", 18, "wide", r=(None,), c=(256,)), "float32", 582180661)
+    arrays, bound = trial.compiled(isa), trial.bounds["dx"]
+    assert np.isinf(arrays["dx"][16, 227])
+    assert np.isfinite(trial.expected["dx"][16, 227])
+    assert trial.ratio(arrays) <= 1
+    assert np.isinf(bound).mean() < 0.01
+    arrays["dx"][0, 0] *= 1.001
+    assert trial.ratio(arrays) > 1
+
+
 #: What has whole numbers as its results, which 12 bits hold.
 WHOLE = {
     "accuracy_sparse",

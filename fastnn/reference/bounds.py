@@ -683,10 +683,12 @@ def _reduce(o: Outcome) -> dict[str, Array]:
 
 def _in_range(o: Outcome, y: Array, error: Array, product: Callable[[Array], Array]) -> Array:
     """The error of a product of factors x: unknown where that of some of them may exceed the
-    largest number, or may be 0 though others are infinite."""
+    largest number, or may be 0 though others are infinite: which is NaN, or not."""
     numbers, x = np.finfo(o.inputs["x"].dtype), np.abs(o["x"])
     large, small = (np.where(np.isfinite(x), f(x, 1), 1) for f in (np.maximum, np.minimum))
-    vanishing = np.isinf(y) & (product(small) < numbers.tiny)
+    marks = {name: np.where(np.isfinite(o[name]) & (o[name] != 0), 1, o[name]) for name in o.inputs}
+    due = np.isnan(_grouped_twin(o, marks))  # a NaN among the factors, or 0 and infinity
+    vanishing = ~np.isfinite(y) & ~due & (product(small) < numbers.tiny)
     unknown = vanishing | ~(product(large) <= numbers.max)
     return np.where(unknown, np.inf, np.where(np.isfinite(error), error, np.nan))
 
@@ -856,10 +858,13 @@ def _log_softmax_fwd(o: Outcome) -> dict[str, Array]:
 
 
 def _log_softmax_bwd(o: Outcome) -> dict[str, Array]:
-    """dy - exp(y) sum dy"""
+    """dy - exp(y) sum dy; y is below 0, unless it is the logarithm of nothing"""
     dy, p = np.abs(o["dy"]), np.exp(o["y"])
     total = dy.sum(-1, keepdims=True)
-    return {"dx": o.u * ((_EXP + _depth(p.shape[-1]) + 3) * p * total + 3 * dy)}
+    error = o.u * ((_EXP + _depth(p.shape[-1]) + 3) * p * total + 3 * dy)
+    largest = 2 * p * np.maximum(total, 1)
+    overflown = np.isfinite(o["y"]) & (largest > np.finfo(o.inputs["y"].dtype).max)
+    return {"dx": np.where(overflown, np.inf, error)}
 
 
 def _softmax_ce_sparse(o: Outcome) -> dict[str, Array]:
@@ -1402,6 +1407,7 @@ _OVERFLOWING = {
     "gru_bwd",
     "reduce",
     "prod_bwd",
+    "log_softmax_bwd",
 }
 
 BOUNDS: Mapping[str, Bound] = {op: _INEXACT.get(op, _exact) for op in CASES}
