@@ -1,6 +1,7 @@
 """What the tests share: the seed of their data, and buffers between pages that nobody may touch."""
 
 import ctypes
+import gc
 import mmap
 import os
 import signal
@@ -26,6 +27,12 @@ def pytest_configure():
 def pytest_collection_modifyitems(items):
     """What takes a minute comes first, so that nobody waits for it alone at the end."""
     items.sort(key=lambda item: not item.name.startswith("test_recipes_in_a_copy"))
+
+
+def pytest_collection_finish():
+    """What thousands of tests are made of stays: the garbage collector need not look at it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
