@@ -66,6 +66,7 @@ from fastnn.optimizers import schedules
 if TYPE_CHECKING:
     from fastnn import debug, distributed, saving
     from fastnn import onnx as onnx  # not in __all__: needs onnx
+    from fastnn import plots as plots  # needs matplotlib
     from fastnn import sklearn as sklearn  # nor this: needs scikit-learn
     from fastnn.c99 import export_c
     from fastnn.interchange import from_keras, load_state_dict, state_dict
@@ -133,7 +134,7 @@ _PARTS = (layers, optimizers, losses, metrics, callbacks, utils, datasets, regul
 
 def __getattr__(name: str) -> Any:
     """Import what is slow to import and seldom needed when somebody asks for it (PEP 562)."""
-    if name in ("debug", "distributed", "onnx", "saving", "sklearn"):
+    if name in ("debug", "distributed", "onnx", "plots", "saving", "sklearn"):
         return importlib.import_module(f"fastnn.{name}")
     home = _HOMES.get(name)
     if home is not None:

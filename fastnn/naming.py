@@ -141,6 +141,16 @@ _ABSENT = {
 }
 
 
+_WORDS = "fastnn.utils.class_ids makes numbers of words"
+
+#: Names that Keras has and fastnn has not, and what does instead.
+_INSTEAD = {
+    "applications": "there are no pretrained models; fastnn.from_keras takes over those of Keras",
+    "random": "fastnn.set_seed, initializers and layers such as GaussianNoise are for chance",
+    **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup", "Hashing"), _WORDS),
+}
+
+
 class NotThere(AttributeError):
     """A name that a module does not have; says which was meant when somebody reads it.
 
@@ -155,7 +165,9 @@ class NotThere(AttributeError):
         absent = next((what for part, what in _ABSENT.items() if part in name.lower()), None)
         close = None if absent or name.startswith("_") else closest(name, known)
         hint = f"; did you mean {close!r}?" if close else ""
-        if absent:
+        if name in _INSTEAD:
+            hint = f"; {_INSTEAD[name]}"
+        elif absent:
             hint = f"; fastnn has no {absent} (README.md, What it is not)"
         return f"module {module!r} has no attribute {name[:60]!r}{hint}"
 

@@ -109,8 +109,9 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
 def _tell_of_files(model: Connected, error: DTypeError) -> None:
     """Let who gives words to a model that knows how to read a file hear of it."""
     if getattr(model, "schema", None) is not None:
-        mend = "model.schema.read(path) makes samples of a file"
-        raise DTypeError(f"{str(error)[:340]}; {mend}") from error
+        what = str(error).rpartition("; ")[0] or str(error)
+        mend = "model.schema.read(x) makes samples of a data frame, or of a file"
+        raise DTypeError(f"{what[:320]}; {mend}") from error
 
 
 def refuse_batch(who: str, sample: Array, shape: Shape) -> None:

@@ -29,7 +29,7 @@ def test_columns_become_features_in_their_order_whatever_that_of_the_file(tmp_pa
     expected = [[3, 0, 0, 1, 1], [2.5, 0, 0, 0, 0], [2.5, 1, 0, 0, -1]]
     assert np.array_equal(x, expected)
     assert COLUMNS.shape == (5,)
-    assert COLUMNS.features == ["n", "kind=", "kind=a", "kind=b", "m"]
+    assert COLUMNS.features == ["n", "kind=(missing)", "kind=a", "kind=b", "m"]
     assert [note.split(":")[0] for note in notes] == ["n", "kind", "m"]
     assert "2 missing, taken as 2.5" in notes[0]
     assert "1 word " in notes[1]
@@ -151,7 +151,7 @@ def test_words_given_to_a_model_with_a_schema_bring_its_reader_to_mind():
     with pytest.raises(DTypeError, match=r"makes numbers of names$"):
         model.predict(words)
     model.schema = Schema(COLUMNS, CLASSES)
-    with pytest.raises(DTypeError, match=r"; model\.schema\.read\(path\) makes samples of a file$"):
+    with pytest.raises(DTypeError, match=r"dtype <U1; model\.schema\.read\(x\) makes samples of"):
         model.predict(words)
 
 

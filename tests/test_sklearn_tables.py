@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MaxAbsScaler,
     MinMaxScaler,
     OneHotEncoder,
@@ -52,7 +53,9 @@ def imputed(**options):
 
 
 WORDS = make_pipeline(SimpleImputer(strategy="constant", fill_value="gone"), OneHotEncoder())
+FREQUENT = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder())
 PREPARED = {
+    "frequent": make_column_transformer((FREQUENT, ["town", "job", "kind"]), (imputed(), ["pay"])),
     "all": make_column_transformer(
         (imputed(), ["pay", "age"]),
         (OneHotEncoder(handle_unknown="ignore"), ["job", "kind"]),
@@ -85,7 +88,10 @@ def test_a_table_is_prepared_by_the_model(name, tmp_path):
     for given in (frame, plain, tmp_path / "a.csv", frame[frame.columns[::-1]]):
         samples = model.schema.read(given)
         assert np.abs(model.predict(samples) - expected).max() < 1e-12, type(given)
-    fastnn.export_c(pipeline, tmp_path / "net.c", test=samples)
+    fastnn.export_c(model, tmp_path / "net.c", test=samples)
+    fastnn.export_c(model, tmp_path / "same.c", "net", test=frame[frame.columns[::-1]])
+    texts = [(tmp_path / each).read_text().partition("\n")[2] for each in ("net.c", "same.c")]
+    assert texts[0].replace("net.c", "same.c") == texts[1]
     model.save(tmp_path / "m")
     again = fastnn.models.load_model(tmp_path / "m")
     assert np.array_equal(again.predict(again.schema.read(frame)), model.predict(samples))
@@ -115,7 +121,7 @@ def test_arrays_with_gaps_are_prepared_by_the_model(first):
         (make_column_transformer((SimpleImputer(add_indicator=True), ["pay"])), "and no more"),
         (
             make_column_transformer(
-                (make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder()), ["town"])
+                (make_pipeline(FunctionTransformer(abs), OneHotEncoder()), ["age"])
             ),
             "before the OneHotEncoder of 'pipeline' is no layer",
         ),

@@ -59,8 +59,9 @@ def export_c(
             the file.
         input_dtype: what the caller's samples are of: ``"uint8"``, ``"int32"``, or the model's own
             type, which ``None`` stands for; of several inputs a list.
-        test: samples, as for ``predict``, to put into the file with what ``predict`` says of them:
-            compiled with ``-D<NAME>_TEST`` it is a program that compares.
+        test: samples, as for ``predict``, or a data frame that the model's schema reads, to put
+            into the file with what ``predict`` says of them: compiled with ``-D<NAME>_TEST`` it is
+            a program that compares.
 
     Raises:
         ValueError: if a layer has no form in C, or ``name`` is no identifier.
@@ -181,6 +182,8 @@ def _in_comment(text: str) -> str:
 
 def _samples(model: Model, given: Any, types: Sequence[str]) -> tuple[list[Array], list[Array]]:
     """Return samples in the types of the inputs, and what ``predict`` says of them."""
+    if model.schema is not None and hasattr(type(given), "columns"):
+        given = model.schema.read(given)
     xs = training.check_samples("export_c", model, given)
     return [*map(_converted, xs, types)], nests.flatten(model.predict(given))
 

@@ -38,6 +38,10 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+#: Packages of the extras, which may be missing.
+_EXTRAS = ("matplotlib", "scikit-learn", "onnx", "h5py", "safetensors", "Pillow")
+
+
 def _facts() -> dict[str, Any]:
     """What a bug report must tell, name by name."""
     import numpy
@@ -49,7 +53,7 @@ def _facts() -> dict[str, Any]:
         "fastnn": fastnn.__version__,
         "python": f"{platform.python_version()} ({platform.python_implementation()})",
         "numpy": numpy.__version__,
-        "matplotlib": _version_of("matplotlib"),
+        **{name: _version_of(name) for name in _EXTRAS},
         "system": platform.platform(),
         "machine": platform.machine(),
         "cpu": _core.cpu_name() or None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence, Sized
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -83,6 +83,7 @@ class Columns:
             is 1 where the column has that word; of any other word all are 0.
         decimal: the mark before the fraction in the table of the training, for numbers that can be
             read in two ways: ``"."``, ``","``, or ``""`` where they could not be told.
+        gaps: for columns of words, that which stands for a missing one, if another does.
     """
 
     header: bool
@@ -90,6 +91,7 @@ class Columns:
     fills: list[float | None]
     words: dict[str, list[str]]
     decimal: str = ""
+    gaps: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -102,6 +104,8 @@ class Columns:
             raise ValueError("schema: a column has one of its words twice")
         if self.decimal not in ("", ".", ","):
             raise ValueError("schema: the mark before a fraction is a point or a comma")
+        if not all(word in self.words.get(name, ()) for name, word in self.gaps.items()):
+            raise ValueError("schema: what stands for a missing word is none of the column's")
         if any(len(name) > _LONGEST for name in self.names):  # which is said again for each word
             raise ValueError(f"schema: the name of a column has more than {_LONGEST} letters")
 
@@ -121,7 +125,8 @@ class Columns:
         ]
 
     def _features(self, name: str) -> list[str]:
-        return [f"{name}={word}" for word in self.words[name]] if name in self.words else [name]
+        words = self.words.get(name)
+        return [name] if words is None else [f"{name}={word or '(missing)'}" for word in words]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -187,13 +192,15 @@ class Columns:
 
     def _indicators(self, name: str, values: Sequence[str], note: Note) -> Array:
         places = {word: place for place, word in enumerate(self.words[name])}
+        if name in self.gaps:
+            places[""] = places[self.gaps[name]]
         ids = np.array([_known(value, places, -1) for value in values], np.int64)
         others = np.flatnonzero(ids < 0)
         if len(others):
             first = values[others[0]]
             what = _counted(others, "word")
             note(f"{name}: {what} that the model does not know, such as {first!r:.40}")
-        return np.asarray(ids[:, None] == np.arange(len(places)), np.float64)
+        return np.asarray(ids[:, None] == np.arange(len(self.words[name])), np.float64)
 
 
 def _counted(these: Sized, noun: str) -> str:
@@ -546,6 +553,9 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "list[str]": lambda value: _list_of(value, str),
     "list[float | None]": lambda value: _list_of(value, float, int, type(None)),
     "list[list[str]]": lambda value: type(value) is list and all(_list_of(v, str) for v in value),
+    "dict[str, str]": lambda value: (
+        type(value) is dict and all(type(each) is str for each in value.values())
+    ),
     "dict[str, list[str]]": lambda value: (
         type(value) is dict and all(_list_of(each, str) for each in value.values())
     ),

@@ -14,6 +14,15 @@ from fastnn.metrics.base import Metric, Seen, ratio
 
 __all__ = ["R2Score"]
 
+#: 2^12 + 1, which parts the 24 digits of float32.
+_SPLITTER = 4097.0
+
+#: Numbers that are summed up for each column.
+_SUMS = 5
+
+#: The variation, in squares, that rounding makes of targets that do not vary.
+_NOISE = 1e-13
+
 
 class R2Score(Metric):
     """``1 - sum (target - prediction)^2 / sum (target - mean target)^2``: 1 is perfect.
@@ -54,12 +63,21 @@ class R2Score(Metric):
         self.class_aggregation, self.num_regressors = class_aggregation, int(num_regressors)
 
     def lower(self, prediction: Tensor, targets: Tensor, kind: Targets) -> Tensor:
-        """Compose targets, their squares, and squared errors, side by side."""
+        """Compose targets, their squares in three parts, and squared errors, side by side.
+
+        The variation is the small difference of large sums, which are in double precision.  The
+        squares of both halves of a target's digits, and their product, are exact in either
+        (Dekker, "A floating-point technique for extending the available precision", 1971).
+        """
         if kind.classes is not None:
             raise self._refuse("targets of the prediction's shape")
         error = ops.subtract(targets, prediction)
-        squares = (ops.multiply(targets, targets), ops.multiply(error, error))
-        return ops.concatenate([targets, *squares], -1)
+        scaled = ops.multiply(targets, _SPLITTER)
+        high = ops.subtract(scaled, ops.subtract(scaled, targets))
+        low = ops.subtract(targets, high)
+        both = ops.multiply(ops.multiply(high, low), 2.0)
+        squares = [ops.multiply(high, high), both, ops.multiply(low, low)]
+        return ops.concatenate([targets, *squares, ops.multiply(error, error)], -1)
 
     @property
     def parts(self) -> int:  # type: ignore[override]
@@ -77,16 +95,19 @@ class R2Score(Metric):
         """Return the metric's value from its totals."""
         if not self.num_regressors:
             return super().read(total)
-        columns = (total.size - 3) // 3
+        columns = (total.size - 3) // _SUMS
         score = self.combine(total[:-3], float(total[-3]))
         adjusted = self._adjusted(np.asarray(score), float(total[-1]) * columns)
         return adjusted if self.class_aggregation is None else float(adjusted)
 
     def combine(self, sums: Array, count: float) -> Any:
         """Return the value from the sums of columns and the sum of weights."""
-        plain, square, error = sums.reshape(3, -1)
+        plain, *squares, error = sums.reshape(_SUMS, -1)
+        square = sum(squares)
         variation = square - plain * ratio(plain, np.full(len(plain), count))
-        scores = np.where(variation > 0, 1 - ratio(error, np.maximum(variation, 0)), 0.0)
+        scores = np.where(
+            variation > _NOISE * square, 1 - ratio(error, np.maximum(variation, 0)), 0.0
+        )
         if self.class_aggregation is None:
             return scores
         weighted = self.class_aggregation == "variance_weighted_average"

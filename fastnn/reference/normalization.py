@@ -23,9 +23,17 @@ def _count(x: Real, axes: tuple[int, ...]) -> np.float64:
     return np.float64(np.prod([x.shape[axis] for axis in axes], initial=1))
 
 
-def _mean(x: Real, axes: tuple[int, ...]) -> Real:
-    total: Real = wide(x).sum(axes, keepdims=True) / _count(x, axes)
+def _sum(x: Real, axes: tuple[int, ...]) -> Real:
+    """Sums over some axes, by pairs: NumPy adds along another axis than the last one by one, and in
+    float64 the error of thousands of terms would be beyond that of the kernels."""
+    last = np.moveaxis(x, axes, range(-len(axes), 0)) if axes else x[..., None]
+    kept = last.shape[: x.ndim - len(axes)]
+    total: Real = np.ascontiguousarray(last).reshape(*kept, int(_count(x, axes))).sum(-1)
     return total
+
+
+def _mean(x: Real, axes: tuple[int, ...]) -> Real:
+    return np.expand_dims(_sum(wide(x), axes) / _count(x, axes), axes)
 
 
 def _scale(attrs: Attrs, var: Real, gamma: Real | None) -> Real:
@@ -47,14 +55,15 @@ def moments(run: Run, attrs: Attrs, x: Real) -> tuple[Real, Real]:
     """m = mean over each sample's places, s = sum (x - m)^2"""
     axes = _within(x)
     mean = _mean(x, axes)
-    spread = ((wide(x) - mean) ** 2).sum(axes)
+    spread = _sum((wide(x) - mean) ** 2, axes)
     return mean.reshape(spread.shape).astype(x.dtype), spread.astype(x.dtype)
 
 
 def pool_moments(run: Run, attrs: Attrs, m: Real, s: Real | None) -> tuple[Real, Real]:
     """mean = mean of the samples' means, var = (size sum (m - mean)^2 + sum s) / (size r)"""
     size, mean = attrs["size"], _mean(m, (0,))
-    spread = size * ((wide(m) - mean) ** 2).sum(0) + _or_zero(s).sum(0)
+    within = 0 if s is None else _sum(wide(s), (0,))
+    spread = size * _sum((wide(m) - mean) ** 2, (0,)) + within
     return mean[0].astype(m.dtype), (spread / np.float64(size * len(m))).astype(m.dtype)
 
 
@@ -90,8 +99,8 @@ def normalize_bwd_p(
 
 def normalize_bwd_w(run: Run, attrs: Attrs, a: Real, b: Real, var: Real) -> tuple[Real, Real]:
     """dgamma = sum b / sqrt(var + epsilon), dbeta = sum a"""
-    dgamma = wide(b).sum(0) * _scale(attrs, var, None)
-    return dgamma.astype(a.dtype), wide(a).sum(0).astype(a.dtype)
+    dgamma = _sum(wide(b), (0,)) * _scale(attrs, var, None)
+    return dgamma.astype(a.dtype), _sum(wide(a), (0,)).astype(a.dtype)
 
 
 def normalize_bwd_x(

@@ -70,6 +70,7 @@ class Table:
         scalings: one after the other.
         names: of all columns of the table; none if it has none.
         width: how many columns the table has.
+        gaps: by place, the word of a column that stands for a missing one.
     """
 
     places: list[int]
@@ -79,6 +80,7 @@ class Table:
     scalings: list[Scaling] = field(default_factory=list)
     names: Sequence[str] = ()
     width: int = 0
+    gaps: dict[int, str] = field(default_factory=dict)
 
     @property
     def is_plain(self) -> bool:
@@ -94,7 +96,9 @@ class Table:
             first = [next(usual) for _ in self.words.get(place, [""])][:1]
             fills.append(None if place in self.words else first[0])
         words = {names[place]: each for place, each in self.words.items()}
-        return Columns(bool(self.names), [names[place] for place in self.places], fills, words)
+        gaps = {names[place]: word for place, word in self.gaps.items()}
+        known = [names[place] for place in self.places]
+        return Columns(bool(self.names), known, fills, words, gaps=gaps)
 
 
 def steps_of(name: str, step: Any) -> Iterator[tuple[str, Any]]:
@@ -187,11 +191,12 @@ def _beside(who: str, parts: list[Table]) -> Table:
     depth = max((len(part.scalings) for part in parts), default=0)
     scalings = [_level(who, parts, level) for level in range(depth)]
     words = {place: words for part in parts for place, words in part.words.items()}
+    gaps = {place: word for part in parts for place, word in part.gaps.items()}
     fills, usual = (
         np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)])
         for name in ("fills", "usual")
     )
-    return Table(places, words, fills, usual, scalings)
+    return Table(places, words, fills, usual, scalings, gaps=gaps)
 
 
 def _level(who: str, parts: list[Table], level: int) -> Scaling:
@@ -236,33 +241,32 @@ def _statistics(who: str, name: str, imputer: SimpleImputer) -> Array:
 def _of_words(who: str, name: str, steps: list[Any], places: list[int]) -> Table:
     """Return the features of columns of words: an imputer that gives a word, and an encoder."""
     *before, encoder = steps
-    gone = [_missing_word(who, name, step) for step in before]
     infrequent = getattr(encoder, "_infrequent_enabled", False)
-    if len(gone) > 1 or infrequent or not isinstance(encoder, OneHotEncoder):
+    if len(before) > 1 or infrequent or not isinstance(encoder, OneHotEncoder):
         raise TypeError(
             f"{who}: {name!r:.60} is no layer: words have an OneHotEncoder that takes all of them, "
-            "and before it at most a SimpleImputer of the strategy 'constant'"
+            "and before it at most a SimpleImputer"
         )
     dropped = encoder.drop_idx_ if encoder.drop_idx_ is not None else [None] * len(places)
     words = {
-        place: [
-            "" if each in gone else _text(each)
-            for number, each in enumerate(categories.tolist())
-            if number != drop
-        ]
+        place: [_text(each) for number, each in enumerate(categories.tolist()) if number != drop]
         for place, categories, drop in zip(places, encoder.categories_, dropped, strict=True)
     }
+    given = [_given_words(who, name, each) for each in before] or [[""] * len(places)]
+    known = zip(places, *given, strict=True)
+    gaps = {place: word for place, word in known if word and word in words[place]}
     none = np.zeros(sum(map(len, words.values())))
-    return Table(places, words, np.full_like(none, np.nan), none)
+    return Table(places, words, np.full_like(none, np.nan), none, gaps=gaps)
 
 
-def _missing_word(who: str, name: str, step: Any) -> Any:
-    if not isinstance(step, SimpleImputer) or step.strategy != "constant" or step.add_indicator:
+def _given_words(who: str, name: str, step: Any) -> list[str]:
+    """Return the word that an imputer puts where one is missing, for each column."""
+    if not isinstance(step, SimpleImputer) or step.add_indicator:
         raise TypeError(
             f"{who}: the step before the OneHotEncoder of {name!r:.60} is no layer; a "
-            "SimpleImputer(strategy='constant', fill_value='missing') is"
+            "SimpleImputer without add_indicator is"
         )
-    return "missing_value" if step.fill_value is None else step.fill_value
+    return [_text(each) for each in step.statistics_.tolist()]
 
 
 def _text(category: Any) -> str:
