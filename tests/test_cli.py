@@ -233,7 +233,19 @@ def test_an_interrupt_is_not_a_traceback(monkeypatch, capsys):
 
     monkeypatch.setattr(fastnn.Sequential, "fit", interrupted)
     assert main(["train", "digits"]) == 130
-    assert "interrupted" in capsys.readouterr().err
+    assert "interrupted\n" in capsys.readouterr().err
+
+
+def test_an_interrupt_says_that_a_training_can_go_on(monkeypatch, tmp_path, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "a.csv"
+    path.write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(30)))
+    monkeypatch.setattr(fastnn.Sequential, "fit", interrupted)
+    words = ["train", str(path), "--target", "y", "--resume", str(tmp_path / "run")]
+    assert main(words) == 130
+    assert "interrupted; the same command goes on from the last epoch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

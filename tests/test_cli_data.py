@@ -306,11 +306,11 @@ def test_a_target_without_squares_is_refused(capsys):
     write("a.csv", [["a", "y"], *([i % 7, i * 1e30] for i in range(50))])
     err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
     assert "the target y has numbers up to 4.9e+31, whose squares are beyond" in err
-    write("a.csv", [["a", "y"], *([i % 7, f"CHF {i}"] for i in range(50))])
+    write("a.csv", [["a", "y"], *([i % 7, f"kg {i}"] for i in range(50))])
     err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
     assert "that is no class; for numbers nine in ten must be such" in err
     err = run(capsys, "train", "a.csv", "--target", "y", "--task", "regression", code=1).err
-    assert "has words, such as 'CHF 0': a regression needs numbers in nine of" in err
+    assert "has words, such as 'kg 0': a regression needs numbers in nine of" in err
 
 
 def test_classes_are_learnt_tested_and_told(capsys):
@@ -1200,16 +1200,48 @@ def test_what_separates_values_can_be_given_to_all_that_read(capsys):
         assert "must be one character" in refused(capsys, *words, "ab")
         assert "must be an encoding" in refused(capsys, *words, "#", "--encoding", "frob")
     run(capsys, "train", "digits", "--epochs", "1", "--save", "d")
+    assert "has learnt from four in five" in run(capsys, "evaluate", "d", "digits").err
     error = refused(capsys, "predict", "d", "digits", "--delimiter", ";")
     assert "--delimiter is for a CSV file; the model reads other data" in error
 
 
+def test_numbers_that_float32_does_not_tell_apart_are_named(capsys):
+    rows = [["a", "y"], *([i / 7, 1_700_000_000 + i] for i in range(60))]
+    write("a.csv", rows)
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+    assert "y: float32 tells numbers of this size apart by 128; subtract a constant" in said
+    write("a.csv", [[a, i if i == "y" else i - 1_700_000_000] for a, i in rows])
+    assert "float32" not in run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+
+
+def test_a_table_without_rows_and_words_of_json_for_tasks(capsys):
+    write("a.csv", [["a", "y"]])
+    error = run(capsys, "train", "a.csv", "--target", "y", code=1).err
+    assert "a.csv: there is no row under the names" in error
+    write("a.csv", [["a", "y"], *([i / 7, i % 3] for i in range(40))])
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1", "--task"]
+    assert told(capsys, *words, "numbers")["task"] == "numbers"
+    assert told(capsys, *words, "classes")["task"] == "classes"
+    assert "must be one of classification, regression" in refused(capsys, *words, "clusters")
+
+
+def test_what_gives_the_target_away_is_named(capsys):
+    write("a.csv", [["a", "y", "b", "b"], *([i / 7, i % 2, i % 2, 1 - i % 2] for i in range(40))])
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+    assert "b: the same as the target in every row; --ignore b leaves it out\n" in said
+    assert "columns of the same name: b, b.1 ...\n" in said
+    error = refused(capsys, "train", "a.csv", "--target", "b")
+    assert "--target b: two columns are called that; rename one" in error
+
+
 def test_prices_and_shares_are_numbers(capsys):
-    rows = [[f"{i % 30}.5 %", f"$ {1000 + 100 * (i % 30):,}.00"] for i in range(90)]
+    rows = [
+        [f"{i % 30}.5" + " %" * (i % 8 > 0), f"$ {1000 + 100 * (i % 30):,}.00"] for i in range(90)
+    ]
     write("a.csv", [["share", "price"], *rows])
     said = run(capsys, "train", "a.csv", "--target", "price", "--epochs", "50", "--save", "m")
     assert "             numbers are read without their $: price\n" in said.out
-    assert "without their %: share\n" in said.out
+    assert "without their %: share\n             share: 12 of 90 have no %\n" in said.out
     assert "regression: price" in said.out
     write("b.csv", [["share"], ["5.5"], ["13.5"]])
     low, high = (float(each) for (each,) in table(run(capsys, "predict", "m", "b.csv").out)[1:])

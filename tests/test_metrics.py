@@ -283,6 +283,21 @@ def test_means_of_columns_are_arrays_unless_combined():
     np.testing.assert_array_equal(Columns()(ONE_HOT, SOFT, np.zeros(9)), 0)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("offset", [0, 1e4, 1e6])
+def test_r2_does_not_depend_on_where_zero_is(offset, dtype):
+    y = (offset + RNG.normal(0, 3, (200, 2))).astype(dtype)
+    p = (y + RNG.normal(0, 1, (200, 2))).astype(dtype)
+    exact, said = y.astype(np.longdouble), p.astype(np.longdouble)
+    each = 1 - ((exact - said) ** 2).sum(0) / ((exact - exact.mean(0)) ** 2).sum(0)
+    model = Sequential([Input((2,), dtype=dtype), Activation("linear")], dtype=dtype)
+    model.compile(loss="mse", metrics=[metrics.R2Score()])
+    _, found = model.evaluate(p, y, 32, 0)
+    assert found == pytest.approx(float(each.mean()), abs=1e-5)
+    constant = np.full((9, 1), 0.1, dtype)
+    assert metrics.R2Score()(constant, constant + 1) == 0
+
+
 def test_the_adjusted_r2_counts_every_number():
     y, p = RNG.normal(size=(2, 9, 2))
     plain = metrics.R2Score()(y, p)

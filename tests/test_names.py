@@ -13,6 +13,10 @@ def test_what_is_looked_for_in_the_package_is_found_elsewhere():
         fastnn.nonsense  # noqa: B018
 
 
+def test_pictures_are_there_when_somebody_asks():
+    assert fastnn.plots is plots
+
+
 def test_other_names_are_the_same_classes():
     assert layers.MaxPool2D is layers.MaxPooling2D
     assert layers.GlobalAvgPool1D is layers.GlobalAveragePooling1D
@@ -56,6 +60,8 @@ def test_an_argument_that_nobody_takes_says_which_was_meant():
         (layers, "Dnese", "no attribute 'Dnese'; did you mean 'Dense'[?]$"),
         (fastnn.callbacks, "Tensorboard", "did you mean 'TensorBoard'"),
         (plots, "learning_curves", "did you mean 'learning_curve'"),
+        (fastnn, "applications", "no pretrained models; fastnn.from_keras takes over"),
+        (layers, "TextVectorization", "class_ids makes numbers of words"),
         (fastnn, "Sequental", "module 'fastnn' has no .* did you mean 'Sequential'"),
         (layers, "MultiHeadAttention", "fastnn has no attention .README"),
         (layers, "Conv3D", "fastnn has no layers of volumes"),

@@ -423,6 +423,14 @@ def python(code):
     return done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("read", [fastnn.models.load_model, fastnn.from_keras])
+def test_who_reads_other_files_tells_who_reads_onnx(read, tmp_path):
+    model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+    fastnn.onnx.export(model, tmp_path / "m.onnx")
+    with pytest.raises(fastnn.errors.ModelFileError, match="which fastnn.onnx.load reads"):
+        read(tmp_path / "m.onnx")
+
+
 def test_onnx_is_imported_where_it_is_used_and_missed_with_advice():
     code = "import sys, fastnn; print({'onnx', 'fastnn.onnx'} & set(sys.modules))"
     assert python(code).strip() == "set()"

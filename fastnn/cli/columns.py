@@ -53,6 +53,9 @@ def infer(
     for name in filter(choice.codes.__contains__, choice.words):
         say(f"{'':<13}{name}: numbers with zeros before them, as codes have: taken as words")
     names = [name for name in sheet.names if name in choice.fills or name in choice.words]
+    told = {sheet.column(name) for name in target}
+    for name in (name for name in names if sheet.column(name) in told):
+        say(f"{'':<13}{name}: the same as the target in every row; --ignore {name} leaves it out")
     fills = [choice.fills.get(each) for each in names]
     decimal = sheet.decimal([*choice.fills, *target])
     return Columns(sheet.header, names, fills, choice.words, decimal)

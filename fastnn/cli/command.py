@@ -89,7 +89,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except KeyboardInterrupt:
-        print("fastnn: interrupted", file=sys.stderr)
+        kept = getattr(options, "resume", None)
+        more = f"; the same command goes on from the last epoch in {kept}" if kept else ""
+        print(f"fastnn: interrupted{more}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         with open(os.devnull, "w") as nowhere:  # for Python's last flush

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
-from fastnn.data.notation import strange
+from fastnn.data.notation import given, strange
 from fastnn.data.schema import Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
@@ -119,16 +119,26 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     words = [*wanted, *(part for each in wanted for part in each.split(","))]
     sheet = read_sheet(path, options.delimiter, options.header, options.encoding, words)
     names_of = "" if sheet.header else "; no header: columns are 0, 1, ..."
+    if not sheet.rows:
+        raise DataFileError(f"{path}: there is no row under the names")
     say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns{names_of}")
     for sign in sorted(set(sheet.signs.values())):
         signed = [name for name, each in sheet.signs.items() if each == sign]
         say(f"{'':<13}numbers are read without their {sign}: {columns.some(signed)}")
+        for name, bare in ((name, _bare(sheet, name, sign)) for name in signed):
+            if bare:
+                say(f"{'':<13}{name}: {bare:,} of {len(sheet.rows):,} have no {sign}")
     if not wanted:
         options.refuse(
             "--target is missing: which column is to be predicted? There are "
             f"{', '.join(sheet.names)}"
         )
     names = _columns_of(wanted, sheet.names)
+    for name in names:
+        if name in sheet.repeated:
+            options.refuse(f"--target {name}: two columns are called that; rename one")
+    for name in sheet.repeated:
+        say(f"{'':<13}columns of the same name: {name}, {name}.1 ...")
     chosen = _chosen(names, sheet.names, options)
     target, why = targets.of_sheet(sheet, names, options.task)
     say(f"{'task':<13}{why}")
@@ -136,12 +146,19 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
         say(f"{'left out':<13}{_without(target, sheet, int((~known).sum()))}")
+    for line in targets.coarse(target, y[known]):
+        say(f"{'':<13}{line}")
     sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
     training, rest = _split(target, y, options)
     inputs = columns.infer(sheet, training, names, chosen, say)
     x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"), learning=True)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _bare(sheet: Sheet, name: str, sign: str) -> int:
+    """Return how many numbers of a column have not the sign that others have."""
+    return sum(sign not in value for value in given(sheet.column(name)))
 
 
 def _without(target: Target, sheet: Sheet, rows: int) -> str:

@@ -64,6 +64,14 @@ _OF_KINDS = {
 #: What people call the tasks.
 TASKS = ("classification", "regression", "multi-label")
 
+#: The words of JSON and schemas -> those.
+_TASKS_OF_JSON = {
+    "binary": "classification",
+    "classes": "classification",
+    "labels": "multi-label",
+    "numbers": "regression",
+}
+
 
 def add(commands: Any) -> None:
     """Add the command."""
@@ -91,6 +99,14 @@ def _kept(text: str) -> Path:
     return model_file(text)
 
 
+def _task(text: str) -> str:
+    """Return a task, which JSON has another word for."""
+    found = _TASKS_OF_JSON.get(text, text)
+    if found not in TASKS:
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(TASKS)}, got {text!r}")
+    return found
+
+
 def _optimizer(text: str) -> str:
     """Return the name of an optimizer."""
     from fastnn import optimizers
@@ -110,7 +126,10 @@ def _add_data(group: Any) -> None:
         help="the column to predict, by its name or place, or several, a,b,c; or an array",
     )
     group.add_argument(
-        "--task", choices=TASKS, help="default: by the values of the target, and says so"
+        "--task",
+        type=_task,
+        metavar="TASK",
+        help=f"{', '.join(TASKS)}; default: by the values of the target, and says so",
     )
     group.add_argument(
         "--validation",

@@ -33,8 +33,14 @@ ALMOST = 0.9
 MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
 
 
+#: What else is between thousands: spaces, which may be narrow and keep a line together, and an
+#: apostrophe.
+_BETWEEN = " \u00a0\u2009\u202f'\u2019"
+
+
 def _written(thousands: str, decimal: str) -> re.Pattern[str]:
-    grouped = rf"[1-9]\d{{0,2}}({thousands}\d{{3}})+({decimal}\d*)?"
+    between = rf"(?:{thousands}\d{{3}})+|(?:[{_BETWEEN}]\d{{3}})+"
+    grouped = rf"[1-9]\d{{0,2}}({between})({decimal}\d*)?"
     ungrouped = rf"(?={decimal}?\d)\d*({decimal}\d*)?(e[+-]?\d+)?"
     return re.compile(rf"[+-]?({grouped}|{ungrouped})", re.I)
 
@@ -46,9 +52,10 @@ _OTHER = {".": ",", ",": "."}
 _ENOUGH = 1000  # numbers that can be read in one way only, to know how a column is written
 
 #: What Python would not read, or not surely as it was meant.
-_MARKED = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+|[^,]*\d,.*|,\d+")
+_MARKED = re.compile(rf"[+-]?[1-9]\d{{0,2}}([.{_BETWEEN}]\d{{3}})+.*|[^,]*\d,.*|,\d+")
+_GROUPS = str.maketrans("", "", _BETWEEN)
 
-_SIGN = re.compile("[$£¥₩₹€₽%]")
+_SIGN = re.compile("[$£¥₩₹€₽%]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD")
 
 
 def as_number(text: str) -> float | None:
@@ -104,7 +111,7 @@ def plain(text: str, decimal: str) -> str:
     """
     for mark in (decimal, _OTHER[decimal]):
         if _WRITTEN[mark].fullmatch(text):
-            return text.replace(_OTHER[mark], "").replace(mark, ".")
+            return text.replace(_OTHER[mark], "").replace(mark, ".").translate(_GROUPS)
     return text
 
 
@@ -123,18 +130,20 @@ def unsigned(text: str, sign: str) -> str:
 
 
 def sign_of(values: Sequence[str]) -> str:
-    """Return the sign of a currency or of percent that numbers have in nine of ten values.
+    """Return the sign of a currency or of percent beside the numbers of a column.
+
+    Nine of ten values are numbers, with it or without it.
 
     Example:
-        >>> sign_of(["5 %", "", "12.5%"]), sign_of(["€ 1.200", "-"]), sign_of(["5 %", "0.05"])
+        >>> sign_of(["5 %", "", "12.5%", "7"]), sign_of(["€ 1.200", "-"]), sign_of(["5 %", "a"])
         ('%', '€', '')
     """
     found = next(filter(None, map(_SIGN.search, islice(values, _ENOUGH))), None)
     if found is None:
         return ""
     present, sign = given(values), found[0]
-    signed = sum(unsigned(value, sign) != value for value in present)
-    return sign if signed >= ALMOST * len(present) else ""
+    numbers = sum(map(_is_any_number, (unsigned(value, sign) for value in present)))
+    return sign if numbers >= ALMOST * len(present) else ""
 
 
 def _is_any_number(text: str) -> bool:

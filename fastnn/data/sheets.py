@@ -148,7 +148,8 @@ def sheet_of(frame: Any) -> Sheet:
         raise DTypeError(f"read: expected the path of a file, or a data frame, got {kind}")
     names = list(map(str, frame.columns))
     if len(set(names)) < len(names):
-        raise DTypeError(f"read: two columns of the data frame are alike: {', '.join(names):.200}")
+        alike = [name for name, times in Counter(names).items() if times > 1]
+        raise DTypeError(f"read: the data frame has two columns {', '.join(alike):.200}")
     columns = [list(map(_text, frame[name].to_list())) for name in frame.columns]
     rows = list(map(list, zip(*columns, strict=True)))
     lines = list(range(1, len(rows) + 1))

@@ -17,6 +17,8 @@ FORMATS = ("fastnn", "npz", "safetensors", "h5", "keras")
 _SUFFIXES = {".npz": "npz", ".safetensors": "safetensors"}
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+#: Tags in a protocol buffer of ONNX after that of its version: of the producer, the graph, opsets.
+_AFTER_VERSION = (b"\x12", b"\x3a", b"\x42")
 _END, _SEALED = b"PK\5\6", 64  # the comment of fastnn's archives is a SHA-256
 
 _PICKLE = (
@@ -43,7 +45,7 @@ def format_of(file: BinaryIO, size: int) -> str:
     """Return the format of a file's content, ``"fastnn"`` for what is none of the others.
 
     Raises:
-        ModelFileError: if it is a pickle.
+        ModelFileError: if it is a pickle, or ONNX.
     """
     head = file.read(9)
     try:
@@ -53,6 +55,8 @@ def format_of(file: BinaryIO, size: int) -> str:
             return _format_of_zip(file, size)
         if head[:1] == b"\x80" and head[8:9] != b"{":
             raise ModelFileError(_PICKLE)
+        if head[:1] == b"\x08" and head[2:3] in _AFTER_VERSION:
+            raise ModelFileError("it is an ONNX file, which fastnn.onnx.load reads")
         header = int.from_bytes(head[:8], "little")
         return "safetensors" if head[8:9] == b"{" and header <= size - 8 else "fastnn"
     finally:

@@ -86,7 +86,7 @@ class Trainer(Compilable):
             y: targets: labels (rows,), or numbers of the output's shape; for several outputs a list
                 of arrays, or a dict by ``output_names``.
             batch_size: rows of a batch; ``None`` is 32, or what stateful layers are made for.
-            epochs: the number of the last epoch.
+            epochs: how often the data is gone through; the number of the last epoch.
             verbose: 0 shows nothing, 1 or ``"auto"`` a bar on a terminal and a line for each epoch
                 elsewhere, 2 a line for each epoch.
             callbacks: called on the way.

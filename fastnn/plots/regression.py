@@ -26,10 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["draw_errors", "prediction_error"]
 
 
+_LONG = 1e8  # numbers of more digits have no place on an axis
+
+
 def prediction_error(
     y_true: ArrayLike, y_pred: ArrayLike, title: str = "", *, path: Path = None
 ) -> Figure:
-    """Draws predicted over true numbers, what is left over the predicted ones, and how often.
+    """Draws predicted over true numbers, residuals over the predicted ones, and how they vary.
 
     Args:
         y_true: ``(rows,)`` or ``(rows, 1)``, the true numbers.
@@ -80,8 +83,11 @@ def draw_errors(
     often.hist(left[np.isfinite(left)], bins=min(30, max(5, len(left) // 10)), color=VALIDATION)
     dress(beside, _fit(true, left), "true", "predicted")
     dress(residuals, "residuals", "predicted", "true - predicted")
-    dress(often, "how often", "true - predicted", "samples", grid="y")
+    dress(often, "distribution of residuals", "true - predicted", "samples", grid="y")
     few_ticks(beside, residuals, often)
+    if 1e-3 < np.abs(true).max(initial=0) < _LONG:  # numbers as they are, without an offset
+        for axes in (beside, residuals):
+            axes.ticklabel_format(useOffset=False, style="plain")
     whole_ticks(often.yaxis)
     legend(beside)
 
