@@ -70,8 +70,8 @@ class KFold:
         """Return the fold of each row."""
         if rows < self.n_splits:
             raise ValueError(
-                f"{type(self).__name__}: n_splits={self.n_splits} folds need as many rows, got "
-                f"{rows}"
+                f"{type(self).__name__}: {self.n_splits} folds need as many rows, got {rows}; "
+                "take fewer folds"
             )
         folds = np.empty(rows, np.intp)
         folds[self._order(rows, 0)] = np.arange(self.n_splits).repeat(

@@ -1225,6 +1225,28 @@ def test_a_table_without_rows_and_words_of_json_for_tasks(capsys):
     assert "must be one of classification, regression" in refused(capsys, *words, "clusters")
 
 
+def test_columns_stand_beside_predictions(capsys, tmp_path):
+    trained(capsys)
+    write("b.csv", houses(5))
+    rows = table(Path("b.csv").read_text())
+    found = table(run(capsys, "predict", "m", "b.csv", "--with", "house_id,city").out)
+    assert found[0] == ["house_id", "city", "price"]
+    assert [row[:2] for row in found[1:]] == [[row[0], row[2]] for row in rows[1:]]
+    assert table(run(capsys, "predict", "m", "b.csv", "--with", "all").out)[0] == rows[0]
+    run(capsys, "predict", "m", "b.csv", "--with", "0", "--with", "remark", "--out", "c.csv")
+    assert table(Path("c.csv").read_text())[2][1] == "see, 1"
+    run(capsys, "predict", "m", "b.csv", "--with", "city", "--out", "c.npz")
+    with np.load("c.npz") as file:
+        assert file["beside"][:, 0].tolist() == [row[2] for row in rows[1:]]
+        assert file["beside_names"].tolist() == ["city"]
+    predictions = told(capsys, "predict", "m", "b.csv", "--with", "0")["predictions"]
+    assert [*predictions] == ["house_id", "price"]
+    error = run(capsys, "predict", "m", "b.csv", "--with", "id", code=1).err
+    assert "there is no column 'id'" in error
+    plain_model()
+    assert "--with is for a model that" in refused(capsys, "predict", "m", "b.csv", "--with", "0")
+
+
 def test_what_gives_the_target_away_is_named(capsys):
     write("a.csv", [["a", "y", "b", "b"], *([i / 7, i % 2, i % 2, 1 - i % 2] for i in range(40))])
     said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out

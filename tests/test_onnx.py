@@ -427,7 +427,7 @@ def python(code):
 def test_who_reads_other_files_tells_who_reads_onnx(read, tmp_path):
     model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
     fastnn.onnx.export(model, tmp_path / "m.onnx")
-    with pytest.raises(fastnn.errors.ModelFileError, match="which fastnn.onnx.load reads"):
+    with pytest.raises(fastnn.errors.ModelFileError, match=r"which fastnn\.onnx\.load reads"):
         read(tmp_path / "m.onnx")
 
 

@@ -6,8 +6,8 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,12 @@ note says how many. A model that `fastnn train` has not made takes all columns o
 which have to be numbers, and its outputs are printed as they are.
 
 An npz file from --out has the arrays prediction (rows,) or (rows, n) and names, with --proba
-also probability (rows, n) and outputs, their names; of images also paths."""
+also probability (rows, n) and outputs, their names; of images also paths; with --with also
+beside (rows, n), texts, and beside_names."""
 
 _EXAMPLES = """  fastnn predict houses.fastnn new.csv
   fastnn predict flowers.fastnn new.csv --proba --out predictions.csv
+  fastnn predict houses.fastnn new.csv --with house_id
   fastnn predict flowers.fastnn garden/ --json | jq .predictions"""
 
 
@@ -60,6 +62,14 @@ def add(commands: Any) -> None:
         help="a .csv or .npz file to write instead",
     )
     parser.add_argument(
+        "--with",
+        dest="beside",
+        action="append",
+        default=[],
+        metavar="NAMES",
+        help="columns of the data to print before the predictions, a,b,c; all: every one",
+    )
+    parser.add_argument(
         "--proba", action="store_true", help="add the probability of each class or label"
     )
     add_text(parser)
@@ -75,11 +85,12 @@ def _run(options: argparse.Namespace) -> int:
     model = models.load(options)
     if options.proba and (model.schema is None or model.schema.target.task == "numbers"):
         options.refuse("--proba is for a model whose schema says that it predicts classes")
+    beside = _beside(model, options) if options.beside else {}
     x = models.samples(model, options, options.data)
     outputs = model.predict_proba(x)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(f"{options.model}: the model has several outputs; call it in Python")
-    found = _answers(model, outputs, options)
+    found = replace(_answers(model, outputs, options), beside=beside)
     if options.out is not None:
         _keep(options.out, found)
     if options.json:
@@ -99,16 +110,35 @@ class _Answers:
         chances: the probabilities, by what they are of.
         paths: the files of images.
         precision: what numbers were computed in.
+        beside: columns of the data, by name.
     """
 
     answers: dict[str, list[Any]]
     chances: dict[str, list[float]]
     paths: list[str]
     precision: Any
+    beside: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return all of it by column."""
-        return {**({"file": self.paths} if self.paths else {}), **self.answers, **self.chances}
+        """Return all of it by column; a column of the data that is called as an answer is not
+        there twice."""
+        told = {**self.answers, **self.chances}
+        beside = {name: list(each) for name, each in self.beside.items() if name not in told}
+        return {**({"file": self.paths} if self.paths else {}), **beside, **told}
+
+
+def _beside(model: Any, options: argparse.Namespace) -> dict[str, Sequence[str]]:
+    """Return the columns of the data that are wanted beside the predictions, as they are there."""
+    from fastnn.cli import models, sources
+    from fastnn.data.schema import Columns
+
+    if model.schema is None or not isinstance(model.schema.inputs, Columns):
+        options.refuse("--with is for a model that `fastnn train` made of a CSV file")
+    inputs = model.schema.inputs
+    sheet = inputs.sheet(options.data, **models.text_options(options, inputs))
+    every = options.beside == ["all"] and "all" not in sheet.names
+    names = sheet.names if every else sources.columns_of(options.beside, sheet.names)
+    return {name: sheet.column(name) for name in names}
 
 
 def _answers(model: Any, outputs: Any, options: argparse.Namespace) -> _Answers:
@@ -151,6 +181,9 @@ def _npz(found: _Answers) -> bytes:
     if found.chances:
         arrays["probability"] = np.array(list(found.chances.values())).T
         arrays["outputs"] = np.array(list(found.chances))
+    if found.beside:
+        arrays["beside"] = np.array(list(found.beside.values())).T
+        arrays["beside_names"] = np.array(list(found.beside))
     if found.paths:
         arrays["paths"] = np.array(found.paths)
     file = io.BytesIO()

@@ -18,7 +18,7 @@ from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
 from fastnn.model_selection import train_test_split
 
-__all__ = ["Data", "labelled", "load"]
+__all__ = ["Data", "columns_of", "labelled", "load"]
 
 Say = Callable[[str], object]
 
@@ -133,7 +133,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
             "--target is missing: which column is to be predicted? There are "
             f"{', '.join(sheet.names)}"
         )
-    names = _columns_of(wanted, sheet.names)
+    names = columns_of(wanted, sheet.names)
     for name in names:
         if name in sheet.repeated:
             options.refuse(f"--target {name}: two columns are called that; rename one")
@@ -173,7 +173,7 @@ def _chosen(
 ) -> dict[str, set[str]]:
     """Return the columns that each option of the columns to learn from names, if they agree."""
     chosen = {
-        option: set(_columns_of(getattr(options, option) or [], names))
+        option: set(columns_of(getattr(options, option) or [], names))
         for option in ("ignore", "keep", "categorical")
     }
     for name in target:
@@ -186,7 +186,12 @@ def _chosen(
     return chosen
 
 
-def _columns_of(given: list[str], names: list[str]) -> list[str]:
+def columns_of(given: list[str], names: list[str]) -> list[str]:
+    """Return the columns that words name, each one or several, by names or places.
+
+    Raises:
+        DataFileError: if one is not there.
+    """
     return [name for each in given for name in _names_of(each, names)]
 
 

@@ -548,7 +548,7 @@ def _validation_parts(given: Any) -> tuple[Any, Any, Any]:
 def _hold_out(data: training.Data, split: float) -> tuple[training.Data, training.Data | None]:
     """Return what to train on and what to measure on, the last of the samples."""
     if not isinstance(split, numbers.Real) or not 0 <= split < 1:
-        raise ValueError(f"fit: validation_split must be in [0, 1), got {str(split)[:40]!r}")
+        raise ValueError(f"fit: validation_split must be in [0, 1), got {split!s:.40}")
     if not split:
         return data, None
     cut = int(len(data) * (1 - split))
