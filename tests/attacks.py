@@ -482,6 +482,10 @@ FORGED = {
         lambda f: _columns(f).update(decimal=".*"),
         "a point or a comma",
     ),
+    "a schema of a gap that is no word": (
+        lambda f: _columns(f).update(gaps={"a": "x"}),
+        "stands for a missing word is none",
+    ),
     "a schema of more fills than names": (
         lambda f: _columns(f).update(fills=[1.0, 2.0]),
         "does not make",

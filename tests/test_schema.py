@@ -36,6 +36,20 @@ def test_columns_become_features_in_their_order_whatever_that_of_the_file(tmp_pa
     assert "'c'" in notes[1]
 
 
+def test_a_word_stands_for_a_missing_one(tmp_path):
+    columns = Columns(True, ["kind"], [None], {"kind": ["a", "b"]}, gaps={"kind": "b"})
+    assert columns.read(write(tmp_path, "kind;x\n;1\na;2\nc;3\n")).tolist() == [
+        [0, 1],
+        [1, 0],
+        [0, 0],
+    ]
+    schema = Schema(columns, CLASSES)
+    config = schema.get_config()
+    assert Schema.from_config(config) == schema
+    del config["inputs"]["Columns"]["gaps"]  # as files were before
+    assert Schema.from_config(config).inputs.gaps == {}
+
+
 def test_a_word_among_numbers_is_told_with_its_line(tmp_path):
     notes = []
     path = write(tmp_path, "n,kind,m\n1,a,1\nmany,a,1_0\n")

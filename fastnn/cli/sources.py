@@ -314,7 +314,11 @@ def _of_images(path: Path, options: argparse.Namespace, say: Say) -> Data:
     from fastnn.data.folders import image_dataset_from_directory
 
     folder = image_dataset_from_directory(path, shuffle=False)
-    names, files = folder.class_names, folder.file_paths
+    files = folder.file_paths
+    used = {_class_of(path, each) for each in files}
+    names = [name for name in folder.class_names if name in used]
+    for name in sorted({*folder.class_names} - used):
+        say(f"{'left out':<13}{name}: there is no image in it")
     if len(names) < 2:
         raise DataFileError(f"{path}: expected a folder for each of several classes, got {names}")
     inputs = _images_like(files, options.image_size)

@@ -543,6 +543,9 @@ class Schema:
         return cls(_made(_INPUTS[kind], described), _made(Target, target))
 
 
+#: What fields were before they were there.
+_USUAL: dict[Any, dict[str, Any]] = {Columns: {"gaps": {}}}
+
 _INPUTS: dict[str, Any] = {each.__name__: each for each in (Arrays, Columns, Images)}
 
 _KINDS: dict[str, Callable[[Any], bool]] = {
@@ -566,16 +569,18 @@ def _list_of(value: Any, *types: type) -> bool:
     return type(value) is list and all(type(each) in types for each in value)
 
 
-def _fields(config: Any, names: Sequence[str]) -> list[Any]:
-    if not isinstance(config, dict) or set(config) != set(names):
+def _fields(config: Any, names: Sequence[str], usual: Mapping[str, Any] | None = None) -> list[Any]:
+    """Return what a config has for some names; those of files before there was one are usual."""
+    known = {**(usual or {}), **config} if isinstance(config, dict) else {}
+    if set(known) != set(names):
         raise ValueError(f"schema: expected {', '.join(names)}, got {str(config)[:60]}")
-    return [config[name] for name in names]
+    return [known[name] for name in names]
 
 
 def _made(kind: Any, config: Any) -> Any:
     """Return a part of a schema whose fields have the types that their annotations say."""
     types: dict[str, str] = kind.__annotations__
-    values = _fields(config, list(types))
+    values = _fields(config, list(types), _USUAL.get(kind))
     for (name, wanted), value in zip(types.items(), values, strict=True):
         if not _KINDS[wanted](value):
             raise ValueError(f"schema: {name} is no {wanted}: {str(value)[:60]}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import config, fitting, nests, streaming, training
-from fastnn._checks import count, flag, one_of
+from fastnn._checks import count, flag, one_of, shown
 from fastnn._typing import Array
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.backup import Backup
@@ -548,7 +548,7 @@ def _validation_parts(given: Any) -> tuple[Any, Any, Any]:
 def _hold_out(data: training.Data, split: float) -> tuple[training.Data, training.Data | None]:
     """Return what to train on and what to measure on, the last of the samples."""
     if not isinstance(split, numbers.Real) or not 0 <= split < 1:
-        raise ValueError(f"fit: validation_split must be in [0, 1), got {split!s:.40}")
+        raise ValueError(f"fit: validation_split must be in [0, 1), got {shown(split)}")
     if not split:
         return data, None
     cut = int(len(data) * (1 - split))
