@@ -55,6 +55,20 @@ def sample_numbers(run: Run) -> NDArray[np.int64]:
     return run.origin + samples(run)
 
 
+def summed(x: Data, *axes: int) -> Data:
+    """Sums over some axes, by pairs.
+
+    NumPy adds so along the last axis alone, and else one by one: in float64 the error of thousands
+    of terms would be beyond that of the kernels (Higham, "The accuracy of floating point
+    summation", 1993).
+    """
+    last = np.moveaxis(x, axes, range(-len(axes), 0))
+    kept = last.shape[: x.ndim - len(axes)]
+    count = math.prod(last.shape[x.ndim - len(axes) :])
+    total: Data = np.ascontiguousarray(last).reshape(*kept, count).sum(-1)
+    return total
+
+
 def columns(a: Data) -> int:
     """n of a[r,n*]: the product of all axes but the rows."""
     return math.prod(a.shape[1:])

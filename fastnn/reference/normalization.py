@@ -6,7 +6,7 @@ of all but the first and the last.
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Real, Run, wide
+from fastnn.reference.contract import Attrs, Real, Run, summed, wide
 from fastnn.reference.elementwise import ACTIVATIONS
 
 
@@ -23,17 +23,8 @@ def _count(x: Real, axes: tuple[int, ...]) -> np.float64:
     return np.float64(np.prod([x.shape[axis] for axis in axes], initial=1))
 
 
-def _sum(x: Real, axes: tuple[int, ...]) -> Real:
-    """Sums over some axes, by pairs: NumPy adds along another axis than the last one by one, and in
-    float64 the error of thousands of terms would be beyond that of the kernels."""
-    last = np.moveaxis(x, axes, range(-len(axes), 0)) if axes else x[..., None]
-    kept = last.shape[: x.ndim - len(axes)]
-    total: Real = np.ascontiguousarray(last).reshape(*kept, int(_count(x, axes))).sum(-1)
-    return total
-
-
 def _mean(x: Real, axes: tuple[int, ...]) -> Real:
-    return np.expand_dims(_sum(wide(x), axes) / _count(x, axes), axes)
+    return np.expand_dims(summed(wide(x), *axes) / _count(x, axes), axes)
 
 
 def _scale(attrs: Attrs, var: Real, gamma: Real | None) -> Real:
@@ -55,15 +46,15 @@ def moments(run: Run, attrs: Attrs, x: Real) -> tuple[Real, Real]:
     """m = mean over each sample's places, s = sum (x - m)^2"""
     axes = _within(x)
     mean = _mean(x, axes)
-    spread = _sum((wide(x) - mean) ** 2, axes)
+    spread = summed((wide(x) - mean) ** 2, *axes)
     return mean.reshape(spread.shape).astype(x.dtype), spread.astype(x.dtype)
 
 
 def pool_moments(run: Run, attrs: Attrs, m: Real, s: Real | None) -> tuple[Real, Real]:
     """mean = mean of the samples' means, var = (size sum (m - mean)^2 + sum s) / (size r)"""
     size, mean = attrs["size"], _mean(m, (0,))
-    within = 0 if s is None else _sum(wide(s), (0,))
-    spread = size * _sum((wide(m) - mean) ** 2, (0,)) + within
+    within = 0 if s is None else summed(wide(s), 0)
+    spread = size * summed((wide(m) - mean) ** 2, 0) + within
     return mean[0].astype(m.dtype), (spread / np.float64(size * len(m))).astype(m.dtype)
 
 
@@ -93,14 +84,14 @@ def normalize_bwd_p(
 ) -> tuple[Real, Real]:
     """a = sum dy g', b = sum dy g' (x - mean), over each sample's places"""
     slope, axes = _slope(attrs, dy, y), _within(x)
-    inner = (slope * (wide(x) - wide(mean))).sum(axes)
-    return slope.sum(axes).astype(x.dtype), inner.astype(x.dtype)
+    inner = summed(slope * (wide(x) - wide(mean)), *axes)
+    return summed(slope, *axes).astype(x.dtype), inner.astype(x.dtype)
 
 
 def normalize_bwd_w(run: Run, attrs: Attrs, a: Real, b: Real, var: Real) -> tuple[Real, Real]:
     """dgamma = sum b / sqrt(var + epsilon), dbeta = sum a"""
-    dgamma = _sum(wide(b), (0,)) * _scale(attrs, var, None)
-    return dgamma.astype(a.dtype), _sum(wide(a), (0,)).astype(a.dtype)
+    dgamma = summed(wide(b), 0) * _scale(attrs, var, None)
+    return dgamma.astype(a.dtype), summed(wide(a), 0).astype(a.dtype)
 
 
 def normalize_bwd_x(
@@ -151,7 +142,7 @@ def _places(mask: Real | None, shape: tuple[int, ...]) -> Real:
 
 def global_mean_fwd(run: Run, attrs: Attrs, x: Real, mask: Real | None) -> Real:
     """y = sum over each sample's places / those that count"""
-    total = wide(x).sum(_within(x)).reshape(len(x), x.shape[-1])
+    total = summed(wide(x), *_within(x)).reshape(len(x), x.shape[-1])
     return np.asarray(total / _places(mask, x.shape)).astype(x.dtype)
 
 
@@ -170,8 +161,7 @@ def grouped(x: Real, groups: int) -> Real:
 
 
 def _group_sum(x: Real) -> Real:
-    total: Real = x.sum((-3, -1), keepdims=True)
-    return total
+    return np.expand_dims(summed(x, -3, -1), (-3, -1))
 
 
 def _of_groups(m: Real) -> Real:
@@ -221,5 +211,5 @@ def row_norm_bwd_w(
     """dgamma = sum dy xhat, dbeta = sum dy, over all rows and places"""
     xhat = (grouped(x, m.shape[-1]) - _of_groups(m)) * _of_groups(s)
     axes = _rows(x)
-    dgamma = (wide(dy) * xhat.reshape(x.shape)).sum(axes)
-    return dgamma.astype(x.dtype), wide(dy).sum(axes).astype(x.dtype)
+    dgamma = summed(wide(dy) * xhat.reshape(x.shape), *axes)
+    return dgamma.astype(x.dtype), summed(wide(dy), *axes).astype(x.dtype)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Real, Run, wide
+from fastnn.reference.contract import Attrs, Real, Run, summed, wide
 
 
 def sgd(run: Run, attrs: Attrs, w: Real, g: Real, v: Real | None, hyper: Real) -> None:
@@ -172,13 +172,13 @@ def lamb_step(run: Run, attrs: Attrs, w: Real, u: Real, p: Real, q: Real, hyper:
 
 def adafactor_moment(run: Run, attrs: Attrs, g: Real, m: Real, step: Real) -> None:
     """m += (mean_n g^2 + epsilon - m) t^-power"""
-    mean = (wide(g) ** 2).mean(axis=1) + attrs["epsilon"]
+    mean = summed(wide(g) ** 2, 1) / g.shape[1] + attrs["epsilon"]
     m += (mean - m) * (int(step[0]) + 1) ** -attrs["power"]
 
 
 def adafactor_direction(run: Run, attrs: Attrs, g: Real, r: Real | None, c: Real) -> Real:
     """u = g / sqrt(r / mean_n r c), or g / sqrt(c)"""
-    share = 1 if r is None else (wide(r) / wide(r).mean(axis=1, keepdims=True))[:, :, None]
+    share = 1 if r is None else (wide(r) / (summed(wide(r), 1) / r.shape[1])[:, None])[:, :, None]
     return (wide(g) / np.sqrt(share * wide(c)[:, None])).astype(g.dtype)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Real, Run, bfloat16, wide
+from fastnn.reference.contract import Attrs, Real, Run, bfloat16, summed, wide
 from fastnn.reference.elementwise import ACTIVATIONS
 from fastnn.reference.windows import Windows
 
@@ -58,7 +58,7 @@ def dense_bwd_w(run: Run, attrs: Attrs, x: Real, dy: Real, y: Real | None) -> tu
     """dw = x.T @ (dy g'), db = sum_r dy g'"""
     dz, rows = _derived(attrs, dy, y), tuple(range(x.ndim - 1))
     dw = np.tensordot(_factor(attrs, x), _factor(attrs, dz), (rows, rows))
-    return dw.astype(x.dtype), dz.sum(rows).astype(x.dtype)
+    return dw.astype(x.dtype), summed(dz, *rows).astype(x.dtype)
 
 
 def _conv(attrs: Attrs, x: Real, k: Real) -> Real:
@@ -117,7 +117,7 @@ def conv2d_bwd_w(run: Run, attrs: Attrs, x: Real, dy: Real, y: Real | None) -> t
         for row, column, tap in windows.taps():
             seen, slope = padded[tap][..., inputs], factor[..., outputs]
             dk[row, column][:, outputs] = np.tensordot(seen, slope, (rows, rows))
-    return dk, dz.sum(rows).astype(x.dtype)
+    return dk, summed(dz, *rows).astype(x.dtype)
 
 
 def conv2d_transpose_fwd(run: Run, attrs: Attrs, x: Real, k: Real, b: Real | None) -> Real:
@@ -156,11 +156,10 @@ def depthwise_bwd_w(run: Run, attrs: Attrs, x: Real, dy: Real) -> Real:
     padded, seen = windows.pad(wide(x), 0), _seen(windows)
     dk = np.empty((attrs["m"], attrs["n"], x.shape[3]), x.dtype)
     for row, column, tap in windows.taps():
-        dk[row, column] = np.where(seen[tap], padded[tap] * wide(dy), 0).sum((0, 1, 2))
+        dk[row, column] = summed(np.where(seen[tap], padded[tap] * wide(dy), 0), 0, 1, 2)
     return dk
 
 
 def bias_bwd(run: Run, attrs: Attrs, dy: Real) -> Real:
     """db = sum_r dy"""
-    total: Real = wide(dy).sum(tuple(range(dy.ndim - 1)))
-    return total.astype(dy.dtype)
+    return summed(wide(dy), *range(dy.ndim - 1)).astype(dy.dtype)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Data, Real, Run, wide
+from fastnn.reference.contract import Attrs, Data, Real, Run, summed, wide
 
 
 def _truth(yes: object) -> Real:
@@ -106,7 +106,7 @@ def select(run: Run, attrs: Attrs, m: Real, a: Real | None, b: Real | None) -> R
 
 #: The names of csrc/reductions.def, of the middle axis of three.
 REDUCTIONS: dict[str, Callable[[Real], Real]] = {
-    "sum": lambda x: x.sum(1),
+    "sum": lambda x: summed(x, 1),
     "prod": lambda x: x.prod(1),
     "max": lambda x: x.max(1, initial=-np.inf),
     "min": lambda x: x.min(1, initial=np.inf),

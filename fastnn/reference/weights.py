@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastnn.reference.contract import Attrs, Real, Run, wide
+from fastnn.reference.contract import Attrs, Real, Run, summed, wide
 
 
 def penalty(run: Run, attrs: Attrs, x: Real) -> Real:
@@ -33,7 +33,7 @@ def over_rows(run: Run, attrs: Attrs, p: Real) -> Real:
 
 def clip_norm(run: Run, attrs: Attrs, w: Real) -> Real:
     """y = w (rate clip(norm, low, high) + (1 - rate) norm) / (norm + epsilon), norm over axis n"""
-    norm = np.sqrt((wide(w) ** 2).sum(1, keepdims=True))
+    norm = np.sqrt(summed(wide(w) ** 2, 1)[:, None])
     held = np.clip(norm, attrs["low"], attrs["high"])
     kept = attrs["rate"] * held + (1 - attrs["rate"]) * norm
     factor = kept / (norm + attrs["epsilon"])
