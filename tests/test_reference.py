@@ -299,6 +299,18 @@ def test_an_exponential_that_overflows_is_not_known(isa):
     assert trial.ratio(arrays) > 1
 
 
+@pytest.mark.parametrize("isa", _core.isa_names("float32"))
+def test_an_exponential_that_vanishes_is_missing_in_all_that_it_is_multiplied_by(isa):
+    case = next(each for each in cases("curve_bwd") if each.attrs["curve"] == "gelu_tanh")
+    inputs = {"x": np.array([-21.153443509427916, -3.0]), "dy": np.array([-8.0, -8.0])}
+    trial = Trial(replace(case, sizes={"n": (2,)}, rows=1), "float64", inputs=inputs)
+    arrays = trial.compiled(isa)
+    assert arrays["dx"][0] == 0 < trial.expected["dx"][0] < 1e-300
+    assert trial.ratio(arrays) <= 1
+    arrays["dx"][1] *= 1 + 1e-12
+    assert trial.ratio(arrays) > 1
+
+
 #: What has whole numbers as its results, which 12 bits hold.
 WHOLE = {
     "accuracy_sparse",

@@ -595,7 +595,8 @@ def _curve_bwd(o: Outcome) -> dict[str, Array]:
     known = parameters(o.case.attrs, o.inputs["x"].dtype)
     slope = np.abs(CURVES[name].slope(x, *known))
     own = o.u * (error(x, known[0], known[2], slope) * dy + 2 * o.out("dx"))
-    return {"dx": own + dy * _underflow(o)}
+    steep = np.maximum(1, gelu_gate_slope(x)) if name == "gelu_tanh" else 1
+    return {"dx": own + dy * steep * _underflow(o)}
 
 
 #: function of csrc/binary.def -> its error in units of u |y| with the twin's; others: none.
