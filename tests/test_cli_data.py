@@ -496,7 +496,7 @@ def test_few_rows(capsys):
         ("a,b,c\n1,x,1\n3,y,2\n4,z,3\n", ["--target", "b,c"], "either yes and no each, or numbers"),
         ("a,b\n1,2\n3\n", ["--target", "b"], "line 3 has 1 values, the first has 2"),
         ("", ["--target", "b"], "there is nothing in it"),
-        ("a,b\n", ["--target", "b"], "has no value in any row"),
+        ("a,b\n", ["--target", "b"], "there is no row under the names"),
         (
             "a,b\n" + "".join(f"{i},w{i}\n" for i in range(50)),
             ["--target", "b"],

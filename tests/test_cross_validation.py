@@ -271,7 +271,7 @@ ONE = make_model()
     [
         (lambda: fastnn.cross_validate(make_model, iter([X]), Y), TypeError, "need arrays, got"),
         (lambda: run(k=1), ValueError, "k must be 2 or more"),
-        (lambda: run(k=99), ValueError, "n_splits=99"),
+        (lambda: run(k=99), ValueError, "99 folds need as many rows"),
         (lambda: run(n_jobs=0), ValueError, "n_jobs must be 1 or more"),
         (lambda: run(seed=-1), ValueError, "seed must be 0 or more"),
         (lambda: run(callbacks=[]), TypeError, "give make_callbacks=lambda"),

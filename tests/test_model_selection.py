@@ -162,7 +162,7 @@ def test_a_class_smaller_than_the_folds_warns():
         (lambda: KFold(1), ValueError, "n_splits must be 2 or more, got 1"),
         (lambda: KFold(2.5), TypeError, "n_splits must be an integer"),
         (lambda: KFold(seed=-1), ValueError, "seed must be 0 or more"),
-        (lambda: KFold(3).split([1, 2]), ValueError, "n_splits=3 folds need as many rows, got 2"),
+        (lambda: KFold(3).split([1, 2]), ValueError, "3 folds need as many rows, got 2"),
         (lambda: StratifiedKFold(2).split([1, 2]), ValueError, "y is missing"),
         (lambda: StratifiedKFold(2).split([1, 2], [1]), ValueError, "x has 2 rows, y has 1"),
         (lambda: StratifiedKFold(2).split([1, 2], [0, 1]), ValueError, "1 rows of the largest"),
