@@ -16,55 +16,56 @@ int64_t live_bytes = 0;
 /* The size of a block stands before it: realloc is not told the old one. */
 enum { HEADER = 64 };
 
-static void *block(void *memory, size_t size)
-{
-    if (memory == NULL) return NULL;
+static void *block(void *memory, size_t size) {
+    if (memory == NULL)
+        return NULL;
     *(size_t *)memory = size;
     live_bytes += (int64_t)size;
     return (char *)memory + HEADER;
 }
 
-static int refuse(void)
-{
-    if (allowed < 0) return 0;
+static int refuse(void) {
+    if (allowed < 0)
+        return 0;
     if (allowed > 0) {
         allowed--;
         return 0;
     }
-    if (!for_ever) allowed = -1;
+    if (!for_ever)
+        allowed = -1;
     refused++;
     return 1;
 }
 
-static void *counted_malloc(void *context, size_t size)
-{
+static void *counted_malloc(void *context, size_t size) {
     (void)context;
     return refuse() ? NULL : block(malloc(size + HEADER), size);
 }
 
-static void *counted_calloc(void *context, size_t count, size_t size)
-{
+static void *counted_calloc(void *context, size_t count, size_t size) {
     (void)context;
     return refuse() ? NULL : block(calloc(1, count * size + HEADER), count * size);
 }
 
-static void counted_free(void *context, void *data, size_t size)
-{
+static void counted_free(void *context, void *data, size_t size) {
     (void)context, (void)size;
-    if (data == NULL) return;
+    if (data == NULL)
+        return;
     char *memory = (char *)data - HEADER;
-    live_bytes -= (int64_t)*(size_t *)memory;
+    live_bytes -= (int64_t) * (size_t *)memory;
     free(memory);
 }
 
-static void *counted_realloc(void *context, void *data, size_t size)
-{
-    if (data == NULL) return counted_malloc(context, size);
-    if (refuse()) return NULL;
+static void *counted_realloc(void *context, void *data, size_t size) {
+    if (data == NULL)
+        return counted_malloc(context, size);
+    if (refuse())
+        return NULL;
     char *memory = (char *)data - HEADER;
     size_t before = *(size_t *)memory;
     char *moved = realloc(memory, size + HEADER);
-    if (moved != NULL) live_bytes -= (int64_t)before;
+    if (moved != NULL)
+        live_bytes -= (int64_t)before;
     return block(moved, size);
 }
 
