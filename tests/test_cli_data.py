@@ -1239,6 +1239,11 @@ def test_columns_stand_beside_predictions(capsys, tmp_path):
     with np.load("c.npz") as file:
         assert file["beside"][:, 0].tolist() == [row[2] for row in rows[1:]]
         assert file["beside_names"].tolist() == ["city"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo("pipe")
+        text = Path("b.csv").read_text()
+        with subprocess.Popen([sys.executable, "-c", f"open('pipe', 'w').write({text!r})"]):
+            assert len(table(run(capsys, "predict", "m", "pipe", "--with", "city").out)) == 6
     predictions = told(capsys, "predict", "m", "b.csv", "--with", "0")["predictions"]
     assert [*predictions] == ["house_id", "price"]
     error = run(capsys, "predict", "m", "b.csv", "--with", "id", code=1).err

@@ -85,8 +85,7 @@ def _run(options: argparse.Namespace) -> int:
     model = models.load(options)
     if options.proba and (model.schema is None or model.schema.target.task == "numbers"):
         options.refuse("--proba is for a model whose schema says that it predicts classes")
-    beside = _beside(model, options) if options.beside else {}
-    x = models.samples(model, options, options.data)
+    x, beside = _read(model, options)
     outputs = model.predict_proba(x)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(f"{options.model}: the model has several outputs; call it in Python")
@@ -127,18 +126,21 @@ class _Answers:
         return {**({"file": self.paths} if self.paths else {}), **beside, **told}
 
 
-def _beside(model: Any, options: argparse.Namespace) -> dict[str, Sequence[str]]:
-    """Return the columns of the data that are wanted beside the predictions, as they are there."""
+def _read(model: Any, options: argparse.Namespace) -> tuple[Any, dict[str, Sequence[str]]]:
+    """Return the samples, and the columns of the data that are wanted beside the predictions, as
+    they are there; a file may be a pipe, which can be read once."""
     from fastnn.cli import models, sources
     from fastnn.data.schema import Columns
 
+    if not options.beside:
+        return models.samples(model, options, options.data), {}
     if model.schema is None or not isinstance(model.schema.inputs, Columns):
         options.refuse("--with is for a model that `fastnn train` made of a CSV file")
     inputs = model.schema.inputs
     sheet = inputs.sheet(options.data, **models.text_options(options, inputs))
     every = options.beside == ["all"] and "all" not in sheet.names
     names = sheet.names if every else sources.columns_of(options.beside, sheet.names)
-    return {name: sheet.column(name) for name in names}
+    return inputs.encode(sheet, output.note), {name: sheet.column(name) for name in names}
 
 
 def _answers(model: Any, outputs: Any, options: argparse.Namespace) -> _Answers:
