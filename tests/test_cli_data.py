@@ -1203,6 +1203,10 @@ def test_what_separates_values_can_be_given_to_all_that_read(capsys):
     assert "has learnt from four in five" in run(capsys, "evaluate", "d", "digits").err
     error = refused(capsys, "predict", "d", "digits", "--delimiter", ";")
     assert "--delimiter is for a CSV file; the model reads other data" in error
+    plain_model()
+    np.savez("a.npz", x=np.ones((2, 3), np.float32))
+    error = refused(capsys, "predict", "m", "a.npz", "--delimiter", ";")
+    assert "--delimiter is for a CSV file" in error
 
 
 def test_numbers_that_float32_does_not_tell_apart_are_named(capsys):

@@ -50,6 +50,7 @@ def add(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> int:
     from fastnn import extras
     from fastnn.cli import models, scores, sources
+    from fastnn.data.schema import Columns
 
     if options.plot:
         extras.require("matplotlib", "a picture")
@@ -62,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
     path = models.data_file(options.data)
     if path != options.data:
         output.note("digits: `fastnn train digits` has learnt from four in five of these images")
-    text = models.text_options(options, model.schema.inputs)
+    text = models.text_options(options, isinstance(model.schema.inputs, Columns))
     found = scores.of(model, *sources.labelled(model.schema, path, output.note, **text))
     if options.plot:
         from fastnn.cli.pictures import result

@@ -10,7 +10,7 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.cli import arguments, output
 from fastnn.data.kinds import FASTNN, kind_of
-from fastnn.data.schema import Columns, Inputs
+from fastnn.data.schema import Columns
 from fastnn.datasets.digits import DIGITS
 from fastnn.errors import DataFileError, ModelFileError
 
@@ -52,28 +52,29 @@ def data_file(source: Path) -> Path:
     return DIGITS if str(source) == arguments.DIGITS else source
 
 
-def text_options(options: Any, inputs: Inputs | None) -> dict[str, Any]:
+def text_options(options: Any, is_table: bool) -> dict[str, Any]:
     """Return how the text of a table is to be read, refusing that for other data.
 
     Args:
         options: of a command; ``arguments.add_text`` adds those that are looked at.
-        inputs: of the model's schema.
+        is_table: whether the data is a table in a file of text.
     """
     found = {name: getattr(options, name, None) for name in ("delimiter", "encoding")}
     given = [name for name, value in found.items() if value is not None]
-    if given and not isinstance(inputs, Columns | None):
+    if given and not is_table:
         options.refuse(f"--{given[0]} is for a CSV file; the model reads other data")
-    return found if isinstance(inputs, Columns | None) else {}
+    return found if is_table else {}
 
 
 def samples(model: Any, options: Any, source: Path) -> Array:
     """Return the samples of a file, as a model takes them: by its schema, or as they are."""
     path = data_file(source)
     inputs = None if model.schema is None else model.schema.inputs
-    text = text_options(options, inputs)
+    arrays_alone = inputs is None and path.suffix == ".npz"
+    text = text_options(options, isinstance(inputs, Columns | None) and not arrays_alone)
     if inputs is not None:
         return np.asarray(inputs.read(path, output.note, **text))
-    if path.suffix == ".npz":
+    if arrays_alone:
         from fastnn.data.npz import read_npz
 
         arrays = read_npz(path)
