@@ -300,6 +300,37 @@ def test_an_exponential_that_overflows_is_not_known(isa):
 
 
 @pytest.mark.parametrize("isa", _core.isa_names("float32"))
+@pytest.mark.parametrize(
+    ("op", "attrs", "inputs"),
+    [
+        (
+            "curve_bwd",
+            {"curve": "exponential"},
+            {"x": [89.5, 80.0, np.inf, 1.0], "dy": [-0.375, -0.375, 1.0, np.inf]},
+        ),
+        (
+            "binary",
+            {"binary": "power_log"},
+            {"a": [2.6, 2.6, np.inf, 2.6], "b": [92.86, 80.0, 1.0, np.inf]},
+        ),
+    ],
+)
+def test_a_factor_that_overflows_is_not_known(isa, op, attrs, inputs):
+    case = next(each for each in cases(op) if attrs.items() <= each.attrs.items())
+    given = {name: np.array(values, "float32") for name, values in inputs.items()}
+    trial = Trial(replace(case, sizes={"n": (4,)}, rows=1), "float32", inputs=given)
+    arrays, (result,) = trial.compiled(isa), trial.results
+    assert np.isinf(arrays[result][0])
+    assert np.isfinite(trial.expected[result][0])
+    assert trial.ratio(arrays) <= 1
+    assert np.isinf(trial.bounds[result]).tolist() == [True, False, False, False]
+    for place, wrong in ((1, arrays[result][1] * (1 + 1e-4)), (2, 1.0), (3, 1.0)):
+        spoilt = arrays[result].copy()
+        spoilt[place] = wrong
+        assert trial.ratio({**arrays, result: spoilt}) > 1
+
+
+@pytest.mark.parametrize("isa", _core.isa_names("float32"))
 def test_an_exponential_that_vanishes_is_missing_in_all_that_it_is_multiplied_by(isa):
     case = next(each for each in cases("curve_bwd") if each.attrs["curve"] == "gelu_tanh")
     inputs = {"x": np.array([-21.153443509427916, -3.0]), "dy": np.array([-8.0, -8.0])}

@@ -9,9 +9,9 @@ netlib's tests instead, |error| <= 32 u |A| |B|, and exponentials and their kin 
 An output that is not in an op's bound must be equal.  Fused and separate multiply-adds both fit.
 
 What is not finite because an input is not has to be the twin's.  Walks through time and products
-of many factors may exceed the largest number on the way, though inputs and results do not: there,
-and there alone, anything may come out (``_OVERFLOWING``).  In float64 the twin rounds as the kernel
-does, and each may be as far from the exact result.
+of many factors may exceed the largest number on the way, though inputs and results do not, and so
+may a slope: there, and there alone, anything may come out (``_OVERFLOWING``, ``_OVERFLOWN``).  In
+float64 the twin rounds as the kernel does, and each may be as far from the exact result.
 """
 
 from __future__ import annotations
@@ -80,6 +80,9 @@ class Outcome:
 
 Bound = Callable[[Outcome], dict[str, Array]]
 
+#: In place of an error: a number on the way may have exceeded the largest.
+_OVERFLOWN = -np.inf
+
 
 def bounds(outcome: Outcome) -> dict[str, Array]:
     """Return the largest error allowed in each output that need not be exact: NaN where it must be
@@ -90,7 +93,10 @@ def bounds(outcome: Outcome) -> dict[str, Array]:
     with np.errstate(all="ignore"):
         errors = BOUNDS.get(op, _exact)(outcome)
         unknown = np.inf if op in _OVERFLOWING else np.nan
-        return {n: np.where(np.isinf(e), unknown, count * e) for n, e in errors.items()}
+        return {
+            n: np.select([e == _OVERFLOWN, np.isinf(e)], [np.inf, unknown], count * e)
+            for n, e in errors.items()
+        }
 
 
 def _exact(o: Outcome) -> dict[str, Array]:
@@ -587,7 +593,7 @@ def _gather(o: Outcome) -> dict[str, Array]:
 
 
 def _curve_bwd(o: Outcome) -> dict[str, Array]:
-    """dy g': the error of g', a product's and the twin's."""
+    """dy g': the error of g', a product's and the twin's; g' may exceed the largest number."""
     name, x, dy = o.case.attrs["curve"], o["x"], np.abs(o["dy"])
     error = _CURVE_SLOPE.get(name)
     if error is None:
@@ -596,7 +602,15 @@ def _curve_bwd(o: Outcome) -> dict[str, Array]:
     slope = np.abs(CURVES[name].slope(x, *known))
     own = o.u * (error(x, known[0], known[2], slope) * dy + 2 * o.out("dx"))
     steep = np.maximum(1, gelu_gate_slope(x)) if name == "gelu_tanh" else 1
-    return {"dx": own + dy * steep * _underflow(o)}
+    error = own + dy * steep * _underflow(o)
+    return {"dx": _unless_overflown(o, slope, slope * (1 + 4 * _EXP * o.u), error)}
+
+
+def _unless_overflown(o: Outcome, known: Array, size: Array, error: Array) -> Array:
+    """Return the error; that nothing is known where an input or what comes of it is finite, and a
+    number on the way, which is at most of this size, may exceed the largest."""
+    largest = np.finfo(np.float32 if o.u > 1e-12 else np.float64).max
+    return np.where(np.isfinite(known) & (size > largest), _OVERFLOWN, error)
 
 
 #: function of csrc/binary.def -> its error in units of u |y| with the twin's; others: none.
@@ -653,12 +667,16 @@ def _power(o: Outcome, name: str, a: Array, b: Array, y: Array) -> Array:
     """e^z: z = b log|a| errs by that of the logarithm and of the product, which e^z passes on; the
     factors of the derivatives round b - 1 and the products."""
     exponent = b - 1 if name == "power_slope" else b
-    z = np.abs(exponent * np.log(np.abs(a)))
+    powers = exponent * np.log(np.abs(a))
+    z = np.abs(powers)
     passed = (_EXP + 2) * np.where(np.isfinite(z), z, 0)
     moved = np.abs(np.log(np.abs(a)) * b) if name == "power_slope" else 0
     relative = o.u * (passed + moved + 3 * _EXP + 6)
     lost = np.finfo(o.inputs["a"].dtype).tiny * (16 + np.abs(b) + z)
-    return np.asarray(np.expm1(relative) * y + lost)
+    error = np.expm1(relative) * y + lost
+    if name == "power":
+        return np.asarray(error)
+    return _unless_overflown(o, powers, np.exp(powers + relative), error)
 
 
 def _chunked(o: Outcome) -> int:
@@ -864,8 +882,7 @@ def _log_softmax_bwd(o: Outcome) -> dict[str, Array]:
     total = dy.sum(-1, keepdims=True)
     error = o.u * ((_EXP + _depth(p.shape[-1]) + 3) * p * total + 3 * dy)
     largest = 2 * p * np.maximum(total, 1)
-    overflown = np.isfinite(o["y"]) & (largest > np.finfo(o.inputs["y"].dtype).max)
-    return {"dx": np.where(overflown, np.inf, error)}
+    return {"dx": _unless_overflown(o, o["y"], largest, error)}
 
 
 def _softmax_ce_sparse(o: Outcome) -> dict[str, Array]:
@@ -1408,7 +1425,6 @@ _OVERFLOWING = {
     "gru_bwd",
     "reduce",
     "prod_bwd",
-    "log_softmax_bwd",
 }
 
 BOUNDS: Mapping[str, Bound] = {op: _INEXACT.get(op, _exact) for op in CASES}

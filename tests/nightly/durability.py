@@ -317,6 +317,6 @@ CAMPAIGNS = [
     ("files: every flipped bit is noticed, its tensor named", damage.flips, 1 << 19, 2000),
     ("files: flipped bits of a large file", damage.flips_of_a_large_file, 100, 1),
     ("files: damaged bytes under right checksums", damage.resealed, 200_000, 500),
-    ("files: configs that lie under right checksums", damage.configs, 40_000, 300),
+    ("files: configs that lie under right checksums", damage.configs, 20_000, 300),
     ("files: fuzzed, guided by coverage", damage.guided, 500_000, 2000),
 ]

@@ -204,4 +204,4 @@ def every_shape(trials, rng):
 
 
 #: Promise, campaign, trials by night and in small: cases of each operation and precision.
-CAMPAIGNS = [("numbers: every kernel, in any shape, within its bound", every_shape, 400, 1)]
+CAMPAIGNS = [("numbers: every kernel, in any shape, within its bound", every_shape, 300, 1)]

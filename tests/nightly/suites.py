@@ -85,6 +85,6 @@ CAMPAIGNS = [
     ("memory: running out of it changes nothing", MEMORY, 1, 1),
     ("errors: mistakes are named, and change nothing", MISTAKES, 1, 1),
     ("numbers: subnormal ones are zeros, the caller's mode stays", MODES, 1, 1),
-    ("threads: no race in the pool", races, 100_000, 2000),
+    ("threads: no race in the pool", races, 30_000, 2000),
     ("numbers: no undefined behaviour, no byte beside an array", sanitized, 2, 1),
 ]
