@@ -116,5 +116,4 @@ if plot:
         panel.bar_label(bars, [f"{value:,.0f}" for value in measured.values()], padding=3)
         panel.margins(x=0.3)
         panel.invert_yaxis()
-    left.set_xscale("log")
     figure.savefig(plot)

@@ -39,6 +39,7 @@ if plot:
         left.errorbar(drops, means[rows], sds[rows], marker="o", capsize=3, label=name)
     left.set(xlabel="dropout", ylabel="accuracy", xticks=drops)
     left.legend(frameon=False, fontsize=8)
-    right.plot(search.best_estimator_[-1].loss_curve_)
+    losses = search.best_estimator_[-1].loss_curve_
+    right.plot(range(1, len(losses) + 1), losses)
     right.set(xlabel="epoch", ylabel="loss", yscale="log")
     figure.savefig(plot)

@@ -1279,6 +1279,28 @@ def test_prices_and_shares_are_numbers(capsys):
     assert 1000 < low < 1900 < high < 2800
 
 
+def test_units_are_read_and_words_that_differ_in_capitals_named(capsys):
+    rows = [
+        [f"{RNG.normal(70, 9):.1f} kg", ("Male", "male", "female")[n % 3], "YES" if n % 2 else "no"]
+        for n in range(90)
+    ]
+    rows[5][2] = rows[7][2] = "yes"
+    write("b.csv", [["weight", "sex", "ill"], *rows])
+    said = run(capsys, "train", "b.csv", "--target", "ill", "--epochs", "2")
+    assert "numbers are read without their kg: weight\n" in said.out
+    assert "sex: 'Male' and 'male' differ in capitals only, and are two\n" in said.out
+    assert "'YES' and 'yes' differ in capitals only, and are two" in said.out
+
+
+def test_the_curve_of_weighed_classes_says_so(capsys, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(pictures, "draw_curves", lambda *given: drawn.append(given[3]["loss"]))
+    write("b.csv", [["a", "y"], *([i * 7 % 31, int(i % 9 == 0)] for i in range(90))])
+    for words in ([], ["--class-weight", "balanced"]):
+        run(capsys, "train", "b.csv", "--target", "y", "--epochs", "2", "--plot", "b.png", *words)
+    assert drawn == ["loss", "loss, each class weighing as much"]
+
+
 def test_the_curve_of_a_regression_says_what_its_loss_is_of():
     y = np.arange(9.0)[:, None]
     found = scores.Scores(Target("numbers", ["y"], []), 9, {"r2": 1.0}, {}, None, y, y)

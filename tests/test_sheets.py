@@ -208,6 +208,15 @@ def test_a_first_line_of_numbers_with_commas_has_no_names(tmp_path):
         (["$5", "€5"], "", ["$5", "€5"]),
         (["a$", "$"], "", ["a$", "$"]),
         (["$5 a month", "$6 a month"], "", ["$5 a month", "$6 a month"]),
+        (["51 kg", "60.5kg", "?", "1,200 kg"], "kg", ["51", "60.5", "?", "1200"]),
+        (["-3 °C", "21.5 °C"], "°C", ["-3", "21.5"]),
+        (["90 km/h", "120 km/h"], "km/h", ["90", "120"]),
+        (["80 m²", "100 m²"], "m²", ["80", "100"]),
+        ([*["7 h"] * 9, "8"], "h", [*["7"] * 9, "8"]),
+        (["51 kg", "60"], "", ["51 kg", "60"]),
+        (["5k", "7k"], "", ["5k", "7k"]),
+        (["1st", "2nd", "3rd"], "", ["1st", "2nd", "3rd"]),
+        (["12 Main St", "9 Main St"], "", ["12 Main St", "9 Main St"]),
     ],
 )
 def test_signs_beside_numbers(tmp_path, values, sign, expected):
@@ -218,6 +227,7 @@ def test_signs_beside_numbers(tmp_path, values, sign, expected):
 
 def test_a_first_line_of_prices_has_no_names(tmp_path):
     assert not sheet(tmp_path, "$5,$6\n$7,$8\n").header
+    assert sheet(tmp_path, "5 years,10 years\n7,8\n").header
     found = sheet(tmp_path, "a;b\n$1.250;0,5\n$3.000;7\n")
     assert found.plain("a") == ["1250", "3000"]
     assert found.decimal("a") == ","

@@ -83,6 +83,9 @@ def test_a_table_is_prepared_by_the_model(name, tmp_path):
     network = FastNNClassifier(5, max_iter=3, dtype="float64", random_state=0)
     pipeline = make_pipeline(clone(PREPARED[name]), network).fit(frame, y)
     model, expected = to_model(pipeline), pipeline.predict_proba(frame)
+    assert [layer.name for layer in to_model(pipeline).layers] == [
+        layer.name for layer in model.layers
+    ]
     frame.to_csv(tmp_path / "a.csv", index=False)
     plain = polars.read_csv(tmp_path / "a.csv")
     for given in (frame, plain, tmp_path / "a.csv", frame[frame.columns[::-1]]):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import ALMOST, are_codes, are_numbers, given, strange
+from fastnn.data.notation import ALMOST, alike, are_codes, are_numbers, given, strange
 from fastnn.data.schema import LARGEST, Columns, numbers
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -52,6 +52,9 @@ def infer(
     _tell(choice.fills, choice.counted, say)
     for name in filter(choice.codes.__contains__, choice.words):
         say(f"{'':<13}{name}: numbers with zeros before them, as codes have: taken as words")
+    for name, words in choice.words.items():
+        if pair := alike(words):
+            say(f"{'':<13}{name}: {pair}")
     names = [name for name in sheet.names if name in choice.fills or name in choice.words]
     told = {sheet.column(name) for name in target}
     for name in (name for name in names if sheet.column(name) in told):

@@ -18,8 +18,14 @@ __all__ = ["report", "result"]
 _CURVE = 3.8  # inches that a learning curve is wide
 
 
-def report(history: Any, scores: Scores) -> Figure:
-    """Return a figure of the learning curves with the result: a matrix beside them, or below."""
+def report(history: Any, scores: Scores, weighed: bool = False) -> Figure:
+    """Return a figure of the learning curves with the result: a matrix beside them, or below.
+
+    Args:
+        history: of the training.
+        scores: of the model.
+        weighed: whether rows counted in the losses by their class.
+    """
     names = [name for name in ("loss", "accuracy") if name in history.history]
     width, height = _size(scores)
     if scores.confusion is not None:
@@ -30,10 +36,16 @@ def report(history: Any, scores: Scores) -> Figure:
         figure = new_figure(width=width, height=3.0 + height)
         parts = figure.subfigures(2, 1, height_ratios=[3.0, height], squeeze=False)
     first, second = parts.reshape(-1)
-    scaled = {"loss": "loss of the scaled target"} if scores.target.task == "numbers" else {}
-    draw_curves(first, history, names, scaled)
+    draw_curves(first, history, names, {"loss": _loss(scores, weighed)})
     _draw(second, scores)
     return figure
+
+
+def _loss(scores: Scores, weighed: bool) -> str:
+    """Return what the losses of a training are, which those of the result are not."""
+    if scores.target.task == "numbers":
+        return "loss of the scaled target"
+    return "loss, each class weighing as much" if weighed else "loss"
 
 
 def result(scores: Scores) -> Figure:

@@ -125,7 +125,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     for sign in sorted(set(sheet.signs.values())):
         signed = [name for name, each in sheet.signs.items() if each == sign]
         say(f"{'':<13}numbers are read without their {sign}: {columns.some(signed)}")
-        for name, bare in ((name, _bare(sheet, name, sign)) for name in signed):
+        for name, bare in ((name, _without_sign(sheet, name, sign)) for name in signed):
             if bare:
                 say(f"{'':<13}{name}: {bare:,} of {len(sheet.rows):,} have no {sign}")
     if not wanted:
@@ -145,7 +145,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     y = target.encode(sheet)
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{_without(target, sheet, int((~known).sum()))}")
+        say(f"{'left out':<13}{_without_target(target, sheet, int((~known).sum()))}")
     for line in targets.coarse(target, y[known]):
         say(f"{'':<13}{line}")
     sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
@@ -156,12 +156,12 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     return Data(x[training], y[training], held_out, Schema(inputs, target))
 
 
-def _bare(sheet: Sheet, name: str, sign: str) -> int:
+def _without_sign(sheet: Sheet, name: str, sign: str) -> int:
     """Return how many numbers of a column have not the sign that others have."""
     return sum(sign not in value for value in given(sheet.column(name)))
 
 
-def _without(target: Target, sheet: Sheet, rows: int) -> str:
+def _without_target(target: Target, sheet: Sheet, rows: int) -> str:
     """Return how many rows have no target, and which words are no number."""
     words = [strange(sheet.plain(name)) for name in target.names if target.task == "numbers"]
     counted = f"{rows:,} {'row' if rows == 1 else 'rows'} without {' or '.join(target.names)}"

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import MISSING, are_codes, are_numbers, as_number, given, strange
+from fastnn.data.notation import MISSING, alike, are_codes, are_numbers, as_number, given, strange
 from fastnn.data.schema import LARGEST, Target, canonical
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -102,8 +102,10 @@ def _of_classes(name: str, classes: Counter[str], kind: str) -> tuple[Target, st
     }
     single = [each for each, rows in classes.items() if rows == 1]
     rare = f"; {_some(single)} {'has' if len(single) == 1 else 'have'} 1 row" if single else ""
+    capitals = f"; {pair}" if (pair := alike(classes)) else ""
     target = Target("binary" if len(classes) == 2 else "classes", [name], [list(classes)])
-    return target, f"classification: {name} has {listed(list(classes))}{rare}{ends[kind]}"
+    told = f"{listed(list(classes))}{rare}{capitals}{ends[kind]}"
+    return target, f"classification: {name} has {told}"
 
 
 def _classes(values: Sequence[str], numeric: bool) -> Counter[str]:

@@ -396,7 +396,7 @@ class _Training:
         def draw() -> Any:
             from fastnn.cli.pictures import report as drawn
 
-            return drawn(history, report)
+            return drawn(history, report, self.plan.class_weight is not None)
 
         lines = keeping.keep(options, model, draw, self.data.test[0])
         if options.save and not options.quiet:

@@ -1,5 +1,5 @@
 """How people write numbers: which mark is before the fraction, which between thousands, and which
-sign of a currency or of percent is beside them.
+sign is beside them: of a currency, of percent, or of a unit.
 
 Most can be read in one way only, as ``2274,11`` or ``0.5``.  What can be read in two ways, as
 ``1,250``, is read as most of the others are.
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
 __all__ = [
     "ALMOST",
     "MISSING",
+    "alike",
     "are_codes",
     "are_numbers",
     "as_number",
@@ -57,6 +58,12 @@ _GROUPS = str.maketrans("", "", _BETWEEN)
 
 _SIGN = re.compile("[$£¥₩₹€₽%]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD")
 
+#: A number and its unit, such as ``5.1 kg``, ``120 km/h``, ``30 °C``.  ``k`` and ``M`` are none:
+#: there may be other numbers without them, of a thousandth of the size.
+_WITH_UNIT = re.compile(
+    r"[+-]?\d[\d.,'\u2019]*\s?(?P<unit>°[CFK]?|[hglmsAVW]|[^\W\d_]{2,5}[²³]?(?:/[^\W\d_]{1,4}[²³]?)?)"
+)
+
 
 def as_number(text: str) -> float | None:
     """Return the number that a text is, if it is one as Python writes them."""
@@ -81,6 +88,21 @@ def are_numbers(values: Sequence[str]) -> bool:
     present = given(values)
     numbers = sum(as_number(value) is not None for value in present)
     return bool(present) and numbers >= ALMOST * len(present)
+
+
+def alike(words: Iterable[str]) -> str:
+    """Return two of some words that differ in capital letters only, as text; else nothing.
+
+    Example:
+        >>> alike(["female", "Male", "male"]), alike(["a", "b"])
+        ("'Male' and 'male' differ in capitals only, and are two", '')
+    """
+    seen: dict[str, str] = {}
+    pairs = ((seen.setdefault(word.casefold(), word), word) for word in words)
+    found = next((pair for pair in pairs if pair[0] != pair[1]), None)
+    if found is None:
+        return ""
+    return f"{found[0]!r:.40} and {found[1]!r:.40} differ in capitals only, and are two"
 
 
 def strange(values: Sequence[str]) -> str:
@@ -116,7 +138,7 @@ def plain(text: str, decimal: str) -> str:
 
 
 def unsigned(text: str, sign: str) -> str:
-    """Return a number without the sign of a currency or of percent that is beside it.
+    """Return a number without the sign that is beside it.
 
     Example:
         >>> [unsigned(each, "$") for each in ("$12", "-$1,200.50", "12 $", "$-5", "a $ b", "3 %")]
@@ -129,21 +151,34 @@ def unsigned(text: str, sign: str) -> str:
     return number if beside and _is_any_number(number) else text
 
 
-def sign_of(values: Sequence[str]) -> str:
-    """Return the sign of a currency or of percent beside the numbers of a column.
+def sign_of(values: Sequence[str], units: bool = True) -> str:
+    """Return the sign beside the numbers of a column.
 
-    Nine of ten values are numbers, with it or without it.
+    Nine of ten values are numbers, with it or without it; with the sign of a unit, if that is one.
+
+    Args:
+        values: those of the column.
+        units: whether signs are also those of units, and not of currencies and of percent alone.
 
     Example:
         >>> sign_of(["5 %", "", "12.5%", "7"]), sign_of(["€ 1.200", "-"]), sign_of(["5 %", "a"])
         ('%', '€', '')
+        >>> sign_of(["51 kg", "?", "60.5kg"]), sign_of(["51 kg", "60"]), sign_of(["12 Main St"])
+        ('kg', '', '')
     """
-    found = next(filter(None, map(_SIGN.search, islice(values, _ENOUGH))), None)
-    if found is None:
-        return ""
-    present, sign = given(values), found[0]
+    first = list(islice(values, _ENOUGH))
+    found = next(filter(None, map(_SIGN.search, first)), None)
+    if found:
+        return found[0] if _are_signed(values, found[0], bare=True) else ""
+    unit = next(filter(None, map(_WITH_UNIT.fullmatch, first)), None) if units else None
+    return unit["unit"] if unit and _are_signed(values, unit["unit"], bare=False) else ""
+
+
+def _are_signed(values: Sequence[str], sign: str, bare: bool) -> bool:
+    """Return whether values are numbers, but for a few, with a sign, or ``bare`` ones too."""
+    present = [value for value in given(values) if bare or sign in value]
     numbers = sum(map(_is_any_number, (unsigned(value, sign) for value in present)))
-    return sign if numbers >= ALMOST * len(present) else ""
+    return numbers >= ALMOST * len(given(values))
 
 
 def _is_any_number(text: str) -> bool:

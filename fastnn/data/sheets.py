@@ -45,7 +45,7 @@ class Sheet:
         header: whether the file has names.
         repeated: names that the file has more than once.
         decimals: the mark before the fraction, for columns where it may be a comma.
-        signs: the sign beside the numbers of a column, of a currency or of percent.
+        signs: the sign beside the numbers of a column, of a currency, of percent or of a unit.
     """
 
     names: list[str]
@@ -187,7 +187,8 @@ def _names_one(first: Sequence[str], known: Collection[str]) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    return as_number(plain(unsigned(text, sign_of([text])), ".")) is not None
+    """Return whether a text is a number; one with a unit may well be a name, such as "5 years"."""
+    return as_number(plain(unsigned(text, sign_of([text], units=False)), ".")) is not None
 
 
 def _distinct(given: Sequence[str]) -> list[str]:

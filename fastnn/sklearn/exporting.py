@@ -10,9 +10,9 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from fastnn import ops
 from fastnn.data.schema import Arrays, Schema, Target
 from fastnn.layers import Input, MinMaxScaling, Normalization, Reshape
+from fastnn.layers.operation import Operation
 from fastnn.models import Model, Sequential
 from fastnn.sklearn.classifier import FastNNClassifier
 from fastnn.sklearn.estimator import NetworkEstimator
@@ -112,7 +112,7 @@ def _model(
     flat = table is not None or bool(before)
     taken = (estimator.n_features_in_,) if flat else shape
     inputs: Any = Input(taken, name=title, dtype=network.dtype)
-    x = _filled(inputs, table)
+    x = _filled(inputs, table, network)
     for each in before:
         x = _scaled(x, each, network)
     if flat and len(shape) > 1:
@@ -126,11 +126,18 @@ def _model(
     return Model(inputs, y, name=network.name, dtype=network.dtype_policy)
 
 
-def _filled(x: Any, table: Table | None) -> Any:
+def _filled(x: Any, table: Table | None, network: Model) -> Any:
     """Return features with what an imputer puts where NaN is."""
     if table is None or np.isnan(table.fills).all():
         return x
-    return ops.where(ops.isnan(x), table.fills, x)
+    gaps = Operation("isnan", name=_unused("gaps", network))(x)
+    filled = Operation("where", name=_unused("filled", network))
+    return filled(gaps, table.fills.tolist(), x)
+
+
+def _unused(name: str, network: Model) -> str | None:
+    """Return the name of a layer beside a network's, or ``None`` for any if one of those has it."""
+    return None if name in {layer.name for layer in network.layers} else name
 
 
 def _schema(estimator: NetworkEstimator, table: Table | None, model: Model) -> Schema | None:
@@ -183,7 +190,7 @@ def _parts(who: str, estimator: Any) -> _Parts:
 
 def _scaled(x: Any, how: Scaling, network: Model, back: bool = False) -> Any:
     """Return what a scaler makes of features, or the way back, by a layer beside a network's."""
-    name = None if how.name in {layer.name for layer in network.layers} else how.name
+    name = _unused(how.name, network)
     middle, scale, variance = how.middle, how.scale, np.square(how.scale)
     if ((variance > _LEAST) & (variance < _LARGEST)).all():
         y = Normalization(mean=middle, variance=variance, invert=back, name=name)(x)
@@ -192,4 +199,6 @@ def _scaled(x: Any, how: Scaling, network: Model, back: bool = False) -> Any:
         y = layer(x)
         layer.middle.assign(-middle / scale if back else middle)
         layer.scale.assign(scale if back else 1 / scale)
-    return ops.clip(y, *how.limits) if how.limits and not back else y
+    if not how.limits or back:
+        return y
+    return Operation("clip", name=_unused(f"{how.name}_clip", network))(y, *how.limits)
