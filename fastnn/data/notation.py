@@ -176,9 +176,9 @@ def sign_of(values: Sequence[str], units: bool = True) -> str:
 
 def _are_signed(values: Sequence[str], sign: str, bare: bool) -> bool:
     """Return whether values are numbers, but for a few, with a sign, or ``bare`` ones too."""
-    present = [value for value in given(values) if bare or sign in value]
-    numbers = sum(map(_is_any_number, (unsigned(value, sign) for value in present)))
-    return numbers >= ALMOST * len(given(values))
+    present = given(values)
+    signed = (unsigned(value, sign) for value in present if bare or sign in value)
+    return sum(map(_is_any_number, signed)) >= ALMOST * len(present)
 
 
 def _is_any_number(text: str) -> bool:

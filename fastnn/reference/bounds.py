@@ -41,7 +41,7 @@ from fastnn.reference.recurrent import (
     rnn_steps,
     rnn_steps_back,
 )
-from fastnn.reference.rounding import PRODUCT, SLOPE, ULPS, Rounded
+from fastnn.reference.rounding import PRODUCT, SLOPE, ULPS, Rounded, number_range
 from fastnn.reference.tensors import in_groups, repeated
 from fastnn.reference.twins import TWINS
 
@@ -609,8 +609,7 @@ def _curve_bwd(o: Outcome) -> dict[str, Array]:
 def _unless_overflown(o: Outcome, known: Array, size: Array, error: Array) -> Array:
     """Return the error; that nothing is known where an input or what comes of it is finite, and a
     number on the way, which is at most of this size, may exceed the largest."""
-    largest = np.finfo(np.float32 if o.u > 1e-12 else np.float64).max
-    return np.where(np.isfinite(known) & (size > largest), _OVERFLOWN, error)
+    return np.where(np.isfinite(known) & (size > number_range(o.u).max), _OVERFLOWN, error)
 
 
 #: function of csrc/binary.def -> its error in units of u |y| with the twin's; others: none.

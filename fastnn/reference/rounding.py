@@ -16,7 +16,7 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.reference.elementwise import ACTIVATIONS
 
-__all__ = ["PRODUCT", "SLOPE", "ULPS", "Rounded", "apply", "clip", "where"]
+__all__ = ["PRODUCT", "SLOPE", "ULPS", "Rounded", "apply", "clip", "number_range", "where"]
 
 #: |error| <= PRODUCT u |A| |B|: 16 eps.  Blocks of 256 terms stay below half of it at any depth.
 PRODUCT = 32
@@ -26,6 +26,11 @@ ULPS = 4
 
 #: The steepest slope of each activation that has one.
 SLOPE = {"linear": 1.0, "relu": 1.0, "sigmoid": 0.25, "tanh": 1.0}
+
+
+def number_range(u: float) -> np.finfo:
+    """Return the range of the numbers whose 1 has half an ulp ``u``."""
+    return np.finfo(np.float32 if u > 1e-12 else np.float64)
 
 
 class Rounded:
@@ -88,7 +93,7 @@ class Rounded:
     @property
     def _numbers(self) -> np.finfo:
         """The range of the computed array; what is below its smallest normal number is 0."""
-        return np.finfo(np.float32 if self.u > 1e-12 else np.float64)
+        return number_range(self.u)
 
     def __add__(self, other: Any) -> Rounded:
         b = self._of(other)
