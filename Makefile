@@ -8,6 +8,8 @@ C := $(wildcard csrc/*.c csrc/isa/*.c)
 MACHINE := $(shell uname -m)
 # NumPy's own threads would spin beside the tests', which are on all cores.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
+# What builds the library again, and trains as a person would.
+LONG := tests/test_examples.py tests/test_recipes.py
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py metrics.py optimizers.py \
     gradients.py whole_model.py)
 # All that compares kernels with their twins: one by one, in layers, and in training.
@@ -20,14 +22,18 @@ REPLAY_BUILD = $(CC) -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -I
     -pthread -lm -o build/$(CC)/replay
 
 .NOTPARALLEL: # two builds in one tree would mix their objects
-.PHONY: demo test coverage nightly docs lint format isa analyse memcheck asan asan-python parity strict replay exports bench wheel manylinux clean
+.PHONY: demo test examples coverage nightly docs lint format isa analyse memcheck asan asan-python parity strict replay exports bench wheel manylinux clean
 
 demo: $(VENV)/extra-plot
 	$(BIN)/python -m fastnn train digits --save build/digits.fastnn --plot build/digits.png
 
 test: $(VENV)/extra-test
 	tests/c/run
-	$(PYTEST)
+	$(PYTEST) $(addprefix --ignore=,$(LONG))
+
+# The examples of examples/, and the recipes of docs/adding.md in a copy of the source.
+examples: $(VENV)/extra-test
+	$(PYTEST) $(LONG)
 
 # Lines and branches of fastnn/ that the tests run; an error below 95 %.
 coverage: $(VENV)/extra-dev

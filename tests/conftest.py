@@ -5,6 +5,7 @@ import gc
 import mmap
 import os
 import signal
+import zlib
 from itertools import cycle, islice
 
 import numpy as np
@@ -39,6 +40,23 @@ def pytest_collection_finish():
 def seed():
     """The seed of the tests' data; another one makes other tests of the same things."""
     return int(os.environ.get("FASTNN_TESTS_SEED", "0"))
+
+
+@pytest.fixture
+def some(request, seed):
+    """Chooses each so many'th of many cases, other ones for each test and seed.
+
+    FASTNN_TESTS_WHOLE=1, as at night, takes all of them.
+    """
+    if os.environ.get("FASTNN_TESTS_WHOLE") == "1":
+        return lambda cases, every: list(cases)
+    turn = seed + zlib.crc32(request.node.name.encode())
+
+    def chosen(cases, every):
+        cases = list(cases)
+        return cases[turn % min(every, len(cases)) :: every]
+
+    return chosen
 
 
 def _begin(place, room, array):

@@ -120,9 +120,11 @@ def differs(case):
     return any(mixed[name].tobytes() != single[name].tobytes() for name in mixed)
 
 
-def test_operations_with_kernels_of_mixed_precision_are_those_whose_twins_round():
-    rounding = {op for op in CASES if any(map(differs, cases(op)))}
-    assert rounding == set(_core.kernels(MIXED))
+def test_operations_with_kernels_of_mixed_precision_are_those_whose_twins_round(some):
+    known = set(_core.kernels(MIXED))
+    others = {op: some(cases(op), 4) for op in set(CASES) - known}
+    assert all(any(map(differs, cases(op))) for op in known)
+    assert not [op for op, few in others.items() if any(map(differs, few))]
 
 
 def test_whole_numbers_that_bfloat16_holds_lose_nothing():

@@ -38,10 +38,12 @@ def counted(good, output):
     return passed + sum(bad), failures
 
 
-def tests(file, note, trials, rng):
-    """Run a file of tests, on other numbers than those of a day."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{file}"]
-    made, failures = counted(*call(command, FASTNN_TESTS_SEED=str(rng.randrange(1000))))
+def tests(files, note, trials, rng):
+    """Run files of tests on all of their cases, and on other numbers than those of a day."""
+    paths = [f"tests/test_{name}.py" for name in files.split()]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+    seed = str(rng.randrange(1000))
+    made, failures = counted(*call(command, FASTNN_TESTS_WHOLE="1", FASTNN_TESTS_SEED=seed))
     return made, failures, note
 
 
@@ -76,12 +78,16 @@ def sanitized(trials, rng):
     return made, failures, "tests under address and undefined-behaviour sanitizers"
 
 
-MEMORY = partial(tests, "test_memory.py", "each allocation in turn, once and for ever after")
-MISTAKES = partial(tests, "test_mistakes.py", "the message, and the model to the byte")
-MODES = partial(tests, "test_subnormals.py", "every entry point and error, every kernel")
+MEMORY = partial(tests, "memory", "each allocation in turn, once and for ever after")
+MISTAKES = partial(tests, "mistakes", "the message, and the model to the byte")
+MODES = partial(tests, "subnormals", "every entry point and error, every kernel")
+BOUNDS = partial(tests, "kernels mixed reference", "every case, NaN and infinities at every lane")
+PLACES = partial(tests, "bits", "threads, places, stores and instruction sets, every kernel")
 
 #: Promise, campaign, trials by night and in small.
 CAMPAIGNS = [
+    ("numbers: kernels are within bounds that bite, and lose no NaN", BOUNDS, 1, 1),
+    ("bits: the same wherever arrays lie and whoever computes", PLACES, 1, 1),
     ("memory: running out of it changes nothing", MEMORY, 1, 1),
     ("errors: mistakes are named, and change nothing", MISTAKES, 1, 1),
     ("numbers: subnormal ones are zeros, the caller's mode stays", MODES, 1, 1),
