@@ -21,6 +21,8 @@ ANALYSE := clang --analyze -Xclang -analyzer-output=text -std=c11 -Icsrc
 REPLAY_BUILD = $(CC) -std=c11 -O1 -Wall -Wextra -Wconversion -Wshadow -Werror -Icsrc tests/c/replay.c build/$(CC)/*.o \
     -pthread -lm -o build/$(CC)/replay
 
+# Hundreds of processes import the package: its modules are compiled once, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 .NOTPARALLEL: # two builds in one tree would mix their objects
 .PHONY: demo test examples coverage nightly docs lint format isa analyse memcheck asan asan-python parity strict replay exports bench wheel manylinux clean
 
