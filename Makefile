@@ -8,8 +8,8 @@ C := $(wildcard csrc/*.c csrc/isa/*.c)
 MACHINE := $(shell uname -m)
 # NumPy's own threads would spin beside the tests', which are on all cores.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
-# What builds the library again, and trains as a person would.
-LONG := tests/test_examples.py tests/test_recipes.py
+# What trains as a person would, and builds the library again.
+LONG := $(addprefix tests/test_,docs.py examples.py recipes.py)
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py metrics.py optimizers.py \
     gradients.py whole_model.py)
 # All that compares kernels with their twins: one by one, in layers, and in training.
@@ -33,7 +33,7 @@ test: $(VENV)/extra-test
 	tests/c/run
 	$(PYTEST) $(addprefix --ignore=,$(LONG))
 
-# The examples of examples/, and the recipes of docs/adding.md in a copy of the source.
+# The code of all documents, the recipes of docs/adding.md in a copy of the source, and the examples.
 examples: $(VENV)/extra-test
 	$(PYTEST) $(LONG)
 
@@ -118,7 +118,7 @@ replay: $(VENV)/extra-test strict
 
 # Networks in C, by every compiler that is there.
 exports: $(VENV)/extra-test
-	$(PYTEST) tests/test_export_c.py
+	FASTNN_TESTS_WHOLE=1 $(PYTEST) tests/test_export_c.py
 
 # The documentation as a site, in build/site; nothing is fetched but what makes it.
 docs: $(VENV)/extra-docs

@@ -54,6 +54,7 @@ def some(request, seed):
 
     def chosen(cases, every):
         cases = list(cases)
+        assert cases
         return cases[turn % min(every, len(cases)) :: every]
 
     return chosen

@@ -186,10 +186,8 @@ def of_interest(op):
 
 
 @pytest.mark.parametrize("op", DIFFERENTIABLE)
-def test_a_rule_agrees_with_differences(op):
-    known = of_interest(op)
-    assert known
-    for case in known:
+def test_a_rule_agrees_with_differences(op, some):
+    for case in some(of_interest(op), 2):
         check(Function(case), count=7)
 
 

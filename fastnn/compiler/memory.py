@@ -117,9 +117,12 @@ def plan(nodes: Sequence[Node], rows: int, real_bytes: int) -> int:
 
 def _fill(order: Iterable[Place]) -> list[tuple[int, Place]]:
     placed: list[tuple[int, Place]] = []
+    spans: list[tuple[int, int]] = []  # of nodes, of those that are placed
     for place in order:
-        taken = [p for p in placed if _overlap(p[1], place)]
+        first, last = place.first, place.last
+        taken = [p for p, (a, b) in zip(placed, spans, strict=True) if a <= last and first <= b]
         placed.append((_lowest_gap(taken, place.size), place))
+        spans.append((first, last))
     return placed
 
 
@@ -130,10 +133,6 @@ def _end(placed: Iterable[tuple[int, Place]]) -> int:
 def _bytes(tensor: Tensor, rows: int, real_bytes: int) -> int:
     size = tensor.size.at(rows) * item_bytes(tensor, real_bytes)
     return -(-max(size, 1) // ALIGN) * ALIGN
-
-
-def _overlap(a: Place, b: Place) -> bool:
-    return a.first <= b.last and b.first <= a.last
 
 
 def _lowest_gap(taken: Iterable[tuple[int, Place]], size: int) -> int:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import difflib  # noqa: F401
+import functools
 import importlib
 import io
 import json
@@ -41,11 +42,6 @@ HARM = (
     "code",
 )
 
-# What is imported when it is first needed is no file's doing.
-for _module in pkgutil.walk_packages(fastnn.__path__, "fastnn."):
-    if not _module.name.startswith("fastnn.bench") and not _module.name.endswith("__main__"):
-        importlib.import_module(_module.name)
-
 _watching = False
 _seen: list[str] = []
 
@@ -56,6 +52,14 @@ def _watch(event, arguments):
 
 
 sys.addaudithook(_watch)
+
+
+@functools.cache
+def _import_all():
+    """Import fastnn whole: what it imports when it is first needed is no file's doing."""
+    for module in pkgutil.walk_packages(fastnn.__path__, "fastnn."):
+        if not module.name.startswith("fastnn.bench") and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
 @contextlib.contextmanager
@@ -80,6 +84,7 @@ def _memory(field):
 
 def refused(content):
     """Return what is wrong with how a file is read; ``None`` if it is refused, or is a model."""
+    _import_all()
     begin = time.perf_counter()
     try:
         with watching(), warnings.catch_warnings():
@@ -106,10 +111,17 @@ def _keep(content, why):
     print(f"FAILED: {why}: kept as {path}", flush=True)
 
 
+def _begin_peak():
+    """Begin the peak of this process's memory anew; return the bytes it has."""
+    _import_all()
+    before = _memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")
+    return before
+
+
 def peak_of(content):
     """Return the bytes that reading a file took beside what there was before, at most."""
-    before = _memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # begin the peak anew
+    before = _begin_peak()
     refused(content)
     return _memory("VmHWM") - before
 
@@ -117,8 +129,7 @@ def peak_of(content):
 def _try_all(contents):
     """Return the failures among files, which is also that of one that took too much memory."""
     failures, largest = 0, 0
-    before = _memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")
+    before = _begin_peak()
     for content in contents:
         largest = max(largest, len(content))
         wrong = refused(content)

@@ -81,7 +81,9 @@ def sanitized(trials, rng):
 MEMORY = partial(tests, "memory", "each allocation in turn, once and for ever after")
 MISTAKES = partial(tests, "mistakes", "the message, and the model to the byte")
 MODES = partial(tests, "subnormals", "every entry point and error, every kernel")
-BOUNDS = partial(tests, "kernels mixed reference", "every case, NaN and infinities at every lane")
+BOUNDS = partial(
+    tests, "kernels mixed reference gradients", "every case, NaN and infinities at every lane"
+)
 PLACES = partial(tests, "bits", "threads, places, stores and instruction sets, every kernel")
 
 #: Promise, campaign, trials by night and in small.
