@@ -1,6 +1,7 @@
 """What a model's inputs and outputs are outside of it, in files and as arrays."""
 
 import numpy as np
+import pandas
 import pytest
 from PIL import Image
 
@@ -58,6 +59,86 @@ def test_a_word_among_numbers_is_told_with_its_line(tmp_path):
     assert x[1, 4] == 0
     assert "'many' in line 3" in notes[0]
     assert "'1_0' in line 3" in notes[2]
+
+
+@pytest.mark.parametrize("words", [["FALSE", "TRUE"], ["False", "True"], ["", "f", "true"]])
+def test_truth_may_be_written_otherwise(tmp_path, words):
+    columns = Columns(True, ["flag"], [None], {"flag": [w.replace("f", "false") for w in words]})
+    expected = np.eye(len(words))[[-1, -2, -1, -2, -1, -2]]
+    path = write(tmp_path, "flag;n\nTRUE;1\nfalse;1\nTrue;1\nFALSE;1\n1;1\n0;1\n")
+    notes = []
+    assert columns.read(path, notes.append).tolist() == expected.tolist()
+    assert columns.read(pandas.DataFrame({"flag": [True, False] * 3})).tolist() == expected.tolist()
+    assert not notes
+    told = Target("binary", ["flag"], [["FALSE", "TRUE"]]).encode(read_sheet(path))
+    assert told[:, 0].tolist() == [1, 0] * 3
+    numbers = Columns(True, ["flag"], [0.5], {}).read(path)
+    assert numbers[:, 0].tolist() == [1, 0] * 3
+
+
+def test_truth_is_a_word_like_any_other_among_others(tmp_path):
+    columns = Columns(True, ["flag"], [None], {"flag": ["TRUE", "maybe"]})
+    path = write(tmp_path, "flag;n\ntrue;1\n1;1\nTRUE;1\n")
+    assert columns.read(path).tolist() == [[0, 0], [0, 0], [1, 0]]
+
+
+def test_codes_are_known_without_their_zeros(tmp_path):
+    """As pandas reads them; but those that are words themselves."""
+    columns = Columns(True, ["zip"], [None], {"zip": ["01067", "07", "7", "80331"]})
+    path = write(tmp_path, "zip;n\n01067;1\n1067;1\n07;1\n7;1\n80331.0;1\n")
+    assert columns.read(path).argmax(axis=1).tolist() == [0, 0, 1, 2, 3]
+    frame = pandas.read_csv(path, sep=";")
+    assert columns.read(frame).argmax(axis=1).tolist() == [0, 0, 2, 2, 3]
+
+
+def test_the_sign_of_the_training_is_known_in_any_row(tmp_path):
+    columns = Columns(True, ["mass", "n"], [0.0, 0.0], {}, signs={"mass": "kg"})
+    schema = Schema(columns, NUMBERS)
+    assert Schema.from_config(schema.get_config()) == schema
+    config = schema.get_config()
+    del config["inputs"]["Columns"]["signs"]  # as files were before
+    assert Schema.from_config(config).inputs.signs == {}
+    path, notes = write(tmp_path, "mass;n\n70 kg;1\n71;1\n72kg;2\n5 lb;2\n"), []
+    assert columns.read(path, notes.append)[:, 0].tolist() == [70, 71, 72, 0]
+    assert "mass: 1 value not a number, such as '5 lb' in line 5" in notes[0]
+    frame = pandas.DataFrame({"mass": ["70 kg", "71"], "n": [1, 2]})
+    assert columns.read(frame)[:, 0].tolist() == [70, 71]
+
+
+def test_another_sign_than_that_of_the_training_is_told(tmp_path):
+    columns = Columns(True, ["mass", "n"], [0.0, 0.0], {}, signs={"mass": "kg", "y": "$"})
+    with pytest.raises(DataFileError, match=r"mass: numbers with lb, .* trained .* with kg; conve"):
+        columns.read(write(tmp_path, "mass;n\n70 lb;1\n71 lb;1\n"))
+    path, notes = write(tmp_path, "mass;n;y\n70;5 %;3 €\n71;7 %;4\n"), []
+    assert columns.read(path, notes.append).tolist() == [[70, 5], [71, 7]]
+    assert [note.split(",")[0] for note in notes] == [
+        "mass: numbers without the kg of the training",
+        "n: numbers are read without their %",
+    ]
+    with pytest.raises(DataFileError, match=r"y: numbers with €, .* with \$; convert them"):
+        columns.check_sign("y", columns.sheet(path))
+
+
+def test_what_is_no_surprise_is_not_warned_of(tmp_path):
+    schema = Schema(COLUMNS, NUMBERS)
+    schema.read(write(tmp_path, "n,kind,m\n,a,1\n2,,1\n"))
+    path = write(tmp_path, "n,kind,m\n1,c,1\n2,a,tbd\n3,a,1\n")
+    with pytest.warns(UserWarning, match="read: ") as caught:
+        schema.read(path)
+    assert [str(each.message).split(",")[0] for each in caught] == [
+        "read: kind: 1 word that the model does not know",
+        "read: m: 1 value not a number",
+    ]
+    assert {each.filename for each in caught} == {__file__}
+
+
+def test_a_word_without_a_feature_is_known(tmp_path):
+    words = {"kind": ["a", "b"]}
+    columns = Columns(True, ["kind"], [None], words, gaps={"kind": "c"}, dropped={"kind": "c"})
+    notes = []
+    x = columns.read(write(tmp_path, "kind;x\nc;1\n;1\nb;2\nd;3\n"), notes.append)
+    assert x.tolist() == [[0, 0], [0, 0], [0, 1], [0, 0]]
+    assert notes == ["kind: 1 word that the model does not know, such as 'd'"]
 
 
 def test_a_column_that_is_mostly_words_is_refused(tmp_path):

@@ -140,3 +140,31 @@ def test_what_no_layer_prepares_is_refused(first, words):
     with pytest.raises(TypeError, match=words) as caught:
         to_model(fitted)
     assert len(str(caught.value)) < 400
+
+
+def test_a_word_that_the_pipeline_refuses_is_warned_of():
+    frame = pd.DataFrame({"a": X[:, 0], "job": ["x", "y", "z"] * (ROWS // 3)})
+    steps = make_column_transformer(
+        (StandardScaler(), ["a"]), (OneHotEncoder(drop="first"), ["job"])
+    )
+    pipeline = make_pipeline(steps, FastNNClassifier(5, max_iter=1)).fit(frame, LABELS)
+    model, other = to_model(pipeline), frame.assign(job="other")
+    model.schema.read(frame)  # "x" has no feature, and is no surprise
+    with pytest.raises(ValueError, match="unknown categories"):
+        pipeline.predict(other)
+    with pytest.warns(UserWarning, match="read: job: 60 words that the model does not know"):
+        model.schema.read(other)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_features_that_float32_does_not_tell_apart_are_warned_of(dtype):
+    x = X + np.array([0, 1e8, 0, 0, 0])
+    pipeline = make_pipeline(StandardScaler(), FastNNRegressor(5, max_iter=1, dtype=dtype))
+    pipeline.fit(x, SCORES[:, 0])
+    if dtype == "float64":
+        assert np.abs(to_model(pipeline).predict(x)[:, 0] - pipeline.predict(x)).max() < 1e-7
+        return
+    with pytest.warns(
+        UserWarning, match="standardscaler: float32 .* feature 1 apart by 8, so that"
+    ):
+        to_model(pipeline)

@@ -12,6 +12,7 @@ from fastnn._typing import Array
 from fastnn.cli.planning import Plan
 from fastnn.cli.sources import Data
 from fastnn.data.schema import Columns, Schema
+from fastnn.layers.preprocessing import standardizing
 
 __all__ = ["finished", "network", "scaled"]
 
@@ -23,7 +24,7 @@ _HEADS = {
     "numbers": (None, "mse"),
 }
 
-_FLAT = 1e-14  # a variance as small is none
+_FLAT = 1e-14  # of squares, a variance as small is none
 
 
 def network(data: Data, plan: Plan) -> Sequential:
@@ -46,13 +47,13 @@ def _scaling(data: Data) -> Any:
     if data.x.dtype == np.uint8:
         largest = int(data.x.max(initial=1))
         return layers.Rescaling(1 / (255 if largest > 127 else max(1, largest)), name="scaled")
-    layer = layers.Normalization(name="scaled")
-    layer.adapt(data.x)
+    known = layers.Normalization()
+    known.adapt(data.x)
     # what is constant, and indicators of words, stay as they are: rare ones would become large
-    as_is = (layer.variance.value < _FLAT) | _indicators(data.schema)
-    layer.mean.assign(np.where(as_is, 0, layer.mean.value))
-    layer.variance.assign(np.where(as_is, 1, layer.variance.value))
-    return layer
+    as_is = (known.variance.value == 0) | _indicators(data.schema)
+    mean = np.where(as_is, 0, known.mean.value)
+    deviation = np.where(as_is, 1, np.sqrt(known.variance.value))
+    return standardizing((None, *data.schema.inputs.shape), mean, deviation, name="scaled")
 
 
 def _indicators(schema: Schema) -> Array:
@@ -84,8 +85,8 @@ def scaled(data: Data, y: Array) -> Array:
     """Return targets as the network learns them: numbers without their size, which is no news."""
     if data.schema.target.task != "numbers":
         return y
-    mean, variance = _size(data)
-    return np.asarray((y - mean) / np.sqrt(variance))
+    mean, deviation = _size(data)
+    return np.asarray((y - mean) / deviation)
 
 
 def weights(class_weight: Mapping[int, float], y: Array) -> Array:
@@ -94,16 +95,16 @@ def weights(class_weight: Mapping[int, float], y: Array) -> Array:
 
 
 def _size(data: Data) -> tuple[Array, Array]:
-    variance = data.y.var(axis=0)
-    return data.y.mean(axis=0), np.where(variance < _FLAT * (data.y**2).max(axis=0), 1, variance)
+    variance, flat = data.y.var(axis=0), _FLAT * (data.y**2).max(axis=0)
+    return data.y.mean(axis=0), np.where(variance <= flat, 1, np.sqrt(variance))
 
 
 def finished(model: Sequential, data: Data) -> Any:
     """Return the model that tells the target itself, compiled to be tested and trained on."""
     target = data.schema.target
     if target.task == "numbers":
-        mean, variance = _size(data)
-        back = layers.Normalization(mean=mean, variance=variance, invert=True, name="unscaled")
+        shape = (None, target.units)
+        back = standardizing(shape, *_size(data), invert=True, name="unscaled")
         model = Sequential([_input(data), *model.layers, back], name="model")
         measured: list[Any] = ["mae", metrics.RootMeanSquaredError(name="rmse")]
         model.compile("adam", "mse", metrics=[*measured, metrics.R2Score(name="r2")])

@@ -61,7 +61,8 @@ def infer(
         say(f"{'':<13}{name}: the same as the target in every row; --ignore {name} leaves it out")
     fills = [choice.fills.get(each) for each in names]
     decimal = sheet.decimal([*choice.fills, *target])
-    return Columns(sheet.header, names, fills, choice.words, decimal)
+    signed = {name: sheet.signs[name] for name in [*names, *target] if name in sheet.signs}
+    return Columns(sheet.header, names, fills, choice.words, decimal, signs=signed)
 
 
 def unknown(name: str, names: Sequence[str]) -> DataFileError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from fastnn.data.notation import given, strange
 from fastnn.data.schema import Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
+from fastnn.layers.preprocessing import coarse
 from fastnn.model_selection import train_test_split
 
 __all__ = ["Data", "columns_of", "labelled", "load"]
@@ -100,6 +101,8 @@ def labelled(
     else:
         sheet = inputs.sheet(path, target.names, **text)
         x, y = inputs.encode(sheet, note), target.encode(sheet, note)
+        for name in target.names:
+            inputs.check_sign(name, sheet, note)
     known = ~np.isnan(y).any(axis=1)
     if len(x) != len(y) or not known.any():
         raise DataFileError(
@@ -146,14 +149,24 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
         say(f"{'left out':<13}{_without_target(target, sheet, int((~known).sum()))}")
-    for line in targets.coarse(target, y[known]):
-        say(f"{'':<13}{line}")
+    if target.task == "numbers":
+        _tell_coarse(target.names, y[known], say)
     sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
     training, rest = _split(target, y, options)
     inputs = columns.infer(sheet, training, names, chosen, say)
     x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"), learning=True)
+    _tell_coarse(inputs.features, x[training], say)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _tell_coarse(names: Sequence[str], values: Array, say: Say) -> None:
+    steps = coarse(values.mean(axis=0), values.std(axis=0))
+    for name, step in ((name, step) for name, step in zip(names, steps, strict=True) if step):
+        say(
+            f"{'':<13}{name}: float32 tells numbers of this size apart by {step:g}; subtract a "
+            "constant from them"
+        )
 
 
 def _without_sign(sheet: Sheet, name: str, sign: str) -> int:

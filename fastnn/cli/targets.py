@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -13,13 +13,10 @@ from fastnn.data.schema import LARGEST, Target, canonical
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 
-__all__ = ["coarse", "for_loss", "listed", "of_array", "of_sheet", "of_values"]
+__all__ = ["for_loss", "listed", "of_array", "of_sheet", "of_values"]
 
 #: As many different whole numbers may name classes; more of them are quantities.
 _FEW = 20
-
-#: Of the standard deviation of a target, the least that float32 has to tell apart.
-_FINE = 1e-3
 
 #: What stands for a missing class; a class may well be called "none", or "-".
 _NO_CLASS = MISSING - {"none", "-", "."}
@@ -197,19 +194,6 @@ def of_array(target: Target, values: Array) -> Array:
     if values.ndim == 2 and values.shape[1] == len(target.classes[0]):
         return np.asarray(values.argmax(axis=1)[:, None], np.float64)
     return target.ids(0, _texts(values))[:, None]
-
-
-def coarse(target: Target, y: Array) -> Iterator[str]:
-    """Yield what float32 cannot tell apart in numbers that are large against their spread."""
-    if target.task != "numbers":
-        return
-    for name, column in zip(target.names, y.T, strict=True):
-        step = float(np.spacing(np.float32(np.abs(column).max(initial=0))))
-        if step > _FINE * column.std() > 0:
-            yield (
-                f"{name}: float32 tells numbers of this size apart by {step:g}; subtract a "
-                "constant, or take a larger unit"
-            )
 
 
 def for_loss(target: Target, y: Array) -> Array:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn._warnings import warn_caller
 from fastnn.data.arrays import as_array
 from fastnn.data.notation import MISSING, as_number, given
 from fastnn.data.sheets import Sheet, read_sheet, sheet_of
@@ -43,13 +44,26 @@ TASKS = ("binary", "classes", "labels", "numbers")
 LARGEST = 1e19
 
 _LONGEST = 1000  # letters of a name
+_LONGEST_SIGN = 20  # of a currency or a unit
 
-#: What pandas writes of truth, in a column of numbers.
-_TRUTH = {"True": 1.0, "False": 0.0}
+#: How truth is written, in small letters: by R and Excel, SQL, pandas.
+_TRUTH = {"true": 1.0, "false": 0.0}
 
 _MODES = {"grayscale": 1, "rgb": 3}
 
 Note = Callable[[str], object]
+
+
+class Gap(str):
+    """A note of numbers that are missing, for which the model has another: that is no surprise."""
+
+    __slots__ = ()
+
+
+def _warn(text: str) -> None:
+    """Warn of what a note says, unless it is no surprise."""
+    if not isinstance(text, Gap):
+        warn_caller(f"read: {text}", UserWarning)
 
 
 def _silent(text: str) -> None:
@@ -84,6 +98,9 @@ class Columns:
         decimal: the mark before the fraction in the table of the training, for numbers that can be
             read in two ways: ``"."``, ``","``, or ``""`` where they could not be told.
         gaps: for columns of words, that which stands for a missing one, if another does.
+        dropped: for columns of words, one that is known and has no feature.
+        signs: the sign beside the numbers of a column, or of a target, in the table of the
+            training: of a currency, of percent or of a unit.
     """
 
     header: bool
@@ -92,6 +109,8 @@ class Columns:
     words: dict[str, list[str]]
     decimal: str = ""
     gaps: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, str] = field(default_factory=dict)
+    signs: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -104,8 +123,10 @@ class Columns:
             raise ValueError("schema: a column has one of its words twice")
         if self.decimal not in ("", ".", ","):
             raise ValueError("schema: the mark before a fraction is a point or a comma")
-        if not all(word in self.words.get(name, ()) for name, word in self.gaps.items()):
+        if not all(word in self._known(name) for name, word in self.gaps.items()):
             raise ValueError("schema: what stands for a missing word is none of the column's")
+        if not all(0 < len(sign) <= _LONGEST_SIGN for sign in self.signs.values()):
+            raise ValueError(f"schema: a sign has 1 to {_LONGEST_SIGN} letters")
         if any(len(name) > _LONGEST for name in self.names):  # which is said again for each word
             raise ValueError(f"schema: the name of a column has more than {_LONGEST} letters")
 
@@ -147,9 +168,10 @@ class Columns:
         """Return the sheet of a CSV file like that of the training, or of such a data frame."""
         if isinstance(path, str | os.PathLike):
             named = [*self.names, *known]
-            sheet = read_sheet(path, delimiter, self.header, encoding, named, self.decimal)
+            how = (delimiter, self.header, encoding, named, self.decimal, self.signs)
+            sheet = read_sheet(path, *how)
         else:
-            sheet = sheet_of(path)
+            sheet = sheet_of(path, self.signs)
         if not sheet.rows:
             where = os.fspath(path) if sheet.separator else "the data frame"
             raise DataFileError(f"{where}: there is no row under the names")
@@ -183,18 +205,39 @@ class Columns:
         values = sheet.column(name)
         if fill is None:
             return self._indicators(name, values, note)
+        self.check_sign(name, sheet, note)
         found = numbers(name, sheet, note)
         _check_size(name, found, sheet)
         gone = np.isnan(found)
         if gone.any():
-            note(f"{name}: {gone.sum()} missing, taken as {fill:.6g}, usual in the training")
+            note(Gap(f"{name}: {gone.sum()} missing, taken as {fill:.6g}, usual in the training"))
         return np.where(gone, fill, found)[:, None]
 
+    def _known(self, name: str) -> list[str]:
+        """Return the words of a column that are known, those with features first."""
+        rest = [self.dropped[name]] if name in self.dropped else []
+        return [*self.words.get(name, ()), *rest]
+
+    def check_sign(self, name: str, sheet: Sheet, note: Note = _silent) -> None:
+        """Compare the sign beside the numbers of a column with that of the training.
+
+        Raises:
+            DataFileError: if it is another.
+        """
+        usual, found = self.signs.get(name, ""), sheet.signs.get(name, "")
+        if usual and found and usual != found:
+            raise DataFileError(
+                f"{name:.60}: numbers with {found}, the model was trained on numbers with {usual}; "
+                "convert them"
+            )
+        if found and not usual:
+            note(f"{name}: numbers are read without their {found}, which the training's had not")
+        if usual and not found and given(sheet.column(name)):
+            note(f"{name}: numbers without the {usual} of the training, taken as if with it")
+
     def _indicators(self, name: str, values: Sequence[str], note: Note) -> Array:
-        places = {word: place for place, word in enumerate(self.words[name])}
-        if name in self.gaps:
-            places[""] = places[self.gaps[name]]
-        ids = np.array([_known(value, places, -1) for value in values], np.int64)
+        gap = self.gaps.get(name, "")
+        ids = _Words(self._known(name)).places((value or gap for value in values), -1)
         others = np.flatnonzero(ids < 0)
         if len(others):
             first = values[others[0]]
@@ -246,7 +289,7 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
             return np.where(np.isfinite(found), found, np.nan)
     except ValueError:
         pass
-    known = [_TRUTH.get(value, as_number(value)) for value in values]
+    known = [_TRUTH.get(value.lower(), as_number(value)) for value in values]
     strange = [
         row
         for row, (value, text) in enumerate(zip(known, values, strict=True))
@@ -448,8 +491,7 @@ class Target:
 
     def ids(self, place: int, values: Sequence[str]) -> Array:
         """Return the numbers of classes, float64, NaN for what is none."""
-        known = {each: number for number, each in enumerate(self.classes[place])}
-        return np.array([_known(each, known, np.nan) for each in values], np.float64)
+        return _Words(self.classes[place]).places(values, np.nan)
 
     def answers(self, outputs: Array) -> list[list[Any]]:
         """Return, for each name, what the model tells of each row: classes, or numbers."""
@@ -462,9 +504,25 @@ class Target:
         ]
 
 
-def _known(text: str, places: Mapping[str, int], other: float) -> float:
-    """Return the place of a word, which may be a number that is written otherwise there."""
-    return places[text] if text in places else places.get(canonical(text), other)
+class _Words:
+    """The places of words, each also as it may be written elsewhere: ``1067`` for ``01067``,
+    ``true`` or ``1`` for ``TRUE``."""
+
+    def __init__(self, words: Sequence[str]):
+        self._are_truth = {word.lower() for word in words if word} <= {*_TRUTH, "0", "1"}
+        self._places = {word: place for place, word in enumerate(words)}
+        for place, word in enumerate(words):
+            self._places.setdefault(self._plain(word), place)
+
+    def places(self, texts: Iterable[str], other: float) -> Array:
+        """Return the places of texts, float64, ``other`` where one is none of the words."""
+        known = self._places
+        found = (known.get(text, known.get(self._plain(text), other)) for text in texts)
+        return np.fromiter(found, np.float64)
+
+    def _plain(self, text: str) -> str:
+        truth = _TRUTH.get(text.lower()) if self._are_truth else None
+        return canonical(text if truth is None else repr(truth))
 
 
 def canonical(text: str) -> str:
@@ -505,12 +563,15 @@ class Schema:
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     path = os.path.join(folder, "new.csv")
             ...     with open(path, "w") as file:
-            ...         _ = file.write("colour;n\\nred;2\\ngreen;\\n")
+            ...         _ = file.write("colour;n\\nred;2\\nblue;7\\n")
             ...     schema.read(path)
-            array([[2. , 0. , 1. ],
-                   [0.5, 0. , 0. ]])
+            array([[2., 0., 1.],
+                   [7., 1., 0.]])
+
+        What had to be guessed is warned of: words that the model does not know, values that are no
+        numbers, signs and units other than those of the training.
         """
-        return self.inputs.read(source)
+        return self.inputs.read(source, _warn)
 
     def check(self, inputs: Any, outputs: Any) -> None:
         """Refuse the shapes of another model, (None, ...)."""
@@ -544,7 +605,7 @@ class Schema:
 
 
 #: What fields were before they were there.
-_USUAL: dict[Any, dict[str, Any]] = {Columns: {"gaps": {}}}
+_USUAL: dict[Any, dict[str, Any]] = {Columns: {"gaps": {}, "dropped": {}, "signs": {}}}
 
 _INPUTS: dict[str, Any] = {each.__name__: each for each in (Arrays, Columns, Images)}
 

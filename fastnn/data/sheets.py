@@ -13,7 +13,7 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -97,6 +97,7 @@ def read_sheet(
     encoding: str | None = None,
     known: Collection[str] = (),
     decimal: str = "",
+    signs: Mapping[str, str] | None = None,
 ) -> Sheet:
     """Read a text file.
 
@@ -112,6 +113,7 @@ def read_sheet(
         known: names that the first line may have.
         decimal: the mark before the fraction in tables of the kind, for numbers that can be read in
             two ways.
+        signs: the sign beside the numbers of a column in tables of the kind.
 
     Raises:
         DataFileError: if there is nothing in it, or no table.
@@ -133,12 +135,16 @@ def read_sheet(
     repeated = [name for name, times in Counter(first).items() if times > 1] if header else []
     rest = numbered[header:]
     rows, lines = [row for _, row in rest], [line for line, _ in rest]
-    marks, signs = _notation(names, rows, found, decimal)
-    return Sheet(names, rows, lines, found, header, repeated, marks, signs)
+    notation = _notation(names, rows, found, decimal, signs or {})
+    return Sheet(names, rows, lines, found, header, repeated, *notation)
 
 
-def sheet_of(frame: Any) -> Sheet:
+def sheet_of(frame: Any, signs: Mapping[str, str] | None = None) -> Sheet:
     """Return a data frame of pandas or polars as a sheet.
+
+    Args:
+        frame: the data frame.
+        signs: the sign beside the numbers of a column in tables of the kind.
 
     Raises:
         DTypeError: if it is none, or two columns are called the same.
@@ -153,7 +159,8 @@ def sheet_of(frame: Any) -> Sheet:
     columns = [list(map(_text, frame[name].to_list())) for name in frame.columns]
     rows = list(map(list, zip(*columns, strict=True)))
     lines = list(range(1, len(rows) + 1))
-    return Sheet(names, rows, lines, "", True, [], *_notation(names, rows, "", "."))
+    notation = _notation(names, rows, "", ".", signs or {})
+    return Sheet(names, rows, lines, "", True, [], *notation)
 
 
 def _text(value: object) -> str:
@@ -163,14 +170,25 @@ def _text(value: object) -> str:
 
 
 def _notation(
-    names: Sequence[str], rows: Sequence[Sequence[str]], separator: str, decimal: str
+    names: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    separator: str,
+    decimal: str,
+    usual: Mapping[str, str],
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the marks before fractions, and the signs beside numbers, of those columns that have
     some."""
     columns = dict(zip(names, zip(*rows, strict=True), strict=False))  # none without rows
-    signs = {name: sign for name, values in columns.items() if (sign := sign_of(values))}
+    found = {name: _sign(values, usual.get(name, "")) for name, values in columns.items()}
+    signs = {name: sign for name, sign in found.items() if sign}
     bare = {name: _bare(values, signs.get(name, "")) for name, values in columns.items()}
     return decimal_marks(bare, separator, decimal), signs
+
+
+def _sign(values: Sequence[str], usual: str) -> str:
+    """Return the sign of a column: the usual one if any number has it, else that of most."""
+    known = usual and any(unsigned(value, usual) != value for value in values)
+    return usual if known else sign_of(values)
 
 
 def _bare(values: Sequence[str], sign: str) -> Sequence[str]:

@@ -28,6 +28,12 @@ __all__ = ["MinMaxScaling", "Normalization", "Rescaling"]
 #: Standard deviations below that of Keras's epsilon count as it.
 _LEAST_VARIANCE = 1e-14
 
+#: Of a standard deviation, the least that float32 has to tell apart.
+_FINE = 1e-3
+
+#: Variances as large are far from the end of float32's range, where they are products' factors.
+_LARGEST_VARIANCE = 1e30
+
 #: Numbers that are worked on at once, a row at the least: what stays in a cache as float64.
 _CHUNK = 65536
 
@@ -334,6 +340,37 @@ class MinMaxScaling(_Scaling):
         """Return the arguments that make an equal layer."""
         axis = list(self.axis)
         return {"feature_range": list(self.feature_range), "axis": axis, **super().get_config()}
+
+
+def coarse(middle: Array, scale: Array) -> Array:
+    """Return what float32 tells numbers apart by, where that is much of their spread; else 0."""
+    step = np.spacing(np.abs(middle).astype(np.float32)).astype(np.float64)
+    return np.where((step > _FINE * scale) & (scale > 0), step, 0.0)
+
+
+def standardizing(
+    shape: Shape, middle: Array, scale: Array, invert: bool = False, name: str | None = None
+) -> Layer:
+    """Return a layer that makes ``(x - middle) / scale`` of samples, or the way back.
+
+    It is ``Normalization`` but where that takes small variances for larger ones, or squares of
+    large numbers are beyond float32.
+
+    Args:
+        shape: that of a batch of samples.
+        middle: a number for each place of the last axis.
+        scale: likewise, positive.
+        invert: whether it is the way back, ``middle + x scale``.
+        name: the layer's name.
+    """
+    variance = np.square(scale)
+    if ((variance >= _LEAST_VARIANCE) & (variance < _LARGEST_VARIANCE)).all():
+        return Normalization(mean=middle, variance=variance, invert=invert, name=name)
+    layer = MinMaxScaling(name=name)  # whose factors are as they are
+    layer._build_once(shape)
+    layer.middle.assign(-middle / scale if invert else middle)
+    layer.scale.assign(scale if invert else 1 / scale)
+    return layer
 
 
 class Rescaling(Layer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,11 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from fastnn._warnings import warn_caller
 from fastnn.data.schema import Arrays, Schema, Target
-from fastnn.layers import Input, MinMaxScaling, Normalization, Reshape
+from fastnn.layers import Input, Reshape
 from fastnn.layers.operation import Operation
+from fastnn.layers.preprocessing import coarse, standardizing
 from fastnn.models import Model, Sequential
 from fastnn.sklearn.classifier import FastNNClassifier
 from fastnn.sklearn.estimator import NetworkEstimator
@@ -21,9 +24,6 @@ from fastnn.sklearn.networks import ending
 from fastnn.sklearn.preparing import Scaling, Table, prepared, scaling, steps_of
 
 __all__ = ["model_of", "to_model"]
-
-#: Variances that a ``Normalization`` divides by the root of in float32, too.
-_LEAST, _LARGEST = 1e-14, 1e30
 
 
 class _Parts(NamedTuple):
@@ -96,9 +96,24 @@ def model_of(who: str, estimator: Any) -> Model:
     before, network, after = _parts(who, estimator)
     table, steps = prepared(who, before)
     scalings = [scaling(who, *step) for step in steps]
+    if network.model_.dtype == "float32":
+        _warn_of_coarse(who, [*(table.scalings if table else []), *scalings])
     model = _model(network, table, scalings, [scaling(who, "transformer", each) for each in after])
     model.schema = _schema(network, table, model)
     return model
+
+
+def _warn_of_coarse(who: str, scalings: Iterable[Scaling]) -> None:
+    """Warn of features that scikit-learn scales in float64, and float32 does not tell apart."""
+    for each in scalings:
+        steps = coarse(each.middle, each.scale)
+        if steps.any():
+            warn_caller(
+                f"{who}: {each.name}: float32 tells numbers of the size of feature {steps.argmax()}"
+                f" apart by {steps.max():g}, so that the model tells other things than the "
+                "estimator; subtract a constant from them, or train with dtype='float64'",
+                UserWarning,
+            )
 
 
 def _model(
@@ -191,14 +206,7 @@ def _parts(who: str, estimator: Any) -> _Parts:
 def _scaled(x: Any, how: Scaling, network: Model, back: bool = False) -> Any:
     """Return what a scaler makes of features, or the way back, by a layer beside a network's."""
     name = _unused(how.name, network)
-    middle, scale, variance = how.middle, how.scale, np.square(how.scale)
-    if ((variance > _LEAST) & (variance < _LARGEST)).all():
-        y = Normalization(mean=middle, variance=variance, invert=back, name=name)(x)
-    else:
-        layer = MinMaxScaling(name=name)  # whose factors are as they are
-        y = layer(x)
-        layer.middle.assign(-middle / scale if back else middle)
-        layer.scale.assign(scale if back else 1 / scale)
+    y = standardizing(x.shape, how.middle, how.scale, back, name)(x)
     if not how.limits or back:
         return y
     return Operation("clip", name=_unused(f"{how.name}_clip", network))(y, *how.limits)

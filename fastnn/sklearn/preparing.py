@@ -71,6 +71,7 @@ class Table:
         names: of all columns of the table; none if it has none.
         width: how many columns the table has.
         gaps: by place, the word of a column that stands for a missing one.
+        dropped: by place, the word of a column that is no feature.
     """
 
     places: list[int]
@@ -81,6 +82,7 @@ class Table:
     names: Sequence[str] = ()
     width: int = 0
     gaps: dict[int, str] = field(default_factory=dict)
+    dropped: dict[int, str] = field(default_factory=dict)
 
     @property
     def is_plain(self) -> bool:
@@ -96,9 +98,12 @@ class Table:
             first = [next(usual) for _ in self.words.get(place, [""])][:1]
             fills.append(None if place in self.words else first[0])
         words = {names[place]: each for place, each in self.words.items()}
-        gaps = {names[place]: word for place, word in self.gaps.items()}
+        gaps, dropped = (
+            {names[place]: word for place, word in each.items()}
+            for each in (self.gaps, self.dropped)
+        )
         known = [names[place] for place in self.places]
-        return Columns(bool(self.names), known, fills, words, gaps=gaps)
+        return Columns(bool(self.names), known, fills, words, gaps=gaps, dropped=dropped)
 
 
 def steps_of(name: str, step: Any) -> Iterator[tuple[str, Any]]:
@@ -192,11 +197,12 @@ def _beside(who: str, parts: list[Table]) -> Table:
     scalings = [_level(who, parts, level) for level in range(depth)]
     words = {place: words for part in parts for place, words in part.words.items()}
     gaps = {place: word for part in parts for place, word in part.gaps.items()}
+    dropped = {place: word for part in parts for place, word in part.dropped.items()}
     fills, usual = (
         np.concatenate([np.empty(0), *(getattr(part, name) for part in parts)])
         for name in ("fills", "usual")
     )
-    return Table(places, words, fills, usual, scalings, gaps=gaps)
+    return Table(places, words, fills, usual, scalings, gaps=gaps, dropped=dropped)
 
 
 def _level(who: str, parts: list[Table], level: int) -> Scaling:
@@ -247,16 +253,23 @@ def _of_words(who: str, name: str, steps: list[Any], places: list[int]) -> Table
             f"{who}: {name!r:.60} is no layer: words have an OneHotEncoder that takes all of them, "
             "and before it at most a SimpleImputer"
         )
-    dropped = encoder.drop_idx_ if encoder.drop_idx_ is not None else [None] * len(places)
     words = {
-        place: [_text(each) for number, each in enumerate(categories.tolist()) if number != drop]
-        for place, categories, drop in zip(places, encoder.categories_, dropped, strict=True)
+        place: list(map(_text, categories.tolist()))
+        for place, categories in zip(places, encoder.categories_, strict=True)
+    }
+    chosen = encoder.drop_idx_ if encoder.drop_idx_ is not None else [None] * len(places)
+    dropped = {
+        place: words[place].pop(drop)
+        for place, drop in zip(places, chosen, strict=True)
+        if drop is not None
     }
     given = [_given_words(who, name, each) for each in before] or [[""] * len(places)]
     known = zip(places, *given, strict=True)
-    gaps = {place: word for place, word in known if word and word in words[place]}
+    gaps = {
+        place: word for place, word in known if word and word in (*words[place], dropped.get(place))
+    }
     none = np.zeros(sum(map(len, words.values())))
-    return Table(places, words, np.full_like(none, np.nan), none, gaps=gaps)
+    return Table(places, words, np.full_like(none, np.nan), none, gaps=gaps, dropped=dropped)
 
 
 def _given_words(who: str, name: str, step: Any) -> list[str]:
