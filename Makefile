@@ -96,7 +96,8 @@ asan-python: $(VENV)/extra-dev
 	cd build/asan && \
 	    LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libstdc++.so)" \
 	    ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=16 \
-	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(PYTEST) -s -p no:cacheprovider $(SANITIZED)
+	    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 FASTNN_TESTS_WHOLE=1 \
+	    $(PYTEST) -s -p no:cacheprovider $(SANITIZED)
 
 # Beside Keras itself; its absence is an error here, elsewhere a skip.
 parity: $(VENV)/extra-test $(VENV)/extra-parity
