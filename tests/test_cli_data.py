@@ -582,11 +582,37 @@ def test_targets_in_arrays(capsys, y, task, classes):
             {"x": np.full((20, 2), np.nan), "y": np.arange(20) % 2},
             "NaN or infinity in 20 of 20 rows",
         ),
+        (
+            {"x": np.ones((20, 2)), "y": np.c_[np.arange(20), np.zeros(20)]},
+            "the target 'y[1]' is '0' in every row: there is nothing to predict",
+        ),
+        (
+            {"x": np.ones((20, 2)), "y": np.c_[np.arange(20), np.full(20, 0.1)]},
+            "the target 'y[1]' is '0.1' in every row",
+        ),
+        (
+            {"x": np.ones((20, 2)), "y": np.c_[np.arange(20) % 2, np.arange(20) % 3 % 2, [1] * 20]},
+            "the target 'y[2]' is '1' in every row",
+        ),
+        (
+            {"x": np.ones((20, 2)), "y": np.c_[np.arange(20), np.full(20, np.nan)]},
+            "the target 'y[1]' has no value in any row",
+        ),
+        ({"x": np.ones((20, 2)), "y": np.full(20, np.nan)}, "'y' has no value in any row"),
     ],
 )
 def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
     np.savez("a.npz", **arrays)
     assert message in run(capsys, "train", "a.npz", code=1).err
+
+
+def test_a_target_that_is_zero_in_all_rows_to_train_on_spoils_no_other(capsys):
+    x, rare = RNG.normal(size=(ROWS, 3)), np.zeros(ROWS)
+    _, held_out, _, _ = fastnn.datasets.train_test_split(np.arange(ROWS), np.arange(ROWS), seed=0)
+    rare[held_out[0]] = 0.5
+    np.savez("a.npz", x=x, y=np.c_[x[:, 0], rare])
+    by_target = told(capsys, "train", "a.npz", "--epochs", "30")["by_target"]
+    assert by_target["y[0]"]["r2"] > 0.5
 
 
 def test_a_folder_of_images(capsys):

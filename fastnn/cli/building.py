@@ -95,7 +95,7 @@ def weights(class_weight: Mapping[int, float], y: Array) -> Array:
 
 def _size(data: Data) -> tuple[Array, Array]:
     variance = data.y.var(axis=0)
-    return data.y.mean(axis=0), np.where(variance < _FLAT * (data.y**2).max(axis=0), 1, variance)
+    return data.y.mean(axis=0), np.where(variance <= _FLAT * (data.y**2).max(axis=0), 1, variance)
 
 
 def finished(model: Sequential, data: Data) -> Any:

@@ -39,10 +39,14 @@ def of_sheet(sheet: Sheet, names: Sequence[str], task: str | None) -> tuple[Targ
     columns = {name: _told(_present(sheet.plain(name)), task) for name in names}
     for name, values in columns.items():
         if not values:
-            raise DataFileError(f"the target {name!r:.60} has no value in any row")
+            raise _without_value(name)
     if len(names) == 1:
         return _of_one(names[0], columns[names[0]], task)
     return _of_several(columns, task)
+
+
+def _without_value(name: str) -> DataFileError:
+    return DataFileError(f"the target {name!r:.60} has no value in any row")
 
 
 def _present(values: Sequence[str]) -> list[str]:
@@ -168,7 +172,9 @@ def of_values(name: str, values: Array, task: str | None) -> tuple[Target, str]:
         raise DataFileError(
             f"the target {name!r:.60} has the shape {values.shape}; expected (rows,) or (rows, n)"
         )
-    return _of_one(name, _present(_texts(values)), task)
+    if not (present := _present(_texts(values))):
+        raise _without_value(name)
+    return _of_one(name, present, task)
 
 
 def _of_matrix(name: str, values: Array, task: str | None) -> tuple[Target, str]:
@@ -176,13 +182,25 @@ def _of_matrix(name: str, values: Array, task: str | None) -> tuple[Target, str]
     if values.dtype.kind not in "fiub":
         raise DataFileError(f"the target {name!r:.60} has several columns, which are no numbers")
     names = [f"{name}[{place}]" for place in range(n)]
-    if task == "regression" or not np.isin(values, (0, 1)).all():
-        return Target("numbers", names, []), f"regression: {name} is {n} numbers a row"
-    if task != "multi-label" and (values.sum(axis=1) == 1).all():
+    marks = task != "regression" and bool(np.isin(values, (0, 1)).all())
+    if marks and task != "multi-label" and (values.sum(axis=1) == 1).all():
         classes = [list(map(str, range(n)))]
         kind = "binary" if n == 2 else "classes"
         return Target(kind, [name], classes), f"classification: {name} marks one of {n} classes"
-    return Target("labels", names, [["0", "1"]] * n), f"multi-label: {name} is {n} times 0 or 1"
+    for each, column in zip(names, values.T, strict=True):
+        _check_column(each, column)
+    if marks:
+        return Target("labels", names, [["0", "1"]] * n), f"multi-label: {name} is {n} times 0 or 1"
+    return Target("numbers", names, []), f"regression: {name} is {n} numbers a row"
+
+
+def _check_column(name: str, values: Array) -> None:
+    """Refuse a target among others that has no value, or in several rows the same."""
+    present = values[np.isfinite(values)]
+    if not present.size:
+        raise _without_value(name)
+    if present.size > 1 and (present == present[0]).all():
+        _check_varies(name, [canonical(str(present[0]))])
 
 
 def _texts(values: Array) -> list[str]:
