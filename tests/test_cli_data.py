@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from PIL import Image
 
 import fastnn
 from fastnn import saving
-from fastnn.cli import main, pictures, planning, scores
+from fastnn.cli import keeping, main, pictures, planning, scores
 from fastnn.data.schema import Schema, Target
 
 RNG = np.random.default_rng(5)
@@ -1358,6 +1359,34 @@ def test_who_stops_reading_gets_no_traceback():
     os.close(reader)
     assert running.communicate()[1] == ""
     assert running.returncode == 141
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_who_stops_reading_gets_the_files(quiet):
+    write("a.csv", flowers())
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "2", "--save", "m", *quiet]
+    reader, writer = os.pipe()
+    running = process(*words, "--export", "m.c", stdout=writer, stderr=writer)
+    os.close(writer)
+    os.close(reader)
+    assert running.wait(60) == 141
+    assert Path("m.c").exists()
+    assert fastnn.models.load_model("m").schema.target.names == ["kind"]
+
+
+@pytest.mark.parametrize("source", [["digits"], ["a.csv", "--target", "kind"]])
+def test_scores_are_printed_when_the_files_are_there_or_cannot_be(capsys, monkeypatch, source):
+    write("a.csv", flowers())
+    words = ["train", *source, "--epochs", "1", "--quiet", "--save", "m"]
+
+    def full(options, *_):
+        assert capsys.readouterr().out == ""
+        raise OSError("no space left")
+
+    monkeypatch.setattr(keeping, "keep", full)
+    said = run(capsys, *words, code=1)
+    assert said.err == "fastnn: no space left\n"
+    assert re.search(r"held out: loss|test images read right", said.out)
 
 
 def test_what_is_printed_by_a_process_is_utf_8_and_nothing_else(capsys):

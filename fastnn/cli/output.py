@@ -8,14 +8,64 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from fastnn._version import __version__
 
-__all__ = ["SCHEMA", "document", "fail", "next_command", "note", "printable", "printable_lines"]
+__all__ = [
+    "SCHEMA",
+    "Stream",
+    "document",
+    "fail",
+    "next_command",
+    "note",
+    "printable",
+    "printable_lines",
+]
 
 #: The form of the JSON objects; changes when a field changes its meaning or goes.
 SCHEMA = 1
+
+
+class Stream:
+    """A stream to print to, whose reader may leave before its end, as ``head`` does.
+
+    Attributes:
+        unread: whether the reader has left.
+    """
+
+    def __init__(self, stream: Any, patient: bool):
+        """Take a stream.
+
+        Args:
+            stream: where to print.
+            patient: whether the work goes on when the reader has left.
+        """
+        self._stream, self._patient, self.unread = stream, patient, False
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else a stream has."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Print a text."""
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Print what waits to be printed."""
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[..., object], *given: str) -> None:
+        try:
+            act(*given)
+        except BrokenPipeError:
+            self.unread = True
+            with open(os.devnull, "w") as nowhere:  # where all the rest goes, to Python's last
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+            if not self._patient:
+                raise
 
 
 def document(command: str, **facts: Any) -> None:
