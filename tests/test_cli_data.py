@@ -487,7 +487,18 @@ def test_few_rows(capsys):
         ("a,b\n1,x\n3,x\n", ["--target", "b"], "is 'x' in every row: there is nothing to predict"),
         ("a,b\n1,2\n3,2.0\n", ["--target", "b"], "is '2' in every row: there is nothing to"),
         ("a,b,c\n1,2,1\n3,2,4\n4,2,7\n", ["--target", "b,c"], "'b' is '2' in every row"),
-        ("b\nx\ny\n", ["--target", "b"], "there is no column to learn from"),
+        ("b\nx\ny\n", ["--target", "b"], "no column to learn from: there is the target alone; if"),
+        (
+            "a,b\n1,x\n3,y\n",
+            ["--target", "b", "--ignore", "a", "--quiet"],
+            "no column to learn from: --ignore names all but the target; name fewer",
+        ),
+        ("a,b\n1,x\n1,y\n", ["--target", "b"], "all are left out, 'a' since it is the same in all"),
+        (
+            "c,a,b\n" + "".join(f"1,w{i},{i % 2}\n" for i in range(50)),
+            ["--target", "b"],
+            "'a' since 40 different words in 40 rows, such as 'w0' (--keep takes them)",
+        ),
         (
             "a,b\n1,x\n3,y\n",
             ["--target", "b", "--task", "regression"],

@@ -25,6 +25,7 @@ _MOST_WORDS = 100  # features of a column
 _RARE = 3  # times that a word comes at the least, to be one of them
 _ROWS_OF_RARE = 200  # below these any word is
 _MANY_WORDS = 20  # fewer are categories, whatever the number of rows
+_IGNORED = "--ignore"
 _DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 _ID = re.compile(r"(^|[ _-])(id|idx|index|key|no|nr|rownum)$|(?-i:[a-z]I[Dd]$)", re.I)
 
@@ -48,7 +49,7 @@ def infer(
     for name, reason in choice.left_out.items():
         say(f"{'left out':<13}{name}: {reason}")
     if not choice.fills and not choice.words:
-        raise DataFileError("there is no column to learn from; --keep takes one in any case")
+        raise DataFileError(f"there is no column to learn from: {_why_none(choice.left_out)}"[:390])
     _tell(choice.fills, choice.counted, say)
     for name in filter(choice.codes.__contains__, choice.words):
         say(f"{'':<13}{name}: numbers with zeros before them, as codes have: taken as words")
@@ -95,7 +96,7 @@ class _Choice:
     def add(self, name: str) -> None:
         """Look at a column."""
         if name in self._ignore:
-            self.left_out[name] = "--ignore"
+            self.left_out[name] = _IGNORED
         elif name not in self._categorical | self.codes and are_numbers(self._training.plain(name)):
             self._add_numbers(name)
         else:
@@ -119,6 +120,17 @@ class _Choice:
             self.left_out[name] = f"{reason}; {few}" if few else reason
         else:
             self.words[name], self.counted[name] = _categories(values)
+
+
+def _why_none(left_out: Mapping[str, str]) -> str:
+    """Return why no column is left, and what would leave one."""
+    reasons = {name: why for name, why in left_out.items() if why != _IGNORED}
+    if reasons:
+        name = next((name for name in reasons if "--keep" in reasons[name]), next(iter(reasons)))
+        return f"all are left out, {name!r:.60} since {reasons[name]}"
+    if left_out:
+        return "--ignore names all but the target; name fewer"
+    return "there is the target alone; if others are there, say what separates them by --delimiter"
 
 
 def _tell(fills: dict[str, float], words: dict[str, str], say: Say) -> None:
@@ -175,7 +187,9 @@ def _no_kinds(values: Sequence[str], wanted: bool) -> str:
             "or age, into columns of numbers (--keep takes them as words)"
         )
     if different > max(_MANY_WORDS, len(values) // 2):
-        return f"{different:,} different words in {len(values):,} rows, {example}"
+        return (
+            f"{different:,} different words in {len(values):,} rows, {example} (--keep takes them)"
+        )
     return ""
 
 
