@@ -293,6 +293,22 @@ def test_a_stray_word_among_numbers_to_predict_leaves_its_row_out(capsys):
     assert "37 different values in 48 rows, 36 of 48 are numbers, 'k.A.' is not" in err
 
 
+def test_numbers_that_are_words_for_what_is_beside_them_are_named(capsys):
+    rows = ([f"{i}k", f"{i % 50}{'kg' if i % 3 else 'lb'}", f"({i})", i] for i in range(300))
+    write("a.csv", [["a", "b", "c", "y"], *rows])
+    words = ["train", "a.csv", "--epochs", "1", "--keep", "c", "--target"]
+    said = run(capsys, *words, "y").out
+    assert "left out     a: 240 different words in 240 rows" in said
+    assert "(--keep takes them); numbers with k beside them, which are read as numbers if" in said
+    assert "             b: numbers with kg and lb beside them" in said
+    assert "             c: numbers in brackets" in said
+    assert "...); numbers with kg and lb beside them" in run(capsys, *words, "b").out
+    error = run(capsys, *words, "a", code=1).err
+    assert "that is no class; numbers with k beside them, which are read" in error
+    error = run(capsys, *words, "a", "--task", "regression", code=1).err
+    assert "has numbers with k beside them, which are read" in error
+
+
 def test_words_that_are_rare_are_counted(capsys):
     rows = [[f"w{i % 4}" if i < 240 else f"rare {i}", f"x{i % 150}", i % 7] for i in range(300)]
     write("a.csv", [["a", "b", "y"], *rows])

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from fastnn.data.notation import are_codes, decimal_marks, plain
+from fastnn.data.notation import are_codes, beside, decimal_marks, plain
 from fastnn.data.sheets import read_sheet
 from fastnn.errors import DataFileError
 
@@ -247,3 +247,25 @@ def test_a_first_line_of_prices_has_no_names(tmp_path):
 )
 def test_codes_have_leading_zeros(values, codes):
     assert are_codes(values) == codes
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (["103k", "0.10M", "7k", "9"], "numbers with k and M beside them, which are read"),
+        (["10,3 kg", "12.5lb", "1 kg", "?"], "numbers with kg and lb beside them"),
+        (["(3.772)", "5", "(1,000)"], "numbers in brackets, which"),
+        (["$1.2M", "€ 3k", "($5k)"], "numbers with $, k, M and € beside them and in brackets"),
+        (["5 USD", "7 EUR"], "numbers with USD and EUR beside them"),
+        (["1", "2.5", ""], ""),
+        (["12 Main St", "7 Hill Rd"], ""),
+        (["1A", "2B", "3C", "4D", "5E", "6F"], ""),
+        (["(none)", "k", "kg"], ""),
+        (["2024-01-05", "1.2.2024", "12:30"], ""),
+        ([], ""),
+    ],
+)
+def test_what_is_beside_numbers_is_named(values, what):
+    said = beside(values)
+    assert said.startswith(what)
+    assert bool(said) == bool(what)

@@ -9,7 +9,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import ALMOST, alike, are_codes, are_numbers, given, strange
+from fastnn.data.notation import (
+    ALMOST,
+    alike,
+    are_codes,
+    are_numbers,
+    beside,
+    given,
+    strange,
+)
 from fastnn.data.schema import LARGEST, Columns, numbers
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -53,6 +61,9 @@ def infer(
     _tell(choice.fills, choice.counted, say)
     for name in filter(choice.codes.__contains__, choice.words):
         say(f"{'':<13}{name}: numbers with zeros before them, as codes have: taken as words")
+    for name, what in choice.quantities.items():
+        if what:
+            say(f"{'':<13}{name}: {what}")
     for name, words in choice.words.items():
         if pair := alike(words):
             say(f"{'':<13}{name}: {pair}")
@@ -79,6 +90,7 @@ class _Choice:
         fills: for columns of numbers their means.
         words: for columns of words those that become features.
         counted: how many these are, and why not all.
+        quantities: what keeps many of these from being numbers, if they look like such.
         left_out: for the others, why.
         codes: those whose numbers are codes.
     """
@@ -90,6 +102,7 @@ class _Choice:
         self.fills: dict[str, float] = {}
         self.words: dict[str, list[str]] = {}
         self.counted: dict[str, str] = {}
+        self.quantities: dict[str, str] = {}
         self.left_out: dict[str, str] = {}
         self.codes = {name for name in sheet.names if are_codes(sheet.column(name))}
 
@@ -115,10 +128,12 @@ class _Choice:
 
     def _add_words(self, name: str) -> None:
         values = self._training.column(name)
+        plain = self._training.plain(name)
+        quantities = beside(plain) if len(set(values)) > _MANY_WORDS else ""
         if reason := _no_kinds(values, wanted=name in self._keep | self._categorical):
-            few = strange(self._training.plain(name))
-            self.left_out[name] = f"{reason}; {few}" if few else reason
+            self.left_out[name] = "; ".join(filter(None, [reason, strange(plain), quantities]))
         else:
+            self.quantities[name] = quantities
             self.words[name], self.counted[name] = _categories(values)
 
 

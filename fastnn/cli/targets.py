@@ -8,7 +8,16 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import MISSING, alike, are_codes, are_numbers, as_number, given, strange
+from fastnn.data.notation import (
+    MISSING,
+    alike,
+    are_codes,
+    are_numbers,
+    as_number,
+    beside,
+    given,
+    strange,
+)
 from fastnn.data.schema import LARGEST, Target, canonical
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -90,8 +99,8 @@ def _of_numbers(name: str, values: list[str]) -> tuple[Target, str]:
     word = next((each for each in values if as_number(each) is None), None)
     if word is not None:
         raise DataFileError(
-            f"the target {name!r:.60} has words, such as {word!r:.60}: a regression needs numbers "
-            "in nine of ten rows, and leaves out the rest"
+            f"the target {name!r:.60} has {beside(values) or 'words'}, such as {word!r:.60}: a "
+            "regression needs numbers in nine of ten rows, and leaves out the rest"
         )
     why = f"regression: {name} is numbers, {len(set(values)):,} different ones"
     return Target("numbers", [name], []), why
@@ -107,8 +116,9 @@ def _of_classes(name: str, classes: Counter[str], kind: str) -> tuple[Target, st
     single = [each for each, rows in classes.items() if rows == 1]
     rare = f"; {_some(single)} {'has' if len(single) == 1 else 'have'} 1 row" if single else ""
     capitals = f"; {pair}" if (pair := alike(classes)) else ""
+    quantities = beside(list(classes)) if len(classes) > _FEW else ""
     target = Target("binary" if len(classes) == 2 else "classes", [name], [list(classes)])
-    told = f"{listed(list(classes))}{rare}{capitals}{ends[kind]}"
+    told = f"{listed(list(classes))}{rare}{capitals}{quantities and f'; {quantities}'}{ends[kind]}"
     return target, f"classification: {name} has {told}"
 
 
@@ -135,9 +145,10 @@ def _check_classes(name: str, classes: Collection[str], values: Sequence[str]) -
         words = strange(values) or f"such as {next(iter(classes))!r:.60}"
         numbers = all(as_number(value) is not None for value in values)
         mend = "use --task regression" if numbers else "nine in ten must be such"
+        mend = beside(values) or f"for numbers {mend}"
         raise DataFileError(
             f"the target {name!r:.60} has {len(classes):,} different values in {len(values):,} "
-            f"rows, {words}: that is no class; for numbers {mend}"
+            f"rows, {words}: that is no class; {mend}"
         )
 
 
