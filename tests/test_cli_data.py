@@ -230,6 +230,9 @@ def test_dates_of_few_values_and_what_is_no_number_are_named(capsys):
     assert "day: dates, such as '01.02.2024', which are not read" in said
     assert "are numbers, 'k.A.' is not" in said
     assert "words        day (9)" in run(capsys, *words, "--keep", "day").out
+    said = run(capsys, "train", "a.csv", "--target", "day", "--epochs", "1").out
+    assert "day has 9 classes" in said
+    assert "...); dates, such as '01.02.2024', which are not read; put what matters" in said
     err = run(capsys, "train", "a.csv", "--target", "price", code=1).err
     assert "129 different values in 160 rows, 128 of 160 are numbers, 'k.A.' is not: that is" in err
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.data.notation import (
-    ALMOST,
     alike,
     are_codes,
     are_numbers,
     beside,
+    dates,
     given,
     strange,
 )
@@ -34,7 +34,6 @@ _RARE = 3  # times that a word comes at the least, to be one of them
 _ROWS_OF_RARE = 200  # below these any word is
 _MANY_WORDS = 20  # fewer are categories, whatever the number of rows
 _IGNORED = "--ignore"
-_DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 _ID = re.compile(r"(^|[ _-])(id|idx|index|key|no|nr|rownum)$|(?-i:[a-z]I[Dd]$)", re.I)
 
 
@@ -190,18 +189,15 @@ def _no_quantity(name: str, every: Array, values: Array) -> str:
 
 def _no_kinds(values: Sequence[str], wanted: bool) -> str:
     """Return why words tell nothing of other rows, if they do not."""
-    different, present = len(set(values)), given(values)
+    different = len(set(values))
     if different == 1:
         return "it is the same in all rows to train on"
     if wanted:
         return ""
-    example = f"such as {next(iter(present), '')!r:.40}"
-    if present and sum(map(bool, map(_DATE.match, present))) >= ALMOST * len(present):
-        return (
-            f"dates, {example}, which are not read; put what matters of them, such as year, month "
-            "or age, into columns of numbers (--keep takes them as words)"
-        )
+    if said := dates(values):
+        return f"{said} (--keep takes them as words)"
     if different > max(_MANY_WORDS, len(values) // 2):
+        example = f"such as {next(iter(given(values)), '')!r:.40}"
         return (
             f"{different:,} different words in {len(values):,} rows, {example} (--keep takes them)"
         )

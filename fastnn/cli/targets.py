@@ -15,6 +15,7 @@ from fastnn.data.notation import (
     are_numbers,
     as_number,
     beside,
+    dates,
     given,
     strange,
 )
@@ -116,9 +117,10 @@ def _of_classes(name: str, classes: Counter[str], kind: str) -> tuple[Target, st
     single = [each for each, rows in classes.items() if rows == 1]
     rare = f"; {_some(single)} {'has' if len(single) == 1 else 'have'} 1 row" if single else ""
     capitals = f"; {pair}" if (pair := alike(classes)) else ""
-    quantities = beside(list(classes)) if len(classes) > _FEW else ""
+    no_names = dates([*classes]) or (beside([*classes]) if len(classes) > _FEW else "")
+    remark = f"; {no_names}" if no_names else ""
     target = Target("binary" if len(classes) == 2 else "classes", [name], [list(classes)])
-    told = f"{listed(list(classes))}{rare}{capitals}{quantities and f'; {quantities}'}{ends[kind]}"
+    told = f"{listed(list(classes))}{rare}{capitals}{remark}{ends[kind]}"
     return target, f"classification: {name} has {told}"
 
 
@@ -145,10 +147,10 @@ def _check_classes(name: str, classes: Collection[str], values: Sequence[str]) -
         words = strange(values) or f"such as {next(iter(classes))!r:.60}"
         numbers = all(as_number(value) is not None for value in values)
         mend = "use --task regression" if numbers else "nine in ten must be such"
-        mend = beside(values) or f"for numbers {mend}"
+        mend = dates(values) or beside(values) or f"for numbers {mend}"
         raise DataFileError(
             f"the target {name!r:.60} has {len(classes):,} different values in {len(values):,} "
-            f"rows, {words}: that is no class; {mend}"
+            f"rows, {words}: that is no class; {mend}"[:390]
         )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "are_numbers",
     "as_number",
     "beside",
+    "dates",
     "decimal_marks",
     "given",
     "plain",
@@ -34,6 +35,8 @@ ALMOST = 0.9
 #: What stands for a number that is not known, in small letters.
 MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
 
+
+_DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 
 #: What else is between thousands: spaces, which may be narrow and keep a line together, and an
 #: apostrophe.
@@ -126,6 +129,22 @@ def strange(values: Sequence[str]) -> str:
     if not words or len(words) >= numbers:
         return ""
     return f"{numbers:,} of {len(present):,} are numbers, {words[0]!r:.40} is not"
+
+
+def dates(values: Sequence[str]) -> str:
+    """Return that values are dates, but for a few, and what to make of them; else nothing.
+
+    Example:
+        >>> dates(["2024-01-31", "?", "2024-02-01"])[:23], dates(["1.5", "a"])
+        ("dates, such as '2024-01", '')
+    """
+    present = given(values)
+    if not present or sum(map(bool, map(_DATE.match, present))) < ALMOST * len(present):
+        return ""
+    return (
+        f"dates, such as {present[0]!r:.40}, which are not read; put what matters of them, such as "
+        "year, month or age, into columns of numbers"
+    )
 
 
 def beside(values: Sequence[str]) -> str:
