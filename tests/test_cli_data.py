@@ -525,7 +525,7 @@ def test_few_rows(capsys):
         ),
         ("a,b\n1,x\n3,y\n", ["--target", "b", "--task", "multi-label"], "several columns of yes"),
         ("a,b,c\n1,x,1\n3,y,2\n4,z,3\n", ["--target", "b,c"], "either yes and no each, or numbers"),
-        ("a,b\n1,2\n3\n", ["--target", "b"], "line 3 has 1 values, the first has 2"),
+        ("a,b\n1,2\n3\n", ["--target", "b"], "line 3 has 1 value, the first has 2"),
         ("", ["--target", "b"], "there is nothing in it"),
         ("a,b\n", ["--target", "b"], "there is no row under the names"),
         (
@@ -635,6 +635,28 @@ def test_targets_in_arrays(capsys, y, task, classes):
 def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
     np.savez("a.npz", **arrays)
     assert message in run(capsys, "train", "a.npz", code=1).err
+
+
+def test_images_with_channels_first_are_told_how_to_turn_them(capsys):
+    grey, colours = np.ones((20, 1, 8, 8)), np.ones((20, 3, 8, 8))
+    np.savez("a.npz", pixels=grey, y=np.arange(20) % 2)
+    error = run(capsys, "train", "a.npz", "--inputs", "pixels", code=1).err
+    assert "images of 1 x 8 pixels, 8 channels; if channels come first" in error
+    assert "np.moveaxis(pixels, 1, -1)" in error
+    np.savez("b.npz", x=colours, y=np.arange(20) % 2)
+    assert "np.moveaxis(x, 1, -1)" in run(capsys, "train", "b.npz", "--epochs", "1").out
+    np.savez("c.npz", x=np.moveaxis(colours, 1, -1), y=np.arange(20) % 2)
+    said = run(capsys, "train", "c.npz", "--epochs", "1", "--save", "m").out
+    assert "moveaxis" not in said
+    error = run(capsys, "predict", "m", "b.npz", code=1).err
+    assert (
+        "the model takes (rows, 8, 8, 3); channels come last here: np.moveaxis(x, 1, -1)" in error
+    )
+
+
+def test_one_is_no_plural(capsys):
+    Path("a.csv").write_text("y\n1\n")
+    assert "a.csv: 1 row, 1 column\n" in run(capsys, "train", "a.csv", "--target", "y", code=1).out
 
 
 def test_a_target_that_is_zero_in_all_rows_to_train_on_spoils_no_other(capsys):

@@ -16,6 +16,7 @@ from fastnn._version import __version__
 __all__ = [
     "SCHEMA",
     "Stream",
+    "counted",
     "document",
     "fail",
     "next_command",
@@ -92,6 +93,11 @@ def _plain(value: Any) -> Any:
 def note(text: str) -> None:
     """Tell something beside the result."""
     print(f"fastnn: note: {printable(text)}", file=sys.stderr)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how many there are of something."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def next_command(*words: Any) -> str:

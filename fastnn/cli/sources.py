@@ -12,6 +12,7 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
+from fastnn.cli.output import counted
 from fastnn.data.notation import given, strange
 from fastnn.data.schema import Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
@@ -24,6 +25,8 @@ Say = Callable[[str], object]
 
 #: Rows below which none are held out unless that is asked for.
 _FEW = 10
+
+_CHANNELS = 4  # of images as they come: of colours, and of how opaque they are
 
 _ROOM = 4 << 30  # bytes of images that are held at once
 
@@ -121,7 +124,8 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     names_of = "" if sheet.header else "; no header: columns are 0, 1, ..."
     if not sheet.rows:
         raise DataFileError(f"{path}: there is no row under the names")
-    say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns{names_of}")
+    rows, width = counted(len(sheet.rows), "row"), counted(len(sheet.names), "column")
+    say(f"{'data':<13}{path}: {rows}, {width}{names_of}")
     for sign in sorted(set(sheet.signs.values())):
         signed = [name for name, each in sheet.signs.items() if each == sign]
         say(f"{'':<13}numbers are read without their {sign}: {columns.some(signed)}")
@@ -164,8 +168,8 @@ def _without_sign(sheet: Sheet, name: str, sign: str) -> int:
 def _without_target(target: Target, sheet: Sheet, rows: int) -> str:
     """Return how many rows have no target, and which words are no number."""
     words = [strange(sheet.plain(name)) for name in target.names if target.task == "numbers"]
-    counted = f"{rows:,} {'row' if rows == 1 else 'rows'} without {' or '.join(target.names)}"
-    return "; ".join(filter(None, [counted, *words]))
+    without = f"{counted(rows, 'row')} without {' or '.join(target.names)}"
+    return "; ".join(filter(None, [without, *words]))
 
 
 def _chosen(
@@ -240,7 +244,7 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     if len(named) > 1:
         options.refuse(f"--target: one array of an npz file, which may have columns, got {named}")
     name, wanted = options.inputs or _x_name(arrays), named[0]
-    x, values = _as_samples(_array(arrays, name)), _array(arrays, wanted)
+    x, values = _as_samples(name, _array(arrays, name), say), _array(arrays, wanted)
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
     target, why = targets.of_values(wanted, values, options.task)
@@ -248,7 +252,7 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     y = targets.of_array(target, values)
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{(~known).sum():,} rows without {wanted}")
+        say(f"{'left out':<13}{counted(int((~known).sum()), 'row')} without {wanted}")
     x, y = x[known], targets.for_loss(target, y[known])
     _check_finite(path, f"{name!r:.60}", x)
     schema = Schema(Arrays(name, list(x.shape[1:]), wanted), target)
@@ -287,13 +291,27 @@ def _test_arrays(arrays: dict[str, Array], x: str, y: str) -> dict[str, Array]:
     return arrays
 
 
-def _as_samples(x: Array) -> Array:
+def _as_samples(name: str, x: Array, say: Say) -> Array:
     """Return images with an axis of channels, and anything else as rows of numbers."""
     if x.dtype.kind not in "fiub":
         raise DataFileError(f"samples are numbers, the array has the type {x.dtype}")
     if x.ndim == 1:
         return x[:, None]
+    if x.ndim == 4 and x.shape[1] <= _CHANNELS < min(x.shape[2:]):
+        _tell_channels(name, x.shape, say)
     return x[..., None] if x.ndim == 3 else x
+
+
+def _tell_channels(name: str, shape: tuple[int, ...], say: Say) -> None:
+    """Say what images are whose channels seem to come first; refuse those of a single line."""
+    _, height, width, channels = shape
+    mend = f"if channels come first, give np.moveaxis({name:.60}, 1, -1)"
+    told = (
+        f"{name:.60} is taken as images of {height} x {width} pixels, {channels} channels; {mend}"
+    )
+    if height == 1:
+        raise DataFileError(f"{told}; images of one line are given as rows of numbers")
+    say(f"{'':<13}{told}")
 
 
 def _check_finite(path: Path, what: str, x: Array) -> None:

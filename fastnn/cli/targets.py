@@ -37,7 +37,7 @@ _NO_CLASS = MISSING - {"none", "-", "."}
 
 def listed(classes: Sequence[str]) -> str:
     """Return the first few of some classes as text."""
-    return f"{len(classes)} classes ({_some(classes)})"
+    return f"{len(classes)} class{'es' * (len(classes) > 1)} ({_some(classes)})"
 
 
 def _some(classes: Sequence[str]) -> str:

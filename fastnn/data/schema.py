@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.arrays import as_array
+from fastnn.data.arrays import as_array, reshape_hint
 from fastnn.data.notation import MISSING, as_number, given
 from fastnn.data.sheets import Sheet, read_sheet, sheet_of
 from fastnn.errors import DataFileError
@@ -315,9 +315,10 @@ class Arrays:
         if x.shape[1:] == self.shape[:-1] and self.shape[-1:] == (1,):
             x = x[..., None]  # images without an axis of channels
         if x.shape[1:] != self.shape:
+            hint = reshape_hint(name, x, (None, *self.shape))
             raise DataFileError(
                 f"{os.fspath(path)}: the array {name!r} has the shape {x.shape}, the model takes "
-                f"(rows, {', '.join(map(str, self.shape))})"[:390]
+                f"(rows, {', '.join(map(str, self.shape))}){hint}"[:390]
             )
         return x
 

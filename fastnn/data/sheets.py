@@ -271,6 +271,7 @@ def _check_widths(
     for line, row in numbered:
         if len(row) != width:
             raise DataFileError(
-                f"{os.fspath(path)}: line {line} has {len(row)} values, the first has {width}; "
+                f"{os.fspath(path)}: line {line} has {len(row)} value{'s' * (len(row) > 1)}, the "
+                f"first has {width}; "
                 f"is {separator!r} what separates them?{mend}"
             )
