@@ -21,6 +21,7 @@ from fastnn.data.arrays import as_array, reshape_hint
 from fastnn.data.notation import MISSING, as_number, given
 from fastnn.data.sheets import Sheet, read_sheet, sheet_of
 from fastnn.errors import DataFileError
+from fastnn.naming import closest
 
 __all__ = [
     "LARGEST",
@@ -169,9 +170,10 @@ class Columns:
         missing = [name for name in self.names if name not in sheet.names]
         if missing:
             what = "is no column" if len(missing) == 1 else "are no columns"
+            others = [name for name in sheet.names if name not in self.names]
             raise DataFileError(
-                f"there {what} {', '.join(missing):.120}, which the model takes; there are "
-                f"{', '.join(sheet.names)}"[:390]
+                f"there {what} {', '.join(missing):.120}, which the model takes; "
+                f"{_likely(missing, others)}there are {', '.join(sheet.names)}"[:390]
             )
         parts = [
             self._encoded(name, fill, sheet, _silent if learning and fill is None else note)
@@ -201,6 +203,13 @@ class Columns:
             what = _counted(others, "word")
             note(f"{name}: {what} that the model does not know, such as {first!r:.40}")
         return np.asarray(ids[:, None] == np.arange(len(self.words[name])), np.float64)
+
+
+def _likely(missing: Sequence[str], names: Sequence[str]) -> str:
+    """Return which of a file's columns may be one that is missing, if one is named alike."""
+    pairs = ((name, closest(name, names)) for name in missing)
+    name, close = next((pair for pair in pairs if pair[1]), ("", ""))
+    return f"if {close!r:.60} is {name!r:.60}, rename it; " if close else ""
 
 
 def _counted(these: Sized, noun: str) -> str:
@@ -432,8 +441,8 @@ class Target:
         for name in self.names:
             if name not in sheet.names:
                 raise DataFileError(
-                    f"there is no column {name!r:.60} to compare with; there are "
-                    f"{', '.join(sheet.names)}"[:390]
+                    f"there is no column {name!r:.60} to compare with; "
+                    f"{_likely([name], sheet.names)}there are {', '.join(sheet.names)}"[:390]
                 )
         columns = [self._encoded(place, sheet, note) for place in range(len(self.names))]
         return np.stack(columns, axis=1)
