@@ -267,9 +267,9 @@ def test_samples_of_an_array_that_are_not_finite_are_counted(capsys):
 
 def test_a_column_is_guessed(capsys):
     write("a.csv", flowers(20))
-    err = run(capsys, "train", "a.csv", "--target", "kid", code=1).err
+    err = refused(capsys, "train", "a.csv", "--target", "kid")
     assert "there is no column 'kid'; did you mean 'kind'? There are long, wide, kind" in err
-    err = run(capsys, "train", "a.csv", "--target", "kind", "--ignore", "Wide", code=1).err
+    err = refused(capsys, "train", "a.csv", "--target", "kind", "--ignore", "Wide")
     assert "there is no column 'Wide'; did you mean 'wide'?" in err
 
 
@@ -427,7 +427,7 @@ def test_columns_are_chosen_by_hand(capsys):
     assert found["inputs"] == ["zip=0", "zip=1", "zip=2"]
     write("b.csv", [["a", "b,c"], *([i % 7, i % 2] for i in range(40))])
     assert told(capsys, "train", "b.csv", "--target", "b,c", "--epochs", "1")["target"] == ["b,c"]
-    assert "no column 'frob'" in run(capsys, *words, "--ignore", "frob", code=1).err
+    assert "no column 'frob'" in refused(capsys, *words, "--ignore", "frob")
 
 
 def test_a_column_that_is_constant_in_training_cannot_spoil_predictions(capsys):
@@ -500,8 +500,6 @@ def test_few_rows(capsys):
 @pytest.mark.parametrize(
     ("text", "words", "message"),
     [
-        ("a,b\n1,2\n3,4\n", ["--target", "c"], "no column 'c'; there are a, b"),
-        ("a,b\n1,2\n3,\n", ["--target", "-3"], "no column '-3'"),
         ("a,b\n1,\n3,\n", ["--target", "b"], "has no value in any row"),
         ("a,b\n1,x\n3,x\n", ["--target", "b"], "is 'x' in every row: there is nothing to predict"),
         ("a,b\n1,2\n3,2.0\n", ["--target", "b"], "is '2' in every row: there is nothing to"),
@@ -605,7 +603,6 @@ def test_targets_in_arrays(capsys, y, task, classes):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": [1], "b": [2]}, "no array 'x'; there are a, b; choose by --inputs and --target"),
         ({"x": np.ones((3, 2)), "y": np.ones(4)}, "'x' has 3 rows, 'y' has 4"),
         ({"x": np.array(["a", "b"]), "y": [0, 1]}, "samples are numbers"),
         ({"x": np.ones((3, 2)), "y": np.ones((3, 2, 2))}, "expected (rows,) or (rows, n)"),
@@ -777,6 +774,10 @@ def test_names_that_are_given_one_by_one_are_all_taken(capsys):
         ("a.csv", ["--target", "kind", "--target", "kind"], "--target names kind twice"),
         ("a.csv", ["--target", "kind", "--keep", "long", "--ignore", "0"], "long is named by --ig"),
         ("a.csv", ["--target", "kind", "--ignore", "2"], "--ignore kind: this is the target"),
+        ("a.csv", ["--target", "c"], "no column 'c'; there are long, wide, kind"),
+        ("a.csv", ["--target", "-4"], "no column '-4'"),
+        ("a.npz", ["--inputs", "z"], "no array 'z'; there are x, y; choose by --inputs and"),
+        ("a.npz", ["--target", "z"], "no array 'z'; there are x, y; choose by --inputs and"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(capsys, source, words, message):
@@ -803,7 +804,7 @@ def test_columns_to_learn_from_are_named_as_the_target_is(capsys):
     assert told(capsys, *words, "--ignore", "a,b", "--ignore", "1, n")["inputs"] == ["wide"]
     found = told(capsys, *words, "--ignore", "0,wide", "--categorical", "-2")["inputs"]
     assert found == ["long", "n=0", "n=1", "n=2"]
-    err = run(capsys, *words, "--keep", "lnog", code=1).err
+    err = refused(capsys, *words, "--keep", "lnog")
     assert "there is no column 'lnog'; did you mean 'long'?" in err
 
 
@@ -1329,7 +1330,7 @@ def test_columns_stand_beside_predictions(capsys, tmp_path):
             assert len(table(run(capsys, "predict", "m", "pipe", "--with", "city").out)) == 6
     predictions = told(capsys, "predict", "m", "b.csv", "--with", "0")["predictions"]
     assert [*predictions] == ["house_id", "price"]
-    error = run(capsys, "predict", "m", "b.csv", "--with", "id", code=1).err
+    error = refused(capsys, "predict", "m", "b.csv", "--with", "id")
     assert "there is no column 'id'" in error
     plain_model()
     assert "--with is for a model that" in refused(capsys, "predict", "m", "b.csv", "--with", "0")

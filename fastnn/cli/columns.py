@@ -75,11 +75,11 @@ def infer(
     return Columns(sheet.header, names, fills, choice.words, decimal)
 
 
-def unknown(name: str, names: Sequence[str]) -> DataFileError:
-    """Return the refusal of a column that is not there."""
+def unknown(name: str, names: Sequence[str]) -> str:
+    """Return what to say of a column that is not there."""
     close = closest(name, names)
     hint = f"did you mean {close!r:.60}? There" if close else "there"
-    return DataFileError(f"there is no column {name!r:.60}; {hint} are {', '.join(names)}"[:390])
+    return f"there is no column {name!r:.60}; {hint} are {', '.join(names)}"[:390]
 
 
 class _Choice:

@@ -135,9 +135,9 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     if not wanted:
         options.refuse(
             "--target is missing: which column is to be predicted? There are "
-            f"{', '.join(sheet.names)}"
+            f"{', '.join(sheet.names)}"[:390]
         )
-    names = columns_of(wanted, sheet.names)
+    names = columns_of(wanted, sheet.names, options.refuse)
     for name in names:
         if name in sheet.repeated:
             options.refuse(f"--target {name}: two columns are called that; rename one")
@@ -177,7 +177,7 @@ def _chosen(
 ) -> dict[str, set[str]]:
     """Return the columns that each option of the columns to learn from names, if they agree."""
     chosen = {
-        option: set(columns_of(getattr(options, option) or [], names))
+        option: set(columns_of(getattr(options, option) or [], names, options.refuse))
         for option in ("ignore", "keep", "categorical")
     }
     for name in target:
@@ -190,28 +190,31 @@ def _chosen(
     return chosen
 
 
-def columns_of(given: list[str], names: list[str]) -> list[str]:
+def columns_of(given: list[str], names: list[str], refuse: Say) -> list[str]:
     """Return the columns that words name, each one or several, by names or places.
 
-    Raises:
-        DataFileError: if one is not there.
+    Args:
+        given: the words of an option.
+        names: of the columns.
+        refuse: ends the command, with what to say of a column that is not there.
     """
-    return [name for each in given for name in _names_of(each, names)]
+    return [name for each in given for name in _names_of(each, names, refuse)]
 
 
-def _names_of(given: str, names: list[str]) -> list[str]:
+def _names_of(given: str, names: list[str], refuse: Say) -> list[str]:
     """Return the columns that a word names, which may have commas in a name."""
     if given in names:
         return [given]
-    return [_name_of(each.strip(), names) for each in given.split(",")]
+    return [_name_of(each.strip(), names, refuse) for each in given.split(",")]
 
 
-def _name_of(given: str, names: list[str]) -> str:
+def _name_of(given: str, names: list[str], refuse: Say) -> str:
     if given in names:
         return given
     if given.lstrip("-").isdigit() and -len(names) <= int(given) < len(names):
         return names[int(given)]
-    raise columns.unknown(given, names)
+    refuse(columns.unknown(given, names))
+    return given
 
 
 def _split(target: Target, y: Array, options: argparse.Namespace) -> tuple[Array, Array]:
@@ -244,6 +247,9 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     if len(named) > 1:
         options.refuse(f"--target: one array of an npz file, which may have columns, got {named}")
     name, wanted = options.inputs or _x_name(arrays), named[0]
+    for each in (name, wanted):
+        if problem := _no_array(arrays, each):
+            options.refuse(problem)
     x, values = _as_samples(name, _array(arrays, name), say), _array(arrays, wanted)
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
@@ -267,12 +273,19 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
 
 
 def _array(arrays: Mapping[str, Array], name: str) -> Array:
-    if name not in arrays or not arrays[name].ndim:
-        raise DataFileError(
-            f"there is no array {name!r:.60}; there are {', '.join(arrays)}; choose by --inputs "
-            "and --target"[:390]
-        )
+    if problem := _no_array(arrays, name):
+        raise DataFileError(problem)
     return arrays[name]
+
+
+def _no_array(arrays: Mapping[str, Array], name: str) -> str:
+    """Return what to say of an array that is not there; else nothing."""
+    if name in arrays and arrays[name].ndim:
+        return ""
+    return (
+        f"there is no array {name!r:.60}; there are {', '.join(arrays)}; choose by --inputs "
+        "and --target"[:390]
+    )
 
 
 def _x_name(arrays: Mapping[str, Array]) -> str:
