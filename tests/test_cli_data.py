@@ -1067,7 +1067,22 @@ def test_a_file_that_is_no_model_is_told(capsys, command):
     write("a.csv", flowers(20))
     others = {"explain": [], "plot": ["a.png"], "export": ["a.npz"]}
     words = [command, "a.csv", *others.get(command, ["a.csv"])]
-    assert "a.csv: not a fastnn model file" in run(capsys, *words, code=1).err
+    assert "a.csv: not a fastnn model file: it is text" in run(capsys, *words, code=1).err
+
+
+def test_a_file_that_is_no_model_is_called_what_it_is(capsys):
+    np.savez("a.npz", x=[1])
+    Path("a.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
+    Path("a").write_bytes(b"\xef\xbb\xbf\n")
+    plain_model()
+    Path("b").write_bytes(Path("m").read_bytes()[:900])
+    for name, what in (
+        ("a.npz", "no fastnn model: it is an npz file, of arrays; `fastnn train --save` writes"),
+        ("a.png", "no fastnn model: it is a picture"),
+        ("a", "it is text; `fastnn train --save` makes a model of a table"),
+        ("b", "the file is truncated"),
+    ):
+        assert what in run(capsys, "explain", name, code=1).err
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ import json
 import os
 import re
 
-__all__ = ["FASTNN", "kind_of", "kind_of_text"]
+__all__ = ["DAMAGED", "FASTNN", "kind_of", "kind_of_text"]
 
 #: What ``kind_of`` says of a model's file.
 FASTNN = "it is a fastnn model"
+
+#: What it says of a zip that cannot be read, which may have been a model's file.
+DAMAGED = "it is a damaged zip, as Excel's files are: save it as CSV"
 
 _PICTURE = "it is a picture; pictures to learn from are given as a folder"
 _HEAD = 100  # characters, to see how a text begins
@@ -76,7 +79,7 @@ def _kind_of_zip(path: str | os.PathLike[str]) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
-        return "it is a damaged zip, as Excel's files are: save it as CSV"
+        return DAMAGED
     if "config.npy" in names:
         return FASTNN
     if names and all(name.endswith(".npy") for name in names):
