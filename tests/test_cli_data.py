@@ -510,11 +510,11 @@ def test_few_rows(capsys):
             ["--target", "b", "--ignore", "a", "--quiet"],
             "no column to learn from: --ignore names all but the target; name fewer",
         ),
-        ("a,b\n1,x\n1,y\n", ["--target", "b"], "all are left out, 'a' since it is the same in all"),
+        ("a,b\n1,x\n1,y\n", ["--target", "b"], "all are left out, such as a: it is the same in"),
         (
             "c,a,b\n" + "".join(f"1,w{i},{i % 2}\n" for i in range(50)),
             ["--target", "b"],
-            "'a' since 40 different words in 40 rows, such as 'w0' (--keep takes them)",
+            "such as a: 40 different words in 40 rows, such as 'w0' (--keep takes them)",
         ),
         (
             "a,b\n1,x\n3,y\n",
@@ -632,6 +632,13 @@ def test_targets_in_arrays(capsys, y, task, classes):
 def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
     np.savez("a.npz", **arrays)
     assert message in run(capsys, "train", "a.npz", code=1).err
+
+
+@pytest.mark.parametrize("task", ["classification", "multi-label"])
+def test_columns_of_quantities_are_neither_classes_nor_labels(capsys, task):
+    np.savez("a.npz", x=np.ones((20, 2)), y=np.arange(40).reshape(20, 2))
+    error = run(capsys, "train", "a.npz", "--task", task, code=1).err
+    assert f"has 2 columns, whose numbers are not all 0 or 1: that is no {task}; leave" in error
 
 
 def test_images_with_channels_first_are_told_how_to_turn_them(capsys):

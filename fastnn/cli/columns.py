@@ -141,7 +141,7 @@ def _why_none(left_out: Mapping[str, str]) -> str:
     reasons = {name: why for name, why in left_out.items() if why != _IGNORED}
     if reasons:
         name = next((name for name in reasons if "--keep" in reasons[name]), next(iter(reasons)))
-        return f"all are left out, {name!r:.60} since {reasons[name]}"
+        return f"all are left out, such as {name:.60}: {reasons[name]}"
     if left_out:
         return "--ignore names all but the target; name fewer"
     return "there is the target alone; if others are there, say what separates them by --delimiter"

@@ -45,9 +45,8 @@ def _no_model(options: Any, error: Exception) -> str:
     if options.model.suffix in _ELSEWHERE:
         return f"{options.model}: no fastnn model; {_ELSEWHERE[options.model.suffix]}"
     if (what := kind_of(options.model)) not in ("", FASTNN, DAMAGED):
-        return f"{options.model}: no fastnn model: {what}; `fastnn train --save` writes models"[
-            :390
-        ]
+        mend = "`fastnn train --save` writes models"
+        return f"{options.model}: no fastnn model: {what}; {mend}"[:390]
     return str(error)
 
 

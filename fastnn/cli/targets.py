@@ -204,7 +204,16 @@ def _of_matrix(name: str, values: Array, task: str | None) -> tuple[Target, str]
         _check_column(each, column)
     if marks:
         return Target("labels", names, [["0", "1"]] * n), f"multi-label: {name} is {n} times 0 or 1"
-    return Target("numbers", names, []), f"regression: {name} is {n} numbers a row"
+    return _of_quantities(name, names, task)
+
+
+def _of_quantities(name: str, names: list[str], task: str | None) -> tuple[Target, str]:
+    if task not in (None, "regression"):
+        raise DataFileError(
+            f"the target {name!r:.60} has {len(names)} columns, whose numbers are not all 0 or 1: "
+            f"that is no {task}; leave --task out to predict them as numbers"
+        )
+    return Target("numbers", names, []), f"regression: {name} is {len(names)} numbers a row"
 
 
 def _check_column(name: str, values: Array) -> None:
