@@ -62,7 +62,7 @@ assert accuracy > 0.9
 if plot:
     figure, (left, right) = panels("texts told right", "by what stands in them")
     for name, label in (("accuracy", "training"), ("val_accuracy", "validation")):
-        left.plot(history.epoch, history.history[name], label=label)
+        left.plot(np.add(history.epoch, 1), history.history[name], label=label)
     left.set(xlabel="epoch", ylabel="share")
     left.legend(frameon=False, fontsize=8)
     told = (model.predict(x_val, verbose=0)[:, 0] > 0.5) == y_val

@@ -91,7 +91,7 @@ assert liked.min() > np.median(would_like)
 if plot:
     figure, (left, middle) = panels("how it learns", f"{len(truth):,} ratings never seen")
     for name, label in (("mae", "training"), ("val_mae", "validation")):
-        left.plot(history.epoch, np.multiply(history.history[name], 4.5), label=label)
+        left.plot(np.add(history.epoch, 1), np.multiply(history.history[name], 4.5), label=label)
     left.axhline(naive, linestyle=":", color="gray", label="whoever says the mean")
     left.set(xlabel="epoch", ylabel="mean error, stars")
     left.legend(frameon=False, fontsize=8)

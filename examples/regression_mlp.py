@@ -40,7 +40,7 @@ if plot:
         panel.set(xlabel="a", ylabel="b")
     figure.colorbar(drawn, ax=[left, middle], ticks=[-2, -1, 0, 1, 2])
     for name, label in (("loss", "training"), ("val_loss", "validation")):
-        right.semilogy(history.epoch, history.history[name], label=label)
+        right.semilogy(np.add(history.epoch, 1), history.history[name], label=label)
     right.set(xlabel="epoch", ylabel="mean squared error")
     right.legend(frameon=False, fontsize=8)
     figure.savefig(plot)

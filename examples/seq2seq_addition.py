@@ -76,7 +76,7 @@ if plot:
         "letters right, given those before", f"new sums, {right:.0%} right"
     )
     for name, label in (("accuracy", "training"), ("val_accuracy", "new sums")):
-        left.plot(history.epoch, history.history[name], label=label)
+        left.plot(np.add(history.epoch, 1), history.history[name], label=label)
     left.set(xlabel="epoch", ylabel="share of letters")
     left.legend(frameon=False, fontsize=8)
     asked = np.array(["".join(LETTERS[i] for i in ids).split("+") for ids in new_questions])

@@ -42,7 +42,7 @@ assert error < guess / 20
 if plot:
     figure, (left, middle) = panels("how it learns", f"{len(x_test)} new sequences")
     for name, label in (("loss", "training"), ("val_loss", "new sequences")):
-        left.semilogy(history.epoch, history.history[name], label=label)
+        left.semilogy(np.add(history.epoch, 1), history.history[name], label=label)
     left.axhline(guess, linestyle=":", color="gray", label="whoever says 1")
     left.set(xlabel="epoch", ylabel="mean squared error")
     left.legend(frameon=False, fontsize=8)

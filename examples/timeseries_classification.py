@@ -90,7 +90,7 @@ if plot:
         panel.set(xlabel="time", ylabel="noise, its deviation 1", ylim=(-4, 4))
     for name, label in (("", "training"), ("val_", "validation")):
         curve = history.history[f"{name}sparse_categorical_accuracy"]
-        right.plot(history.epoch, curve, label=label)
+        right.plot(np.add(history.epoch, 1), curve, label=label)
     right.set(xlabel="epoch", ylabel="accuracy")
     right.legend(frameon=False, fontsize=8)
     figure.savefig(plot)

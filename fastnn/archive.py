@@ -57,6 +57,16 @@ _FOREIGN = {
 }
 
 
+def _begun(magic: bytes) -> str:
+    """Return what begins with some bytes that are no sign of a kind of file."""
+    if magic[:1] == b"\x80":
+        return "it is a pickle, which could run any code"
+    text = magic.removeprefix(b"\xef\xbb\xbf").translate(None, b"\t\r\n")
+    if text.isascii() and text.decode().isprintable():
+        return "it is text; `fastnn train --save` makes a model of a table"
+    return "its beginning is another, or damaged"
+
+
 class Entry(NamedTuple):
     """What the headers of a zip say of an entry."""
 
@@ -261,8 +271,7 @@ class _Source:
             return
         if not first:
             raise ModelFileError("the config is missing, or what comes before it is damaged")
-        pickled = "it is a pickle, which could run any code" if magic[:1] == b"\x80" else ""
-        what = _FOREIGN.get(magic, pickled) or "its beginning is another, or damaged"
+        what = _FOREIGN.get(magic) or _begun(magic)
         raise ModelFileError(f"not a fastnn model file: {what}")
 
     def array(self, entry: Entry) -> tuple[Array, str]:

@@ -366,6 +366,8 @@ def test_help_is_printed_with_examples_of_each_command(capsys):
         text = capsys.readouterr().out
         assert f"usage: fastnn {command}" in text
         assert f"examples:\n  fastnn {command}" in text
+        assert "(default: [" not in text
+        assert "(default: False)" not in text
 
 
 def test_the_result_of_the_example_is_json_too(tmp_path, capsys):

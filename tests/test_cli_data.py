@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from PIL import Image
 
 import fastnn
 from fastnn import saving
-from fastnn.cli import main, pictures, planning, scores
+from fastnn.cli import keeping, main, pictures, planning, scores
 from fastnn.data.schema import Schema, Target
 
 RNG = np.random.default_rng(5)
@@ -231,6 +232,9 @@ def test_dates_of_few_values_and_what_is_no_number_are_named(capsys):
     assert "day: dates, such as '01.02.2024', which are not read" in said
     assert "are numbers, 'k.A.' is not" in said
     assert "words        day (9)" in run(capsys, *words, "--keep", "day").out
+    said = run(capsys, "train", "a.csv", "--target", "day", "--epochs", "1").out
+    assert "day has 9 classes" in said
+    assert "...); dates, such as '01.02.2024', which are not read; put what matters" in said
     err = run(capsys, "train", "a.csv", "--target", "price", code=1).err
     assert "129 different values in 160 rows, 128 of 160 are numbers, 'k.A.' is not: that is" in err
 
@@ -265,9 +269,9 @@ def test_samples_of_an_array_that_are_not_finite_are_counted(capsys):
 
 def test_a_column_is_guessed(capsys):
     write("a.csv", flowers(20))
-    err = run(capsys, "train", "a.csv", "--target", "kid", code=1).err
+    err = refused(capsys, "train", "a.csv", "--target", "kid")
     assert "there is no column 'kid'; did you mean 'kind'? There are long, wide, kind" in err
-    err = run(capsys, "train", "a.csv", "--target", "kind", "--ignore", "Wide", code=1).err
+    err = refused(capsys, "train", "a.csv", "--target", "kind", "--ignore", "Wide")
     assert "there is no column 'Wide'; did you mean 'wide'?" in err
 
 
@@ -292,6 +296,22 @@ def test_a_stray_word_among_numbers_to_predict_leaves_its_row_out(capsys):
     write("b.csv", [["a", "y"], *([i % 7, words.get(i % 5, i * 1.5)] for i in range(60))])
     err = run(capsys, "train", "b.csv", "--target", "y", code=1).err
     assert "37 different values in 48 rows, 36 of 48 are numbers, 'k.A.' is not" in err
+
+
+def test_numbers_that_are_words_for_what_is_beside_them_are_named(capsys):
+    rows = ([f"{i}k", f"{i % 50}{'kg' if i % 3 else 'lb'}", f"({i})", i] for i in range(300))
+    write("a.csv", [["a", "b", "c", "y"], *rows])
+    words = ["train", "a.csv", "--epochs", "1", "--keep", "c", "--target"]
+    said = run(capsys, *words, "y").out
+    assert "left out     a: 240 different words in 240 rows" in said
+    assert "(--keep takes them); numbers with k beside them, which are read as numbers if" in said
+    assert "             b: numbers with kg and lb beside them" in said
+    assert "             c: numbers in brackets" in said
+    assert "...); numbers with kg and lb beside them" in run(capsys, *words, "b").out
+    error = run(capsys, *words, "a", code=1).err
+    assert "that is no class; numbers with k beside them, which are read" in error
+    error = run(capsys, *words, "a", "--task", "regression", code=1).err
+    assert "has numbers with k beside them, which are read" in error
 
 
 def test_words_that_are_rare_are_counted(capsys):
@@ -409,7 +429,7 @@ def test_columns_are_chosen_by_hand(capsys):
     assert found["inputs"] == ["zip=0", "zip=1", "zip=2"]
     write("b.csv", [["a", "b,c"], *([i % 7, i % 2] for i in range(40))])
     assert told(capsys, "train", "b.csv", "--target", "b,c", "--epochs", "1")["target"] == ["b,c"]
-    assert "no column 'frob'" in run(capsys, *words, "--ignore", "frob", code=1).err
+    assert "no column 'frob'" in refused(capsys, *words, "--ignore", "frob")
 
 
 def test_a_column_that_is_constant_in_training_cannot_spoil_predictions(capsys):
@@ -482,13 +502,22 @@ def test_few_rows(capsys):
 @pytest.mark.parametrize(
     ("text", "words", "message"),
     [
-        ("a,b\n1,2\n3,4\n", ["--target", "c"], "no column 'c'; there are a, b"),
-        ("a,b\n1,2\n3,\n", ["--target", "-3"], "no column '-3'"),
         ("a,b\n1,\n3,\n", ["--target", "b"], "has no value in any row"),
         ("a,b\n1,x\n3,x\n", ["--target", "b"], "is 'x' in every row: there is nothing to predict"),
         ("a,b\n1,2\n3,2.0\n", ["--target", "b"], "is '2' in every row: there is nothing to"),
         ("a,b,c\n1,2,1\n3,2,4\n4,2,7\n", ["--target", "b,c"], "'b' is '2' in every row"),
-        ("b\nx\ny\n", ["--target", "b"], "there is no column to learn from"),
+        ("b\nx\ny\n", ["--target", "b"], "no column to learn from: there is the target alone; if"),
+        (
+            "a,b\n1,x\n3,y\n",
+            ["--target", "b", "--ignore", "a", "--quiet"],
+            "no column to learn from: --ignore names all but the target; name fewer",
+        ),
+        ("a,b\n1,x\n1,y\n", ["--target", "b"], "all are left out, such as a: it is the same in"),
+        (
+            "c,a,b\n" + "".join(f"1,w{i},{i % 2}\n" for i in range(50)),
+            ["--target", "b"],
+            "such as a: 40 different words in 40 rows, such as 'w0' (--keep takes them)",
+        ),
         (
             "a,b\n1,x\n3,y\n",
             ["--target", "b", "--task", "regression"],
@@ -496,7 +525,7 @@ def test_few_rows(capsys):
         ),
         ("a,b\n1,x\n3,y\n", ["--target", "b", "--task", "multi-label"], "several columns of yes"),
         ("a,b,c\n1,x,1\n3,y,2\n4,z,3\n", ["--target", "b,c"], "either yes and no each, or numbers"),
-        ("a,b\n1,2\n3\n", ["--target", "b"], "line 3 has 1 values, the first has 2"),
+        ("a,b\n1,2\n3\n", ["--target", "b"], "line 3 has 1 value, the first has 2"),
         ("", ["--target", "b"], "there is nothing in it"),
         ("a,b\n", ["--target", "b"], "there is no row under the names"),
         (
@@ -576,7 +605,6 @@ def test_targets_in_arrays(capsys, y, task, classes):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"a": [1], "b": [2]}, "no array 'x'; there are a, b; choose by --inputs and --target"),
         ({"x": np.ones((3, 2)), "y": np.ones(4)}, "'x' has 3 rows, 'y' has 4"),
         ({"x": np.array(["a", "b"]), "y": [0, 1]}, "samples are numbers"),
         ({"x": np.ones((3, 2)), "y": np.ones((3, 2, 2))}, "expected (rows,) or (rows, n)"),
@@ -584,11 +612,66 @@ def test_targets_in_arrays(capsys, y, task, classes):
             {"x": np.full((20, 2), np.nan), "y": np.arange(20) % 2},
             "NaN or infinity in 20 of 20 rows",
         ),
+        (
+            {"x": np.ones((20, 2)), "y": np.c_[np.arange(20), np.zeros(20)]},
+            "the target 'y[1]' is '0' in every row: there is nothing to predict",
+        ),
+        (
+            {"x": np.ones((20, 2)), "y": np.c_[np.arange(20), np.full(20, 0.1)]},
+            "the target 'y[1]' is '0.1' in every row",
+        ),
+        (
+            {"x": np.ones((20, 2)), "y": np.c_[np.arange(20) % 2, np.arange(20) % 3 % 2, [1] * 20]},
+            "the target 'y[2]' is '1' in every row",
+        ),
+        (
+            {"x": np.ones((20, 2)), "y": np.c_[np.arange(20), np.full(20, np.nan)]},
+            "the target 'y[1]' has no value in any row",
+        ),
+        ({"x": np.ones((20, 2)), "y": np.full(20, np.nan)}, "'y' has no value in any row"),
     ],
 )
 def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
     np.savez("a.npz", **arrays)
     assert message in run(capsys, "train", "a.npz", code=1).err
+
+
+@pytest.mark.parametrize("task", ["classification", "multi-label"])
+def test_columns_of_quantities_are_neither_classes_nor_labels(capsys, task):
+    np.savez("a.npz", x=np.ones((20, 2)), y=np.arange(40).reshape(20, 2))
+    error = run(capsys, "train", "a.npz", "--task", task, code=1).err
+    assert f"has 2 columns, whose numbers are not all 0 or 1: that is no {task}; leave" in error
+
+
+def test_images_with_channels_first_are_told_how_to_turn_them(capsys):
+    grey, colours = np.ones((20, 1, 8, 8)), np.ones((20, 3, 8, 8))
+    np.savez("a.npz", pixels=grey, y=np.arange(20) % 2)
+    error = run(capsys, "train", "a.npz", "--inputs", "pixels", code=1).err
+    assert "images of 1 x 8 pixels, 8 channels; if channels come first" in error
+    assert "np.moveaxis(pixels, 1, -1)" in error
+    np.savez("b.npz", x=colours, y=np.arange(20) % 2)
+    assert "np.moveaxis(x, 1, -1)" in run(capsys, "train", "b.npz", "--epochs", "1").out
+    np.savez("c.npz", x=np.moveaxis(colours, 1, -1), y=np.arange(20) % 2)
+    said = run(capsys, "train", "c.npz", "--epochs", "1", "--save", "m").out
+    assert "moveaxis" not in said
+    error = run(capsys, "predict", "m", "b.npz", code=1).err
+    assert (
+        "the model takes (rows, 8, 8, 3); channels come last here: np.moveaxis(x, 1, -1)" in error
+    )
+
+
+def test_one_is_no_plural(capsys):
+    Path("a.csv").write_text("y\n1\n")
+    assert "a.csv: 1 row, 1 column\n" in run(capsys, "train", "a.csv", "--target", "y", code=1).out
+
+
+def test_a_target_that_is_zero_in_all_rows_to_train_on_spoils_no_other(capsys):
+    x, rare = RNG.normal(size=(ROWS, 3)), np.zeros(ROWS)
+    _, held_out, _, _ = fastnn.datasets.train_test_split(np.arange(ROWS), np.arange(ROWS), seed=0)
+    rare[held_out[0]] = 0.5
+    np.savez("a.npz", x=x, y=np.c_[x[:, 0], rare])
+    by_target = told(capsys, "train", "a.npz", "--epochs", "30")["by_target"]
+    assert by_target["y[0]"]["r2"] > 0.5
 
 
 def test_a_folder_of_images(capsys):
@@ -700,6 +783,10 @@ def test_names_that_are_given_one_by_one_are_all_taken(capsys):
         ("a.csv", ["--target", "kind", "--target", "kind"], "--target names kind twice"),
         ("a.csv", ["--target", "kind", "--keep", "long", "--ignore", "0"], "long is named by --ig"),
         ("a.csv", ["--target", "kind", "--ignore", "2"], "--ignore kind: this is the target"),
+        ("a.csv", ["--target", "c"], "no column 'c'; there are long, wide, kind"),
+        ("a.csv", ["--target", "-4"], "no column '-4'"),
+        ("a.npz", ["--inputs", "z"], "no array 'z'; there are x, y; choose by --inputs and"),
+        ("a.npz", ["--target", "z"], "no array 'z'; there are x, y; choose by --inputs and"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(capsys, source, words, message):
@@ -726,7 +813,7 @@ def test_columns_to_learn_from_are_named_as_the_target_is(capsys):
     assert told(capsys, *words, "--ignore", "a,b", "--ignore", "1, n")["inputs"] == ["wide"]
     found = told(capsys, *words, "--ignore", "0,wide", "--categorical", "-2")["inputs"]
     assert found == ["long", "n=0", "n=1", "n=2"]
-    err = run(capsys, *words, "--keep", "lnog", code=1).err
+    err = refused(capsys, *words, "--keep", "lnog")
     assert "there is no column 'lnog'; did you mean 'long'?" in err
 
 
@@ -989,7 +1076,22 @@ def test_a_file_that_is_no_model_is_told(capsys, command):
     write("a.csv", flowers(20))
     others = {"explain": [], "plot": ["a.png"], "export": ["a.npz"]}
     words = [command, "a.csv", *others.get(command, ["a.csv"])]
-    assert "a.csv: not a fastnn model file" in run(capsys, *words, code=1).err
+    assert "a.csv: not a fastnn model file: it is text" in run(capsys, *words, code=1).err
+
+
+def test_a_file_that_is_no_model_is_called_what_it_is(capsys):
+    np.savez("a.npz", x=[1])
+    Path("a.png").write_bytes(b"\x89PNG\r\n\x1a\n\0")
+    Path("a").write_bytes(b"\xef\xbb\xbf\n")
+    plain_model()
+    Path("b").write_bytes(Path("m").read_bytes()[:900])
+    for name, what in (
+        ("a.npz", "no fastnn model: it is an npz file, of arrays; `fastnn train --save` writes"),
+        ("a.png", "no fastnn model: it is a picture"),
+        ("a", "it is text; `fastnn train --save` makes a model of a table"),
+        ("b", "the file is truncated"),
+    ):
+        assert what in run(capsys, "explain", name, code=1).err
 
 
 @pytest.mark.parametrize(
@@ -1286,7 +1388,7 @@ def test_columns_stand_beside_predictions(capsys, tmp_path):
             assert len(table(run(capsys, "predict", "m", "pipe", "--with", "city").out)) == 6
     predictions = told(capsys, "predict", "m", "b.csv", "--with", "0")["predictions"]
     assert [*predictions] == ["house_id", "price"]
-    error = run(capsys, "predict", "m", "b.csv", "--with", "id", code=1).err
+    error = refused(capsys, "predict", "m", "b.csv", "--with", "id")
     assert "there is no column 'id'" in error
     plain_model()
     assert "--with is for a model that" in refused(capsys, "predict", "m", "b.csv", "--with", "0")
@@ -1368,6 +1470,34 @@ def test_who_stops_reading_gets_no_traceback():
     os.close(reader)
     assert running.communicate()[1] == ""
     assert running.returncode == 141
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_who_stops_reading_gets_the_files(quiet):
+    write("a.csv", flowers())
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "2", "--save", "m", *quiet]
+    reader, writer = os.pipe()
+    running = process(*words, "--export", "m.c", stdout=writer, stderr=writer)
+    os.close(writer)
+    os.close(reader)
+    assert running.wait(60) == 141
+    assert Path("m.c").exists()
+    assert fastnn.models.load_model("m").schema.target.names == ["kind"]
+
+
+@pytest.mark.parametrize("source", [["digits"], ["a.csv", "--target", "kind"]])
+def test_scores_are_printed_when_the_files_are_there_or_cannot_be(capsys, monkeypatch, source):
+    write("a.csv", flowers())
+    words = ["train", *source, "--epochs", "1", "--quiet", "--save", "m"]
+
+    def full(options, *_):
+        assert capsys.readouterr().out == ""
+        raise OSError("no space left")
+
+    monkeypatch.setattr(keeping, "keep", full)
+    said = run(capsys, *words, code=1)
+    assert said.err == "fastnn: no space left\n"
+    assert re.search(r"held out: loss|test images read right", said.out)
 
 
 def test_what_is_printed_by_a_process_is_utf_8_and_nothing_else(capsys):

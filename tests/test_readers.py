@@ -569,7 +569,7 @@ def test_a_stray_word_leaves_numbers_what_they_are(tmp_path):
     [
         ("", {}, DataFileError, "there is nothing in it"),
         ("a,b\n", {}, DataFileError, "no row under the names"),
-        ("a,b\n1,2\n3\n", {}, DataFileError, "line 3 has 1 values.* delimiter=None"),
+        ("a,b\n1,2\n3\n", {}, DataFileError, "line 3 has 1 value.* delimiter=None"),
         ("a,a\n1,2\n", {}, ValueError, "two columns are called the same"),
         ("a,b\n1,2\n", {"target": "c"}, ValueError, "no column 'c'; there are a, b"),
         ("a,b\n1,2\n", {"target": 2}, ValueError, "no column 2"),

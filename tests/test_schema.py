@@ -169,10 +169,14 @@ def test_a_missing_column_is_named(tmp_path):
         COLUMNS.read(write(tmp_path, "n,o\n1,2\n"))
     with pytest.raises(DataFileError, match="there is no column m, which the model takes"):
         COLUMNS.read(write(tmp_path, "n,kind\n1,2\n"))
+    with pytest.raises(DataFileError, match="takes; if 'Kind' is 'kind', rename it; there are n,"):
+        COLUMNS.read(write(tmp_path, "n,Kind,m\n1,2,3\n"))
     with pytest.raises(DataFileError, match="no row under the names"):
         COLUMNS.read(write(tmp_path, "n,kind,m\n"))
     with pytest.raises(DataFileError, match=r"no column 'y' to compare with; there are n"):
         NUMBERS.encode(read_sheet(write(tmp_path, "n\n1\n")))
+    with pytest.raises(DataFileError, match="compare with; if 'Y' is 'y', rename it; there are Y"):
+        NUMBERS.encode(read_sheet(write(tmp_path, "Y\n1\n")))
 
 
 def test_targets(tmp_path):

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from fastnn.data.notation import are_codes, decimal_marks, plain
+from fastnn.data.notation import are_codes, beside, decimal_marks, plain
 from fastnn.data.sheets import read_sheet
 from fastnn.errors import DataFileError
 
@@ -132,6 +132,11 @@ def test_a_pipe_is_read_once(tmp_path):
         (b"\x89PNG\r\n\x1a\n\0\0\0", "no table of text: it is a picture; pictures to learn from"),
         (b"\xff\xfe\0", "no table of text"),
         (b"PK\3\4xl/workbook.xml", "as Excel's files are: save it as CSV"),
+        (b'[{"a": 1, "b": 2}]', "no table of text: it is JSON: save it as CSV"),
+        (b'\n{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "it is JSON"),
+        (b'{\n "a": [1, 2],\n "b": [3, 4]\n}\n', "it is JSON"),
+        (b"<!DOCTYPE html>\n<html>", "it is HTML, a page; download the file itself"),
+        (b'<?xml version="1.0"?>\n', "it is XML"),
         (b"PAR1....", "Parquet file: save it as CSV"),
         (b"a\n" + b"x" * 200_000, "no table of text"),
     ],
@@ -139,6 +144,11 @@ def test_a_pipe_is_read_once(tmp_path):
 def test_what_is_no_table_is_refused(tmp_path, content, message):
     with pytest.raises(DataFileError, match=message):
         sheet(tmp_path, content)
+
+
+@pytest.mark.parametrize("first", [b"[a]", b"{a}", b"[1", b"[" * 100_000, b"<b>", b"[1]"])
+def test_a_table_may_begin_as_other_texts_do(tmp_path, first):
+    assert sheet(tmp_path, first + b",b\n1,2\n").rows[-1] == ["1", "2"]
 
 
 def test_what_numpy_writes_and_a_folder_are_no_table(tmp_path):
@@ -247,3 +257,25 @@ def test_a_first_line_of_prices_has_no_names(tmp_path):
 )
 def test_codes_have_leading_zeros(values, codes):
     assert are_codes(values) == codes
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (["103k", "0.10M", "7k", "9"], "numbers with k and M beside them, which are read"),
+        (["10,3 kg", "12.5lb", "1 kg", "?"], "numbers with kg and lb beside them"),
+        (["(3.772)", "5", "(1,000)"], "numbers in brackets, which"),
+        (["$1.2M", "€ 3k", "($5k)"], "numbers with $, k, M and € beside them and in brackets"),
+        (["5 USD", "7 EUR"], "numbers with USD and EUR beside them"),
+        (["1", "2.5", ""], ""),
+        (["12 Main St", "7 Hill Rd"], ""),
+        (["1A", "2B", "3C", "4D", "5E", "6F"], ""),
+        (["(none)", "k", "kg"], ""),
+        (["2024-01-05", "1.2.2024", "12:30"], ""),
+        ([], ""),
+    ],
+)
+def test_what_is_beside_numbers_is_named(values, what):
+    said = beside(values)
+    assert said.startswith(what)
+    assert bool(said) == bool(what)

@@ -15,8 +15,16 @@ _EXAMPLES = """examples:
   fastnn bench --only T1 T2 --peers torch jax --json run.json --picture run.png"""
 
 
-class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and examples as they are."""
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Shows defaults as they are given, if there are some, and examples as they are."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        """Return the help of an option."""
+        default = action.default
+        if not default or default == argparse.SUPPRESS:
+            return action.help
+        shown = " ".join(map(str, default)) if isinstance(default, list) else default
+        return f"{action.help} (default: {shown})"
 
 
 def add(commands: Any) -> None:

@@ -9,7 +9,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import ALMOST, alike, are_codes, are_numbers, given, strange
+from fastnn.data.notation import (
+    alike,
+    are_codes,
+    are_numbers,
+    beside,
+    dates,
+    given,
+    strange,
+)
 from fastnn.data.schema import LARGEST, Columns, numbers
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -25,7 +33,7 @@ _MOST_WORDS = 100  # features of a column
 _RARE = 3  # times that a word comes at the least, to be one of them
 _ROWS_OF_RARE = 200  # below these any word is
 _MANY_WORDS = 20  # fewer are categories, whatever the number of rows
-_DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
+_IGNORED = "--ignore"
 _ID = re.compile(r"(^|[ _-])(id|idx|index|key|no|nr|rownum)$|(?-i:[a-z]I[Dd]$)", re.I)
 
 
@@ -48,10 +56,13 @@ def infer(
     for name, reason in choice.left_out.items():
         say(f"{'left out':<13}{name}: {reason}")
     if not choice.fills and not choice.words:
-        raise DataFileError("there is no column to learn from; --keep takes one in any case")
+        raise DataFileError(f"there is no column to learn from: {_why_none(choice.left_out)}"[:390])
     _tell(choice.fills, choice.counted, say)
     for name in filter(choice.codes.__contains__, choice.words):
         say(f"{'':<13}{name}: numbers with zeros before them, as codes have: taken as words")
+    for name, what in choice.quantities.items():
+        if what:
+            say(f"{'':<13}{name}: {what}")
     for name, words in choice.words.items():
         if pair := alike(words):
             say(f"{'':<13}{name}: {pair}")
@@ -65,11 +76,11 @@ def infer(
     return Columns(sheet.header, names, fills, choice.words, decimal, signs=signed)
 
 
-def unknown(name: str, names: Sequence[str]) -> DataFileError:
-    """Return the refusal of a column that is not there."""
+def unknown(name: str, names: Sequence[str]) -> str:
+    """Return what to say of a column that is not there."""
     close = closest(name, names)
     hint = f"did you mean {close!r:.60}? There" if close else "there"
-    return DataFileError(f"there is no column {name!r:.60}; {hint} are {', '.join(names)}"[:390])
+    return f"there is no column {name!r:.60}; {hint} are {', '.join(names)}"[:390]
 
 
 class _Choice:
@@ -79,6 +90,7 @@ class _Choice:
         fills: for columns of numbers their means.
         words: for columns of words those that become features.
         counted: how many these are, and why not all.
+        quantities: what keeps many of these from being numbers, if they look like such.
         left_out: for the others, why.
         codes: those whose numbers are codes.
     """
@@ -90,13 +102,14 @@ class _Choice:
         self.fills: dict[str, float] = {}
         self.words: dict[str, list[str]] = {}
         self.counted: dict[str, str] = {}
+        self.quantities: dict[str, str] = {}
         self.left_out: dict[str, str] = {}
         self.codes = {name for name in sheet.names if are_codes(sheet.column(name))}
 
     def add(self, name: str) -> None:
         """Look at a column."""
         if name in self._ignore:
-            self.left_out[name] = "--ignore"
+            self.left_out[name] = _IGNORED
         elif name not in self._categorical | self.codes and are_numbers(self._training.plain(name)):
             self._add_numbers(name)
         else:
@@ -115,11 +128,24 @@ class _Choice:
 
     def _add_words(self, name: str) -> None:
         values = self._training.column(name)
+        plain = self._training.plain(name)
+        quantities = beside(plain) if len(set(values)) > _MANY_WORDS else ""
         if reason := _no_kinds(values, wanted=name in self._keep | self._categorical):
-            few = strange(self._training.plain(name))
-            self.left_out[name] = f"{reason}; {few}" if few else reason
+            self.left_out[name] = "; ".join(filter(None, [reason, strange(plain), quantities]))
         else:
+            self.quantities[name] = quantities
             self.words[name], self.counted[name] = _categories(values)
+
+
+def _why_none(left_out: Mapping[str, str]) -> str:
+    """Return why no column is left, and what would leave one."""
+    reasons = {name: why for name, why in left_out.items() if why != _IGNORED}
+    if reasons:
+        name = next((name for name in reasons if "--keep" in reasons[name]), next(iter(reasons)))
+        return f"all are left out, such as {name:.60}: {reasons[name]}"
+    if left_out:
+        return "--ignore names all but the target; name fewer"
+    return "there is the target alone; if others are there, say what separates them by --delimiter"
 
 
 def _tell(fills: dict[str, float], words: dict[str, str], say: Say) -> None:
@@ -164,19 +190,18 @@ def _no_quantity(name: str, every: Array, values: Array) -> str:
 
 def _no_kinds(values: Sequence[str], wanted: bool) -> str:
     """Return why words tell nothing of other rows, if they do not."""
-    different, present = len(set(values)), given(values)
+    different = len(set(values))
     if different == 1:
         return "it is the same in all rows to train on"
     if wanted:
         return ""
-    example = f"such as {next(iter(present), '')!r:.40}"
-    if present and sum(map(bool, map(_DATE.match, present))) >= ALMOST * len(present):
-        return (
-            f"dates, {example}, which are not read; put what matters of them, such as year, month "
-            "or age, into columns of numbers (--keep takes them as words)"
-        )
+    if said := dates(values):
+        return f"{said} (--keep takes them as words)"
     if different > max(_MANY_WORDS, len(values) // 2):
-        return f"{different:,} different words in {len(values):,} rows, {example}"
+        example = f"such as {next(iter(given(values)), '')!r:.40}"
+        return (
+            f"{different:,} different words in {len(values):,} rows, {example} (--keep takes them)"
+        )
     return ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -82,6 +82,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help(sys.stderr)
         raise SystemExit(2)
     overwriting.refuse(options)
+    out = output.Stream(sys.stdout, patient=bool(overwriting.written(options)))
+    err = output.Stream(sys.stderr, patient=True)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = _run(options)
+    return code or 141 * (out.unread or err.unread)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Carry a command out; return its exit code."""
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
@@ -94,8 +103,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"fastnn: interrupted{more}", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        with open(os.devnull, "w") as nowhere:  # for Python's last flush
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
         return 141
     except Exception as error:
         if sys.flags.dev_mode:

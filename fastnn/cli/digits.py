@@ -51,11 +51,14 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
     accuracy = (probabilities.argmax(axis=1) == y_test).mean()
     result = f"{accuracy:.2%} of {len(y_test)} test images read right"
     say = _silent if options.json else print
-    say(result)
-    if not options.quiet:
-        say(_speed(epochs, len(x_train), seconds))
     report = partial(plots.training_report, history, x_test, y_test, probabilities, title=result)
-    for line in keeping.keep(options, model, report, x_test):
+    try:
+        lines = keeping.keep(options, model, report, x_test)
+    finally:  # where the disk is full, the scores are what is left of the training
+        say(result)
+        if not options.quiet:
+            say(_speed(epochs, len(x_train), seconds))
+    for line in lines:
         say(line)
     if options.save and not options.quiet:
         say(output.next_command("evaluate", options.save, options.source))

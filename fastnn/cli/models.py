@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import arguments, output
-from fastnn.data.kinds import FASTNN, kind_of
+from fastnn.data.kinds import DAMAGED, FASTNN, kind_of
 from fastnn.data.schema import Columns
 from fastnn.datasets.digits import DIGITS
 from fastnn.errors import DataFileError, ModelFileError
@@ -44,6 +44,9 @@ def _no_model(options: Any, error: Exception) -> str:
         return f"{options.model}: a folder; a model is a file, which `fastnn train --save` writes"
     if options.model.suffix in _ELSEWHERE:
         return f"{options.model}: no fastnn model; {_ELSEWHERE[options.model.suffix]}"
+    if (what := kind_of(options.model)) not in ("", FASTNN, DAMAGED):
+        mend = "`fastnn train --save` writes models"
+        return f"{options.model}: no fastnn model: {what}; {mend}"[:390]
     return str(error)
 
 

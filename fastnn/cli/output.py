@@ -8,14 +8,65 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from fastnn._version import __version__
 
-__all__ = ["SCHEMA", "document", "fail", "next_command", "note", "printable", "printable_lines"]
+__all__ = [
+    "SCHEMA",
+    "Stream",
+    "counted",
+    "document",
+    "fail",
+    "next_command",
+    "note",
+    "printable",
+    "printable_lines",
+]
 
 #: The form of the JSON objects; changes when a field changes its meaning or goes.
 SCHEMA = 1
+
+
+class Stream:
+    """A stream to print to, whose reader may leave before its end, as ``head`` does.
+
+    Attributes:
+        unread: whether the reader has left.
+    """
+
+    def __init__(self, stream: Any, patient: bool):
+        """Take a stream.
+
+        Args:
+            stream: where to print.
+            patient: whether the work goes on when the reader has left.
+        """
+        self._stream, self._patient, self.unread = stream, patient, False
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else a stream has."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Print a text."""
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Print what waits to be printed."""
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[..., object], *given: str) -> None:
+        try:
+            act(*given)
+        except BrokenPipeError:
+            self.unread = True
+            with open(os.devnull, "w") as nowhere:  # where all the rest goes, to Python's last
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+            if not self._patient:
+                raise
 
 
 def document(command: str, **facts: Any) -> None:
@@ -42,6 +93,11 @@ def _plain(value: Any) -> Any:
 def note(text: str) -> None:
     """Tell something beside the result."""
     print(f"fastnn: note: {printable(text)}", file=sys.stderr)
+
+
+def counted(count: int, noun: str) -> str:
+    """Return how many there are of something."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def next_command(*words: Any) -> str:

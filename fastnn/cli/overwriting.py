@@ -10,7 +10,7 @@ from pathlib import Path
 from fastnn.callbacks.backup import STATE
 from fastnn.cli.arguments import DIGITS
 
-__all__ = ["refuse"]
+__all__ = ["refuse", "written"]
 
 #: Options that name files to read, and to write, with what they are called.
 _READ = {"source": "SOURCE", "model": "MODEL", "data": "DATA", "test": "--test"}
@@ -21,6 +21,9 @@ _WRITTEN = {
     "out": "--out",
     "html": "--html",
     "file": "the file to write",
+    "json": "--json",
+    "picture": "--picture",
+    "document": "--document",
 }
 
 
@@ -29,11 +32,16 @@ def refuse(options: argparse.Namespace) -> None:
     taken = [(what, path) for what, path in _files(options, _READ) if str(path) != DIGITS]
     if getattr(options, "resume", None):
         taken.append(("the training's state", options.resume / STATE))
-    for what, path in _files(options, _WRITTEN):
+    for what, path in written(options):
         for other, known in taken:
             if _same(path, known):
                 options.refuse(f"{what} {path} is the same file as {other}; give another name")
         taken.append((what, path))
+
+
+def written(options: argparse.Namespace) -> list[tuple[str, Path]]:
+    """Return the files that a command is to write, and how each was asked for."""
+    return list(_files(options, _WRITTEN))
 
 
 def _files(options: argparse.Namespace, names: dict[str, str]) -> Iterator[tuple[str, Path]]:

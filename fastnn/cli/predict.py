@@ -138,8 +138,9 @@ def _read(model: Any, options: argparse.Namespace) -> tuple[Any, dict[str, Seque
         options.refuse("--with is for a model that `fastnn train` made of a CSV file")
     inputs = model.schema.inputs
     sheet = inputs.sheet(options.data, **models.text_options(options, is_table=True))
-    every = options.beside == ["all"] and "all" not in sheet.names
-    names = sheet.names if every else sources.columns_of(options.beside, sheet.names)
+    names = sheet.names
+    if options.beside != ["all"] or "all" in names:
+        names = sources.columns_of(options.beside, names, options.refuse)
     return inputs.encode(sheet, output.note), {name: sheet.column(name) for name in names}
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.cli.output import counted
 from fastnn.data.schema import Target
 from fastnn.explain import aligned
 
@@ -82,10 +83,11 @@ class Scores:
         Args:
             where: which rows these are.
         """
+        rows = counted(self.rows, "row")
         if self.by_target:
-            lines = [f"{self.rows:,} rows {where}:", *self._targets()]
+            lines = [f"{rows} {where}:", *self._targets()]
         else:
-            lines = [f"{self.rows:,} rows {where}: {_line(self.metrics)}"]
+            lines = [f"{rows} {where}: {_line(self.metrics)}"]
             lines.append(f"baseline, {_CONSTANT[self.target.task]}: {_line(self.baseline)}")
         if self.is_of_no_use:
             lines.append("the model is no better than the baseline")

@@ -12,6 +12,7 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
+from fastnn.cli.output import counted
 from fastnn.data.notation import given, strange
 from fastnn.data.schema import Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
@@ -25,6 +26,8 @@ Say = Callable[[str], object]
 
 #: Rows below which none are held out unless that is asked for.
 _FEW = 10
+
+_CHANNELS = 4  # of images as they come: of colours, and of how opaque they are
 
 _ROOM = 4 << 30  # bytes of images that are held at once
 
@@ -124,7 +127,8 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     names_of = "" if sheet.header else "; no header: columns are 0, 1, ..."
     if not sheet.rows:
         raise DataFileError(f"{path}: there is no row under the names")
-    say(f"{'data':<13}{path}: {len(sheet.rows):,} rows, {len(sheet.names)} columns{names_of}")
+    rows, width = counted(len(sheet.rows), "row"), counted(len(sheet.names), "column")
+    say(f"{'data':<13}{path}: {rows}, {width}{names_of}")
     for sign in sorted(set(sheet.signs.values())):
         signed = [name for name, each in sheet.signs.items() if each == sign]
         say(f"{'':<13}numbers are read without their {sign}: {columns.some(signed)}")
@@ -134,9 +138,9 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     if not wanted:
         options.refuse(
             "--target is missing: which column is to be predicted? There are "
-            f"{', '.join(sheet.names)}"
+            f"{', '.join(sheet.names)}"[:390]
         )
-    names = columns_of(wanted, sheet.names)
+    names = columns_of(wanted, sheet.names, options.refuse)
     for name in names:
         if name in sheet.repeated:
             options.refuse(f"--target {name}: two columns are called that; rename one")
@@ -177,8 +181,8 @@ def _without_sign(sheet: Sheet, name: str, sign: str) -> int:
 def _without_target(target: Target, sheet: Sheet, rows: int) -> str:
     """Return how many rows have no target, and which words are no number."""
     words = [strange(sheet.plain(name)) for name in target.names if target.task == "numbers"]
-    counted = f"{rows:,} {'row' if rows == 1 else 'rows'} without {' or '.join(target.names)}"
-    return "; ".join(filter(None, [counted, *words]))
+    without = f"{counted(rows, 'row')} without {' or '.join(target.names)}"
+    return "; ".join(filter(None, [without, *words]))
 
 
 def _chosen(
@@ -186,7 +190,7 @@ def _chosen(
 ) -> dict[str, set[str]]:
     """Return the columns that each option of the columns to learn from names, if they agree."""
     chosen = {
-        option: set(columns_of(getattr(options, option) or [], names))
+        option: set(columns_of(getattr(options, option) or [], names, options.refuse))
         for option in ("ignore", "keep", "categorical")
     }
     for name in target:
@@ -199,28 +203,31 @@ def _chosen(
     return chosen
 
 
-def columns_of(given: list[str], names: list[str]) -> list[str]:
+def columns_of(given: list[str], names: list[str], refuse: Say) -> list[str]:
     """Return the columns that words name, each one or several, by names or places.
 
-    Raises:
-        DataFileError: if one is not there.
+    Args:
+        given: the words of an option.
+        names: of the columns.
+        refuse: ends the command, with what to say of a column that is not there.
     """
-    return [name for each in given for name in _names_of(each, names)]
+    return [name for each in given for name in _names_of(each, names, refuse)]
 
 
-def _names_of(given: str, names: list[str]) -> list[str]:
+def _names_of(given: str, names: list[str], refuse: Say) -> list[str]:
     """Return the columns that a word names, which may have commas in a name."""
     if given in names:
         return [given]
-    return [_name_of(each.strip(), names) for each in given.split(",")]
+    return [_name_of(each.strip(), names, refuse) for each in given.split(",")]
 
 
-def _name_of(given: str, names: list[str]) -> str:
+def _name_of(given: str, names: list[str], refuse: Say) -> str:
     if given in names:
         return given
     if given.lstrip("-").isdigit() and -len(names) <= int(given) < len(names):
         return names[int(given)]
-    raise columns.unknown(given, names)
+    refuse(columns.unknown(given, names))
+    return given
 
 
 def _split(target: Target, y: Array, options: argparse.Namespace) -> tuple[Array, Array]:
@@ -253,7 +260,10 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     if len(named) > 1:
         options.refuse(f"--target: one array of an npz file, which may have columns, got {named}")
     name, wanted = options.inputs or _x_name(arrays), named[0]
-    x, values = _as_samples(_array(arrays, name)), _array(arrays, wanted)
+    for each in (name, wanted):
+        if problem := _no_array(arrays, each):
+            options.refuse(problem)
+    x, values = _as_samples(name, _array(arrays, name), say), _array(arrays, wanted)
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
     target, why = targets.of_values(wanted, values, options.task)
@@ -261,7 +271,7 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     y = targets.of_array(target, values)
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{(~known).sum():,} rows without {wanted}")
+        say(f"{'left out':<13}{counted(int((~known).sum()), 'row')} without {wanted}")
     x, y = x[known], targets.for_loss(target, y[known])
     _check_finite(path, f"{name!r:.60}", x)
     schema = Schema(Arrays(name, list(x.shape[1:]), wanted), target)
@@ -276,12 +286,19 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
 
 
 def _array(arrays: Mapping[str, Array], name: str) -> Array:
-    if name not in arrays or not arrays[name].ndim:
-        raise DataFileError(
-            f"there is no array {name!r:.60}; there are {', '.join(arrays)}; choose by --inputs "
-            "and --target"[:390]
-        )
+    if problem := _no_array(arrays, name):
+        raise DataFileError(problem)
     return arrays[name]
+
+
+def _no_array(arrays: Mapping[str, Array], name: str) -> str:
+    """Return what to say of an array that is not there; else nothing."""
+    if name in arrays and arrays[name].ndim:
+        return ""
+    return (
+        f"there is no array {name!r:.60}; there are {', '.join(arrays)}; choose by --inputs "
+        "and --target"[:390]
+    )
 
 
 def _x_name(arrays: Mapping[str, Array]) -> str:
@@ -300,13 +317,27 @@ def _test_arrays(arrays: dict[str, Array], x: str, y: str) -> dict[str, Array]:
     return arrays
 
 
-def _as_samples(x: Array) -> Array:
+def _as_samples(name: str, x: Array, say: Say) -> Array:
     """Return images with an axis of channels, and anything else as rows of numbers."""
     if x.dtype.kind not in "fiub":
         raise DataFileError(f"samples are numbers, the array has the type {x.dtype}")
     if x.ndim == 1:
         return x[:, None]
+    if x.ndim == 4 and x.shape[1] <= _CHANNELS < min(x.shape[2:]):
+        _tell_channels(name, x.shape, say)
     return x[..., None] if x.ndim == 3 else x
+
+
+def _tell_channels(name: str, shape: tuple[int, ...], say: Say) -> None:
+    """Say what images are whose channels seem to come first; refuse those of a single line."""
+    _, height, width, channels = shape
+    mend = f"if channels come first, give np.moveaxis({name:.60}, 1, -1)"
+    told = (
+        f"{name:.60} is taken as images of {height} x {width} pixels, {channels} channels; {mend}"
+    )
+    if height == 1:
+        raise DataFileError(f"{told}; images of one line are given as rows of numbers")
+    say(f"{'':<13}{told}")
 
 
 def _check_finite(path: Path, what: str, x: Array) -> None:

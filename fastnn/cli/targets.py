@@ -8,7 +8,17 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.data.notation import MISSING, alike, are_codes, are_numbers, as_number, given, strange
+from fastnn.data.notation import (
+    MISSING,
+    alike,
+    are_codes,
+    are_numbers,
+    as_number,
+    beside,
+    dates,
+    given,
+    strange,
+)
 from fastnn.data.schema import LARGEST, Target, canonical
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
@@ -24,7 +34,7 @@ _NO_CLASS = MISSING - {"none", "-", "."}
 
 def listed(classes: Sequence[str]) -> str:
     """Return the first few of some classes as text."""
-    return f"{len(classes)} classes ({_some(classes)})"
+    return f"{len(classes)} class{'es' * (len(classes) > 1)} ({_some(classes)})"
 
 
 def _some(classes: Sequence[str]) -> str:
@@ -36,10 +46,14 @@ def of_sheet(sheet: Sheet, names: Sequence[str], task: str | None) -> tuple[Targ
     columns = {name: _told(_present(sheet.plain(name)), task) for name in names}
     for name, values in columns.items():
         if not values:
-            raise DataFileError(f"the target {name!r:.60} has no value in any row")
+            raise _without_value(name)
     if len(names) == 1:
         return _of_one(names[0], columns[names[0]], task)
     return _of_several(columns, task)
+
+
+def _without_value(name: str) -> DataFileError:
+    return DataFileError(f"the target {name!r:.60} has no value in any row")
 
 
 def _present(values: Sequence[str]) -> list[str]:
@@ -83,8 +97,8 @@ def _of_numbers(name: str, values: list[str]) -> tuple[Target, str]:
     word = next((each for each in values if as_number(each) is None), None)
     if word is not None:
         raise DataFileError(
-            f"the target {name!r:.60} has words, such as {word!r:.60}: a regression needs numbers "
-            "in nine of ten rows, and leaves out the rest"
+            f"the target {name!r:.60} has {beside(values) or 'words'}, such as {word!r:.60}: a "
+            "regression needs numbers in nine of ten rows, and leaves out the rest"
         )
     why = f"regression: {name} is numbers, {len(set(values)):,} different ones"
     return Target("numbers", [name], []), why
@@ -100,8 +114,10 @@ def _of_classes(name: str, classes: Counter[str], kind: str) -> tuple[Target, st
     single = [each for each, rows in classes.items() if rows == 1]
     rare = f"; {_some(single)} {'has' if len(single) == 1 else 'have'} 1 row" if single else ""
     capitals = f"; {pair}" if (pair := alike(classes)) else ""
+    no_names = dates([*classes]) or (beside([*classes]) if len(classes) > _FEW else "")
+    remark = f"; {no_names}" if no_names else ""
     target = Target("binary" if len(classes) == 2 else "classes", [name], [list(classes)])
-    told = f"{listed(list(classes))}{rare}{capitals}{ends[kind]}"
+    told = f"{listed(list(classes))}{rare}{capitals}{remark}{ends[kind]}"
     return target, f"classification: {name} has {told}"
 
 
@@ -128,9 +144,10 @@ def _check_classes(name: str, classes: Collection[str], values: Sequence[str]) -
         words = strange(values) or f"such as {next(iter(classes))!r:.60}"
         numbers = all(as_number(value) is not None for value in values)
         mend = "use --task regression" if numbers else "nine in ten must be such"
+        mend = dates(values) or beside(values) or f"for numbers {mend}"
         raise DataFileError(
             f"the target {name!r:.60} has {len(classes):,} different values in {len(values):,} "
-            f"rows, {words}: that is no class; for numbers {mend}"
+            f"rows, {words}: that is no class; {mend}"[:390]
         )
 
 
@@ -165,7 +182,9 @@ def of_values(name: str, values: Array, task: str | None) -> tuple[Target, str]:
         raise DataFileError(
             f"the target {name!r:.60} has the shape {values.shape}; expected (rows,) or (rows, n)"
         )
-    return _of_one(name, _present(_texts(values)), task)
+    if not (present := _present(_texts(values))):
+        raise _without_value(name)
+    return _of_one(name, present, task)
 
 
 def _of_matrix(name: str, values: Array, task: str | None) -> tuple[Target, str]:
@@ -173,13 +192,34 @@ def _of_matrix(name: str, values: Array, task: str | None) -> tuple[Target, str]
     if values.dtype.kind not in "fiub":
         raise DataFileError(f"the target {name!r:.60} has several columns, which are no numbers")
     names = [f"{name}[{place}]" for place in range(n)]
-    if task == "regression" or not np.isin(values, (0, 1)).all():
-        return Target("numbers", names, []), f"regression: {name} is {n} numbers a row"
-    if task != "multi-label" and (values.sum(axis=1) == 1).all():
+    marks = task != "regression" and bool(np.isin(values, (0, 1)).all())
+    if marks and task != "multi-label" and (values.sum(axis=1) == 1).all():
         classes = [list(map(str, range(n)))]
         kind = "binary" if n == 2 else "classes"
         return Target(kind, [name], classes), f"classification: {name} marks one of {n} classes"
-    return Target("labels", names, [["0", "1"]] * n), f"multi-label: {name} is {n} times 0 or 1"
+    for each, column in zip(names, values.T, strict=True):
+        _check_column(each, column)
+    if marks:
+        return Target("labels", names, [["0", "1"]] * n), f"multi-label: {name} is {n} times 0 or 1"
+    return _of_quantities(name, names, task)
+
+
+def _of_quantities(name: str, names: list[str], task: str | None) -> tuple[Target, str]:
+    if task not in (None, "regression"):
+        raise DataFileError(
+            f"the target {name!r:.60} has {len(names)} columns, whose numbers are not all 0 or 1: "
+            f"that is no {task}; leave --task out to predict them as numbers"
+        )
+    return Target("numbers", names, []), f"regression: {name} is {len(names)} numbers a row"
+
+
+def _check_column(name: str, values: Array) -> None:
+    """Refuse a target among others that has no value, or in several rows the same."""
+    present = values[np.isfinite(values)]
+    if not present.size:
+        raise _without_value(name)
+    if present.size > 1 and (present == present[0]).all():
+        _check_varies(name, [canonical(str(present[0]))])
 
 
 def _texts(values: Array) -> list[str]:

@@ -352,10 +352,14 @@ class _Training:
         options, losses = self.options, history.history
         ran, best = len(losses["loss"]), _best(losses)
         self.said.line(self._ended(ran, best, seconds))
-        if not options.json:  # before a disk can be full
-            where = "held out" if self.data.held_out is not None else "of the training"
-            print(output.printable_lines(report.text(where)), flush=True)
-        self._keep(history, report, model)
+        try:
+            lines = self._keep(history, report, model)
+        finally:  # where the disk is full, the scores are what is left of the training
+            if not options.json:
+                where = "held out" if self.data.held_out is not None else "of the training"
+                print(output.printable_lines(report.text(where)))
+        for line in () if options.json else lines:
+            print(line)
         if options.json:
             output.document(
                 "train",
@@ -389,8 +393,8 @@ class _Training:
         more = f", more than --epochs {asked}" if ran > asked else ""
         return f"{'complete':<13}{epochs}{more}", ""
 
-    def _keep(self, history: Any, report: Any, model: Any) -> None:
-        """Write the files that were asked for, and say so."""
+    def _keep(self, history: Any, report: Any, model: Any) -> list[str]:
+        """Write the files that were asked for, and return what there is to say of them."""
         options = self.options
 
         def draw() -> Any:
@@ -401,8 +405,7 @@ class _Training:
         lines = keeping.keep(options, model, draw, self.data.test[0])
         if options.save and not options.quiet:
             lines.append(output.next_command("predict", options.save, options.source))
-        if lines and not options.json:
-            print("\n".join(lines))
+        return lines
 
 
 def _best(losses: dict[str, list[float]]) -> int:

@@ -18,7 +18,15 @@ from fastnn.compiler.graph import Shape, format_shape
 from fastnn.data.foreign import NUMBERS, plain, refusal_of
 from fastnn.errors import DTypeError, IdError, LabelError, ShapeError
 
-__all__ = ["as_array", "as_labels", "as_samples", "as_values", "as_weights", "memory"]
+__all__ = [
+    "as_array",
+    "as_labels",
+    "as_samples",
+    "as_values",
+    "as_weights",
+    "memory",
+    "reshape_hint",
+]
 
 _GATHERED = frozenset(map(np.dtype, ("float32", "float64", "uint8")))
 _WHOLE = _GATHERED | frozenset(map(np.dtype, ("int32", "int64")))
@@ -60,7 +68,7 @@ def as_samples(
     if array.ndim == 0 or array.shape[1:] != shape[1:]:
         raise ShapeError(
             f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the input of "
-            f"{model!r}{_reshape_hint(name, array, shape)}"
+            f"{model!r}{reshape_hint(name, array, shape)}"
         )
     return _gathered(who, name, array, _WHOLE, dtype)
 
@@ -77,7 +85,7 @@ def as_values(
     if array.ndim == 1 and shape == (None, 1):
         array = array[:, None]
     if array.ndim == 0 or array.shape[1:] != shape[1:]:
-        hint = _labels_hint(array, shape, loss) or _reshape_hint(name, array, shape)
+        hint = _labels_hint(array, shape, loss) or reshape_hint(name, array, shape)
         raise ShapeError(
             f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the shape "
             f"that {loss} compares with{hint}"
@@ -303,7 +311,8 @@ def _labels_hint(array: Array, shape: Shape, loss: str) -> str:
     return mend
 
 
-def _reshape_hint(name: str, array: Array, shape: Shape) -> str:
+def reshape_hint(name: str, array: Array, shape: Shape) -> str:
+    """Return what gives an array the shape of samples, as the end of a message."""
     if _channels_first(array.shape, shape):
         return f"; channels come last here: np.moveaxis({name}, 1, -1)"
     sizes = [d for d in shape if d is not None]

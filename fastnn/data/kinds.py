@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 
-__all__ = ["FASTNN", "kind_of"]
+__all__ = ["DAMAGED", "FASTNN", "kind_of", "kind_of_text"]
 
 #: What ``kind_of`` says of a model's file.
 FASTNN = "it is a fastnn model"
 
+#: What it says of a zip that cannot be read, which may have been a model's file.
+DAMAGED = "it is a damaged zip, as Excel's files are: save it as CSV"
+
 _PICTURE = "it is a picture; pictures to learn from are given as a folder"
+_HEAD = 100  # characters, to see how a text begins
 _ZIP = b"PK\3\4"
 
 #: How files begin.
@@ -39,6 +45,33 @@ def kind_of(path: str | os.PathLike[str]) -> str:
     return next((what for each, what in _BEGINNINGS.items() if head.startswith(each)), "")
 
 
+def kind_of_text(text: str) -> str:
+    """Return what a text is that is no table; else nothing.
+
+    Example:
+        >>> kind_of_text('[{"a": 1}]')[:10], kind_of_text('{"a": 1}\\n{"a": 2}')[:10]
+        ('it is JSON', 'it is JSON')
+        >>> kind_of_text("<!DOCTYPE html>")[:10], kind_of_text("[a],b\\n1,2")
+        ('it is HTML', '')
+    """
+    begin = text[:_HEAD].lstrip()
+    if re.match(r"<(!doctype html|html|head|body)\b", begin, re.I):
+        return "it is HTML, a page; download the file itself"
+    if begin.startswith("<?xml"):
+        return "it is XML: save it as CSV"
+    first = text.lstrip().partition("\n")[0]
+    if begin[:1] in ("[", "{") and (_is_json(text) or (begin[0] == "{" and _is_json(first))):
+        return "it is JSON: save it as CSV, as pandas.read_json and to_csv do"
+    return ""
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _kind_of_zip(path: str | os.PathLike[str]) -> str:
     import zipfile  # slow to import
 
@@ -46,7 +79,7 @@ def _kind_of_zip(path: str | os.PathLike[str]) -> str:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
-        return "it is a damaged zip, as Excel's files are: save it as CSV"
+        return DAMAGED
     if "config.npy" in names:
         return FASTNN
     if names and all(name.endswith(".npy") for name in names):

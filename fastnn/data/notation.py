@@ -19,6 +19,8 @@ __all__ = [
     "are_codes",
     "are_numbers",
     "as_number",
+    "beside",
+    "dates",
     "decimal_marks",
     "given",
     "plain",
@@ -33,6 +35,8 @@ ALMOST = 0.9
 #: What stands for a number that is not known, in small letters.
 MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
 
+
+_DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 
 #: What else is between thousands: spaces, which may be narrow and keep a line together, and an
 #: apostrophe.
@@ -63,6 +67,13 @@ _SIGN = re.compile("[$£¥₩₹€₽%]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY
 _WITH_UNIT = re.compile(
     r"[+-]?\d[\d.,'\u2019]*\s?(?P<unit>°[CFK]?|[hglmsAVW]|[^\W\d_]{2,5}[²³]?(?:/[^\W\d_]{1,4}[²³]?)?)"
 )
+
+#: A number with anything beside it that numbers have: a currency, a multiplier, a unit, brackets.
+_BESIDE = re.compile(
+    rf"(?P<open>\()?[+-]?(?P<before>{_SIGN.pattern})?\s?[+-]?(?P<number>[.,]?\d[\d.,{_BETWEEN}]*?)"
+    rf"\s?(?P<after>{_SIGN.pattern}|°[CFK]?|[^\W\d_]{{1,5}}[²³]?(?:/[^\W\d_]{{1,4}}[²³]?)?)?(?(open)\))"
+)
+_MOST_SIGNS = 5  # beside the numbers of a column; more of them are parts of names
 
 
 def as_number(text: str) -> float | None:
@@ -118,6 +129,46 @@ def strange(values: Sequence[str]) -> str:
     if not words or len(words) >= numbers:
         return ""
     return f"{numbers:,} of {len(present):,} are numbers, {words[0]!r:.40} is not"
+
+
+def dates(values: Sequence[str]) -> str:
+    """Return that values are dates, but for a few, and what to make of them; else nothing.
+
+    Example:
+        >>> dates(["2024-01-31", "?", "2024-02-01"])[:23], dates(["1.5", "a"])
+        ("dates, such as '2024-01", '')
+    """
+    present = given(values)
+    if not present or sum(map(bool, map(_DATE.match, present))) < ALMOST * len(present):
+        return ""
+    return (
+        f"dates, such as {present[0]!r:.40}, which are not read; put what matters of them, such as "
+        "year, month or age, into columns of numbers"
+    )
+
+
+def beside(values: Sequence[str]) -> str:
+    """Return what is beside the numbers that values are, but for a few, and what mends it.
+
+    Example:
+        >>> beside(["10.3k", "0.1M", "7", "12k"])[:32], beside(["1.5", "(3.7)"])[:19]
+        ('numbers with k and M beside them', 'numbers in brackets')
+    """
+    present = given(values)
+    found = [each for each in map(_BESIDE.fullmatch, present) if each]
+    found = [each for each in found if _is_any_number(each["number"])]
+    signs = Counter(each[side] for each in found for side in ("before", "after") if each[side])
+    listed = _listed([sign for sign, _ in signs.most_common()])
+    kinds = [f"with {listed} beside them"] if signs else []
+    kinds += ["in brackets"] if any(each["open"] for each in found) else []
+    if not kinds or len(signs) > _MOST_SIGNS or len(found) < ALMOST * len(present):
+        return ""
+    mend = "which are read as numbers if they are written plain, in one unit"
+    return f"numbers {' and '.join(kinds)}, {mend}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def plain(text: str, decimal: str) -> str:

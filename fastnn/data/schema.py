@@ -18,10 +18,11 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
-from fastnn.data.arrays import as_array
+from fastnn.data.arrays import as_array, reshape_hint
 from fastnn.data.notation import MISSING, as_number, given
 from fastnn.data.sheets import Sheet, read_sheet, sheet_of
 from fastnn.errors import DataFileError
+from fastnn.naming import closest
 
 __all__ = [
     "LARGEST",
@@ -191,9 +192,10 @@ class Columns:
         missing = [name for name in self.names if name not in sheet.names]
         if missing:
             what = "is no column" if len(missing) == 1 else "are no columns"
+            others = [name for name in sheet.names if name not in self.names]
             raise DataFileError(
-                f"there {what} {', '.join(missing):.120}, which the model takes; there are "
-                f"{', '.join(sheet.names)}"[:390]
+                f"there {what} {', '.join(missing):.120}, which the model takes; "
+                f"{_likely(missing, others)}there are {', '.join(sheet.names)}"[:390]
             )
         parts = [
             self._encoded(name, fill, sheet, _silent if learning and fill is None else note)
@@ -244,6 +246,13 @@ class Columns:
             what = _counted(others, "word")
             note(f"{name}: {what} that the model does not know, such as {first!r:.40}")
         return np.asarray(ids[:, None] == np.arange(len(self.words[name])), np.float64)
+
+
+def _likely(missing: Sequence[str], names: Sequence[str]) -> str:
+    """Return which of a file's columns may be one that is missing, if one is named alike."""
+    pairs = ((name, closest(name, names)) for name in missing)
+    name, close = next((pair for pair in pairs if pair[1]), ("", ""))
+    return f"if {close!r:.60} is {name!r:.60}, rename it; " if close else ""
 
 
 def _counted(these: Sized, noun: str) -> str:
@@ -358,9 +367,10 @@ class Arrays:
         if x.shape[1:] == self.shape[:-1] and self.shape[-1:] == (1,):
             x = x[..., None]  # images without an axis of channels
         if x.shape[1:] != self.shape:
+            hint = reshape_hint(name, x, (None, *self.shape))
             raise DataFileError(
                 f"{os.fspath(path)}: the array {name!r} has the shape {x.shape}, the model takes "
-                f"(rows, {', '.join(map(str, self.shape))})"[:390]
+                f"(rows, {', '.join(map(str, self.shape))}){hint}"[:390]
             )
         return x
 
@@ -474,8 +484,8 @@ class Target:
         for name in self.names:
             if name not in sheet.names:
                 raise DataFileError(
-                    f"there is no column {name!r:.60} to compare with; there are "
-                    f"{', '.join(sheet.names)}"[:390]
+                    f"there is no column {name!r:.60} to compare with; "
+                    f"{_likely([name], sheet.names)}there are {', '.join(sheet.names)}"[:390]
                 )
         columns = [self._encoded(place, sheet, note) for place in range(len(self.names))]
         return np.stack(columns, axis=1)

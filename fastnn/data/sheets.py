@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from fastnn.data.kinds import kind_of
+from fastnn.data.kinds import kind_of, kind_of_text
 from fastnn.data.notation import as_number, decimal_marks, plain, sign_of, unsigned
 from fastnn.errors import DataFileError, DTypeError
 
@@ -225,11 +225,14 @@ def _decoded(path: str | os.PathLike[str], encoding: str | None) -> str:
     with open(path, "rb") as file:
         content = file.read()
     try:
-        return content.decode(encoding or _encoding(content))
+        text = content.decode(encoding or _encoding(content))
     except (UnicodeDecodeError, LookupError) as error:
         mend = "; leave --encoding out, or give encoding=None: it is found out" if encoding else ""
         problem = f"{os.fspath(path)}: no table of text: {error}"
         raise DataFileError(f"{problem[:300]}{mend}") from None
+    if what := kind_of_text(text):
+        raise DataFileError(f"{os.fspath(path)}: no table of text: {what}"[:390])
+    return text
 
 
 def _encoding(content: bytes) -> str:
@@ -289,6 +292,7 @@ def _check_widths(
     for line, row in numbered:
         if len(row) != width:
             raise DataFileError(
-                f"{os.fspath(path)}: line {line} has {len(row)} values, the first has {width}; "
+                f"{os.fspath(path)}: line {line} has {len(row)} value{'s' * (len(row) > 1)}, the "
+                f"first has {width}; "
                 f"is {separator!r} what separates them?{mend}"
             )
