@@ -14,7 +14,7 @@ from fastnn._checks import shown
 from fastnn._typing import Array
 from fastnn.errors import DTypeError
 
-__all__ = ["NUMBERS", "plain", "refusal_of"]
+__all__ = ["NUMBERS", "is_sparse", "plain", "refusal_of", "refuse_sparse"]
 
 #: Kinds of dtypes that are real numbers.
 NUMBERS = "fiub"
@@ -38,10 +38,11 @@ def plain(who: str, name: str, data: Any) -> Array:
         data: an array, or anything that NumPy makes one of.
 
     Raises:
-        DTypeError: if a column holds no numbers, or numbers are masked.
+        DTypeError: if a column holds no numbers, or numbers are masked, or it is a sparse matrix.
     """
     if type(data) is np.ndarray:
         return data
+    refuse_sparse(who, name, data)
     if isinstance(data, np.ndarray) and np.any(getattr(data, "mask", False)):
         raise DTypeError(
             f"{who}: {name} is a masked array, and what is masked has no number; fill it: "
@@ -51,6 +52,24 @@ def plain(who: str, name: str, data: Any) -> Array:
     if all(hasattr(type(data), each) for each in ("columns", "dtypes", "__array__")):
         return _side_by_side(who, name, data)
     return np.asarray(data)
+
+
+def is_sparse(data: object) -> bool:
+    """Return whether data is a sparse matrix, as SciPy has them."""
+    return hasattr(type(data), "toarray")
+
+
+def refuse_sparse(who: str, name: str, data: object) -> None:
+    """Refuse a sparse matrix, of which one kind is a dict, too.
+
+    Raises:
+        DTypeError: if data is one.
+    """
+    if is_sparse(data):
+        raise DTypeError(
+            f"{who}: {name} must hold real numbers, got a sparse matrix; make it an array: "
+            "toarray()"
+        )
 
 
 def _side_by_side(who: str, name: str, frame: Any) -> Array:
@@ -88,8 +107,6 @@ def _no_array(data: object) -> str:
         return "None"
     if isinstance(data, str | bytes | os.PathLike):
         return "text; of a file pass what it holds: datasets.read_csv, numpy.load, ..."
-    if hasattr(data, "toarray"):
-        return "a sparse matrix; make it an array: toarray()"
     if hasattr(data, "collect"):
         return "a frame that is not computed yet; pass what collect() returns"
     if callable(data):

@@ -298,12 +298,12 @@ class Trainer(Compilable):
         """
         if is_stream(x):
             return self._predict_stream(x, batch_size, steps, callbacks)
+        most: int | None = None
         if steps is not None:
-            rows = positive("predict", "steps", steps) * _rows(
+            most = positive("predict", "steps", steps) * _rows(
                 "predict", "batch_size", batch_size, self.kept_rows or 32
             )
-            x = nests.apply(lambda each: each[:rows], x)
-        return self._predict("predict", x, batch_size, callbacks)
+        return self._predict("predict", x, batch_size, callbacks, most)
 
     def _predict_stream(self, x: Any, batch_size: Any, steps: int | None, callbacks: Any) -> Any:
         if batch_size is not None:
@@ -332,15 +332,23 @@ class Trainer(Compilable):
         """
         return self._predict("proba", x, batch_size)
 
-    def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
-        most = self.kept_rows or training.PREDICT_ROWS
-        rows = _rows("predict", "batch_size", batch_size, most)
+    def _predict(
+        self,
+        mode: str,
+        x: Any,
+        batch_size: int | None,
+        callbacks: Any = None,
+        most: int | None = None,
+    ) -> Any:
+        """Return the outputs for samples, or for the first ``most`` of them."""
+        default = self.kept_rows or training.PREDICT_ROWS
+        rows = _rows("predict", "batch_size", batch_size, default)
         if mode == "predict" and callbacks is None and x.__class__ is np.ndarray:
             out = self._predict_single(x)
             if out is not None:
                 return out
         self._build_for("predict", x)
-        xs = training.check_samples("predict", self, x)
+        xs = [each[:most] for each in training.check_samples("predict", self, x)]
         told = None
         if callbacks is not None:
             told = self._tell("predict", callbacks, -(-len(xs[0]) // rows))
