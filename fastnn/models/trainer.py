@@ -18,6 +18,7 @@ from fastnn.callbacks.backup import Backup
 from fastnn.callbacks.display import as_text
 from fastnn.compiler.graph import Tensor
 from fastnn.data import arrays
+from fastnn.data.foreign import BATCHES, refuse_batches
 from fastnn.data.streams import Batch, Stream, is_stream
 from fastnn.eager import call_on_arrays
 from fastnn.functional import Symbol
@@ -155,6 +156,7 @@ class Trainer(Compilable):
             check = partial(self._checked, "fit", class_weight=class_weight)
             make = partial(StreamFit, self, stream, check, shuffle)
         else:
+            self._refuse_batches("fit", x, y)
             runtime = self._compiled("fit", x)
             data = training.check_data("fit", self, runtime, x, y, sample_weight, class_weight)
             training.check_labels("fit", runtime, data)
@@ -195,6 +197,11 @@ class Trainer(Compilable):
         self._compiled(who, stream.peek()[0])
         return stream
 
+    def _refuse_batches(self, who: str, x: Any, y: Any) -> None:
+        """Refuse a list of batches where there should be targets."""
+        if y is None and self.loss is not None:
+            refuse_batches(who, x)
+
     def _checked(self, who: str, batch: Batch, class_weight: Any = None) -> training.Data:
         """Return a batch that was given as x, y, weights."""
         x, y, w, *_ = (*batch, None, None)
@@ -219,6 +226,7 @@ class Trainer(Compilable):
             check = partial(self._checked, who)
             means = partial(streaming.evaluate, self.runtime, stream, check, who)
             return fitting.Measure(means, stream, stream.steps)
+        self._refuse_batches(who, x, y)
         data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
         if steps is not None:
             data = data.part(0, rows * positive(who, argument, steps))
@@ -547,7 +555,7 @@ def _validation_parts(given: Any) -> tuple[Any, Any, Any]:
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise ValueError(
             "fit: validation_data must be (x, y) or (x, y, sample_weight), or give batches, got "
-            f"{type(given).__name__}"
+            f"{describe(given)}; {BATCHES}"
         )
     x, y, w = (*given, None)[:3]
     return x, y, w
