@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-Method = TypeVar("Method", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: Letters of names that are soon like any other, such as "random" like "grad".
 _SHORT = 6
@@ -85,6 +85,10 @@ def _words(name: str) -> set[str]:
     return set(snake_case(name).split("_")) - {""}
 
 
+#: What arguments are called elsewhere -> what they are called here.
+_CALLED_HERE = {"random_state": "seed"}
+
+
 def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Refuse arguments that nobody takes, and say which was probably meant.
 
@@ -99,7 +103,8 @@ def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
     every = list(known)
     for name in given:
         if name not in every:
-            close = closest(name, every)
+            here = _CALLED_HERE.get(name)
+            close = here if here in every else closest(name, every)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(every)}"
             raise TypeError(f"{who}: unknown argument {name!r:.60}; {hint}"[:400])
 
@@ -119,17 +124,17 @@ class KnowingArguments(ABCMeta):
         return super().__call__(*args, **options)
 
 
-def knowing_arguments(method: Method) -> Method:
-    """Return a method that says which argument was meant where it does not know one."""
-    known = inspect.signature(method).parameters.keys() - {"self"}
+def knowing_arguments(function: Function) -> Function:
+    """Return a function that says which argument was meant where it does not know one."""
+    known = inspect.signature(function).parameters.keys() - {"self"}
 
-    @functools.wraps(method)
-    def checked(self: Any, *args: Any, **options: Any) -> Any:
+    @functools.wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
         if not options.keys() <= known:
-            require_known(method.__name__, options, sorted(known))
-        return method(self, *args, **options)
+            require_known(function.__name__, options, sorted(known))
+        return function(*args, **options)
 
-    return cast(Method, checked)
+    return cast(Function, checked)
 
 
 #: What is in the names that Keras has and fastnn has not, and what to call that.

@@ -48,6 +48,9 @@ def test_an_argument_that_nobody_takes_says_which_was_meant():
         (lambda: model.evaluate([[0.0]], nothing=1), "'nothing'; there are batch_size, "),
         (lambda: layers.Dense(1, actvation="relu"), "^Dense: unknown .*'activation'"),
         (lambda: callbacks.EarlyStopping(patiance=3), "^EarlyStopping: unknown .*'patience'"),
+        (lambda: fastnn.train_test_split([0], [0], random_state=1), "^train_test_split: .*'seed'"),
+        (lambda: fastnn.datasets.make_moons(random_state=1), "^make_moons: .*'seed'"),
+        (lambda: fastnn.KFold(random_state=1), "^KFold: .*'seed'"),
         (lambda: callbacks.EarlyStopping(restore_best=True), "mean 'restore_best_weights'"),
     ):
         with pytest.raises(TypeError, match=said):
