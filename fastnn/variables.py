@@ -361,9 +361,15 @@ class Parameters:
         return _runs(variable for variable in self.places if chosen(variable))
 
     @property
+    def changed(self) -> list[Variable]:
+        """The variables that have become trainable or frozen since this was made."""
+        pairs = zip(self.variables, self._trainable, strict=True)
+        return [variable for variable, before in pairs if variable.trainable != before]
+
+    @property
     def stale(self) -> bool:
-        """Whether a variable has become trainable or frozen since this was made."""
-        return self._trainable != [variable.trainable for variable in self.variables]
+        """Whether there are such."""
+        return bool(self.changed)
 
 
 def padded(size: int) -> int:

@@ -181,6 +181,7 @@ class Trainer(Compilable):
         elif held_out is not None:
             validate = fitting.evaluation(self.runtime, held_out, measured, "fit")
         job = make(validate=validate, **options)
+        self._tell_of_changed()
         with self._guard.training("fit"):
             return job()
 
