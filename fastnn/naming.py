@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
+from fastnn.elsewhere import ABSENT, ARGUMENTS, NAMES
 from fastnn.locks import lock
 
 __all__ = [
@@ -85,10 +86,6 @@ def _words(name: str) -> set[str]:
     return set(snake_case(name).split("_")) - {""}
 
 
-#: What arguments are called elsewhere -> what they are called here.
-_CALLED_HERE = {"random_state": "seed"}
-
-
 def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
     """Refuse arguments that nobody takes, and say which was probably meant.
 
@@ -103,7 +100,7 @@ def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
     every = list(known)
     for name in given:
         if name not in every:
-            here = _CALLED_HERE.get(name)
+            here = ARGUMENTS.get(name)
             close = here if here in every else closest(name, every)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(every)}"
             raise TypeError(f"{who}: unknown argument {name!r:.60}; {hint}"[:400])
@@ -137,25 +134,6 @@ def knowing_arguments(function: Function) -> Function:
     return cast(Function, checked)
 
 
-#: What is in the names that Keras has and fastnn has not, and what to call that.
-_ABSENT = {
-    "attention": "attention",
-    "ctc": "CTC",
-    "circle": "Circle loss",
-    "3d": "layers of volumes",
-}
-
-
-_WORDS = "fastnn.utils.class_ids makes numbers of words"
-
-#: Names that Keras has and fastnn has not, and what does instead.
-_INSTEAD = {
-    "applications": "there are no pretrained models; fastnn.from_keras takes over those of Keras",
-    "random": "fastnn.set_seed, initializers and layers such as GaussianNoise are for chance",
-    **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup", "Hashing"), _WORDS),
-}
-
-
 class NotThere(AttributeError):
     """A name that a module does not have; says which was meant when somebody reads it.
 
@@ -167,11 +145,11 @@ class NotThere(AttributeError):
 
     def __str__(self) -> str:
         module, name, known = self.args
-        absent = next((what for part, what in _ABSENT.items() if part in name.lower()), None)
+        absent = next((what for part, what in ABSENT.items() if part in name.lower()), None)
         close = None if absent or name.startswith("_") else closest(name, known)
         hint = f"; did you mean {close!r}?" if close else ""
-        if name in _INSTEAD:
-            hint = f"; {_INSTEAD[name]}"
+        if name in NAMES:
+            hint = f"; {NAMES[name]}"
         elif absent:
             hint = f"; fastnn has no {absent} (README.md, What it is not)"
         return f"module {module!r} has no attribute {name[:60]!r}{hint}"
