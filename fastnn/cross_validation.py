@@ -390,7 +390,7 @@ def _read_by(model: Model, layer: Layer, by_input: dict[Symbol, Any]) -> list[An
 def _arrays(name: str, nest: Any) -> Any:
     """Return a nest of arrays; a list of numbers, or of rows of them, is one array."""
     if isinstance(nest, list | tuple) and not any(isinstance(each, np.ndarray) for each in nest):
-        return np.asarray(nest)
+        return plain("cross_validate", name, nest)
     return nests.apply(partial(plain, "cross_validate", name), nest)
 
 

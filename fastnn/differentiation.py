@@ -51,7 +51,7 @@ def grad(
 
     Args:
         function: composes functions of ``fastnn.ops`` on its arguments and returns a tensor with
-            no axes; or a model.
+            no axes; or a model.  A function calls no model or layer.
         argnums: of a function, the argument to differentiate by, or several.
         dtype: of a function, ``"float32"`` or ``"float64"``; ``None`` is that of
             ``fastnn.config.floatx()``.
@@ -114,6 +114,12 @@ def _differentiated(
     tensors = [given.place(f"argument {i}", array.shape) for i, array in enumerate(arrays)]
     with graph.scope(""):
         y = function(*tensors)
+    if graph.parameters:
+        raise ValueError(
+            f"grad: the function reads the weight {next(iter(graph.parameters)).path[:100]}; hand "
+            "over the values of weights as arguments, or differentiate a model: "
+            "fastnn.grad(model)(x)"
+        )
     if not isinstance(y, Tensor) or y.shape != ():
         got = f"shape {format_shape(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
         raise ShapeError(

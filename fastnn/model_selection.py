@@ -16,13 +16,14 @@ from numpy.typing import ArrayLike, NDArray
 from fastnn._checks import count, flag
 from fastnn._warnings import warn_caller
 from fastnn.data.foreign import plain
+from fastnn.naming import KnowingArguments, knowing_arguments
 
 __all__ = ["KFold", "StratifiedKFold", "train_test_split"]
 
 Rows = NDArray[np.intp]
 
 
-class KFold:
+class KFold(metaclass=KnowingArguments):
     """Parts rows into folds, each of which is held out once.
 
     The sizes are scikit-learn's: the first ``rows % n_splits`` folds have one row more.
@@ -138,11 +139,12 @@ class StratifiedKFold(KFold):
         return folds
 
 
+@knowing_arguments
 def train_test_split(
     x: ArrayLike,
     y: ArrayLike,
     test_size: float | int = 0.2,
-    stratify: bool = True,
+    stratify: bool | ArrayLike | None = True,
     seed: int = 0,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Splits rows at random into a part to train on and a part to test on.
@@ -153,7 +155,8 @@ def train_test_split(
         test_size: share of the rows to hold out, in (0, 1), rounded up to whole rows; or their
             number.
         stratify: whether every class gives the same share, to within one row.  Rows are of one
-            class if their `y` is equal, so pass False for regression.
+            class if their `y` is equal, so pass False for regression.  Or the class of each row,
+            as in scikit-learn; `None` is False.
         seed: whole number >= 0; the same seed gives the same split everywhere.
 
     Returns:
@@ -176,8 +179,9 @@ def train_test_split(
     held_out = _test_rows(x, y, test_size)
     words = _words(len(y) + 1, seed)
     shuffled = np.argsort(words[:-1], kind="stable")
-    if stratify:
-        classes = _classes("train_test_split", y)[shuffled]
+    labels = _strata(y, stratify)
+    if labels is not None:
+        classes = _classes("train_test_split", labels)[shuffled]
         held = _spread(shuffled[np.argsort(classes, kind="stable")], held_out, words[-1])
     else:
         held = shuffled[:held_out]
@@ -185,6 +189,21 @@ def train_test_split(
     in_test[held] = True
     train, test = shuffled[~in_test[shuffled]], shuffled[in_test[shuffled]]
     return x[train], x[test], y[train], y[test]
+
+
+def _strata(y: NDArray[Any], stratify: Any) -> NDArray[Any] | None:
+    """Return what names the class of each row, if parts are to have the same share of each."""
+    if stratify is None:
+        return None
+    who, labels = "train_test_split", plain("train_test_split", "stratify", stratify)
+    if not labels.ndim:
+        return y if flag(who, "stratify", stratify) else None
+    if len(labels) != len(y):
+        raise ValueError(
+            f"{who}: stratify has {len(labels)} rows, y has {len(y)}; give the class of each row, "
+            "or True for those of y"
+        )
+    return labels
 
 
 def _test_rows(x: NDArray[Any], y: NDArray[Any], test_size: float | int) -> int:
@@ -215,7 +234,7 @@ def _classes(who: str, y: NDArray[Any]) -> NDArray[np.intp]:
     """Return the number of each row's class."""
     if y.dtype.kind == "f" and y.ndim == 1 and np.any(y != np.rint(y)):
         raise ValueError(
-            f"{who}: y has fractions, so it names no classes; pass stratify=False, or use KFold"
+            f"{who}: there are fractions, which name no classes; pass stratify=False, or use KFold"
         )
     # return_inverse has had two shapes among NumPy's versions when axis is given.
     return np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
+from fastnn.elsewhere import ABSENT, ARGUMENTS, NAMES
 from fastnn.locks import lock
 
 __all__ = [
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-Method = TypeVar("Method", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 #: Letters of names that are soon like any other, such as "random" like "grad".
 _SHORT = 6
@@ -99,7 +100,8 @@ def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
     every = list(known)
     for name in given:
         if name not in every:
-            close = closest(name, every)
+            here = ARGUMENTS.get(name)
+            close = here if here in every else closest(name, every)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(every)}"
             raise TypeError(f"{who}: unknown argument {name!r:.60}; {hint}"[:400])
 
@@ -119,36 +121,17 @@ class KnowingArguments(ABCMeta):
         return super().__call__(*args, **options)
 
 
-def knowing_arguments(method: Method) -> Method:
-    """Return a method that says which argument was meant where it does not know one."""
-    known = inspect.signature(method).parameters.keys() - {"self"}
+def knowing_arguments(function: Function) -> Function:
+    """Return a function that says which argument was meant where it does not know one."""
+    known = inspect.signature(function).parameters.keys() - {"self"}
 
-    @functools.wraps(method)
-    def checked(self: Any, *args: Any, **options: Any) -> Any:
+    @functools.wraps(function)
+    def checked(*args: Any, **options: Any) -> Any:
         if not options.keys() <= known:
-            require_known(method.__name__, options, sorted(known))
-        return method(self, *args, **options)
+            require_known(function.__name__, options, sorted(known))
+        return function(*args, **options)
 
-    return cast(Method, checked)
-
-
-#: What is in the names that Keras has and fastnn has not, and what to call that.
-_ABSENT = {
-    "attention": "attention",
-    "ctc": "CTC",
-    "circle": "Circle loss",
-    "3d": "layers of volumes",
-}
-
-
-_WORDS = "fastnn.utils.class_ids makes numbers of words"
-
-#: Names that Keras has and fastnn has not, and what does instead.
-_INSTEAD = {
-    "applications": "there are no pretrained models; fastnn.from_keras takes over those of Keras",
-    "random": "fastnn.set_seed, initializers and layers such as GaussianNoise are for chance",
-    **dict.fromkeys(("TextVectorization", "StringLookup", "IntegerLookup", "Hashing"), _WORDS),
-}
+    return cast(Function, checked)
 
 
 class NotThere(AttributeError):
@@ -162,11 +145,11 @@ class NotThere(AttributeError):
 
     def __str__(self) -> str:
         module, name, known = self.args
-        absent = next((what for part, what in _ABSENT.items() if part in name.lower()), None)
+        absent = next((what for part, what in ABSENT.items() if part in name.lower()), None)
         close = None if absent or name.startswith("_") else closest(name, known)
         hint = f"; did you mean {close!r}?" if close else ""
-        if name in _INSTEAD:
-            hint = f"; {_INSTEAD[name]}"
+        if name in NAMES:
+            hint = f"; {NAMES[name]}"
         elif absent:
             hint = f"; fastnn has no {absent} (README.md, What it is not)"
         return f"module {module!r} has no attribute {name[:60]!r}{hint}"

@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 _FORMAT = 1
+_WEIGHTS_ALONE = "the file holds weights alone; use model.load_weights"
 _STATE = ("slots", "step", "scalars")  # of the optimizer
 
 #: What comes of arguments that a constructor did not expect.
@@ -188,7 +189,10 @@ def load_model(
     from fastnn.interchange import formats
 
     with opened(path) as (file, size):
-        if formats.format_of(file, size) == "keras":
+        kind = formats.format_of(file, size)
+        if kind in ("npz", "safetensors"):
+            raise ModelFileError(_WEIGHTS_ALONE)
+        if kind == "keras":
             from fastnn.interchange import keras_files
 
             return keras_files.read_model(file, size, custom_objects, compile)
@@ -314,6 +318,11 @@ def _checked(
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[tuple[Any, int]]:
     """Hand out a file and its size, and name it in what is wrong with it."""
+    if os.path.isdir(path):
+        raise ModelFileError(
+            f"{os.fsdecode(path)[:200]}: a folder, expected a file, as model.save writes it; of "
+            "TensorFlow's SavedModel make one: model.save('m.keras') in Keras"
+        )
     with open(os.open(path, _READING), "rb") as file:
         try:
             status = os.fstat(file.fileno())
@@ -369,7 +378,7 @@ def _model_of(
 ) -> Model:
     """Return the model of an archive."""
     if "class_name" not in config and config.get("format") == _FORMAT:
-        raise ModelFileError("the file holds weights alone; use model.load_weights")
+        raise ModelFileError(_WEIGHTS_ALONE)
     _check_config(config, _WHOLE, _BESIDE)
     _check_arrays(arrays)
     try:

@@ -13,6 +13,7 @@ from fastnn._typing import Array
 from fastnn.callbacks import CallbackList
 from fastnn.compiler.graph import Node, Shape
 from fastnn.data import arrays
+from fastnn.data.foreign import refuse_sparse
 from fastnn.errors import DTypeError, ShapeError
 from fastnn.runtime import Executable, Runtime, Weighing
 
@@ -229,6 +230,7 @@ def split(
         wanted: the indices of those that are needed; ``None`` is all.
     """
     if isinstance(given, dict):
+        refuse_sparse(who, argument, given)
         if isinstance(like, dict) and set(given) <= set(like):
             names = sorted(like)
         unknown = [name for name in given if name not in names]

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn import _core, locks
 from fastnn._typing import Array
@@ -30,7 +30,49 @@ __all__ = ["Parameters", "State", "Store", "Variable", "padded"]
 _ALIGN = 16
 
 
-class Variable:
+class _Numbers:
+    """What holds numbers that change, and gives NumPy's functions a copy of them.
+
+    Attributes:
+        path: the layer's name and its own.
+    """
+
+    path: str
+    _value: Array
+
+    @property
+    def layer(self) -> str:
+        """The name of the layer, for messages and listings."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def value(self) -> Array:
+        """The live value: a view that training changes, for reading; see ``numpy``, ``assign``."""
+        view = self._value.view()
+        view.flags.writeable = False
+        return view
+
+    def numpy(self) -> Array:
+        """Return a copy of the value."""
+        return self._value.copy()
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        """Return what ``numpy`` returns; without a copy what ``value`` is.
+
+        Raises:
+            TypeError: while a layer is called, whose result would keep the numbers of now.
+        """
+        from fastnn.compiler.graph import Graph  # which comes later
+
+        if Graph.composed() is not None:
+            raise TypeError(
+                f"{self.path}: NumPy would take the numbers of now for those of every call; use "
+                "the functions of fastnn.ops on it"
+            )
+        return np.array(self.value, dtype, copy=copy is not False)
+
+
+class Variable(_Numbers):
     """A weight of a layer.
 
     Args:
@@ -67,11 +109,6 @@ class Variable:
         self._value = first.reshape(self.shape)  # which a number without axes would lose
 
     @property
-    def layer(self) -> str:
-        """The name of the layer, for messages and listings."""
-        return self.path.rpartition("/")[0]
-
-    @property
     def dtype(self) -> np.dtype:
         """The NumPy type of the value."""
         return self._value.dtype
@@ -80,17 +117,6 @@ class Variable:
     def size(self) -> int:
         """The number of elements."""
         return self._value.size
-
-    @property
-    def value(self) -> Array:
-        """The live value: a view that training changes, for reading; see ``numpy``, ``assign``."""
-        view = self._value.view()
-        view.flags.writeable = False
-        return view
-
-    def numpy(self) -> Array:
-        """Return a copy of the value."""
-        return self._value.copy()
 
     def assign(self, value: ArrayLike) -> None:
         """Replace the value.
@@ -133,7 +159,7 @@ class Variable:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
-class State:
+class State(_Numbers):
     """What a layer keeps from batch to batch, a row for each of the batch; no weight.
 
     Args:
@@ -147,16 +173,12 @@ class State:
     def __init__(self, shape: Sequence[int], path: str, dtype: str):
         self.shape, self.path = tuple(shape), path
         charge(math.prod(self.shape), f"{path} of shape {self.shape}")
-        self.storage: Array = np.zeros(self.shape, dtype)
+        self._value = np.zeros(self.shape, dtype)
 
     @property
-    def layer(self) -> str:
-        """The name of the layer, for listings."""
-        return self.path.rpartition("/")[0]
-
-    def numpy(self) -> Array:
-        """Return a copy of the value."""
-        return self.storage.copy()
+    def storage(self) -> Array:
+        """The numbers, for programs."""
+        return self._value
 
     def assign(self, value: ArrayLike) -> None:
         """Replace the value.
@@ -339,9 +361,15 @@ class Parameters:
         return _runs(variable for variable in self.places if chosen(variable))
 
     @property
+    def changed(self) -> list[Variable]:
+        """The variables that have become trainable or frozen since this was made."""
+        pairs = zip(self.variables, self._trainable, strict=True)
+        return [variable for variable, before in pairs if variable.trainable != before]
+
+    @property
     def stale(self) -> bool:
-        """Whether a variable has become trainable or frozen since this was made."""
-        return self._trainable != [variable.trainable for variable in self.variables]
+        """Whether there are such."""
+        return bool(self.changed)
 
 
 def padded(size: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from fastnn._checks import number
 from fastnn._typing import Array
 from fastnn.data import arrays
+from fastnn.data.foreign import refuse_sparse
 
 if TYPE_CHECKING:
     from fastnn.models.connected import Connected
@@ -61,6 +62,7 @@ def by_output(who: str, objective: Objective, given: Any) -> dict[int, Any]:
     if given is None:
         return {}
     if isinstance(given, Mapping):
+        refuse_sparse(who, "sample_weight", given)
         unknown = [name for name in given if name not in names]
         if unknown:
             raise ValueError(

@@ -35,6 +35,8 @@ from fastnn.optimizers import schedules
 
 X = np.random.default_rng(1).normal(size=(10, 4))
 Y = np.arange(10) % 3
+BATCHES = [(X[:5], Y[:5]), (X[5:], Y[5:])]
+BATCHES_COME = "batches generator __iter__ PyDataset"
 IDS = np.zeros((10, 4), int)
 
 
@@ -70,6 +72,12 @@ def told(make):
 def two_inputs():
     a, b = Input((4,), name="a"), Input((4,), name="b")
     return Model([a, b], Dense(1)(layers.Concatenate()([a, b])), name="two")
+
+
+def trained_two():
+    model = two_inputs()
+    model.compile("sgd", "mse")
+    return model
 
 
 def looked_up(ids):
@@ -114,7 +122,40 @@ MISTAKES = [
     ("whole numbers too large", lambda m: m.predict([[2**70] * 4]), DTypeError, "object float32"),
     ("x and y swapped", lambda m: m.fit(Y, X), ShapeError, "fit x (10,) (rows, 4) 'm'"),
     ("x transposed", lambda m: m.fit(X.T, Y), ShapeError, "fit x (4, 10) (rows, 4)"),
-    ("x and y in one", lambda m: m.fit((X, Y)), ShapeError, "x lengths"),
+    ("x and y in one", lambda m: m.fit((X, Y)), ShapeError, "x different shapes (x, y)"),
+    ("a list of batches", lambda m: m.fit(BATCHES), ShapeError, f"fit x {BATCHES_COME}"),
+    (
+        "a list of batches to evaluate",
+        lambda m: m.evaluate(BATCHES),
+        ShapeError,
+        f"evaluate {BATCHES_COME}",
+    ),
+    ("a list of batches to predict", lambda m: m.predict(BATCHES), ShapeError, BATCHES_COME),
+    ("batches of one shape", lambda m: m.fit([(X, X)] * 3), ShapeError, f"fit x {BATCHES_COME}"),
+    (
+        "batches for two inputs",
+        lambda m: trained_two().fit([({"a": X, "b": X}, Y)]),
+        ShapeError,
+        BATCHES_COME,
+    ),
+    (
+        "validation_data as a list of batches",
+        fit(validation_data=BATCHES),
+        ShapeError,
+        f"validation_data {BATCHES_COME}",
+    ),
+    (
+        "validation_data as a longer list of batches",
+        fit(validation_data=BATCHES * 2),
+        ValueError,
+        f"validation_data list {BATCHES_COME}",
+    ),
+    (
+        "folds of batches",
+        lambda m: fastnn.cross_validate(lambda: m, BATCHES, Y),
+        ShapeError,
+        f"cross_validate {BATCHES_COME}",
+    ),
     (
         "images with channels first",
         lambda m: built(Input((8, 6, 3)), layers.Conv2D(1, 3)).predict(np.ones((5, 3, 8, 6))),
@@ -440,6 +481,31 @@ MISTAKES = [
     ("to_categorical nan", lambda m: utils.to_categorical([np.nan]), LabelError, "nan class_ids"),
     ("to_categorical words", lambda m: utils.to_categorical(["a"]), DTypeError, "x real numbers"),
     ("pad_sequences flat", lambda m: utils.pad_sequences([1, 2]), ValueError, "list of lists"),
+    ("a folder as model", lambda m: fastnn.models.load_model("/"), ModelFileError, "/ folder save"),
+    (
+        "weights of a folder",
+        lambda m: m.load_weights("/"),
+        ModelFileError,
+        "/ folder expected file",
+    ),
+    (
+        "the gradient of a function that calls a model",
+        lambda m: fastnn.grad(lambda x: ops.sum(m(x)))(X),
+        ShapeError,
+        "m (None, 4) (10, 4) fastnn.grad(model)(x)",
+    ),
+    (
+        "the gradient of a function that calls a layer",
+        lambda m: fastnn.grad(lambda x: ops.sum(m.layers[0](x)))(X),
+        ValueError,
+        "grad a/kernel arguments fastnn.grad(model)(x)",
+    ),
+    (
+        "f1 of one unit",
+        lambda m: Sequential([Input((4,)), Dense(1, "sigmoid")]).compile("sgd", "bce", ["f1"]),
+        ValueError,
+        "'f1' threshold metrics.F1Score(threshold=0.5)",
+    ),
     ("one fold", lambda m: fastnn.KFold(1), ValueError, "KFold n_splits 2 or more 1"),
     ("more folds than rows", lambda m: list(fastnn.KFold(20).split(X)), ValueError, "20 rows 10"),
     ("test_size 2", lambda m: fastnn.train_test_split(X, Y, 2.0), ValueError, "(0, 1) 2.0"),

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.sparse
 
 import fastnn
-from fastnn import Input, Sequential
+from fastnn import Input, Sequential, layers
 from fastnn.errors import DTypeError, ShapeError
 from fastnn.layers import Dense
 
@@ -357,6 +358,10 @@ REFUSED = {
     ),
     "polars dates": (pl.DataFrame(X, NAMES).with_columns(b=pl.lit(DATE)), f"{COLUMN} Date"),
     "polars lists": (pl.DataFrame(X, NAMES).with_columns(b=pl.concat_list("a")), f"{COLUMN} List"),
+    **{
+        f"SciPy's {kind}": (scipy.sparse.csr_matrix(X).asformat(kind), "sparse matrix; toarray()")
+        for kind in ("csr", "coo", "dok")
+    },
     "polars, lazy": (pl.DataFrame(X, NAMES).lazy(), "collect()"),
 }
 every_refused = pytest.mark.parametrize("what", REFUSED)
@@ -372,7 +377,9 @@ def test_what_holds_no_numbers_is_refused(what, role):
     calls = {
         "x": [
             lambda: made.fit(given, LABELS),
+            lambda: made.fit(X, LABELS, validation_data=(given, LABELS), verbose=0),
             lambda: made.predict(given),
+            lambda: made.predict(given, 4, steps=2),
             lambda: made.evaluate(given, LABELS),
             lambda: made.fit(iter([(given, LABELS)]), verbose=0),
         ],
@@ -388,6 +395,28 @@ def test_what_holds_no_numbers_is_refused(what, role):
         for word in [*words.split(), "value" if role == "set_weights" else role]:
             assert word in message
     assert [w.tobytes() for w in made.get_weights()] == before
+
+
+@every_refused
+@pytest.mark.parametrize("layer", [layers.Normalization(), layers.Discretization(num_bins=3)])
+def test_nothing_is_learnt_from_what_holds_no_numbers(what, layer):
+    given, words = REFUSED[what]
+    with pytest.raises(DTypeError, match="adapt: data ") as caught:
+        layer.adapt(given)
+    assert all(word in str(caught.value) for word in words.split() if word != "float32")
+    assert not layer.built
+
+
+def test_steps_count_the_rows_of_lists_too():
+    made = model()
+    assert np.array_equal(made.predict(X.tolist(), 4, steps=2), made.predict(X[:8]))
+
+
+def test_ranges_are_learnt_from_a_frame_as_from_its_array():
+    found, expected = layers.Normalization(), layers.Normalization()
+    found.adapt(FRAME)
+    expected.adapt(X)
+    assert np.array_equal(found.mean.numpy(), expected.mean.numpy())
 
 
 def test_the_columns_of_a_frame_are_counted():

@@ -108,6 +108,22 @@ def test_the_bar_fills_on_one_line(capsys):
     assert last.endswith("\n")
 
 
+@pytest.mark.parametrize("steps", [None, 3])
+def test_without_a_bar_an_epoch_without_a_known_end_says_how_far_it_is(steps, monkeypatch, capsys):
+    monkeypatch.setattr(ProgbarLogger, "_SILENT", 0.0)
+    model().fit(iter([(X, Y)] * 3), steps_per_epoch=steps)
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert ["samples so far; the epoch ends with" in line for line in lines][:1] == [True] * (
+        steps is None
+    )
+    assert "loss" in last
+
+
+def test_of_a_short_epoch_without_a_known_end_there_is_one_line(capsys):
+    model().fit(iter([(X, Y)] * 3))
+    assert capsys.readouterr().out.count("\n") == 1
+
+
 def test_verbose_chooses_the_display(monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     assert make_progress(0) == []

@@ -603,7 +603,8 @@ def test_a_compile_that_fails_keeps_the_compiled_state_and_what_was_frozen_is_as
     model.layers[0].trainable = False
     message = refused(lambda: model.compile("sgd", "bce"), ValueError)
     assert "sigmoid" in message
-    model.fit(X, Y, verbose=0)
+    with pytest.warns(UserWarning, match="trainable, here of a"):
+        model.fit(X, Y, verbose=0)
     assert model.optimizer.name == "adam"
 
 

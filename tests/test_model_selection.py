@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from fastnn.model_selection import KFold, StratifiedKFold, train_test_split
@@ -85,11 +86,32 @@ def test_numpys_global_state_is_neither_read_nor_changed():
         ([1, 2], [0, 1], {"test_size": float("nan")}, "a share in"),
         ([1, 2], [0, 1], {"test_size": True}, "a share in"),
         ([1, 2], [0.5, 1], {}, "stratify=False"),
+        ([1, 2], [0, 1], {"stratify": [0]}, "stratify has 1 rows, y has 2; .* class of each row"),
     ],
 )
 def test_what_cannot_be_split_is_refused(x, y, options, words):
     with pytest.raises(ValueError, match=words):
         train_test_split(x, y, **options)
+
+
+def test_rows_may_share_out_other_classes_than_those_of_y():
+    y = np.arange(40) % 2
+    by_y = train_test_split(y, y)
+    for stratify in (y, pd.Series(y), np.array(["no", "yes"], object)[y], np.eye(2)[y]):
+        assert all(map(np.array_equal, train_test_split(y, y, stratify=stratify), by_y))
+    rows, groups = np.arange(40), np.arange(40) // 10
+    _, _, _, test = train_test_split(rows, rows / 7, stratify=groups)
+    assert np.bincount(groups[np.rint(test * 7).astype(int)]).tolist() == [2, 2, 2, 2]
+
+
+def test_nothing_to_stratify_by_is_as_false():
+    found, expected = (train_test_split(range(9), range(9), stratify=s) for s in (None, False))
+    assert all(map(np.array_equal, found, expected))
+
+
+def test_stratify_is_no_text():
+    with pytest.raises(TypeError, match="stratify must be True or False, got str"):
+        train_test_split([1, 2], [0, 1], stratify="y")
 
 
 def test_a_negative_seed_is_refused():

@@ -48,6 +48,11 @@ def test_an_argument_that_nobody_takes_says_which_was_meant():
         (lambda: model.evaluate([[0.0]], nothing=1), "'nothing'; there are batch_size, "),
         (lambda: layers.Dense(1, actvation="relu"), "^Dense: unknown .*'activation'"),
         (lambda: callbacks.EarlyStopping(patiance=3), "^EarlyStopping: unknown .*'patience'"),
+        (lambda: fastnn.train_test_split([0], [0], random_state=1), "^train_test_split: .*'seed'"),
+        (lambda: fastnn.datasets.make_moons(random_state=1), "^make_moons: .*'seed'"),
+        (lambda: model.save("m", save_format="h5"), "^save: .*'save_format'.* mean 'format'"),
+        (lambda: model.save_weights("m", save_format="h5"), "^save_weights: .* mean 'format'"),
+        (lambda: fastnn.KFold(random_state=1), "^KFold: .*'seed'"),
         (lambda: callbacks.EarlyStopping(restore_best=True), "mean 'restore_best_weights'"),
     ):
         with pytest.raises(TypeError, match=said):
@@ -60,6 +65,12 @@ def test_an_argument_that_nobody_takes_says_which_was_meant():
         (layers, "Dnese", "no attribute 'Dnese'; did you mean 'Dense'[?]$"),
         (fastnn.callbacks, "Tensorboard", "did you mean 'TensorBoard'"),
         (plots, "learning_curves", "did you mean 'learning_curve'"),
+        (fastnn, "GradientTape", "fastnn.grad gives gradients"),
+        (fastnn, "nn", "fastnn.layers .docs/coming_from.md.$"),
+        (fastnn, "optim", "it is fastnn.optimizers$"),
+        (layers, "Linear", "it is layers.Dense"),
+        (fastnn.utils, "DataLoader", "arrays and batch_size, or a fastnn.utils.PyDataset$"),
+        (fastnn.losses, "BCELoss", "it is losses.BinaryCrossentropy$"),
         (fastnn, "applications", "no pretrained models; fastnn.from_keras takes over"),
         (layers, "TextVectorization", "class_ids makes numbers of words"),
         (fastnn, "Sequental", "module 'fastnn' has no .* did you mean 'Sequential'"),
@@ -72,6 +83,44 @@ def test_a_name_that_is_not_there_says_which_was_meant(module, name, said):
     with pytest.raises(AttributeError, match=said):
         getattr(module, name)
     assert not hasattr(module, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("state_dict", r"'Sequential' .* it is fastnn\.state_dict\(model\) \(docs/coming_from"),
+        ("parameters", "there is trainable_weights"),
+        ("train", "fit trains; predict and evaluate do not"),
+        ("eval", "fit trains; predict and evaluate do not"),
+        ("zero_grad", "fit and train_on_batch make steps"),
+        ("fit_generator", "fit and evaluate take generators"),
+        ("summery", "'Sequential' object has no attribute 'summery'$"),
+    ],
+)
+def test_a_method_of_another_library_says_what_does_so_here(name, said):
+    model = fastnn.Sequential([fastnn.Input((1,)), layers.Dense(1)])
+    with pytest.raises(AttributeError, match=said):
+        getattr(model, name)
+    assert not hasattr(model, name)
+
+
+def test_a_rate_by_its_old_name_is_neither_read_nor_assigned():
+    sgd = fastnn.optimizers.SGD(0.5)
+    with pytest.raises(AttributeError, match=r"'SGD' .* 'lr'; it is learning_rate"):
+        sgd.lr  # noqa: B018
+    with pytest.raises(AttributeError, match="it is learning_rate"):
+        sgd.lr = 0.1
+    assert sgd.learning_rate == 0.5
+
+
+def test_what_a_property_lacks_is_told_and_not_the_property():
+    class Own(layers.Layer):
+        @property
+        def width(self):
+            return self.missing
+
+    with pytest.raises(AttributeError, match="no attribute 'missing'"):
+        Own().width  # noqa: B018
 
 
 @pytest.mark.parametrize("module", [layers, plots, fastnn.utils, fastnn.losses, fastnn.ops])

@@ -125,6 +125,59 @@ def test_a_compile_config_compiles_another_model():
     assert twin.train_on_batch(X, Y) == model.train_on_batch(X, Y)
 
 
+# ---- weights as arrays ---------------------------------------------------------------------------
+
+
+def test_numpy_takes_a_weight_for_its_numbers():
+    kernel = penalised().layers[0].kernel
+    values = kernel.numpy()
+    assert np.asarray(kernel).tobytes() == values.tobytes()
+    assert np.asarray(kernel).dtype == values.dtype
+    assert np.mean(kernel) == values.mean()
+    assert np.allclose(np.ones(4) @ kernel, values.sum(0))
+    assert np.array_equal(np.stack([kernel, kernel]), [values, values])
+    assert np.asarray(kernel, "float16").tobytes() == values.astype("f2").tobytes()
+
+
+def test_an_array_of_a_weight_is_a_copy_unless_there_is_to_be_none():
+    kernel = penalised().layers[0].kernel
+    before = kernel.numpy()
+    np.asarray(kernel)[...] = 7
+    np.array(kernel, copy=True)[...] = 7
+    assert np.array_equal(kernel, before)
+    live = kernel.__array__(copy=False)
+    assert not live.flags.writeable
+    kernel.assign(before + 1)
+    assert np.array_equal(live, before + 1)
+
+
+@pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="copy=False is NumPy 2's")
+def test_numpy_2_is_told_that_another_type_takes_a_copy():
+    kernel = penalised().layers[0].kernel
+    assert np.shares_memory(np.asarray(kernel, copy=False), kernel.value)
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(kernel, "float16", copy=False)
+
+
+def test_numpy_takes_what_a_layer_keeps_from_batch_to_batch_too():
+    layer = layers.SimpleRNN(2, stateful=True)
+    Sequential([Input((3, 4), batch_size=2), layer]).predict(np.ones((2, 3, 4)))
+    assert np.asarray(layer.states[0]).tobytes() == layer.states[0].numpy().tobytes()
+    assert np.abs(layer.states[0]).max() > 0
+
+
+def test_numpy_takes_no_weight_while_its_layer_is_called():
+    class Scaled(layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight((shape[-1],), "ones", name="scale")
+
+        def call(self, x):
+            return x * np.abs(self.scale)
+
+    with pytest.raises(TypeError, match=r"own/scale: NumPy would .* fastnn\.ops"):
+        Scaled(name="own")(Input((4,)))
+
+
 # ---- the learning rate ---------------------------------------------------------------------------
 
 

@@ -598,6 +598,36 @@ def test_a_frozen_model_can_be_fitted_and_stays():
     assert bits(made) == before
 
 
+def test_fit_warns_once_of_what_was_frozen_or_thawed_after_compile():
+    made = model()
+    for trainable in (False, True):
+        made.compile("adam", "sparse_categorical_crossentropy")
+        made.layers[0].trainable = trainable
+        with pytest.warns(UserWarning, match=f"compile.* again .* {made.layers[0].name}$") as told:
+            made.fit(iter([(X, Y)]), verbose=0)
+        assert [each.filename for each in told] == [__file__]
+        made.fit(X, Y, verbose=0)
+
+
+def test_fit_warns_of_each_change_and_of_none_that_is_undone():
+    made = model()
+    for layer, words in ((made.layers[0], made.layers[0].name), (made.layers[2], ", ")):
+        layer.trainable = False
+        with pytest.warns(UserWarning, match=words):
+            made.fit(X, Y, verbose=0)
+    for layer in made.layers:
+        layer.trainable = True
+    made.fit(X, Y, verbose=0)
+
+
+def test_a_batch_by_itself_does_not_warn_as_a_discriminator_is_frozen_after_compile():
+    made = model()
+    made.trainable = False
+    before = bits(made)
+    made.train_on_batch(X, Y)
+    assert bits(made) != before
+
+
 def test_freezing_the_lower_layer_does_not_change_the_upper_ones_first_step():
     one, two = model("sgd"), model("sgd")
     two.layers[0].trainable = False

@@ -115,6 +115,13 @@ def test_a_weight_without_an_axis_stays_one(tmp_path, name):
     assert equal(model.get_weights(), before)
 
 
+@pytest.mark.parametrize("name", ["w.npz", "w.safetensors", "w"])
+def test_a_file_of_weights_is_no_model(tmp_path, name):
+    branching().save_weights(tmp_path / name)
+    with pytest.raises(ModelFileError, match=rf"{name}: .* weights alone; use model\.load_weights"):
+        fastnn.models.load_model(tmp_path / name)
+
+
 @pytest.mark.parametrize("name", ["w.npz", "w.safetensors", "w.h5", "w.fastnn"])
 def test_what_does_not_fit_changes_nothing(tmp_path, name):
     path = tmp_path / name

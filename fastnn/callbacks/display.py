@@ -18,7 +18,8 @@ __all__ = ["ProgbarLogger", "TqdmCallback", "announce", "as_text", "make_progres
 
 
 class ProgbarLogger(Callback):
-    """Shows the training: a bar that moves on a terminal, a line for each epoch elsewhere.
+    """Shows the training: a bar that moves on a terminal, a line for each epoch elsewhere; of an
+    epoch whose end nobody knows also how far it is, ever more seldom.
 
     ``fit`` makes one if its ``verbose`` asks for it.
 
@@ -29,15 +30,18 @@ class ProgbarLogger(Callback):
     first_rank_only = True
 
     _WIDTH = 24
+    #: Seconds without a line, of an epoch whose end nobody knows.
+    _SILENT = 10.0
 
     def __init__(self, bar: bool | None = None):
         self.bar = sys.stdout.isatty() if bar is None else bar
         self._epoch = 0
-        self._began = 0.0
+        self._began = self._due = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Start the epoch's clock."""
         self._epoch, self._began = epoch, time.perf_counter()
+        self._due = self._SILENT
 
     def on_rows(self, done: int, total: int | None) -> None:
         """Draw the bar."""
@@ -45,6 +49,17 @@ class ProgbarLogger(Callback):
             filled = self._WIDTH * done // max(total or done, 1)
             drawn = _mark() * filled + " " * (self._WIDTH - filled)
             self._write(f"\r{self._head()} {drawn} {done}/{total or '?'}")
+        elif total is None and self.params.get("steps") is None:
+            self._tell_of_no_end(done)
+
+    def _tell_of_no_end(self, done: int) -> None:
+        seconds = time.perf_counter() - self._began
+        if seconds >= self._due:
+            self._due = 2 * seconds
+            self._write(
+                f"{self._head()}  {seconds:.0f} s  {done} samples so far; the epoch ends with the "
+                "data, or after steps_per_epoch batches\n"
+            )
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Write the epoch's line over the bar."""

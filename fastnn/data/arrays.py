@@ -44,13 +44,7 @@ def as_array(who: str, name: str, data: ArrayLike) -> Array:
         DTypeError: if it does not hold real numbers, or some are masked.
         ShapeError: if its rows have different lengths.
     """
-    try:
-        array = plain(who, name, data)
-    except ValueError:
-        raise ShapeError(
-            f"{who}: {name} is a nested sequence whose rows have different lengths; "
-            "pad them to one length"
-        ) from None
+    array = plain(who, name, data)
     if array.dtype.kind not in NUMBERS:
         raise DTypeError(f"{who}: {name} must hold real numbers, got {refusal_of(data, array)}")
     return array

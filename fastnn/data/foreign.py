@@ -12,9 +12,17 @@ import numpy as np
 
 from fastnn._checks import shown
 from fastnn._typing import Array
-from fastnn.errors import DTypeError
+from fastnn.errors import DTypeError, ShapeError
 
-__all__ = ["NUMBERS", "plain", "refusal_of"]
+__all__ = [
+    "BATCHES",
+    "NUMBERS",
+    "is_sparse",
+    "plain",
+    "refusal_of",
+    "refuse_batches",
+    "refuse_sparse",
+]
 
 #: Kinds of dtypes that are real numbers.
 NUMBERS = "fiub"
@@ -29,6 +37,13 @@ _MENDS = {
 }
 
 
+#: What to do who has a list of batches.
+BATCHES = (
+    "batches come from a generator, an object with __iter__ or a fastnn.utils.PyDataset, not in a "
+    "list"
+)
+
+
 def plain(who: str, name: str, data: Any) -> Array:
     """Return data as an array, a data frame as its columns side by side.
 
@@ -38,10 +53,12 @@ def plain(who: str, name: str, data: Any) -> Array:
         data: an array, or anything that NumPy makes one of.
 
     Raises:
-        DTypeError: if a column holds no numbers, or numbers are masked.
+        DTypeError: if a column holds no numbers, or numbers are masked, or it is a sparse matrix.
+        ShapeError: if its rows have different lengths.
     """
     if type(data) is np.ndarray:
         return data
+    refuse_sparse(who, name, data)
     if isinstance(data, np.ndarray) and np.any(getattr(data, "mask", False)):
         raise DTypeError(
             f"{who}: {name} is a masked array, and what is masked has no number; fill it: "
@@ -50,7 +67,64 @@ def plain(who: str, name: str, data: Any) -> Array:
     # an own attribute of a lazy frame would be computed to see whether it is there
     if all(hasattr(type(data), each) for each in ("columns", "dtypes", "__array__")):
         return _side_by_side(who, name, data)
-    return np.asarray(data)
+    try:
+        return np.asarray(data)
+    except ValueError:
+        raise _ragged(who, name, data) from None
+
+
+def is_sparse(data: object) -> bool:
+    """Return whether data is a sparse matrix, as SciPy has them."""
+    return hasattr(type(data), "toarray")
+
+
+def refuse_sparse(who: str, name: str, data: object) -> None:
+    """Refuse a sparse matrix, of which one kind is a dict, too.
+
+    Raises:
+        DTypeError: if data is one.
+    """
+    if is_sparse(data):
+        raise DTypeError(
+            f"{who}: {name} must hold real numbers, got a sparse matrix; make it an array: "
+            "toarray()"
+        )
+
+
+def _are_batches(data: object) -> bool:
+    """Return whether data is a list of batches (x, y), rather than of rows or of inputs."""
+    return isinstance(data, list | tuple) and bool(data) and all(map(_is_batch, data))
+
+
+def _is_batch(data: object) -> bool:
+    if not isinstance(data, list | tuple) or len(data) not in (2, 3):
+        return False
+    x, *others = data
+    several = isinstance(x, list | tuple | dict)
+    return (several or getattr(x, "ndim", 0) > 1) and all(hasattr(y, "__array__") for y in others)
+
+
+def refuse_batches(who: str, data: object) -> None:
+    """Refuse a list of batches, whose arrays would be taken for rows or for several inputs.
+
+    Raises:
+        ShapeError: if data is one.
+    """
+    if _are_batches(data):
+        raise ShapeError(f"{who}: x is a list of batches; {BATCHES}")
+
+
+def _ragged(who: str, name: str, data: object) -> ShapeError:
+    """Return the exception for what is no array since its rows differ in length."""
+    if _is_batch(data) or _are_batches(data):
+        return ShapeError(
+            f"{who}: {name} holds arrays of different shapes, as (x, y) does; give x and y by "
+            f"themselves; {BATCHES}"
+        )
+    return ShapeError(
+        f"{who}: {name} is a nested sequence whose rows have different lengths; "
+        "pad them to one length"
+    )
 
 
 def _side_by_side(who: str, name: str, frame: Any) -> Array:
@@ -88,8 +162,6 @@ def _no_array(data: object) -> str:
         return "None"
     if isinstance(data, str | bytes | os.PathLike):
         return "text; of a file pass what it holds: datasets.read_csv, numpy.load, ..."
-    if hasattr(data, "toarray"):
-        return "a sparse matrix; make it an array: toarray()"
     if hasattr(data, "collect"):
         return "a frame that is not computed yet; pass what collect() returns"
     if callable(data):

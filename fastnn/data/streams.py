@@ -18,6 +18,7 @@ import numpy as np
 
 from fastnn import _core
 from fastnn._checks import count
+from fastnn.data.foreign import is_sparse
 from fastnn.waiting import result
 
 __all__ = ["PyDataset", "Stream", "is_stream"]
@@ -105,7 +106,8 @@ def is_stream(data: Any) -> bool:
     if isinstance(data, PyDataset) or hasattr(data, "__next__"):
         return True
     arrays = isinstance(data, list | tuple | dict | str | bytes | range | memoryview)
-    return not arrays and not hasattr(data, "__array__") and hasattr(data, "__iter__")
+    arrays = arrays or hasattr(data, "__array__") or is_sparse(data)
+    return not arrays and hasattr(data, "__iter__")
 
 
 class Stream:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fastnn._checks import count, number
 from fastnn.draws import Draws
+from fastnn.naming import knowing_arguments
 
 __all__ = [
     "make_blobs",
@@ -33,6 +34,7 @@ Labels = NDArray[np.int64]
 Wide = NDArray[np.floating[Any]]
 
 
+@knowing_arguments
 def make_regression(
     n_samples: int = 200,
     n_features: int = 3,
@@ -77,6 +79,7 @@ def _curved(x: Wide) -> Wide:
     return y
 
 
+@knowing_arguments
 def make_xor(n_samples: int = 200, noise: float = 0.2, seed: int = 0) -> tuple[Reals, Labels]:
     """Makes the exclusive or: points about the corners of a square, opposite corners of one class.
 
@@ -103,6 +106,7 @@ def make_xor(n_samples: int = 200, noise: float = 0.2, seed: int = 0) -> tuple[R
     return _mixed(draws, "make_xor", x, (corner // 2) ^ (corner % 2), noise)
 
 
+@knowing_arguments
 def make_moons(n_samples: int = 200, noise: float = 0.1, seed: int = 0) -> tuple[Reals, Labels]:
     """Makes two half circles, each reaching into the other.
 
@@ -129,6 +133,7 @@ def make_moons(n_samples: int = 200, noise: float = 0.1, seed: int = 0) -> tuple
     return _mixed(draws, "make_moons", x, y, noise)
 
 
+@knowing_arguments
 def make_circles(
     n_samples: int = 200, noise: float = 0.05, factor: float = 0.5, seed: int = 0
 ) -> tuple[Reals, Labels]:
@@ -157,6 +162,7 @@ def make_circles(
     return _mixed(draws, "make_circles", x, y, noise)
 
 
+@knowing_arguments
 def make_spirals(
     n_samples: int = 300,
     n_classes: int = 2,
@@ -190,6 +196,7 @@ def make_spirals(
     return _mixed(draws, "make_spirals", along[:, None] * _on_circle(angle), y, noise)
 
 
+@knowing_arguments
 def make_blobs(
     n_samples: int = 300,
     centers: int = 3,
@@ -221,6 +228,7 @@ def make_blobs(
     return _mixed(draws, "make_blobs", places[y], y, cluster_std)
 
 
+@knowing_arguments
 def make_multilabel_shapes(
     n_samples: int = 500, size: int = 16, noise: float = 8.0, seed: int = 0
 ) -> tuple[NDArray[np.uint8], Reals]:
@@ -274,6 +282,7 @@ def _cross(row: Wide, column: Wide, radius: Wide) -> NDArray[np.bool_]:
     return (np.minimum(row, column) < 0.6) & (np.maximum(row, column) <= radius)
 
 
+@knowing_arguments
 def make_sine(
     n_samples: int = 500, steps: int = 20, noise: float = 0.0, seed: int = 0
 ) -> tuple[Reals, Reals]:
@@ -302,6 +311,7 @@ def make_sine(
     return _real(x[..., None]), _real(wave[:, -1])
 
 
+@knowing_arguments
 def make_timeseries(
     length: int = 1000, n_features: int = 3, noise: float = 0.1, seed: int = 0
 ) -> Reals:
@@ -344,6 +354,7 @@ _TABLE = {
 }
 
 
+@knowing_arguments
 def make_tabular(n_samples: int = 500, seed: int = 0) -> tuple[Reals, Labels]:
     """Makes a table of columns of very different sizes, one of them constant, and yes or no.
 

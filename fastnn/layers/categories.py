@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from fastnn._checks import count, fraction
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.data.arrays import as_array
+from fastnn.data.streams import is_stream
 from fastnn.errors import ShapeError
 from fastnn.layers.base import Layer
 
@@ -154,9 +154,8 @@ class Discretization(Layer):
         """
         if self.num_bins is None:
             raise ValueError(f"{self.name}: it was given its bin_boundaries; make one of num_bins")
-        whole = isinstance(data, np.ndarray | Sequence | Number)
         summary = np.empty((2, 0))
-        for batch in islice([data] if whole else data, steps):  # type: ignore[arg-type]
+        for batch in islice(data if is_stream(data) else [data], steps):  # type: ignore[arg-type]
             given: Any = batch
             array = as_array(f"{self.name}: adapt", "data", given).astype(np.float64)
             if not np.isfinite(array).all():

@@ -6,7 +6,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from fastnn._checks import flag, number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.data.arrays import as_array
+from fastnn.data.streams import is_stream
 from fastnn.errors import ShapeError
 from fastnn.layers.axes import along, axis_numbers, flat_weight, sample_axes
 from fastnn.layers.base import Layer
@@ -127,9 +127,8 @@ class _Scaling(Layer):
 
     def _chunks(self, data: ArrayLike | Iterable[ArrayLike]) -> Iterator[Array]:
         """Yield rows of the kept axes, in float64, from batches of samples."""
-        whole = isinstance(data, np.ndarray | Sequence | Number)
         shape: Shape | None = None
-        for batch in [data] if whole else data:  # type: ignore[union-attr]
+        for batch in data if is_stream(data) else [data]:  # type: ignore[union-attr]
             array = as_array(f"{self.name}: adapt", "data", batch)  # type: ignore[arg-type]
             if array.ndim == 0 or (shape is not None and array.shape[1:] != shape[1:]):
                 raise ShapeError(

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from fastnn import config, constraints, initializers, nests, regularizers
 from fastnn._typing import Array
 from fastnn.compiler.graph import format_shape
+from fastnn.elsewhere import Elsewhere
 from fastnn.errors import ShapeError
 from fastnn.variables import Variable
 
@@ -24,7 +25,7 @@ __all__ = ["Weighted", "assign_all"]
 _ADDRESSABLE = (1 << 63) // 8
 
 
-class Weighted:
+class Weighted(Elsewhere):
     """What has weights, and is made of others that have some; ``Layer`` says how."""
 
     name: str

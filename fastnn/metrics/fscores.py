@@ -56,7 +56,10 @@ class FBetaScore(Metric):
     def track(self, seen: Seen) -> None:
         """Add the counts to the graph."""
         if self.threshold is None and seen.prediction.shape[-1] == 1:
-            raise ValueError(f"compile: {self.name!r} of one unit needs a threshold: threshold=0.5")
+            raise ValueError(
+                f"compile: {self.name!r} of one unit needs a threshold: "
+                f"metrics.{type(self).__name__}(threshold=0.5)"
+            )
         self._counted.track(seen)
 
     def read(self, total: Array) -> Any:

@@ -16,7 +16,7 @@ from fastnn.models.connected import Connected
 from fastnn.models.shapes import shapes_of
 from fastnn.naming import knowing_arguments
 from fastnn.runtime import Runtime
-from fastnn.variables import Parameters
+from fastnn.variables import Parameters, Variable
 
 __all__ = ["Compilable"]
 
@@ -31,6 +31,7 @@ class Compilable(Connected):
         super().__init__(**options)
         self._runtime: Runtime | None = None
         self._recipe: dict[str, Any] | None = None
+        self._told: list[Variable] = []
 
     @property
     def runtime(self) -> Runtime:
@@ -174,7 +175,7 @@ class Compilable(Connected):
                 CollapseWarning,
             )
         objective = replace(objective, heads=heads, shapes=tuple(self.output_shapes))
-        self._parameters = parameters
+        self._parameters, self._told = parameters, []
         self._runtime = Runtime(
             self.network,
             self.input_shapes,
@@ -230,6 +231,18 @@ class Compilable(Connected):
             )
         self._build_for(who, x)
         return self.runtime
+
+    def _tell_of_changed(self) -> None:
+        """Warn once of what has become trainable or frozen since ``compile``."""
+        changed = self.runtime.parameters.changed
+        if changed and changed != self._told:
+            layers = ", ".join(dict.fromkeys(variable.layer for variable in changed))
+            warn_caller(
+                f"fit: what compile found trainable still counts; call compile() again after "
+                f"changing trainable, here of {layers[:200]}",
+                UserWarning,
+            )
+        self._told = changed
 
     def compile_from_config(self, config: Mapping[str, Any]) -> None:
         """Compile as ``get_compile_config`` of a model said."""

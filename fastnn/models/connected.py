@@ -190,8 +190,10 @@ class Connected(Layer):
         xs = nests.flatten(xs)
         shapes = [x.shape for x in xs]
         if shapes != self.input_shapes:
+            several = [(None, *shape[1:]) for shape in shapes] == self.input_shapes
+            mend = "; of a model there is fastnn.grad(model)(x)" if several else ""
             raise ShapeError(
-                f"{self.name}: it is built for {only(self.input_shapes)}, got {only(shapes)}"
+                f"{self.name}: it is built for {only(self.input_shapes)}, got {only(shapes)}{mend}"
             )
         mode = xs[0].graph.training if training is None else training
         return nests.pack(self._outputs_nest, self._network(xs, mode))

@@ -9,10 +9,12 @@ from typing import Any
 from fastnn.errors import ModelFileError
 from fastnn.layers import serialization
 from fastnn.models.model import Model
+from fastnn.naming import knowing_arguments
 
 __all__ = ["load_model", "model_from_json", "save_model"]
 
 
+@knowing_arguments
 def save_model(
     model: Model,
     filepath: str | os.PathLike[str],

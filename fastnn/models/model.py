@@ -12,6 +12,7 @@ from fastnn.layers import serialization
 from fastnn.layers.core import positive
 from fastnn.models.shapes import as_symbols, positions, precision
 from fastnn.models.trainer import Trainer
+from fastnn.naming import knowing_arguments
 from fastnn.showing import show
 
 if TYPE_CHECKING:
@@ -274,6 +275,7 @@ class Model(Trainer):
 
         return notebook.model(self)
 
+    @knowing_arguments
     def save(
         self,
         filepath: str | os.PathLike[str],
@@ -315,6 +317,7 @@ class Model(Trainer):
 
         return json.dumps(registry.serialize(self), **options)
 
+    @knowing_arguments
     def save_weights(
         self,
         filepath: str | os.PathLike[str],

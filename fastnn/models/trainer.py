@@ -18,6 +18,7 @@ from fastnn.callbacks.backup import Backup
 from fastnn.callbacks.display import as_text
 from fastnn.compiler.graph import Tensor
 from fastnn.data import arrays
+from fastnn.data.foreign import BATCHES, refuse_batches
 from fastnn.data.streams import Batch, Stream, is_stream
 from fastnn.eager import call_on_arrays
 from fastnn.functional import Symbol
@@ -155,6 +156,7 @@ class Trainer(Compilable):
             check = partial(self._checked, "fit", class_weight=class_weight)
             make = partial(StreamFit, self, stream, check, shuffle)
         else:
+            self._refuse_batches("fit", x, y)
             runtime = self._compiled("fit", x)
             data = training.check_data("fit", self, runtime, x, y, sample_weight, class_weight)
             training.check_labels("fit", runtime, data)
@@ -179,6 +181,7 @@ class Trainer(Compilable):
         elif held_out is not None:
             validate = fitting.evaluation(self.runtime, held_out, measured, "fit")
         job = make(validate=validate, **options)
+        self._tell_of_changed()
         with self._guard.training("fit"):
             return job()
 
@@ -194,6 +197,11 @@ class Trainer(Compilable):
         stream = Stream(who, x, steps, argument)
         self._compiled(who, stream.peek()[0])
         return stream
+
+    def _refuse_batches(self, who: str, x: Any, y: Any) -> None:
+        """Refuse a list of batches where there should be targets."""
+        if y is None and self.loss is not None:
+            refuse_batches(who, x)
 
     def _checked(self, who: str, batch: Batch, class_weight: Any = None) -> training.Data:
         """Return a batch that was given as x, y, weights."""
@@ -219,6 +227,7 @@ class Trainer(Compilable):
             check = partial(self._checked, who)
             means = partial(streaming.evaluate, self.runtime, stream, check, who)
             return fitting.Measure(means, stream, stream.steps)
+        self._refuse_batches(who, x, y)
         data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
         if steps is not None:
             data = data.part(0, rows * positive(who, argument, steps))
@@ -298,12 +307,12 @@ class Trainer(Compilable):
         """
         if is_stream(x):
             return self._predict_stream(x, batch_size, steps, callbacks)
+        most: int | None = None
         if steps is not None:
-            rows = positive("predict", "steps", steps) * _rows(
+            most = positive("predict", "steps", steps) * _rows(
                 "predict", "batch_size", batch_size, self.kept_rows or 32
             )
-            x = nests.apply(lambda each: each[:rows], x)
-        return self._predict("predict", x, batch_size, callbacks)
+        return self._predict("predict", x, batch_size, callbacks, most)
 
     def _predict_stream(self, x: Any, batch_size: Any, steps: int | None, callbacks: Any) -> Any:
         if batch_size is not None:
@@ -332,15 +341,23 @@ class Trainer(Compilable):
         """
         return self._predict("proba", x, batch_size)
 
-    def _predict(self, mode: str, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
-        most = self.kept_rows or training.PREDICT_ROWS
-        rows = _rows("predict", "batch_size", batch_size, most)
+    def _predict(
+        self,
+        mode: str,
+        x: Any,
+        batch_size: int | None,
+        callbacks: Any = None,
+        most: int | None = None,
+    ) -> Any:
+        """Return the outputs for samples, or for the first ``most`` of them."""
+        default = self.kept_rows or training.PREDICT_ROWS
+        rows = _rows("predict", "batch_size", batch_size, default)
         if mode == "predict" and callbacks is None and x.__class__ is np.ndarray:
             out = self._predict_single(x)
             if out is not None:
                 return out
         self._build_for("predict", x)
-        xs = training.check_samples("predict", self, x)
+        xs = [each[:most] for each in training.check_samples("predict", self, x)]
         told = None
         if callbacks is not None:
             told = self._tell("predict", callbacks, -(-len(xs[0]) // rows))
@@ -539,7 +556,7 @@ def _validation_parts(given: Any) -> tuple[Any, Any, Any]:
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):
         raise ValueError(
             "fit: validation_data must be (x, y) or (x, y, sample_weight), or give batches, got "
-            f"{type(given).__name__}"
+            f"{describe(given)}; {BATCHES}"
         )
     x, y, w = (*given, None)[:3]
     return x, y, w

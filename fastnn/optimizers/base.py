@@ -11,6 +11,7 @@ from fastnn import registry
 from fastnn._checks import count, flag, fraction, not_negative, number, positive_number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Graph, Tensor
+from fastnn.elsewhere import Elsewhere, not_here
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
 from fastnn.optimizers import schedules
@@ -35,7 +36,7 @@ class State(NamedTuple):
     scalars: Tensor
 
 
-class Optimizer:
+class Optimizer(Elsewhere):
     """A rule that changes weights by their gradients.
 
     Args:
@@ -180,6 +181,15 @@ class Optimizer:
         if isinstance(self._rate, float):
             return self._rate / (1 + self.decay * step)
         return self._checked_rate(self._rate(step) if self._by_step else self._rate())
+
+    @property
+    def lr(self) -> Any:
+        """Not here, nor to be assigned without effect: ``learning_rate``."""
+        raise not_here(self, "lr")
+
+    @lr.setter
+    def lr(self, rate: Any) -> None:
+        raise not_here(self, "lr")
 
     @property
     def iterations(self) -> int:
