@@ -8,8 +8,8 @@ C := $(wildcard csrc/*.c csrc/isa/*.c)
 MACHINE := $(shell uname -m)
 # NumPy's own threads would spin beside the tests', which are on all cores.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist worksteal
-# What trains as a person would, and builds the library again.
-LONG := $(addprefix tests/test_,docs.py examples.py recipes.py)
+# What trains as a person would, builds the library again, and compiles networks in C.
+LONG := $(addprefix tests/test_,docs.py examples.py export_c.py recipes.py)
 CHOSEN_BY_ENVIRONMENT := $(addprefix tests/test_,training.py layers.py losses.py metrics.py optimizers.py \
     gradients.py whole_model.py)
 # All that compares kernels with their twins: one by one, in layers, and in training.
@@ -33,7 +33,7 @@ test: $(VENV)/extra-test
 	tests/c/run
 	$(PYTEST) $(addprefix --ignore=,$(LONG))
 
-# The code of all documents, the recipes of docs/adding.md in a copy of the source, and the examples.
+# The code of all documents, the recipes of docs/adding.md in a copy of the source, the examples, and networks in C.
 examples: $(VENV)/extra-test
 	$(PYTEST) $(LONG)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 
@@ -66,6 +65,8 @@ def kind_of_text(text: str) -> str:
 
 
 def _is_json(text: str) -> bool:
+    import json  # slow to import
+
     try:
         return isinstance(json.loads(text), dict | list)
     except (ValueError, RecursionError):
