@@ -233,7 +233,9 @@ class Columns:
                 "convert them"
             )
         if found and not usual:
-            note(f"{name}: numbers are read without their {found}, which the training's had not")
+            note(
+                f"{name}: numbers are read without their {found}, of which the model knows nothing"
+            )
         if usual and not found and given(sheet.column(name)):
             note(f"{name}: numbers without the {usual} of the training, taken as if with it")
 
