@@ -209,6 +209,11 @@ def _strata(y: NDArray[Any], stratify: Any) -> NDArray[Any] | None:
 def _test_rows(x: NDArray[Any], y: NDArray[Any], test_size: float | int) -> int:
     if not x.ndim or not y.ndim or len(x) != len(y):
         raise ValueError(f"train_test_split: x {x.shape} and y {y.shape} must have as many rows")
+    if np.ndim(test_size):
+        raise TypeError(
+            "train_test_split: test_size is a number, got an array; it splits x and y; to split "
+            "more arrays, split the numbers of their rows: numpy.arange(len(x)) in place of x"
+        )
     whole = isinstance(test_size, (int, np.integer)) and not isinstance(test_size, bool)
     if not whole and not 0 < test_size < 1:
         raise ValueError(

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from fastnn.elsewhere import ABSENT, ARGUMENTS, NAMES
+from fastnn.elsewhere import ABSENT, ARGUMENTS, NAMES, NO_ARGUMENTS
 from fastnn.locks import lock
 
 __all__ = [
@@ -103,6 +103,7 @@ def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
             here = ARGUMENTS.get(name)
             close = here if here in every else closest(name, every)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(every)}"
+            hint = NO_ARGUMENTS.get(name, hint)
             raise TypeError(f"{who}: unknown argument {name!r:.60}; {hint}"[:400])
 
 

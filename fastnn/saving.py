@@ -78,6 +78,11 @@ def save_model(
     format: str = "fastnn",
 ) -> None:
     """Write a model to ``path``, whole or not at all, and with it how it is compiled or not."""
+    if format == "h5":
+        raise ValueError(
+            "save: format h5 is that of Keras 2; format='keras' writes what Keras 3 reads, and "
+            "save_weights('model.weights.h5') the weights"
+        )
     one_of("save", "format", format, ("fastnn", "keras"))
     if format == "keras":
         from fastnn.interchange import keras_files

@@ -155,6 +155,10 @@ class Variable(_Numbers):
         place[...] = self._value
         self._value, self.store, self.offset = place, store, offset
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return a copy, which is in no store: that is of models."""
+        return {**vars(self), "_value": self.numpy(), "store": None, "offset": -1}
+
     def __repr__(self) -> str:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"
 

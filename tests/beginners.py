@@ -122,6 +122,39 @@ MISTAKES = [
     ("whole numbers too large", lambda m: m.predict([[2**70] * 4]), DTypeError, "object float32"),
     ("x and y swapped", lambda m: m.fit(Y, X), ShapeError, "fit x (10,) (rows, 4) 'm'"),
     ("x transposed", lambda m: m.fit(X.T, Y), ShapeError, "fit x (4, 10) (rows, 4)"),
+    ("pairs for x", lambda m: m.fit([(X[0], 1), (X[1], 2)]), ShapeError, "x pairs zip(*pairs)"),
+    (
+        "pairs of arrays for x",
+        lambda m: m.fit([(X[0], Y[:1]), (X[1], Y[:1])]),
+        ShapeError,
+        "x pairs zip(*pairs)",
+    ),
+    ("batches of x", lambda m: m.predict([X, X]), ShapeError, "(2, 10, 4) numpy.concatenate(x)"),
+    (
+        "batches of x of other lengths",
+        lambda m: m.predict([X, X[:3]]),
+        ShapeError,
+        "x rows numpy.concatenate(x)",
+    ),
+    (
+        "a list of a sparse matrix",
+        lambda m: m.predict([Sparse()]),
+        DTypeError,
+        "x sparse toarray()",
+    ),
+    ("save as h5", lambda m: m.save("m.h5", format="h5"), ValueError, "format h5 keras weights"),
+    (
+        "train_size",
+        lambda m: fastnn.train_test_split(X, Y, train_size=0.7),
+        TypeError,
+        "train_size test_size 1 - train_size",
+    ),
+    (
+        "three arrays to split",
+        lambda m: fastnn.train_test_split(X, Y, X),
+        TypeError,
+        "test_size array numpy.arange",
+    ),
     ("x and y in one", lambda m: m.fit((X, Y)), ShapeError, "x different shapes (x, y)"),
     ("a list of batches", lambda m: m.fit(BATCHES), ShapeError, f"fit x {BATCHES_COME}"),
     (
@@ -147,7 +180,7 @@ MISTAKES = [
     (
         "validation_data as a longer list of batches",
         fit(validation_data=BATCHES * 2),
-        ValueError,
+        ShapeError,
         f"validation_data list {BATCHES_COME}",
     ),
     (

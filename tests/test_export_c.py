@@ -339,6 +339,7 @@ def test_every_function(dtype, tmp_path):
 def digits():
     return [
         layers.Rescaling(1 / 255),
+        layers.Rescaling([0.5], [[[1]]]),
         layers.Conv2D(32, 3, padding="same", activation="relu"),
         layers.MaxPooling2D(2),
         layers.Conv2D(64, 3, padding="same", activation="relu"),

@@ -1,7 +1,9 @@
 """Layers: one contract for every class of fastnn's, and for a user's own in both kinds."""
 
 import contextlib
+import copy
 import gc
+import pickle
 import weakref
 
 import numpy as np
@@ -988,3 +990,27 @@ def test_a_layer_of_one_input_says_so_of_several(layer):
             layer(given)
     with pytest.raises(TypeError, match="got a dict of 1; give the tensor itself"):
         layer({"a": image})
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (lambda: layers.Dense(3, "relu"), (5,)),
+        (lambda: layers.Bidirectional(layers.GRU(3)), (4, 5)),
+        (lambda: layers.TimeDistributed(layers.Dense(2)), (4, 5)),
+        (layers.BatchNormalization, (5,)),
+        (lambda: layers.RNN([layers.LSTMCell(3), layers.GRUCell(2)]), (4, 5)),
+    ],
+)
+def test_a_layer_of_a_model_is_copied_with_its_weights(copied, layer, shape):
+    model = Sequential([Input(shape), layer(), layers.Flatten(), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(6, *shape))
+    other = Sequential([Input(shape), *map(copied, model.layers)])
+    before = model.predict(x)
+    assert np.array_equal(other.predict(x), before)
+    other.compile("sgd", "mse")
+    other.fit(x, np.ones(6), verbose=0)
+    assert not np.array_equal(other.predict(x), before)
+    assert np.array_equal(model.predict(x), before)

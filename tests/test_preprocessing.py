@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from fastnn import Input, Sequential, utils
-from fastnn.errors import LabelError, ShapeError
+from fastnn.errors import DTypeError, LabelError, ShapeError
 from fastnn.layers import Dense, MinMaxScaling, Normalization, Rescaling
+from fastnn.layers.preprocessing import standardizing
 from fastnn.models import load_model
 
 
@@ -144,6 +145,29 @@ def test_bytes_stay_bytes_and_are_scaled_in_the_batch():
     assert np.isclose(model.evaluate(x, x / 255 - 0.5, verbose=0), 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rescaling_by_arrays_is_that_of_each_place(dtype, tmp_path):
+    x = numbers(20, 6).reshape(10, 2, 2, 3)
+    for scale, offset in (([1e18, 2, 1e-16], 0), (0.5, [1, 2, 3]), ([[[2, 3, 4]], [[5, 6, 7]]], 1)):
+        layer = Rescaling(scale, offset)
+        wanted = x.astype(dtype) * np.asarray(scale, dtype) + np.asarray(offset, dtype)
+        y = through(layer, x, dtype)
+        assert np.allclose(y, wanted, rtol=4 * np.finfo(dtype).eps)
+        assert np.array_equal(through(Rescaling.from_config(layer.get_config()), x, dtype), y)
+        model = Sequential([Input((2, 2, 3)), layer], dtype=dtype)
+        model.save(tmp_path / "m.fastnn")
+        assert np.array_equal(load_model(tmp_path / "m.fastnn").predict(x), y)
+
+
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize("scale", [1e-30, 1e-18, 1e-3, 1.0, 1e9, 1e17])
+def test_standardizing_of_any_size(scale, invert):
+    layer = standardizing(np.array([0.0, 3 * scale]), np.array([scale, 2 * scale]), invert)
+    x, y = np.array([[scale, 5 * scale]]), np.array([[1.0, 1.0]])
+    got, wanted = (through(layer, y), x) if invert else (through(layer, x), y)
+    assert np.allclose(got, wanted, rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("cls", [Normalization, MinMaxScaling])
 def test_numbers_are_saved_with_the_model(cls, tmp_path):
     layer = cls()
@@ -191,6 +215,18 @@ def test_training_leaves_them_alone():
         (lambda: MinMaxScaling((1, 1)), ValueError, "low < high"),
         (lambda: MinMaxScaling((1, 2, 3)), ValueError, "low < high"),
         (lambda: Rescaling("x"), TypeError, "scale must be a number"),
+        (lambda: Rescaling([[1], [1, 2]]), ShapeError, "scale is a nested sequence"),
+        (lambda: Rescaling(["a"]), DTypeError, "scale must hold real numbers"),
+        (
+            lambda: through(Rescaling([1, 2]), np.ones((2, 3))),
+            ShapeError,
+            r"scale has the shape \(2,\), which a sample of \(rows, 3\) has no places for",
+        ),
+        (
+            lambda: through(Rescaling(1, np.ones((1, 1, 3))), np.ones((2, 3))),
+            ShapeError,
+            r"offset has the shape \(1, 1, 3\)",
+        ),
     ],
 )
 def test_mistakes(mistake, error, message):

@@ -100,9 +100,60 @@ def test_the_sign_of_the_training_is_known_in_any_row(tmp_path):
     assert Schema.from_config(config).inputs.signs == {}
     path, notes = write(tmp_path, "mass;n\n70 kg;1\n71;1\n72kg;2\n5 lb;2\n"), []
     assert columns.read(path, notes.append)[:, 0].tolist() == [70, 71, 72, 0]
-    assert "mass: 1 value not a number, such as '5 lb' in line 5" in notes[0]
+    assert "mass: 1 value not a number, such as '5 lb' in line 5" in notes[1]
     frame = pandas.DataFrame({"mass": ["70 kg", "71"], "n": [1, 2]})
     assert columns.read(frame)[:, 0].tolist() == [70, 71]
+
+
+def test_signs_of_one_and_of_several_are_one(tmp_path):
+    columns = Columns(True, ["age", "w"], [0.0, 0.0], {}, signs={"age": "years", "w": "lb"})
+    path = write(tmp_path, "age;w\n1 year;1e1 lb\n30 years;2.5e+02 lbs\n")
+    assert columns.read(path, pytest.fail).tolist() == [[1, 10], [30, 250]]
+    path = write(tmp_path, "age;w\n1 year;1 lbs\n1 year;2 lbs\n")
+    assert columns.read(path, pytest.fail).tolist() == [[1, 1], [1, 2]]
+
+
+def test_numbers_in_two_units_are_named(tmp_path):
+    columns = Columns(True, ["w"], [9.0], {}, signs={"w": "kg"})
+    path, notes = write(tmp_path, "w;n\n5 kg;1\n11 lb;1\n6;1\n7 kg;2\n"), []
+    assert columns.read(path, notes.append).tolist() == [[5], [9], [6], [7]]
+    assert notes[:2] == [
+        "w: 1 number without the kg of the training, taken as if with it",
+        "w: 1 value not a number, such as '11 lb' in line 3, where others are in kg: missing",
+    ]
+    notes.clear()
+    with pytest.raises(DataFileError, match="2 of 2 values are no numbers, such as '5 kilograms'"):
+        columns.read(write(tmp_path, "w;n\n5 kilograms;1\n11 kilograms;1\n"), notes.append)
+    assert notes == []
+
+
+@pytest.mark.parametrize("ways", [["TRUE", "true", "True", "1"], ["1", "true"]])
+def test_truth_is_one_word_however_it_is_written(tmp_path, ways):
+    columns = Columns(True, ["on"], [None], {"on": [ways[0], "false"]})
+    path = write(tmp_path, "on;x\n" + "".join(f"{way};1\n" for way in [*ways, "FALSE", "0"]))
+    assert columns.read(path, pytest.fail)[:, 0].tolist() == [1] * len(ways) + [0, 0]
+
+
+def test_what_is_missing_is_no_word(tmp_path):
+    notes = []
+    path = write(tmp_path, "n,kind,m\n1,c,1\n2,,1\n3,,1\n")
+    columns = Columns(True, ["kind"], [None], {"kind": ["a", "b"]})
+    columns.read(path, notes.append)
+    assert notes == [
+        "kind: 1 word that the model does not know, such as 'c'",
+        "kind: 2 missing, as none was in the training",
+    ]
+
+
+def test_rows_of_a_frame_are_named_by_their_places_and_empty_columns_are_told():
+    schema = Schema(Columns(True, ["a", "b"], [0.0, 7.0], {}), NUMBERS)
+    frame = pandas.DataFrame({"a": ["x", "1", "2"], "b": [np.nan] * 3})
+    with pytest.warns(UserWarning, match="read: ") as caught:
+        assert schema.read(frame).tolist() == [[0, 7], [1, 7], [2, 7]]
+    assert [str(each.message) for each in caught] == [
+        "read: a: 1 value not a number, such as 'x' in row 0: missing",
+        "read: b: 3 missing, taken as 7, usual in the training",
+    ]
 
 
 def test_another_sign_than_that_of_the_training_is_told(tmp_path):

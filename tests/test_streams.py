@@ -5,12 +5,14 @@ import os
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
 
 import fastnn
 from fastnn.callbacks import Callback
+from fastnn.data import streams
 from fastnn.data.streams import Stream, is_stream, made_ahead
 from fastnn.errors import NonFiniteWarning, ShapeError
 from fastnn.layers import Dense, Dropout, RandomFlip
@@ -205,6 +207,23 @@ def test_steps_end_a_pass():
         assert made.evaluate(*data, steps=2, verbose=0) == want
     for data in ((endless(),), (X, 5)):
         assert np.array_equal(made.predict(*data, steps=2), made.predict(X[:10]))
+
+
+def test_who_has_not_ended_for_long_is_named(monkeypatch):
+    monkeypatch.setattr(streams, "_SILENT", 0.0)
+    made = model()
+    made.fit(endless(), steps_per_epoch=2, verbose=0)
+    few = [next(each) for each in [endless()] for _ in range(3)]
+    with pytest.warns(UserWarning, match="^evaluate: 1 batches in 0 s, .* never does, give steps$"):
+        made.evaluate(iter(few), verbose=0)
+    with pytest.warns(UserWarning, match="^predict: .* give steps$"):
+        made.predict(iter(few))
+    with pytest.warns(UserWarning, match="^fit: validation_data: .* give validation_steps$"):
+        made.fit(X, Y, validation_data=iter(few), verbose=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made.evaluate(iter(few), steps=3, verbose=0)
+        made.fit(iter(few), verbose=0)
 
 
 def test_steps_per_epoch_of_arrays_leave_the_rest_of_an_epoch_out():

@@ -11,7 +11,7 @@ from fastnn import Input, Sequential, layers, metrics, optimizers
 from fastnn._typing import Array
 from fastnn.cli.planning import Plan
 from fastnn.cli.sources import Data
-from fastnn.data.schema import Columns, Schema
+from fastnn.data.schema import SMALLEST, Columns, Schema
 from fastnn.layers.preprocessing import standardizing
 
 __all__ = ["finished", "network", "scaled"]
@@ -49,11 +49,11 @@ def _scaling(data: Data) -> Any:
         return layers.Rescaling(1 / (255 if largest > 127 else max(1, largest)), name="scaled")
     known = layers.Normalization()
     known.adapt(data.x)
+    deviation = np.sqrt(known.variance.value)
     # what is constant, and indicators of words, stay as they are: rare ones would become large
-    as_is = (known.variance.value == 0) | _indicators(data.schema)
-    mean = np.where(as_is, 0, known.mean.value)
-    deviation = np.where(as_is, 1, np.sqrt(known.variance.value))
-    return standardizing((None, *data.schema.inputs.shape), mean, deviation, name="scaled")
+    as_is = (deviation < SMALLEST) | _indicators(data.schema)
+    mean, deviation = np.where(as_is, 0, known.mean.value), np.where(as_is, 1, deviation)
+    return standardizing(mean, deviation, name="scaled")
 
 
 def _indicators(schema: Schema) -> Array:
@@ -103,8 +103,7 @@ def finished(model: Sequential, data: Data) -> Any:
     """Return the model that tells the target itself, compiled to be tested and trained on."""
     target = data.schema.target
     if target.task == "numbers":
-        shape = (None, target.units)
-        back = standardizing(shape, *_size(data), invert=True, name="unscaled")
+        back = standardizing(*_size(data), invert=True, name="unscaled")
         model = Sequential([_input(data), *model.layers, back], name="model")
         measured: list[Any] = ["mae", metrics.RootMeanSquaredError(name="rmse")]
         model.compile("adam", "mse", metrics=[*measured, metrics.R2Score(name="r2")])

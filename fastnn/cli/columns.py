@@ -18,7 +18,7 @@ from fastnn.data.notation import (
     given,
     strange,
 )
-from fastnn.data.schema import LARGEST, Columns, numbers
+from fastnn.data.schema import LARGEST, SMALLEST, Columns, numbers, one_way
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 from fastnn.naming import closest
@@ -119,8 +119,8 @@ class _Choice:
         values = numbers(name, self._training)
         every = numbers(name, self._sheet)
         reason = _no_quantity(name, every, values)
-        if too_large := _too_large(every):
-            self.left_out[name] = too_large
+        if no_size := _too_large(every) or _too_small(values):
+            self.left_out[name] = no_size
         elif reason and (name not in self._keep or np.isnan(values).all()):
             self.left_out[name] = reason
         else:
@@ -143,8 +143,6 @@ def _why_none(left_out: Mapping[str, str]) -> str:
     if reasons:
         name = next((name for name in reasons if "--keep" in reasons[name]), next(iter(reasons)))
         return f"all are left out, such as {name:.60}: {reasons[name]}"
-    if left_out:
-        return "--ignore names all but the target; name fewer"
     return "there is the target alone; if others are there, say what separates them by --delimiter"
 
 
@@ -171,6 +169,14 @@ def _too_large(every: Array) -> str:
         f"numbers up to {largest:.3g}, whose squares are beyond the range of float32; give them in "
         "a larger unit"
     )
+
+
+def _too_small(values: Array) -> str:
+    """Return why numbers that differ cannot be scaled, if they cannot."""
+    spread = np.nanstd(values) if np.isfinite(values).any() else 0.0
+    if not 0 < spread < SMALLEST:
+        return ""
+    return f"its numbers differ by {spread:.3g}, too little for float32; give a smaller unit"
 
 
 def _no_quantity(name: str, every: Array, values: Array) -> str:
@@ -207,7 +213,7 @@ def _no_kinds(values: Sequence[str], wanted: bool) -> str:
 
 def _categories(values: Sequence[str]) -> tuple[list[str], str]:
     """Return the words that become features, and how many they are, and why not all."""
-    counts = Counter(values)
+    counts = one_way(Counter(values))
     least = 1 if len(values) < _ROWS_OF_RARE else _RARE
     frequent = counts.most_common(_MOST_WORDS)
     common = [word for word, times in frequent if times >= least]

@@ -13,6 +13,7 @@ from fastnn._typing import Array
 from fastnn.cli.output import counted
 from fastnn.data.schema import Target
 from fastnn.explain import aligned
+from fastnn.losses import MeanSquaredError
 
 __all__ = ["Scores", "of"]
 
@@ -99,8 +100,7 @@ class Scores:
         """Return what is found of each target."""
         titles = ["target", *next(iter(self.by_target.values()))]
         rows = [
-            [f"{name:.24}", *(f"{value:.4g}" for value in worth.values())]
-            for name, worth in self.by_target.items()
+            [f"{name:.24}", *map(_shown, worth.values())] for name, worth in self.by_target.items()
         ]
         return aligned([titles, *rows], set(range(1, len(titles))))
 
@@ -122,12 +122,17 @@ class Scores:
 
 
 def _line(worth: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in worth.items())
+    return "  ".join(f"{name} {_shown(value)}" for name, value in worth.items())
+
+
+def _shown(value: float) -> str:
+    """Return a score as text; one that answers which are all alike do not have is not defined."""
+    return "undefined" if math.isnan(value) else f"{value:.4g}"
 
 
 def _of_numbers(given: Array, y: Array) -> dict[str, float]:
     squares, spread = float(((given - y) ** 2).mean()), float(y.var())
-    r2 = 1 - squares / spread if spread else math.nan
+    r2 = 1 - squares / spread if np.ptp(y) else math.nan
     mae = float(np.abs(given - y).mean())
     return {"mae": mae, "rmse": math.sqrt(squares), "baseline": math.sqrt(spread), "r2": r2}
 
@@ -167,16 +172,35 @@ def of(model: Any, x: Array, y: Array) -> Scores:
     target: Target = model.schema.target
     outputs = np.asarray(model.predict(x), np.float64)
     found = model.evaluate(x, y, verbose=0, return_dict=True)
-    confusion = None
-    if target.task in ("binary", "classes"):
-        confusion = _confusion(target, outputs, y)
     metrics = {name: float(value) for name, value in found.items() if np.ndim(value) == 0}
-    baseline = _baseline(target, y)
-    if confusion is not None:
+    baseline, confusion = _baseline(target, y), None
+    if target.task == "numbers":
+        finer = _errors(outputs, y, isinstance(model.loss, MeanSquaredError))
+        metrics.update((name, finer[name]) for name in metrics.keys() & finer.keys())
+    elif target.task != "labels":
+        confusion = _confusion(target, outputs, y)
         recalls, _ = _recalls(confusion)
         metrics["balanced_accuracy"] = float(recalls.mean())
         baseline["balanced_accuracy"] = 1 / len(recalls)
+        if "auc" in metrics and len(recalls) < 2:
+            metrics["auc"] = math.nan
     return Scores(target, len(x), metrics, baseline, confusion, outputs, y)
+
+
+def _errors(given: Array, y: Array, squared: bool) -> dict[str, float]:
+    """Return metrics of numbers in float64: the squares of their errors may be too small for
+    float32, and targets too large for it to tell them apart.
+
+    Args:
+        given: what the model gave.
+        y: what it should have given.
+        squared: whether the loss is the mean of squares.
+    """
+    each = [_of_numbers(*columns) for columns in zip(given.T, y.T, strict=True)]
+    mae, r2 = (float(np.mean([worth[name] for worth in each])) for name in ("mae", "r2"))
+    squares = float(((given - y) ** 2).mean())
+    loss = {"loss": squares} if squared else {}
+    return {**loss, "mae": mae, "rmse": math.sqrt(squares), "r2": r2}
 
 
 def _confusion(target: Target, outputs: Array, y: Array) -> Array:

@@ -13,8 +13,8 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
 from fastnn.cli.output import counted
-from fastnn.data.notation import given, strange
-from fastnn.data.schema import Arrays, Images, Schema, Target
+from fastnn.data.notation import given, singular, strange
+from fastnn.data.schema import SMALLEST, Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
 from fastnn.layers.preprocessing import coarse
@@ -153,9 +153,9 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
         say(f"{'left out':<13}{_without_target(target, sheet, int((~known).sum()))}")
-    if target.task == "numbers":
-        _tell_coarse(target.names, y[known], say)
     sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
+    if target.task == "numbers":
+        _tell_coarse(target.names, y, say)
     training, rest = _split(target, y, options)
     inputs = columns.infer(sheet, training, names, chosen, say)
     x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"), learning=True)
@@ -165,17 +165,19 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
 
 
 def _tell_coarse(names: Sequence[str], values: Array, say: Say) -> None:
+    """Say which numbers float32 hardly tells apart."""
     steps = coarse(values.mean(axis=0), values.std(axis=0))
-    for name, step in ((name, step) for name, step in zip(names, steps, strict=True) if step):
+    for step in sorted({*steps.tolist()} - {0.0}):
+        of_step = [name for name, each in zip(names, steps, strict=True) if each == step]
         say(
-            f"{'':<13}{name}: float32 tells numbers of this size apart by {step:g}; subtract a "
-            "constant from them"
+            f"{'':<13}{columns.some(of_step)}: float32 tells numbers of this size apart by "
+            f"{step:g}; subtract a constant from them"
         )
 
 
 def _without_sign(sheet: Sheet, name: str, sign: str) -> int:
     """Return how many numbers of a column have not the sign that others have."""
-    return sum(sign not in value for value in given(sheet.column(name)))
+    return sum(singular(sign) not in value for value in given(sheet.column(name)))
 
 
 def _without_target(target: Target, sheet: Sheet, rows: int) -> str:
@@ -198,6 +200,8 @@ def _chosen(
             options.refuse(f"--target names {name} twice")
         for option in (option for option, each in chosen.items() if name in each):
             options.refuse(f"--{option} {name}: this is the target, which is not learnt from")
+    if {*names} > {*target} == {*names} - chosen["ignore"]:
+        options.refuse("--ignore names all but the target; name fewer")
     for name in chosen["ignore"] & chosen["keep"]:
         options.refuse(f"{name} is named by --ignore and by --keep; leave one out")
     return chosen
@@ -274,7 +278,12 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
         say(f"{'left out':<13}{counted(int((~known).sum()), 'row')} without {wanted}")
     x, y = x[known], targets.for_loss(target, y[known])
     _check_finite(path, f"{name!r:.60}", x)
+    _check_varies(path, f"{name!r:.60}", x)
     schema = Schema(Arrays(name, list(x.shape[1:]), wanted), target)
+    if target.task == "numbers":
+        _tell_coarse(target.names, y, say)
+    if schema.inputs.features:
+        _tell_coarse(schema.inputs.features, x, say)
     tested = _test_arrays(arrays, name, wanted)
     if tested is not arrays:
         if options.validation != options.defaults["validation"]:
@@ -348,6 +357,17 @@ def _check_finite(path: Path, what: str, x: Array) -> None:
             f"{path}: NaN or infinity in {(~good).sum():,} of {len(x):,} rows of {what}, the "
             f"first is {good.argmin()}; leave these rows out, or fill them; of a CSV file gaps are "
             "filled with the mean"
+        )
+
+
+def _check_varies(path: Path, what: str, x: Array) -> None:
+    """Refuse samples that do not differ, or not by as much as can be scaled in float32."""
+    if len(x) > 1 and (x == x[:1]).all():
+        raise DataFileError(f"{path}: {what} is the same in every row: nothing can be learnt")
+    if len(x) > 1 and x.dtype.kind == "f" and x.std(axis=0).max() < SMALLEST:
+        raise DataFileError(
+            f"{path}: the numbers of {what} differ too little for float32; give them in a smaller "
+            "unit"
         )
 
 

@@ -19,7 +19,7 @@ from fastnn.data.notation import (
     given,
     strange,
 )
-from fastnn.data.schema import LARGEST, Target, canonical
+from fastnn.data.schema import LARGEST, SMALLEST, Target, canonical, one_way
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 
@@ -123,7 +123,7 @@ def _of_classes(name: str, classes: Counter[str], kind: str) -> tuple[Target, st
 
 def _classes(values: Sequence[str], numeric: bool) -> Counter[str]:
     """Return how many rows each class has, in the order of classes."""
-    counts = Counter(map(canonical, values) if numeric else values)
+    counts = Counter(map(canonical, values)) if numeric else one_way(Counter(values))
 
     def place(each: str) -> tuple[float, str]:
         return (float(each) if numeric else 0, each)
@@ -240,13 +240,26 @@ def for_loss(target: Target, y: Array) -> Array:
     """Return known targets, (rows, names), as the loss of their task takes them.
 
     Raises:
-        DataFileError: if they are too large to be learnt.
+        DataFileError: if they are too large, or too much alike, to be learnt.
     """
-    if target.task == "numbers" and np.abs(y).max(initial=0) > LARGEST:
-        raise DataFileError(
-            f"the target {', '.join(target.names):.60} has numbers up to {np.abs(y).max():.3g}, "
-            "whose squares are beyond the range of float32; give them in a larger unit"
-        )
+    if target.task == "numbers":
+        for name, column in zip(target.names, y.T, strict=True):
+            _check_size(name, column)
     if target.task == "classes":
         return y[:, 0].astype(np.int64)
     return y
+
+
+def _check_size(name: str, y: Array) -> None:
+    """Refuse numbers that float32 has no room for."""
+    largest, spread = np.abs(y).max(initial=0), y.std() if len(y) else 0.0
+    if largest > LARGEST:
+        raise DataFileError(
+            f"the target {name:.60} has numbers up to {largest:.3g}, whose squares are beyond the "
+            "range of float32; give them in a larger unit"
+        )
+    if 0 < spread < SMALLEST:
+        raise DataFileError(
+            f"the target {name:.60} has numbers that differ by {spread:.3g}, too little for "
+            "float32; give them in a smaller unit"
+        )

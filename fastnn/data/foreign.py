@@ -101,25 +101,50 @@ def _is_batch(data: object) -> bool:
         return False
     x, *others = data
     several = isinstance(x, list | tuple | dict)
-    return (several or getattr(x, "ndim", 0) > 1) and all(hasattr(y, "__array__") for y in others)
+    return (several or getattr(x, "ndim", 0) > 1) and all(getattr(y, "ndim", 0) for y in others)
 
 
-def refuse_batches(who: str, data: object) -> None:
+def _is_sample(data: object) -> bool:
+    """Return whether data is a pair of a sample, of some numbers, and one or few of a target."""
+    if not isinstance(data, list | tuple) or len(data) != 2:
+        return False
+    x, y = data
+    return getattr(x, "ndim", 0) > 0 and np.ndim(y) < 2
+
+
+def _are_parts(data: object) -> bool:
+    """Return whether data is a list of arrays that differ in the number of rows alone."""
+    if not isinstance(data, list | tuple) or not all(getattr(x, "ndim", 0) > 1 for x in data):
+        return False
+    return len({x.shape[1:] for x in data}) == 1
+
+
+def refuse_batches(who: str, data: object, name: str = "x") -> None:
     """Refuse a list of batches, whose arrays would be taken for rows or for several inputs.
 
     Raises:
         ShapeError: if data is one.
     """
     if _are_batches(data):
-        raise ShapeError(f"{who}: x is a list of batches; {BATCHES}")
+        raise ShapeError(f"{who}: {name} is a list of batches; {BATCHES}")
 
 
 def _ragged(who: str, name: str, data: object) -> ShapeError:
     """Return the exception for what is no array since its rows differ in length."""
+    if _are_parts(data):
+        return ShapeError(
+            f"{who}: {name} holds arrays of different numbers of rows; if these are batches, join "
+            f"them: numpy.concatenate({name})"
+        )
     if _is_batch(data) or _are_batches(data):
         return ShapeError(
             f"{who}: {name} holds arrays of different shapes, as (x, y) does; give x and y by "
             f"themselves; {BATCHES}"
+        )
+    if isinstance(data, list | tuple) and all(map(_is_sample, data)):
+        return ShapeError(
+            f"{who}: {name} holds pairs of a sample and its target; part them: "
+            "x, y = map(numpy.stack, zip(*pairs))"
         )
     return ShapeError(
         f"{who}: {name} is a nested sequence whose rows have different lengths; "
@@ -146,6 +171,8 @@ def _side_by_side(who: str, name: str, frame: Any) -> Array:
 
 def refusal_of(data: object, array: Array) -> str:
     """Return what is no array of numbers, and what to do about it."""
+    if array.dtype.kind == "O" and array.size and is_sparse(array.flat[0]):
+        return "a list of a sparse matrix; make it an array: toarray()"
     return _no_array(data) or f"an array of dtype {str(array.dtype)[:150]}; {_mend(array)}"
 
 

@@ -23,8 +23,11 @@ __all__ = [
     "dates",
     "decimal_marks",
     "given",
+    "is_number",
+    "other_sign",
     "plain",
     "sign_of",
+    "singular",
     "strange",
     "unsigned",
 ]
@@ -65,7 +68,7 @@ _SIGN = re.compile("[$£¥₩₹€₽%]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY
 #: A number and its unit, such as ``5.1 kg``, ``120 km/h``, ``30 °C``.  ``k`` and ``M`` are none:
 #: there may be other numbers without them, of a thousandth of the size.
 _WITH_UNIT = re.compile(
-    r"[+-]?\d[\d.,'\u2019]*\s?(?P<unit>°[CFK]?|[hglmsAVW]|[^\W\d_]{2,5}[²³]?(?:/[^\W\d_]{1,4}[²³]?)?)"
+    r"[+-]?\d[\d.,'\u2019]*(?:e[+-]?\d+)?\s?(?P<unit>°[CFK]?|[hglmsAVW]|[^\W\d_]{2,5}[²³]?(?:/[^\W\d_]{1,4}[²³]?)?)"
 )
 
 #: A number with anything beside it that numbers have: a currency, a multiplier, a unit, brackets.
@@ -156,7 +159,7 @@ def beside(values: Sequence[str]) -> str:
     """
     present = given(values)
     found = [each for each in map(_BESIDE.fullmatch, present) if each]
-    found = [each for each in found if _is_any_number(each["number"])]
+    found = [each for each in found if is_number(each["number"])]
     signs = Counter(each[side] for each in found for side in ("before", "after") if each[side])
     listed = _listed([sign for sign, _ in signs.most_common()])
     kinds = [f"with {listed} beside them"] if signs else []
@@ -165,6 +168,18 @@ def beside(values: Sequence[str]) -> str:
         return ""
     mend = "which are read as numbers if they are written plain, in one unit"
     return f"numbers {' and '.join(kinds)}, {mend}"
+
+
+def other_sign(text: str, usual: str) -> str:
+    """Return the sign beside a number, if it is none that the numbers of a column have.
+
+    Example:
+        >>> other_sign("11 lb", "kg"), other_sign("5 kg", "kg"), other_sign("5", "kg")
+        ('lb', '', '')
+    """
+    found = _BESIDE.fullmatch(text) if unsigned(text, usual) == text else None
+    sign = (found["before"] or found["after"] or "") if found else ""
+    return sign if found and is_number(found["number"]) else ""
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -188,18 +203,31 @@ def plain(text: str, decimal: str) -> str:
     return text
 
 
+def singular(sign: str) -> str:
+    """Return the sign of a unit as it is beside 1.
+
+    Example:
+        >>> singular("years"), singular("lbs"), singular("ms"), singular("$")
+        ('year', 'lb', 'ms', '$')
+    """
+    return sign[:-1] if sign[-1:] == "s" and len(sign) > 2 and sign.isalpha() else sign
+
+
 def unsigned(text: str, sign: str) -> str:
-    """Return a number without the sign that is beside it.
+    """Return a number without the sign that is beside it, of one unit or of several.
 
     Example:
         >>> [unsigned(each, "$") for each in ("$12", "-$1,200.50", "12 $", "$-5", "a $ b", "3 %")]
         ['12', '-1,200.50', '12', '-5', 'a $ b', '3 %']
+        >>> unsigned("1 year", "years"), unsigned("5 years", "year")
+        ('1', '5')
     """
-    before, found, after = text.partition(sign) if sign else (text, "", "")
+    before, found, after = text.partition(singular(sign)) if sign else (text, "", "")
     first = before in ("", "+", "-")
     number = before + after.lstrip() if first else before.rstrip()
-    beside = found and (first or not after)
-    return number if beside and _is_any_number(number) else text
+    several = after == "s" and sign.isalpha() and len(sign) > 1
+    beside = found and (first or not after or several)
+    return number if beside and is_number(number) else text
 
 
 def sign_of(values: Sequence[str], units: bool = True) -> str:
@@ -216,23 +244,28 @@ def sign_of(values: Sequence[str], units: bool = True) -> str:
         ('%', '€', '')
         >>> sign_of(["51 kg", "?", "60.5kg"]), sign_of(["51 kg", "60"]), sign_of(["12 Main St"])
         ('kg', '', '')
+        >>> sign_of(["1 year", "3 years", "20 years"]), sign_of(["1e3 kg", "2.5e+02 kg"])
+        ('years', 'kg')
     """
     first = list(islice(values, _ENOUGH))
     found = next(filter(None, map(_SIGN.search, first)), None)
     if found:
         return found[0] if _are_signed(values, found[0], bare=True) else ""
-    unit = next(filter(None, map(_WITH_UNIT.fullmatch, first)), None) if units else None
-    return unit["unit"] if unit and _are_signed(values, unit["unit"], bare=False) else ""
+    found_units = Counter(each["unit"] for each in map(_WITH_UNIT.fullmatch, first) if each)
+    unit = max(found_units, key=found_units.__getitem__, default="") if units else ""
+    return unit if unit and _are_signed(values, unit, bare=False) else ""
 
 
 def _are_signed(values: Sequence[str], sign: str, bare: bool) -> bool:
     """Return whether values are numbers, but for a few, with a sign, or ``bare`` ones too."""
     present = given(values)
-    signed = (unsigned(value, sign) for value in present if bare or sign in value)
-    return sum(map(_is_any_number, signed)) >= ALMOST * len(present)
+    stem = singular(sign)
+    signed = (unsigned(value, sign) for value in present if bare or stem in value)
+    return sum(map(is_number, signed)) >= ALMOST * len(present)
 
 
-def _is_any_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Return whether a text is a number, whatever the mark before its fraction."""
     return any(written.fullmatch(text) for written in _WRITTEN.values())
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,13 +20,21 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
 from fastnn.data.arrays import as_array, reshape_hint
-from fastnn.data.notation import MISSING, as_number, given
+from fastnn.data.notation import (
+    MISSING,
+    as_number,
+    given,
+    is_number,
+    other_sign,
+    singular,
+)
 from fastnn.data.sheets import Sheet, read_sheet, sheet_of
 from fastnn.errors import DataFileError
 from fastnn.naming import closest
 
 __all__ = [
     "LARGEST",
+    "SMALLEST",
     "TASKS",
     "Arrays",
     "Columns",
@@ -35,6 +44,7 @@ __all__ = [
     "Target",
     "canonical",
     "numbers",
+    "one_way",
 ]
 
 #: What a model can be trained to predict: one of two classes, one of several, several times yes or
@@ -43,6 +53,9 @@ TASKS = ("binary", "classes", "labels", "numbers")
 
 #: Squares of larger numbers are beyond the range of float32.
 LARGEST = 1e19
+
+#: Smaller deviations from the mean cannot be divided by in float32.
+SMALLEST = 1e-37
 
 _LONGEST = 1000  # letters of a name
 _LONGEST_SIGN = 20  # of a currency or a unit
@@ -212,7 +225,8 @@ class Columns:
         _check_size(name, found, sheet)
         gone = np.isnan(found)
         if gone.any():
-            note(Gap(f"{name}: {gone.sum()} missing, taken as {fill:.6g}, usual in the training"))
+            told = f"{name}: {gone.sum()} missing, taken as {fill:.6g}, usual in the training"
+            note(told if 1 < gone.sum() == len(gone) else Gap(told))
         return np.where(gone, fill, found)[:, None]
 
     def _known(self, name: str) -> list[str]:
@@ -227,7 +241,7 @@ class Columns:
             DataFileError: if it is another.
         """
         usual, found = self.signs.get(name, ""), sheet.signs.get(name, "")
-        if usual and found and usual != found:
+        if usual and found and singular(usual) != singular(found):
             raise DataFileError(
                 f"{name:.60}: numbers with {found}, the model was trained on numbers with {usual}; "
                 "convert them"
@@ -236,17 +250,21 @@ class Columns:
             note(
                 f"{name}: numbers are read without their {found}, of which the model knows nothing"
             )
-        if usual and not found and given(sheet.column(name)):
-            note(f"{name}: numbers without the {usual} of the training, taken as if with it")
+        bare = sum(map(is_number, sheet.column(name))) if usual else 0
+        if bare:
+            some = _counted(range(bare), "number") if found else "numbers"
+            note(f"{name}: {some} without the {usual} of the training, taken as if with it")
 
     def _indicators(self, name: str, values: Sequence[str], note: Note) -> Array:
         gap = self.gaps.get(name, "")
         ids = _Words(self._known(name)).places((value or gap for value in values), -1)
-        others = np.flatnonzero(ids < 0)
-        if len(others):
-            first = values[others[0]]
-            what = _counted(others, "word")
-            note(f"{name}: {what} that the model does not know, such as {first!r:.40}")
+        others = [values[int(row)] for row in np.flatnonzero(ids < 0)]
+        words = list(filter(None, others))
+        if words:
+            what = _counted(words, "word")
+            note(f"{name}: {what} that the model does not know, such as {words[0]!r:.40}")
+        if len(words) < len(others):
+            note(f"{name}: {len(others) - len(words)} missing, as none was in the training")
         return np.asarray(ids[:, None] == np.arange(len(self.words[name])), np.float64)
 
 
@@ -267,7 +285,7 @@ def _check_size(name: str, values: Array, sheet: Sheet) -> None:
     if large.any():
         row = int(large.argmax())
         raise DataFileError(
-            f"{name:.60}: {values[row]:g} in line {sheet.lines[row]} is above {LARGEST:g}, the "
+            f"{name:.60}: {values[row]:g} in {sheet.place(row)} is above {LARGEST:g}, the "
             "most that can be scaled in float32; mend it, or leave it empty: that is the mean"
         )
 
@@ -307,7 +325,10 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
         if value is None and text.lower() not in MISSING
     ]
     if strange:
-        first = f"{values[strange[0]]!r:.40} in line {sheet.lines[strange[0]]}"
+        first = f"{values[strange[0]]!r:.40} in {sheet.place(strange[0])}"
+        usual = sheet.signs.get(name, "")
+        if usual and other_sign(values[strange[0]], usual):
+            first += f", where others are in {usual}"
         _check_share(name, strange, values, first)
         note(f"{name}: {_counted(strange, 'value')} not a number, such as {first}: missing")
     found = np.array([np.nan if value is None else value for value in known], np.float64)
@@ -521,7 +542,7 @@ class _Words:
     ``true`` or ``1`` for ``TRUE``."""
 
     def __init__(self, words: Sequence[str]):
-        self._are_truth = {word.lower() for word in words if word} <= {*_TRUTH, "0", "1"}
+        self._are_truths = _are_truths(words)
         self._places = {word: place for place, word in enumerate(words)}
         for place, word in enumerate(words):
             self._places.setdefault(self._plain(word), place)
@@ -533,8 +554,33 @@ class _Words:
         return np.fromiter(found, np.float64)
 
     def _plain(self, text: str) -> str:
-        truth = _TRUTH.get(text.lower()) if self._are_truth else None
-        return canonical(text if truth is None else repr(truth))
+        return _as_number_is(text) if self._are_truths else canonical(text)
+
+
+def _are_truths(words: Iterable[str]) -> bool:
+    """Return whether words are true and false, but for those that stand for none."""
+    return {word.lower() for word in words} - MISSING <= {*_TRUTH, "0", "1"}
+
+
+def _as_number_is(text: str) -> str:
+    """Return the text of a class, of what is true that of 1."""
+    truth = _TRUTH.get(text.lower())
+    return canonical(text if truth is None else repr(truth))
+
+
+def one_way(counts: Counter[str]) -> Counter[str]:
+    """Return how often words come, where true and false are written in one way: the most frequent.
+
+    Example:
+        >>> one_way(Counter({"TRUE": 5, "true": 3, "False": 2})), one_way(Counter({"A": 1, "a": 2}))
+        (Counter({'TRUE': 8, 'False': 2}), Counter({'a': 2, 'A': 1}))
+    """
+    if not _are_truths(counts):
+        return counts
+    ways: dict[str, Counter[str]] = {}
+    for word, times in counts.items():
+        ways.setdefault(_as_number_is(word), Counter())[word] = times
+    return Counter({max(way, key=way.__getitem__): way.total() for way in ways.values()})
 
 
 def canonical(text: str) -> str:

@@ -40,8 +40,9 @@ class Sheet:
         names: of the columns, no two alike: ``"a.1"`` is the second ``"a"``, ``"column 3"`` has
             none of its own; ``"0"``, ``"1"``, ... where the file has none.
         rows: as many values each as there are names.
-        lines: the number of the line where each row ends, from 1.
-        separator: what is between two values.
+        lines: the number of the line where each row ends, from 1; of a data frame the row's place,
+            from 0.
+        separator: what is between two values; nothing, of a data frame.
         header: whether the file has names.
         repeated: names that the file has more than once.
         decimals: the mark before the fraction, for columns where it may be a comma.
@@ -79,6 +80,10 @@ class Sheet:
         marked = [name for name in names if name in self.decimals]
         kinds = [self.decimals[each] for each in marked if self.plain(each) != [*self._bare(each)]]
         return max(kinds, key=kinds.count, default="")
+
+    def place(self, row: int) -> str:
+        """Return where a row is, as text."""
+        return f"{'line' if self.separator else 'row'} {self.lines[row]}"
 
     def part(self, rows: Iterable[int]) -> Sheet:
         """Return some of the rows."""
@@ -158,7 +163,7 @@ def sheet_of(frame: Any, signs: Mapping[str, str] | None = None) -> Sheet:
         raise DTypeError(f"read: the data frame has two columns {', '.join(alike):.200}")
     columns = [list(map(_text, frame[name].to_list())) for name in frame.columns]
     rows = list(map(list, zip(*columns, strict=True)))
-    lines = list(range(1, len(rows) + 1))
+    lines = list(range(len(rows)))
     notation = _notation(names, rows, "", ".", signs or {})
     return Sheet(names, rows, lines, "", True, [], *notation)
 

@@ -7,6 +7,8 @@ again where the batch is asked for.
 from __future__ import annotations
 
 import itertools
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +20,7 @@ import numpy as np
 
 from fastnn import _core
 from fastnn._checks import count
+from fastnn._warnings import warn_caller
 from fastnn.data.foreign import is_sparse
 from fastnn.waiting import result
 
@@ -30,6 +33,9 @@ Batch = tuple[Any, ...]
 _AHEAD = 10
 
 _END = object()
+
+#: Seconds of a pass, of as many batches as there are, until that is told.
+_SILENT = 30.0
 
 
 class PyDataset:
@@ -127,7 +133,7 @@ class Stream:
     def __init__(
         self, who: str, source: Any, steps: int | None = None, argument: str = "steps_per_epoch"
     ):
-        self._who, self._source = who, source
+        self._who, self._source, self._argument = who, source, argument
         self.steps = None if steps is None else count(who, argument, steps, least=1)
         if isinstance(source, PyDataset):
             self._check_length(source.num_batches, argument)
@@ -194,11 +200,23 @@ class Stream:
             first: the batch to begin with.
         """
         made, number = self._pass(seed, epoch, first), first
+        due = time.perf_counter() + _SILENT
         with closing(made):
             for batch in made:
                 number += 1
+                if self.steps is None and self._who != "fit" and time.perf_counter() > due:
+                    self._tell_of_no_end(number)
+                    due = math.inf
                 yield batch
         self.position = (self.position[0] + 1, self.position[1] + number)
+
+    def _tell_of_no_end(self, number: int) -> None:
+        """Warn of what shows nothing on its way, and may go on for ever."""
+        warn_caller(
+            f"{self._who}: {number:,} batches in {_SILENT:g} s, and the data has not ended; if it "
+            f"never does, give {self._argument}",
+            UserWarning,
+        )
 
     def _pass(self, seed: int | None, epoch: int, first: int) -> Generator[Batch, None, None]:
         if isinstance(self._source, PyDataset):

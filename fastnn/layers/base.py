@@ -432,6 +432,10 @@ class Layer(Weighted, metaclass=Constructed):
         shape = tuple(self.compute_output_shape(shapes))
         return several[0].graph.call_python([*several, *self._variables], [shape], **functions)[0]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return a copy, which is in no network."""
+        return {**vars(self), "_calls": []}
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
 

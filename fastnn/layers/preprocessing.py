@@ -348,7 +348,7 @@ def coarse(middle: Array, scale: Array) -> Array:
 
 
 def standardizing(
-    shape: Shape, middle: Array, scale: Array, invert: bool = False, name: str | None = None
+    middle: Array, scale: Array, invert: bool = False, name: str | None = None
 ) -> Layer:
     """Return a layer that makes ``(x - middle) / scale`` of samples, or the way back.
 
@@ -356,7 +356,6 @@ def standardizing(
     large numbers are beyond float32.
 
     Args:
-        shape: that of a batch of samples.
         middle: a number for each place of the last axis.
         scale: likewise, positive.
         invert: whether it is the way back, ``middle + x scale``.
@@ -365,19 +364,18 @@ def standardizing(
     variance = np.square(scale)
     if ((variance >= _LEAST_VARIANCE) & (variance < _LARGEST_VARIANCE)).all():
         return Normalization(mean=middle, variance=variance, invert=invert, name=name)
-    layer = MinMaxScaling(name=name)  # whose factors are as they are
-    layer._build_once(shape)
-    layer.middle.assign(-middle / scale if invert else middle)
-    layer.scale.assign(scale if invert else 1 / scale)
-    return layer
+    if invert:
+        return Rescaling(scale, middle, name=name)
+    return Rescaling(1 / scale, -middle / scale, name=name)
 
 
 class Rescaling(Layer):
     """``y = x scale + offset``.
 
     Args:
-        scale: the factor: ``1 / 255`` takes bytes to [0, 1].
-        offset: what is added.
+        scale: the factor: ``1 / 255`` takes bytes to [0, 1]; or an array of factors that a sample
+            can be multiplied by, such as one for each feature.
+        offset: what is added, likewise.
         name: the layer's name.
 
     Images of bytes stay bytes in memory: they become real numbers batch by batch.
@@ -395,21 +393,44 @@ class Rescaling(Layer):
 
     def __init__(
         self,
-        scale: float,
-        offset: float = 0.0,
+        scale: ArrayLike,
+        offset: ArrayLike = 0.0,
         *,
         name: str | None = None,
         trainable: bool = True,
         dtype: str | None = None,
     ):
         super().__init__(name=name, trainable=trainable, dtype=dtype)
-        self.scale = number(self.name, "scale", scale)
-        self.offset = number(self.name, "offset", offset)
+        self.scale = self._factor("scale", scale)
+        self.offset = self._factor("offset", offset)
+
+    def _factor(self, name: str, given: ArrayLike) -> float | Array:
+        """Return a number, or an array of one or more dimensions."""
+        if isinstance(given, list | tuple) or getattr(given, "ndim", False):
+            return as_array(self.name, name, given).astype(np.float64)
+        return number(self.name, name, given)
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` rescaled."""
-        return line(x, self.scale, self.offset)
+        if isinstance(self.scale, float) and isinstance(self.offset, float):
+            return line(x, self.scale, self.offset)
+        self._check_fit(x.shape)
+        return ops.add(ops.multiply(x, self.scale), self.offset)
+
+    def _check_fit(self, shape: Shape) -> None:
+        """Refuse arrays that a sample has no places for."""
+        for name, each in (("scale", self.scale), ("offset", self.offset)):
+            found = np.shape(each)
+            pairs = zip(found[::-1], shape[:0:-1], strict=False)
+            if len(found) >= len(shape) or any(n not in (1, size) for n, size in pairs):
+                raise ShapeError(
+                    f"{self.name}: {name} has the shape {found}, which a sample of "
+                    f"{format_shape(shape)} has no places for; give one number, or one for each "
+                    "place of the last axis"
+                )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer."""
-        return {"scale": self.scale, "offset": self.offset, **super().get_config()}
+        given = {"scale": self.scale, "offset": self.offset}
+        known = {name: np.asarray(each).tolist() for name, each in given.items()}
+        return {**known, **super().get_config()}

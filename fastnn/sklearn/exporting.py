@@ -206,7 +206,7 @@ def _parts(who: str, estimator: Any) -> _Parts:
 def _scaled(x: Any, how: Scaling, network: Model, back: bool = False) -> Any:
     """Return what a scaler makes of features, or the way back, by a layer beside a network's."""
     name = _unused(how.name, network)
-    y = standardizing(x.shape, how.middle, how.scale, back, name)(x)
+    y = standardizing(how.middle, how.scale, back, name)(x)
     if not how.limits or back:
         return y
     return Operation("clip", name=_unused(f"{how.name}_clip", network))(y, *how.limits)
