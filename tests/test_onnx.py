@@ -152,7 +152,7 @@ CHAINS = {
             L.RandomBrightness(0.3),
             L.RandomCrop(5, 5),
             L.Rescaling(0.5, 1.0),
-            L.Rescaling([0.5, 2], [[[1, 2]]]),
+            L.Rescaling([0.5, 2, 1, -1], [[[1, 2, 3, 4]]]),
         ],
     ),
     "cells": ((6, 4), lambda: [L.RNN([L.LSTMCell(3), L.GRUCell(2)])]),

@@ -71,7 +71,7 @@ LAYERS = {
     "RMSNormalization": (ROWS, lambda L: [L.RMSNormalization()]),
     "UnitNormalization": (ROWS, lambda L: [L.UnitNormalization()]),
     "Normalization": (ROWS, lambda L: [L.Normalization(), L.Normalization(mean=2.0, variance=3.0)]),
-    "Rescaling": (ROWS, lambda L: [L.Rescaling(0.5, 1.0), L.Rescaling([1, 2, 3, 4], 5)]),
+    "Rescaling": (ROWS, lambda L: [L.Rescaling(0.5, 1.0), L.Rescaling([1, 2, 3, 4, 5], 6)]),
     "CategoryEncoding": (IDS, lambda L: [L.CategoryEncoding(7, "multi_hot")]),
     "Discretization": (ROWS, lambda L: [L.Discretization([-0.5, 0.0, 1.0])]),
     "Resizing": (IMAGES, lambda L: [L.Resizing(4, 16)]),
