@@ -362,9 +362,11 @@ def _check_finite(path: Path, what: str, x: Array) -> None:
 
 def _check_varies(path: Path, what: str, x: Array) -> None:
     """Refuse samples that do not differ, or not by as much as can be scaled in float32."""
-    if len(x) > 1 and (x == x[:1]).all():
+    if len(x) < 2:
+        return
+    if all((row == x[0]).all() for row in x):
         raise DataFileError(f"{path}: {what} is the same in every row: nothing can be learnt")
-    if len(x) > 1 and x.dtype.kind == "f" and x.std(axis=0).max() < SMALLEST:
+    if x.dtype.kind == "f" and np.ptp(x, axis=0).max() < SMALLEST:
         raise DataFileError(
             f"{path}: the numbers of {what} differ too little for float32; give them in a smaller "
             "unit"

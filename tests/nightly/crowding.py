@@ -26,8 +26,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 #: What 8 threads on one processor have to reach, of the speed of one; what subnormals may cost.
 SPEED, COST = 0.8, 1.05
-#: What two trainings in two threads have to reach, of the speed of one after the other; where others on
-#: the machine leave less, of the speed of two processes.
+#: What two trainings in two threads have to reach, of the speed of one after the other; where
+#: others on the machine leave less, of the speed of two processes.
 BOTH, APART = 1.8, 0.95
 REAL = ("float32", "float64")
 
@@ -123,8 +123,8 @@ def apart(processes):
 
 
 def two_trainings(trials, rng):
-    """Two models train in two threads, each on one, nearly as fast as one alone, or as two processes
-    where others take a part of the machine; a few trials judge nothing."""
+    """Two models train in two threads, each on one, nearly as fast as one alone, or as two
+    processes where others take a part of the machine; a few trials judge nothing."""
     fastnn.set_num_threads(1)
     one, other = trained(), trained()
     together([one, other])
