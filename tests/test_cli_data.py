@@ -1371,6 +1371,13 @@ def test_scores_that_are_not_defined_are_told_so(capsys):
         assert told(capsys, "evaluate", name, "b.npz")["scores"][word] is None
 
 
+def test_a_column_of_signs_that_nothing_is_there_is_left_out(capsys):
+    write("a.csv", [["x", "n", "y"], *((i % 9, "NA" if i % 3 else "", i) for i in range(60))])
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
+    assert "left out     n: it has no value in the rows" in run(capsys, *words).out
+    assert "n (1 and missing)" in run(capsys, *words, "--keep", "n").out
+
+
 def test_truth_that_is_written_in_many_ways_is_one_column(capsys):
     ways = ["TRUE", "true", "True", "1", "FALSE", "false", "0"]
     rows = [(ways[i % 7], (i % 7 < 4) + i * 0.001) for i in range(140)]

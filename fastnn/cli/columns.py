@@ -201,6 +201,8 @@ def _no_kinds(values: Sequence[str], wanted: bool) -> str:
         return "it is the same in all rows to train on"
     if wanted:
         return ""
+    if not given(values):
+        return "it has no value in the rows to train on (--keep takes its signs of that)"
     if said := dates(values):
         return f"{said} (--keep takes them as words)"
     if different > max(_MANY_WORDS, len(values) // 2):
