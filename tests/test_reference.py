@@ -434,3 +434,15 @@ def test_a_place_left_out_shows():
     arrays = trial.compiled(_core.isa_names()[0])
     arrays["y"][3] = np.nan
     assert trial.ratio(arrays) == np.inf
+
+
+@pytest.mark.parametrize("isa", _core.isa_names("float32"))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_updates_whose_moment_ends_near_zero_are_judged_by_those_before(dtype, isa):
+    """A change is rounded as large as it was, though the moment has turned since."""
+    (case,) = (case for case in cases("adam") if case.steps > 1)
+    trial = Trial(replace(case, sizes={**case.sizes, "n": (1023,)}), dtype, 1609454864)
+    arrays = trial.compiled(isa)
+    assert trial.ratio(arrays) <= 1
+    wrong = arrays["w"] + 1e-3 * np.abs(arrays["w"]).max()
+    assert trial.ratio({**arrays, "w": wrong}) > 1

@@ -1110,6 +1110,11 @@ def _square_moment(o: Outcome, name: str, beta: str) -> Array:
     return np.asarray(o.u * (5 * gain * (o["g"] ** 2 + o[name]) + 2 * o.out(name)))
 
 
+def _next_mean(o: Outcome, name: str, value: Array, beta: str) -> Array:
+    """A running mean after its next value."""
+    return np.asarray(o[name] + (value - o[name]) * (1 - o.attr(beta)))
+
+
 def _root_error(square: Array, error: Array) -> tuple[Array, Array]:
     """A root, and what the error of its square becomes."""
     root = np.sqrt(square)
@@ -1127,17 +1132,24 @@ def _power_error(o: Outcome, updates: int, *betas: str) -> float:
 
 
 def _adam(o: Outcome) -> dict[str, Array]:
-    """The errors of m and v, and theirs and its own in the change lr_t m / (sqrt v + epsilon)."""
+    """The errors of m and v, and theirs and its own in the change lr_t m / (sqrt v + epsilon).
+
+    With the same gradient m and v go one way from update to update: a change is no larger than one
+    of the largest m and the least v, which the first and the last update have.
+    """
     u, count, updates = o.u, o.case.steps, int(o["step"][0]) + 1
     m, v = _moment(o, "m", "beta_1"), _square_moment(o, "v", "beta_2")
     largest = {"x": v} if "x" in o.inputs else {}
-    root, root_error = _root_error(o.out("x" if largest else "v"), v)
+    moment = np.maximum(o.out("m"), np.abs(_next_mean(o, "m", o["g"], "beta_1")))
+    square = np.minimum(o.out("v"), _next_mean(o, "v", o["g"] ** 2, "beta_2"))
+    root, root_error = _root_error(o.out("x") if largest else square, v)
     below = root + o.attr("epsilon")
     one, two = o.attr("beta_1") ** updates, o.attr("beta_2") ** updates
     rate = float(o["hyper"][0] * math.sqrt(1 - two) / (1 - one))
     uncertain = _power_error(o, updates, "beta_1", "beta_2")
-    change = rate * o.out("m") / below
-    w = change * (6 * u + uncertain + root_error / below) + rate * m / below + 2 * u * o.out("w")
+    change = rate * moment / below
+    way = o.out("w") + (count - 1) * change
+    w = change * (6 * u + uncertain + root_error / below) + rate * m / below + 2 * u * way
     return {name: count * error for name, error in {"m": m, "v": v, **largest, "w": w}.items()}
 
 
