@@ -102,3 +102,12 @@ def fences_in_turn(fences):
         return islice(cycle(fences.items()), first % len(fences), None)
 
     return turns
+
+
+@pytest.fixture
+def uncollected():
+    """No garbage is collected: Python loses an interrupt in what others do at a collection, such
+    as hypothesis, which takes the time of it."""
+    gc.disable()
+    yield
+    gc.enable()

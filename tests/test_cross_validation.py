@@ -241,7 +241,7 @@ def test_an_error_in_a_fold_comes_out(n_jobs):
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
-def test_ctrl_c_ends_all_folds(n_jobs):
+def test_ctrl_c_ends_all_folds(n_jobs, uncollected):
     threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):

@@ -400,7 +400,7 @@ def test_batches_are_made_ahead_on_other_threads_but_not_too_many():
 
 
 @pytest.mark.parametrize("interrupts", [True, False])
-def test_ctrl_c_ends_a_training_whose_data_does_not_come(interrupts):
+def test_ctrl_c_ends_a_training_whose_data_does_not_come(interrupts, uncollected):
     """Also where a library lets the system go on with its waits after a signal, as polars does."""
     never = threading.Event()
 
