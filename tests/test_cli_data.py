@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pandas
 import pytest
 from PIL import Image
 
@@ -1376,6 +1377,27 @@ def test_a_column_of_signs_that_nothing_is_there_is_left_out(capsys):
     words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
     assert "left out     n: it has no value in the rows" in run(capsys, *words).out
     assert "n (1 and missing)" in run(capsys, *words, "--keep", "n").out
+
+
+def test_rows_without_a_number_to_compare_with_are_told(capsys):
+    rows = [["x", "y"], *((i / 7, i * 1.5) for i in range(60))]
+    write("a.csv", rows)
+    run(capsys, "train", "a.csv", "--target", "y", "--save", "m", "--epochs", "1")
+    write("b.csv", [*rows[:20], [3, ""]])
+    assert "note: 1 row without y: left out" in run(capsys, "evaluate", "m", "b.csv").err
+
+
+def test_a_frame_of_the_training_is_read_as_its_file(capsys):
+    rng = np.random.default_rng(0)
+    prices = [f"{i % 90 + 1}.{i % 900 + 100} €" for i in range(90)]
+    rows = [(f"{rng.normal():.2f}".replace(".", ","), price) for price in prices]
+    write("a.csv", [["a", "p", "y"], *((a, p, i) for i, (a, p) in enumerate(rows))], delimiter=";")
+    run(capsys, "train", "a.csv", "--target", "y", "--save", "m", "--epochs", "1")
+    schema = fastnn.models.load_model("m").schema
+    x = schema.read("a.csv")
+    assert x[0].tolist()[1] == 1100
+    assert np.array_equal(schema.read(pandas.read_csv("a.csv", sep=";", decimal=",")), x)
+    assert np.array_equal(schema.read(pandas.read_csv("a.csv", sep=";", dtype=str)), x)
 
 
 def test_truth_that_is_written_in_many_ways_is_one_column(capsys):

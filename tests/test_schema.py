@@ -31,10 +31,11 @@ def test_columns_become_features_in_their_order_whatever_that_of_the_file(tmp_pa
     assert np.array_equal(x, expected)
     assert COLUMNS.shape == (5,)
     assert COLUMNS.features == ["n", "kind=(missing)", "kind=a", "kind=b", "m"]
-    assert [note.split(":")[0] for note in notes] == ["n", "kind", "m"]
-    assert "2 missing, taken as 2.5" in notes[0]
-    assert "1 word " in notes[1]
-    assert "'c'" in notes[1]
+    assert [note.split(":")[0] for note in notes] == ["n", "n", "kind", "m"]
+    assert "1 number infinite" in notes[0]
+    assert "2 missing, taken as 2.5" in notes[1]
+    assert "1 word " in notes[2]
+    assert "'c'" in notes[2]
 
 
 def test_a_word_stands_for_a_missing_one(tmp_path):
@@ -122,8 +123,8 @@ def test_numbers_in_two_units_are_named(tmp_path):
         "w: 1 value not a number, such as '11 lb' in line 3, where others are in kg: missing",
     ]
     notes.clear()
-    with pytest.raises(DataFileError, match="2 of 2 values are no numbers, such as '5 kilograms'"):
-        columns.read(write(tmp_path, "w;n\n5 kilograms;1\n11 kilograms;1\n"), notes.append)
+    with pytest.raises(DataFileError, match="2 of 2 values are no numbers, such as 'five kg'"):
+        columns.read(write(tmp_path, "w;n\nfive kg;1\neleven kg;1\n"), notes.append)
     assert notes == []
 
 
@@ -316,3 +317,39 @@ def test_a_schema_of_another_model_is_not_written(tmp_path, schema):
     with pytest.raises(ValueError, match="schema: it is of a model that"):
         model.save(tmp_path / "m")
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize("mark", [",", "."])
+def test_texts_of_a_frame_are_read_as_those_of_the_training(tmp_path, mark):
+    """Numbers of a frame say nothing of how its texts are written."""
+    columns = Columns(True, ["a", "p"], [0.0, 0.0], {}, mark, signs={"p": "€"})
+    frame = pandas.DataFrame({"a": [0.25, 11.401], "p": ["11.401 €", "7.250 €"]})
+    found = columns.read(frame, pytest.fail)
+    assert found[:, 0].tolist() == [0.25, 11.401]
+    assert found[:, 1].tolist() == ([11401, 7250] if mark == "," else [11.401, 7.25])
+    told = pandas.DataFrame({"a": [1, 2], "p": ["11.401 €", "7,25 €"]})
+    assert columns.read(told, pytest.fail)[:, 1].tolist() == [11401, 7.25]
+
+
+def test_the_minus_that_people_print_is_one(tmp_path):
+    columns = Columns(True, ["a", "b"], [0.0, None], {"b": ["\u2212", "\u2212x"]})
+    path = write(tmp_path, "a,b\n\u22121.5,\u2212\n\u2212.5,\u2212x\n2,\u2212\n")
+    assert columns.read(path, pytest.fail).tolist() == [[-1.5, 1, 0], [-0.5, 0, 1], [2, 1, 0]]
+
+
+def test_infinite_numbers_are_missing_and_told(tmp_path):
+    notes = []
+    columns = Columns(True, ["a"], [3.0], {})
+    for text in ("a,b\n1,1\ninf,1\n", "a,b\n1,1\n-1e999,1\nx,1\n1,1\n"):
+        columns.read(write(tmp_path, text), notes.append)
+        assert "a: 1 number infinite, such as that in line 3: missing" in notes
+
+
+def test_units_are_of_any_length(tmp_path):
+    path, notes = write(tmp_path, "q,b\n12.3 months,1\n1 month,1\n"), []
+    columns = Columns(True, ["q"], [3.0], {}, signs={"q": "months"})
+    assert columns.read(path, pytest.fail).tolist() == [[12.3], [1]]
+    with pytest.raises(
+        DataFileError, match=r"q: numbers with month.*, .* with years; convert them"
+    ):
+        Columns(True, ["q"], [3.0], {}, signs={"q": "years"}).read(path, notes.append)

@@ -107,6 +107,8 @@ def labelled(
         for name in target.names:
             inputs.check_sign(name, sheet, note)
     known = ~np.isnan(y).any(axis=1)
+    if target.task == "numbers" and not known.all():
+        note(f"{counted(int((~known).sum()), 'row')} without {', '.join(target.names)}: left out")
     if len(x) != len(y) or not known.any():
         raise DataFileError(
             f"{path}: no row has a target that the model predicts: {', '.join(target.names)}"

@@ -68,13 +68,13 @@ _SIGN = re.compile("[$£¥₩₹€₽%]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY
 #: A number and its unit, such as ``5.1 kg``, ``120 km/h``, ``30 °C``.  ``k`` and ``M`` are none:
 #: there may be other numbers without them, of a thousandth of the size.
 _WITH_UNIT = re.compile(
-    r"[+-]?\d[\d.,'\u2019]*(?:e[+-]?\d+)?\s?(?P<unit>°[CFK]?|[hglmsAVW]|[^\W\d_]{2,5}[²³]?(?:/[^\W\d_]{1,4}[²³]?)?)"
+    r"[+-]?\d[\d.,'\u2019]*(?:e[+-]?\d+)?\s?(?P<unit>°[CFK]?|[hglmsAVW]|[^\W\d_]{2,12}[²³]?(?:/[^\W\d_]{1,4}[²³]?)?)"
 )
 
 #: A number with anything beside it that numbers have: a currency, a multiplier, a unit, brackets.
 _BESIDE = re.compile(
     rf"(?P<open>\()?[+-]?(?P<before>{_SIGN.pattern})?\s?[+-]?(?P<number>[.,]?\d[\d.,{_BETWEEN}]*?)"
-    rf"\s?(?P<after>{_SIGN.pattern}|°[CFK]?|[^\W\d_]{{1,5}}[²³]?(?:/[^\W\d_]{{1,4}}[²³]?)?)?(?(open)\))"
+    rf"\s?(?P<after>{_SIGN.pattern}|°[CFK]?|[^\W\d_]{{1,12}}[²³]?(?:/[^\W\d_]{{1,4}}[²³]?)?)?(?(open)\))"
 )
 _MOST_SIGNS = 5  # beside the numbers of a column; more of them are parts of names
 

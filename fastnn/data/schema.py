@@ -185,7 +185,7 @@ class Columns:
             how = (delimiter, self.header, encoding, named, self.decimal, self.signs)
             sheet = read_sheet(path, *how)
         else:
-            sheet = sheet_of(path, self.signs)
+            sheet = sheet_of(path, self.decimal, self.signs)
         if not sheet.rows:
             where = os.fspath(path) if sheet.separator else "the data frame"
             raise DataFileError(f"{where}: there is no row under the names")
@@ -315,7 +315,7 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
     try:
         found = np.array(list(map(float, values)))
         if not any("_" in value for value in values):
-            return np.where(np.isfinite(found), found, np.nan)
+            return _finite(name, found, sheet, note)
     except ValueError:
         pass
     known = [_TRUTH.get(value.lower(), as_number(value)) for value in values]
@@ -332,7 +332,16 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
         _check_share(name, strange, values, first)
         note(f"{name}: {_counted(strange, 'value')} not a number, such as {first}: missing")
     found = np.array([np.nan if value is None else value for value in known], np.float64)
-    return np.where(np.isfinite(found), found, np.nan)
+    return _finite(name, found, sheet, note)
+
+
+def _finite(name: str, found: Array, sheet: Sheet, note: Note) -> Array:
+    """Return numbers with NaN for those that are infinite."""
+    infinite = np.flatnonzero(np.isinf(found))
+    if len(infinite):
+        what = _counted(infinite, "number")
+        note(f"{name}: {what} infinite, such as that in {sheet.place(int(infinite[0]))}: missing")
+    return np.where(np.isinf(found), np.nan, found)
 
 
 @dataclass(frozen=True)

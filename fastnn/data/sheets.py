@@ -29,6 +29,10 @@ __all__ = ["Sheet", "read_sheet", "sheet_of"]
 _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 200  # lines, to find the separator
 _NAMED_SEPARATOR = re.compile(r'"?sep=(.)"?\s*?\n', re.I)
+
+#: A minus as people print it, and what a number may begin with thereafter.
+_MINUS, _FIRST = "\u2212", tuple("0123456789.,")
+
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -126,9 +130,7 @@ def read_sheet(
     try:
         before, found, text = _table_of(_decoded(path, encoding), delimiter, known)
         reader = _rows(text, found)
-        numbered = [
-            (before + reader.line_num, [each.strip() for each in row]) for row in reader if row
-        ]
+        numbered = [(before + reader.line_num, list(map(_cell, row))) for row in reader if row]
     except csv.Error as error:
         raise DataFileError(f"{os.fspath(path)}: no table of text: {error}"[:390]) from None
     numbered = [(line, row) for line, row in numbered if len(row) == 1 or any(row)]
@@ -140,15 +142,18 @@ def read_sheet(
     repeated = [name for name, times in Counter(first).items() if times > 1] if header else []
     rest = numbered[header:]
     rows, lines = [row for _, row in rest], [line for line, _ in rest]
-    notation = _notation(names, rows, found, decimal, signs or {})
+    columns = dict(zip(names, zip(*rows, strict=True), strict=False))  # none without rows
+    notation = _notation(columns, found, decimal, signs or {})
     return Sheet(names, rows, lines, found, header, repeated, *notation)
 
 
-def sheet_of(frame: Any, signs: Mapping[str, str] | None = None) -> Sheet:
+def sheet_of(frame: Any, decimal: str = "", signs: Mapping[str, str] | None = None) -> Sheet:
     """Return a data frame of pandas or polars as a sheet.
 
     Args:
         frame: the data frame.
+        decimal: the mark before the fraction in texts of tables of the kind, for numbers that can
+            be read in two ways; its numbers have none.
         signs: the sign beside the numbers of a column in tables of the kind.
 
     Raises:
@@ -161,29 +166,39 @@ def sheet_of(frame: Any, signs: Mapping[str, str] | None = None) -> Sheet:
     if len(set(names)) < len(names):
         alike = [name for name, times in Counter(names).items() if times > 1]
         raise DTypeError(f"read: the data frame has two columns {', '.join(alike):.200}")
-    columns = [list(map(_text, frame[name].to_list())) for name in frame.columns]
+    given = [frame[name].to_list() for name in frame.columns]
+    columns = [list(map(_text, each)) for each in given]
     rows = list(map(list, zip(*columns, strict=True)))
+    texts = {
+        name: column
+        for name, column, values in zip(names, columns, given, strict=True)
+        if any(isinstance(value, str) for value in values)
+    }
     lines = list(range(len(rows)))
-    notation = _notation(names, rows, "", ".", signs or {})
+    notation = _notation(texts, "", decimal or ".", signs or {})
     return Sheet(names, rows, lines, "", True, [], *notation)
+
+
+def _cell(text: str) -> str:
+    """Return a value of a file without spaces around it, with the minus that Python reads."""
+    bare = text.strip()
+    return f"-{bare[1:]}" if bare.startswith(_MINUS) and bare[1:2] in _FIRST else bare
 
 
 def _text(value: object) -> str:
     """Return what a file has for a value of a data frame."""
     text = "" if value is None else str(value)
-    return "" if text in ("nan", "NaT", "<NA>") else text.strip()
+    return "" if text in ("nan", "NaT", "<NA>") else _cell(text)
 
 
 def _notation(
-    names: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    columns: Mapping[str, Sequence[str]],
     separator: str,
     decimal: str,
     usual: Mapping[str, str],
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the marks before fractions, and the signs beside numbers, of those columns that have
     some."""
-    columns = dict(zip(names, zip(*rows, strict=True), strict=False))  # none without rows
     found = {name: _sign(values, usual.get(name, "")) for name, values in columns.items()}
     signs = {name: sign for name, sign in found.items() if sign}
     bare = {name: _bare(values, signs.get(name, "")) for name, values in columns.items()}
