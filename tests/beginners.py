@@ -134,7 +134,7 @@ MISTAKES = [
         "batches of x of other lengths",
         lambda m: m.predict([X, X[:3]]),
         ShapeError,
-        "x rows numpy.concatenate(x)",
+        "x lengths pad numpy.concatenate(x)",
     ),
     (
         "a list of a sparse matrix",

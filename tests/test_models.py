@@ -546,3 +546,12 @@ def test_explain_of_an_uncompiled_model_is_that_of_predict(capsys):
     assert "predict, 32 rows" in out
     assert "source(rows, 4)" in out
     assert "gather" not in out
+
+
+def test_few_images_and_masks_in_lists_are_data_to_validate_with():
+    """Three of each are no list of batches."""
+    model = Sequential([Input((4, 4)), Dense(4)])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).random((3, 4, 4))
+    history = model.fit(x, x, validation_data=(list(x), list(x)), verbose=0).history
+    assert len(history["val_loss"]) == 1

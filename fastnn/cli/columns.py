@@ -173,10 +173,10 @@ def _too_large(every: Array) -> str:
 
 def _too_small(values: Array) -> str:
     """Return why numbers that differ cannot be scaled, if they cannot."""
-    spread = np.nanstd(values) if np.isfinite(values).any() else 0.0
-    if not 0 < spread < SMALLEST:
+    extent = np.nanmax(values) - np.nanmin(values) if np.isfinite(values).any() else 0.0
+    if not 0 < extent < SMALLEST:
         return ""
-    return f"its numbers differ by {spread:.3g}, too little for float32; give a smaller unit"
+    return f"its numbers differ by {extent:.3g}, too little for float32; give a smaller unit"
 
 
 def _no_quantity(name: str, every: Array, values: Array) -> str:
@@ -196,7 +196,7 @@ def _no_quantity(name: str, every: Array, values: Array) -> str:
 
 def _no_kinds(values: Sequence[str], wanted: bool) -> str:
     """Return why words tell nothing of other rows, if they do not."""
-    different = len(set(values))
+    different = len(one_way(Counter(values)))
     if different == 1:
         return "it is the same in all rows to train on"
     if wanted:

@@ -132,7 +132,7 @@ def _shown(value: float) -> str:
 
 def _of_numbers(given: Array, y: Array) -> dict[str, float]:
     squares, spread = float(((given - y) ** 2).mean()), float(y.var())
-    r2 = 1 - squares / spread if np.ptp(y) else math.nan
+    r2 = 1 - squares / spread if np.ptp(y) and spread else math.nan
     mae = float(np.abs(given - y).mean())
     return {"mae": mae, "rmse": math.sqrt(squares), "baseline": math.sqrt(spread), "r2": r2}
 
@@ -175,7 +175,7 @@ def of(model: Any, x: Array, y: Array) -> Scores:
     metrics = {name: float(value) for name, value in found.items() if np.ndim(value) == 0}
     baseline, confusion = _baseline(target, y), None
     if target.task == "numbers":
-        finer = _errors(outputs, y, isinstance(model.loss, MeanSquaredError))
+        finer = _errors(outputs, y, isinstance(model.loss, MeanSquaredError) and not model.losses)
         metrics.update((name, finer[name]) for name in metrics.keys() & finer.keys())
     elif target.task != "labels":
         confusion = _confusion(target, outputs, y)
@@ -194,7 +194,7 @@ def _errors(given: Array, y: Array, squared: bool) -> dict[str, float]:
     Args:
         given: what the model gave.
         y: what it should have given.
-        squared: whether the loss is the mean of squares.
+        squared: whether the loss is the mean of squares alone.
     """
     each = [_of_numbers(*columns) for columns in zip(given.T, y.T, strict=True)]
     mae, r2 = (float(np.mean([worth[name] for worth in each])) for name in ("mae", "r2"))

@@ -252,14 +252,14 @@ def for_loss(target: Target, y: Array) -> Array:
 
 def _check_size(name: str, y: Array) -> None:
     """Refuse numbers that float32 has no room for."""
-    largest, spread = np.abs(y).max(initial=0), y.std() if len(y) else 0.0
+    largest, extent = np.abs(y).max(initial=0), np.ptp(y) if len(y) else 0.0
     if largest > LARGEST:
         raise DataFileError(
             f"the target {name:.60} has numbers up to {largest:.3g}, whose squares are beyond the "
             "range of float32; give them in a larger unit"
         )
-    if 0 < spread < SMALLEST:
+    if 0 < extent < SMALLEST:
         raise DataFileError(
-            f"the target {name:.60} has numbers that differ by {spread:.3g}, too little for "
+            f"the target {name:.60} has numbers that differ by {extent:.3g}, too little for "
             "float32; give them in a smaller unit"
         )

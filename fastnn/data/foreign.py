@@ -133,8 +133,8 @@ def _ragged(who: str, name: str, data: object) -> ShapeError:
     """Return the exception for what is no array since its rows differ in length."""
     if _are_parts(data):
         return ShapeError(
-            f"{who}: {name} holds arrays of different numbers of rows; if these are batches, join "
-            f"them: numpy.concatenate({name})"
+            f"{who}: {name} holds arrays of different lengths; if these are sequences, pad them to "
+            f"one length; if they are batches, join them: numpy.concatenate({name})"
         )
     if _is_batch(data) or _are_batches(data):
         return ShapeError(

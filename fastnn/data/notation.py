@@ -207,10 +207,11 @@ def singular(sign: str) -> str:
     """Return the sign of a unit as it is beside 1.
 
     Example:
-        >>> singular("years"), singular("lbs"), singular("ms"), singular("$")
-        ('year', 'lb', 'ms', '$')
+        >>> singular("years"), singular("lbs"), singular("ms"), singular("mAs"), singular("$")
+        ('year', 'lb', 'ms', 'mAs', '$')
     """
-    return sign[:-1] if sign[-1:] == "s" and len(sign) > 2 and sign.isalpha() else sign
+    several = sign[-1:] == "s" and len(sign) > 2 and sign.isalpha() and sign.islower()
+    return sign[:-1] if several else sign
 
 
 def unsigned(text: str, sign: str) -> str:
@@ -225,7 +226,7 @@ def unsigned(text: str, sign: str) -> str:
     before, found, after = text.partition(singular(sign)) if sign else (text, "", "")
     first = before in ("", "+", "-")
     number = before + after.lstrip() if first else before.rstrip()
-    several = after == "s" and sign.isalpha() and len(sign) > 1
+    several = after == "s" and sign.isalpha() and sign.islower() and len(sign) > 1
     beside = found and (first or not after or several)
     return number if beside and is_number(number) else text
 

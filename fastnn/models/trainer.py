@@ -171,7 +171,7 @@ class Trainer(Compilable):
             make = partial(fit, self, data, batch=rows, shuffle=shuffle, steps=steps)
         validate: fitting.Measure | None = None
         if validation_data is not None:
-            if len(self.ends.input_shapes) == 1:  # or else it is (x, y) of lists
+            if isinstance(validation_data, list) and len(self.ends.input_shapes) == 1:
                 refuse_batches("fit", validation_data, "validation_data")
             x, y, w = _validation_parts(validation_data)
             who = "fit: validation_data"
