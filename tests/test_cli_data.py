@@ -1400,6 +1400,22 @@ def test_a_frame_of_the_training_is_read_as_its_file(capsys):
     assert np.array_equal(schema.read(pandas.read_csv("a.csv", sep=";", dtype=str)), x)
 
 
+def test_models_of_ones_own_with_a_schema_are_evaluated(capsys):
+    x = np.linspace(0, 1, 60)
+    for name, task, y in (("n", "regression", x * 2), ("c", "classification", np.arange(60) % 2)):
+        np.savez("a.npz", x=x[:, None], y=y)
+        run(capsys, "train", "a.npz", "--save", "m", "--epochs", "1", "--task", task)
+        loss, last = ("mse", None) if name == "n" else ("binary_crossentropy", "sigmoid")
+        layer = fastnn.layers.Dense(1, last, kernel_regularizer="l2")
+        model = fastnn.Sequential([fastnn.Input((1,)), layer])
+        model.compile("sgd", loss)
+        model.schema = fastnn.models.load_model("m").schema
+        model.save("own")
+        scores = told(capsys, "evaluate", "own", "a.npz")["scores"]
+        assert np.isclose(scores["loss"], model.evaluate(x[:, None], y, verbose=0))
+        assert {"n": "rmse", "c": "accuracy"}[name] in scores
+
+
 def test_constants_of_any_size_are_constants(capsys):
     write("a.csv", [["c", "x", "y"], *((7.3e-26, i % 9, i * 1.5) for i in range(60))])
     out = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m").out

@@ -175,10 +175,13 @@ def of(model: Any, x: Array, y: Array) -> Scores:
     metrics = {name: float(value) for name, value in found.items() if np.ndim(value) == 0}
     baseline, confusion = _baseline(target, y), None
     if target.task == "numbers":
-        finer = _errors(outputs, y, isinstance(model.loss, MeanSquaredError) and not model.losses)
-        metrics.update((name, finer[name]) for name in metrics.keys() & finer.keys())
-    elif target.task != "labels":
+        squared = isinstance(model.loss, MeanSquaredError) and not model.losses
+        metrics.update(_errors(outputs, y, squared))
+    elif target.task == "labels":
+        metrics.setdefault("accuracy", float(((outputs > 0.5) == y).mean()))
+    else:
         confusion = _confusion(target, outputs, y)
+        metrics.setdefault("accuracy", float(confusion.trace() / confusion.sum()))
         recalls, _ = _recalls(confusion)
         metrics["balanced_accuracy"] = float(recalls.mean())
         baseline["balanced_accuracy"] = 1 / len(recalls)
