@@ -16,7 +16,12 @@
  *
  * Invariant: all sums are the product's, as gemm-inl.h defines them. */
 
-enum { WINDOW_B_REALS = SCRATCH_REALS / 2, MAX_RUNS = 1024, PANEL_VECS = 1 << PANEL_LOG2 };
+enum {
+    WINDOW_B_REALS = SCRATCH_REALS / 2,
+    MAX_RUNS = 1024,
+    PANEL_VECS = 1 << PANEL_LOG2,
+    WINDOWS_ROW = FNN_KC + ROW_PAD
+};
 
 /* The working memory of a thread: runs, panels of B, windows one by one, lines */
 typedef struct {
@@ -212,8 +217,7 @@ typedef struct {
     window_scratch memory;
     lines lines;
     int64_t m0, m1, n0, n1, nc;
-    real *a; /* NULL, or windows copied one by one, a_step apart */
-    int64_t a_step;
+    real *a;       /* NULL, or windows copied element by element, WINDOWS_ROW apart */
     int64_t even;  /* rows of C from one multiple of this to the next lie evenly */
     journey ahead; /* of B                                                       */
     int64_t step;  /* reals that are fetched ahead with a tile                   */
@@ -269,18 +273,29 @@ static void gather_panel(const gathering *s, int64_t k, int64_t kn, int64_t j, i
     }
 }
 
-/* Windows k.. + kn, one after the other */
+/* to[n] = from[0], from[step], ... */
+static inline void copy_every(const real *from, int64_t step, real *to, int64_t n)
+{
+    if (step == 1)
+        copy_run(from, to, n);
+    else
+        for (int64_t i = 0; i < n; i++) to[i] = from[i * step];
+}
+
+/* Windows k.. + kn: of each of their elements a row */
 static void copy_windows(const gathering *s, int64_t k, int64_t kn)
 {
     const window *g = s->g;
     int64_t run = run_of(g), runs = s->p->m / run, step = g->stride_w * g->c;
     real *to = s->a;
-    for (int64_t end = k + kn, row_end; k < end; k = row_end) {
+    for (int64_t end = k + kn, count; k < end; k += count, to += count) {
         const real *from = line_at(&s->lines, line_under(&s->lines, k / g->q)) + k % g->q * step;
-        row_end = min_of(k - k % g->q + g->q, end);
-        for (int64_t j = k; j < row_end; j++, from += step, to += s->a_step)
-            for (int64_t i = 0; i < runs; i++)
-                v_store(to + i * run, v_load_n(from + run_at(g, i, s->lines.width), run));
+        count = min_of(g->q - k % g->q, end - k);
+        for (int64_t i = 0; i < runs; i++) {
+            const real *first = from + run_at(g, i, s->lines.width);
+            for (int64_t j = 0; j < run; j++)
+                copy_every(first + j, step, to + (i * run + j) * WINDOWS_ROW, count);
+        }
     }
 }
 
@@ -290,15 +305,13 @@ static void gather_windows(const gathering *s, int64_t k, tile *t)
     const window *g = s->g;
     terms *r = s->memory.runs;
     t->runs = r;
-    t->a_row = 1;
     if (s->a) {
         copy_windows(s, k, t->k);
-        t->a = s->a, t->a_step = s->a_step;
+        t->a = s->a, t->a_row = WINDOWS_ROW, t->a_step = 1;
         *r = (terms){0, t->k};
         return;
     }
-    t->a = s->lines.base;
-    t->a_step = g->stride_w * g->c;
+    t->a = s->lines.base, t->a_row = 1, t->a_step = g->stride_w * g->c;
     for (int64_t at = k, end = k + t->k; at < end; at += r++->count) {
         r->offset =
             line_at(&s->lines, line_under(&s->lines, at / g->q)) - t->a + at % g->q * t->a_step;
@@ -314,7 +327,7 @@ static void gather_tiles(gathering *s, tile *t, int64_t jc, int64_t end)
     for (int64_t i = s->m0, rows; i < s->m1; i += rows) {
         int64_t left = min_of(s->m1 - i, s->even - i % s->even);
         rows = parts_of(left, parts_of(left, most));
-        t->a = a + i % s->even;
+        t->a = a + i % s->even * t->a_row;
         if (!s->a) t->a += run_at(s->g, i / s->even, s->lines.width);
         for (int64_t j = jc; j < end; j += PANEL) {
             int64_t cols = min_of(end - j, PANEL);
@@ -340,7 +353,8 @@ static void gather_block(gathering *s, tile *t, int64_t k, int64_t jc, int64_t e
                line_under(&s->lines, (k + t->k - 1) / g->q) + height_of(g));
     gather_windows(s, k, t);
     s->ahead.at = (k + FNN_KC) * p->b.stride;
-    s->ahead.end = end - jc == p->n ? min_of(k + 2 * FNN_KC, p->k) * p->b.stride : 0;
+    if (jc == 0 && end == p->n && p->n > PANEL) /* else it is read in order, or not as a whole */
+        s->ahead.end = min_of(k + 2 * FNN_KC, p->k) * p->b.stride;
     gather_tiles(s, t, jc, end);
 }
 
@@ -383,8 +397,7 @@ static int plan_gathering(gathering *s, const fnn_task *task)
     s->nc = min_of(parts_of(p->n, PANEL) * PANEL, WINDOW_B_REALS / FNN_KC);
     s->memory = scratch_of(task, s->nc * FNN_KC);
     s->even = run_of(g);
-    s->a_step = parts_of(p->m, LANES) * LANES;
-    int64_t count = lines_of_block(g), copy = s->a_step * FNN_KC + LANES;
+    int64_t count = lines_of_block(g), copy = p->m * WINDOWS_ROW;
     if (2 * s->even <= tallest[PANEL_LOG2] && copy <= s->memory.left / 2) {
         s->a = s->memory.rest;
         s->even = p->m;
