@@ -8,6 +8,7 @@
 #include "source-inl.h"
 #include "product-inl.h"
 #include "column-inl.h"
+#include "row-inl.h"
 #include "gemm-inl.h"
 #include "dense-inl.h"
 #include "tiny-inl.h"
