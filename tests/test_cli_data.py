@@ -315,6 +315,17 @@ def test_numbers_that_are_words_for_what_is_beside_them_are_named(capsys):
     assert "has numbers with k beside them, which are read" in error
 
 
+def test_numbers_in_several_units_are_named_however_few_they_are(capsys):
+    kinds = zip(["1 kg", "100 g", "250 g"] * 30, ["1A", "2B", "1B"] * 30, range(90), strict=True)
+    write("a.csv", [["a", "b", "y"], *kinds])
+    words = ["train", "a.csv", "--epochs", "1", "--target"]
+    said = run(capsys, *words, "y").out
+    assert "words        a (3), b (3): a feature each" in said
+    assert "             a: numbers with g and kg beside them, which are read as numbers if" in said
+    assert "b: numbers" not in said
+    assert "(1 kg, 100 g, 250 g); numbers with g and kg beside them" in run(capsys, *words, "a").out
+
+
 def test_words_that_are_rare_are_counted(capsys):
     rows = [[f"w{i % 4}" if i < 240 else f"rare {i}", f"x{i % 150}", i % 7] for i in range(300)]
     write("a.csv", [["a", "b", "y"], *rows])
@@ -329,11 +340,11 @@ def test_a_target_without_squares_is_refused(capsys):
     write("a.csv", [["a", "y"], *([i % 7, i * 1e30] for i in range(50))])
     err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
     assert "the target y has numbers up to 4.9e+31, whose squares are beyond" in err
-    write("a.csv", [["a", "y"], *([i % 7, f"kg {i}"] for i in range(50))])
+    write("a.csv", [["a", "y"], *([i % 7, f"room {i}"] for i in range(50))])
     err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
     assert "that is no class; for numbers nine in ten must be such" in err
     err = run(capsys, "train", "a.csv", "--target", "y", "--task", "regression", code=1).err
-    assert "has words, such as 'kg 0': a regression needs numbers in nine of" in err
+    assert "has words, such as 'room 0': a regression needs numbers in nine of" in err
 
 
 def test_classes_are_learnt_tested_and_told(capsys):

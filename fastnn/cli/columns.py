@@ -129,7 +129,7 @@ class _Choice:
     def _add_words(self, name: str) -> None:
         values = self._training.column(name)
         plain = self._training.plain(name)
-        quantities = beside(plain) if len(set(values)) > _MANY_WORDS else ""
+        quantities = beside(plain, units=len(set(values)) <= _MANY_WORDS)
         if reason := _no_kinds(values, wanted=name in self._keep | self._categorical):
             self.left_out[name] = "; ".join(filter(None, [reason, strange(plain), quantities]))
         else:

@@ -114,7 +114,7 @@ def _of_classes(name: str, classes: Counter[str], kind: str) -> tuple[Target, st
     single = [each for each, rows in classes.items() if rows == 1]
     rare = f"; {_some(single)} {'has' if len(single) == 1 else 'have'} 1 row" if single else ""
     capitals = f"; {pair}" if (pair := alike(classes)) else ""
-    no_names = dates([*classes]) or (beside([*classes]) if len(classes) > _FEW else "")
+    no_names = dates([*classes]) or beside([*classes], units=len(classes) <= _FEW)
     remark = f"; {no_names}" if no_names else ""
     target = Target("binary" if len(classes) == 2 else "classes", [name], [list(classes)])
     told = f"{listed(list(classes))}{rare}{capitals}{remark}{ends[kind]}"

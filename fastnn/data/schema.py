@@ -58,7 +58,7 @@ LARGEST = 1e19
 SMALLEST = 1e-37
 
 _LONGEST = 1000  # letters of a name
-_LONGEST_SIGN = 20  # of a currency or a unit
+_LONGEST_SIGN = 40  # of a currency or a unit
 
 #: How truth is written, in small letters: by R and Excel, SQL, pandas.
 _TRUTH = {"true": 1.0, "false": 0.0}

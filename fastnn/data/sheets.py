@@ -30,8 +30,8 @@ _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 200  # lines, to find the separator
 _NAMED_SEPARATOR = re.compile(r'"?sep=(.)"?\s*?\n', re.I)
 
-#: A minus as people print it, and what a number may begin with thereafter.
-_MINUS, _FIRST = "\u2212", tuple("0123456789.,")
+#: A minus, also as people print it, and what a number may begin with thereafter.
+_MINUS, _FIRST = ("-", "\u2212"), tuple("0123456789.,")
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -180,9 +180,12 @@ def sheet_of(frame: Any, decimal: str = "", signs: Mapping[str, str] | None = No
 
 
 def _cell(text: str) -> str:
-    """Return a value of a file without spaces around it, with the minus that Python reads."""
+    """Return a value of a file without spaces around it, with the minus as Python reads it."""
     bare = text.strip()
-    return f"-{bare[1:]}" if bare.startswith(_MINUS) and bare[1:2] in _FIRST else bare
+    if not bare.startswith(_MINUS):
+        return bare
+    rest = bare[1:].lstrip()
+    return f"-{rest}" if rest.startswith(_FIRST) else bare
 
 
 def _text(value: object) -> str:
