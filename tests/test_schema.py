@@ -331,6 +331,13 @@ def test_texts_of_a_frame_are_read_as_those_of_the_training(tmp_path, mark):
     assert columns.read(told, pytest.fail)[:, 1].tolist() == [11401, 7.25]
 
 
+def test_numbers_beside_texts_are_those_that_they_are():
+    columns = Columns(True, ["p"], [0.0], {}, ",", signs={"p": "€"})
+    values = [11.401, "7,25 €", "1.250 €", np.float32(2.125), -0.5, 3, None, *[0.25] * 9]
+    found = columns.read(pandas.DataFrame({"p": pandas.Series(values, dtype=object)}))
+    assert found[:, 0].tolist() == [11.401, 7.25, 1250, 2.125, -0.5, 3, 0, *[0.25] * 9]
+
+
 def test_the_minus_that_people_print_is_one(tmp_path):
     columns = Columns(True, ["a", "b"], [0.0, None], {"b": ["\u2212", "\u2212x"]})
     path = write(tmp_path, "a,b\n\u22121.5,\u2212\n\u2212.5,\u2212x\n2,\u2212\n")

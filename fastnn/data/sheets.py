@@ -36,6 +36,12 @@ _MINUS, _FIRST = ("-", "\u2212"), tuple("0123456789.,")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
+class _Known(str):
+    """What a data frame has beside texts, such as a number: it is known how that is written."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Sheet:
     """The values of a text file, without spaces around them.
@@ -74,7 +80,9 @@ class Sheet:
     def plain(self, name: str) -> Sequence[str]:
         """Return the values of a column, its numbers as Python writes them."""
         values, mark = self._bare(name), self.decimals.get(name)
-        return [plain(value, mark) for value in values] if mark else values
+        if not mark:
+            return values
+        return [each if isinstance(each, _Known) else plain(each, mark) for each in values]
 
     def _bare(self, name: str) -> Sequence[str]:
         return _bare(self.column(name), self.signs.get(name, ""))
@@ -166,14 +174,14 @@ def sheet_of(frame: Any, decimal: str = "", signs: Mapping[str, str] | None = No
     if len(set(names)) < len(names):
         alike = [name for name, times in Counter(names).items() if times > 1]
         raise DTypeError(f"read: the data frame has two columns {', '.join(alike):.200}")
-    given = [frame[name].to_list() for name in frame.columns]
-    columns = [list(map(_text, each)) for each in given]
-    rows = list(map(list, zip(*columns, strict=True)))
+    columns = {str(name): frame[name].to_list() for name in frame.columns}
     texts = {
-        name: column
-        for name, column, values in zip(names, columns, given, strict=True)
+        name: list(map(_beside_texts, values))
+        for name, values in columns.items()
         if any(isinstance(value, str) for value in values)
     }
+    columns = {name: texts.get(name) or list(map(_text, each)) for name, each in columns.items()}
+    rows = list(map(list, zip(*columns.values(), strict=True)))
     lines = list(range(len(rows)))
     notation = _notation(texts, "", decimal or ".", signs or {})
     return Sheet(names, rows, lines, "", True, [], *notation)
@@ -194,6 +202,11 @@ def _text(value: object) -> str:
     return "" if text in ("nan", "NaT", "<NA>") else _cell(text)
 
 
+def _beside_texts(value: object) -> str:
+    """Return the same of a value in a column with texts."""
+    return _text(value) if isinstance(value, str) else _Known(_text(value))
+
+
 def _notation(
     columns: Mapping[str, Sequence[str]],
     separator: str,
@@ -205,7 +218,11 @@ def _notation(
     found = {name: _sign(values, usual.get(name, "")) for name, values in columns.items()}
     signs = {name: sign for name, sign in found.items() if sign}
     bare = {name: _bare(values, signs.get(name, "")) for name, values in columns.items()}
-    return decimal_marks(bare, separator, decimal), signs
+    written = {
+        name: [each for each in values if not isinstance(each, _Known)]
+        for name, values in bare.items()
+    }
+    return decimal_marks(written, separator, decimal), signs
 
 
 def _sign(values: Sequence[str], usual: str) -> str:
