@@ -1529,6 +1529,7 @@ def test_prices_and_shares_are_numbers(capsys):
     said = run(capsys, "train", "a.csv", "--target", "price", "--epochs", "50", "--save", "m")
     assert "             numbers are read without their $: price\n" in said.out
     assert "without their %: share\n             share: 12 of 90 have no %\n" in said.out
+    assert "of the training, taken as if" not in said.out
     assert "regression: price" in said.out
     write("b.csv", [["share"], ["5.5"], ["13.5"]])
     low, high = (float(each) for (each,) in table(run(capsys, "predict", "m", "b.csv").out)[1:])

@@ -73,7 +73,10 @@ def infer(
     fills = [choice.fills.get(each) for each in names]
     decimal = sheet.decimal([*choice.fills, *target])
     signed = {name: sheet.signs[name] for name in [*names, *target] if name in sheet.signs}
-    return Columns(sheet.header, names, fills, choice.words, decimal, signs=signed)
+    complete = choice.complete
+    return Columns(
+        sheet.header, names, fills, choice.words, decimal, signs=signed, complete=complete
+    )
 
 
 def unknown(name: str, names: Sequence[str]) -> str:
@@ -88,6 +91,7 @@ class _Choice:
 
     Attributes:
         fills: for columns of numbers their means.
+        complete: those of which none is missing in the rows to train on.
         words: for columns of words those that become features.
         counted: how many these are, and why not all.
         quantities: what keeps many of these from being numbers, if they look like such.
@@ -100,6 +104,7 @@ class _Choice:
         self._ignore, self._keep = chosen["ignore"], chosen["keep"]
         self._categorical = chosen["categorical"]
         self.fills: dict[str, float] = {}
+        self.complete: list[str] = []
         self.words: dict[str, list[str]] = {}
         self.counted: dict[str, str] = {}
         self.quantities: dict[str, str] = {}
@@ -125,6 +130,7 @@ class _Choice:
             self.left_out[name] = reason
         else:
             self.fills[name] = float(np.nanmean(values))
+            self.complete += [] if np.isnan(values).any() else [name]
 
     def _add_words(self, name: str) -> None:
         values = self._training.column(name)

@@ -13,7 +13,7 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
 from fastnn.cli.output import counted
-from fastnn.data.notation import given, singular, strange
+from fastnn.data.notation import strange
 from fastnn.data.schema import SMALLEST, Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
@@ -134,7 +134,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     for sign in sorted(set(sheet.signs.values())):
         signed = [name for name, each in sheet.signs.items() if each == sign]
         say(f"{'':<13}numbers are read without their {sign}: {columns.some(signed)}")
-        for name, bare in ((name, _without_sign(sheet, name, sign)) for name in signed):
+        for name, bare in ((name, sheet.unsigned(name)) for name in signed):
             if bare:
                 say(f"{'':<13}{name}: {bare:,} of {len(sheet.rows):,} have no {sign}")
     if not wanted:
@@ -175,11 +175,6 @@ def _tell_coarse(names: Sequence[str], values: Array, say: Say) -> None:
             f"{'':<13}{columns.some(of_step)}: float32 tells numbers of this size apart by "
             f"{step:g}; subtract a constant from them"
         )
-
-
-def _without_sign(sheet: Sheet, name: str, sign: str) -> int:
-    """Return how many numbers of a column have not the sign that others have."""
-    return sum(singular(sign) not in value for value in given(sheet.column(name)))
 
 
 def _without_target(target: Target, sheet: Sheet, rows: int) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.data.notation import (
-    MISSING,
+    NO_WORD,
     alike,
     are_codes,
     are_numbers,
@@ -27,9 +27,6 @@ __all__ = ["for_loss", "listed", "of_array", "of_sheet", "of_values"]
 
 #: As many different whole numbers may name classes; more of them are quantities.
 _FEW = 20
-
-#: What stands for a missing class; a class may well be called "none", or "-".
-_NO_CLASS = MISSING - {"none", "-", "."}
 
 
 def listed(classes: Sequence[str]) -> str:
@@ -60,7 +57,7 @@ def _present(values: Sequence[str]) -> list[str]:
     there = given(values)
     if 2 * sum(as_number(value) is not None for value in there) > len(there):
         return there  # numbers, among which "-" is no class
-    return [value for value in values if value.lower() not in _NO_CLASS]
+    return [value for value in values if value.lower() not in NO_WORD]
 
 
 def _told(values: list[str], task: str | None) -> list[str]:

@@ -15,6 +15,7 @@ from itertools import islice
 __all__ = [
     "ALMOST",
     "MISSING",
+    "NO_WORD",
     "alike",
     "are_codes",
     "are_numbers",
@@ -38,6 +39,8 @@ ALMOST = 0.9
 #: What stands for a number that is not known, in small letters.
 MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
 
+#: What stands for a word that is not known; a word may well be "none", or "-".
+NO_WORD = MISSING - {"none", "-", "."}
 
 _DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.data.kinds import kind_of, kind_of_text
-from fastnn.data.notation import as_number, decimal_marks, plain, sign_of, unsigned
+from fastnn.data.notation import as_number, decimal_marks, is_number, plain, sign_of, unsigned
 from fastnn.errors import DataFileError, DTypeError
 
 __all__ = ["Sheet", "read_sheet", "sheet_of"]
@@ -83,6 +83,10 @@ class Sheet:
         if not mark:
             return values
         return [each if isinstance(each, _Known) else plain(each, mark) for each in values]
+
+    def unsigned(self, name: str) -> int:
+        """Return how many numbers of a column are without a sign."""
+        return sum(map(is_number, self.column(name)))
 
     def _bare(self, name: str) -> Sequence[str]:
         return _bare(self.column(name), self.signs.get(name, ""))
