@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image
 
 import fastnn
 from fastnn import saving
-from fastnn.cli import keeping, main, pictures, planning, scores
+from fastnn.cli import keeping, main, pictures, planning, scores, sources
 from fastnn.data.schema import Schema, Target
 
 RNG = np.random.default_rng(5)
@@ -1340,8 +1341,11 @@ def test_the_size_of_numbers_does_not_matter(capsys, unit):
         scores = told(capsys, "evaluate", "m", source)["scores"]
         assert scores["r2"] > 0.99, source
         assert scores["loss"] > 0, source
-        assert np.isclose(scores["loss"], scores["rmse"] ** 2), source
         x = fastnn.models.load_model("m").schema.read(source)
+        y = np.load(source)["y"] if source == "c.npz" else pandas.read_csv(source)["y"].to_numpy()
+        squares = (fastnn.models.load_model("m").predict(x)[:, 0].astype(np.float64) - y) ** 2
+        assert np.isclose(scores["loss"], squares.mean(), rtol=1e-9, atol=0), source
+        assert np.isclose(scores["rmse"] ** 2, squares.mean(), rtol=1e-9, atol=0), source
         ours, theirs = (fastnn.models.load_model(name).predict(x) for name in ("m", "m.keras"))
         assert np.allclose(ours, theirs, rtol=1e-5, atol=0), source
 
@@ -1352,10 +1356,10 @@ def test_numbers_that_float32_cannot_scale_are_named(capsys):
     error = run(capsys, "train", "a.csv", "--target", "y", code=1).err
     assert "the target y has numbers that differ by 6e-40, too little" in error
     error = run(capsys, "train", "a.csv", "--target", "a", code=1).err
-    assert "y: its numbers differ by 6e-40, too little for float32; give a smaller unit" in error
+    assert "y: numbers that differ by 6e-40, too little for float32; give them in a sm" in error
     np.savez("a.npz", x=np.array([[y] for _, y in rows]), y=np.arange(60.0))
     error = run(capsys, "train", "a.npz", code=1).err
-    assert "the numbers of 'x' differ too little for float32; give them in a smaller unit" in error
+    assert "'x' has numbers that differ by 6e-40, too little for float32; give them in a" in error
     np.savez("a.npz", x=np.zeros((60, 2)), y=np.arange(60.0))
     error = run(capsys, "train", "a.npz", code=1).err
     assert "'x' is the same in every row: nothing can be learnt" in error
@@ -1381,6 +1385,13 @@ def test_scores_that_are_not_defined_are_told_so(capsys):
         word = {"n": "r2", "c": "auc"}[name]
         assert f"{word} undefined" in run(capsys, "evaluate", name, "b.npz").out
         assert told(capsys, "evaluate", name, "b.npz")["scores"][word] is None
+
+
+def test_a_score_that_is_no_number_is_no_undefined_one():
+    y, worth = np.zeros((2, 1)), {"loss": np.nan, "r2": np.nan}
+    found = scores.Scores(Target("numbers", ["y"], []), 2, worth, {"rmse": 0.0}, None, y, y)
+    found.metrics["rmse"] = np.nan
+    assert "loss nan  r2 undefined  rmse nan\n" in found.text("held out")
 
 
 def test_a_column_of_signs_that_nothing_is_there_is_left_out(capsys):
@@ -1472,6 +1483,32 @@ def test_numbers_that_float32_does_not_tell_apart_are_named(capsys):
     assert "y: float32 tells numbers of this size apart by 128; subtract a constant" in said
     write("a.csv", [[a, i if i == "y" else i - 1_700_000_000] for a, i in rows])
     assert "float32" not in run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+
+
+def test_numbers_of_any_type_are_measured_without_overflow_or_copies(capsys):
+    signs = np.where(np.arange(60) % 7 < 3, -1, 1)[:, None]
+    for dtype, size in (("float16", 6e4), ("float32", 3e38), ("float32", 1e9)):
+        x = (signs * size / 3 + size / 2 if size == 1e9 else signs * size).astype(dtype)
+        np.savez("a.npz", x=x, y=np.arange(60.0))
+        found = run(capsys, "train", "a.npz", "--epochs", "1")
+        assert (found.err, "float32 tells" in found.out) == ("", False), dtype
+    x = 1e9 + 100 * np.arange(60, dtype=np.float32)[:, None]
+    np.savez("a.npz", x=x, y=np.arange(60.0))
+    assert "x[0]: float32 tells" in run(capsys, "train", "a.npz", "--epochs", "1").out
+    for dtype, share in (("uint8", 0.1), ("float32", 0.1)):
+        x = RNG.integers(0, 255, (4000, 200)).astype(dtype)
+        tracemalloc.start()
+        sources._tell_coarse(list(map(str, range(200))), x, pytest.fail)
+        assert tracemalloc.get_traced_memory()[1] < share * x.nbytes, dtype
+        tracemalloc.stop()
+
+
+def test_notes_of_the_rows_to_test_on_stand_under_the_others(capsys):
+    x = RNG.normal(size=(40, 2))
+    y = np.array([np.nan, *x[1:, 0]])
+    np.savez("a.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=y)
+    said = run(capsys, "train", "a.npz", "--epochs", "1").out
+    assert "\n             1 row without y_train" in said
 
 
 def test_a_table_without_rows_and_words_of_json_for_tasks(capsys):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.cli.sizes import too_large, too_small
 from fastnn.data.notation import (
     alike,
     are_codes,
@@ -18,7 +19,7 @@ from fastnn.data.notation import (
     given,
     strange,
 )
-from fastnn.data.schema import LARGEST, SMALLEST, Columns, numbers, one_way
+from fastnn.data.schema import Columns, numbers, one_way
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 from fastnn.naming import closest
@@ -124,7 +125,7 @@ class _Choice:
         values = numbers(name, self._training)
         every = numbers(name, self._sheet)
         reason = _no_quantity(name, every, values)
-        if no_size := _too_large(every) or _too_small(values):
+        if no_size := too_large(every) or too_small(values):
             self.left_out[name] = no_size
         elif reason and (name not in self._keep or np.isnan(values).all()):
             self.left_out[name] = reason
@@ -164,25 +165,6 @@ def some(names: Sequence[str]) -> str:
     """Return the first of some names as text."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")
-
-
-def _too_large(every: Array) -> str:
-    """Return why numbers cannot be scaled, if they cannot."""
-    largest = np.nanmax(np.abs(every), initial=0)
-    if largest <= LARGEST:
-        return ""
-    return (
-        f"numbers up to {largest:.3g}, whose squares are beyond the range of float32; give them in "
-        "a larger unit"
-    )
-
-
-def _too_small(values: Array) -> str:
-    """Return why numbers that differ cannot be scaled, if they cannot."""
-    extent = np.nanmax(values) - np.nanmin(values) if np.isfinite(values).any() else 0.0
-    if not 0 < extent < SMALLEST:
-        return ""
-    return f"its numbers differ by {extent:.3g}, too little for float32; give a smaller unit"
 
 
 def _no_quantity(name: str, every: Array, values: Array) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
 from fastnn.cli.output import counted
+from fastnn.cli.sizes import too_small
 from fastnn.data.notation import strange
-from fastnn.data.schema import SMALLEST, Arrays, Images, Schema, Target
+from fastnn.data.schema import Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
 from fastnn.layers.preprocessing import coarse
@@ -160,15 +161,26 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
         _tell_coarse(target.names, y, say)
     training, rest = _split(target, y, options)
     inputs = columns.infer(sheet, training, names, chosen, say)
-    x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"), learning=True)
+    x = inputs.encode(sheet, _noting(say), learning=True)
     _tell_coarse(inputs.features, x[training], say)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
 
 
+def _noting(say: Say) -> Say:
+    """Return what says notes on lines of their own, under what they are of."""
+    return lambda text: say(f"{'':<13}{text}")
+
+
 def _tell_coarse(names: Sequence[str], values: Array, say: Say) -> None:
-    """Say which numbers float32 hardly tells apart."""
-    steps = coarse(values.mean(axis=0), values.std(axis=0))
+    """Say which numbers float32 hardly tells apart; those of two bytes it does."""
+    if values.dtype.itemsize < 4:
+        return
+    middle, scale = (  # of one after the other: deviations take as much room as the numbers
+        np.array([measure(each, dtype=np.float64) for each in values.T])
+        for measure in (np.mean, np.std)
+    )
+    steps = coarse(middle, scale)
     for step in sorted({*steps.tolist()} - {0.0}):
         of_step = [name for name, each in zip(names, steps, strict=True) if each == step]
         say(
@@ -285,7 +297,7 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     if tested is not arrays:
         if options.validation != options.defaults["validation"]:
             options.refuse("--validation: the file has rows of its own to test on, x_test")
-        return Data(x, y, labelled(schema, path, say), schema)
+        return Data(x, y, labelled(schema, path, _noting(say)), schema)
     training, rest = _split(target, y, options)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, schema)
@@ -363,11 +375,8 @@ def _check_varies(path: Path, what: str, x: Array) -> None:
         return
     if all((row == x[0]).all() for row in x):
         raise DataFileError(f"{path}: {what} is the same in every row: nothing can be learnt")
-    if x.dtype.kind == "f" and np.ptp(x, axis=0).max() < SMALLEST:
-        raise DataFileError(
-            f"{path}: the numbers of {what} differ too little for float32; give them in a smaller "
-            "unit"
-        )
+    if no_size := too_small(x):
+        raise DataFileError(f"{path}: {what} has {no_size}")
 
 
 # ---- images --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.cli.sizes import too_large, too_small
 from fastnn.data.notation import (
     NO_WORD,
     alike,
@@ -19,7 +20,7 @@ from fastnn.data.notation import (
     given,
     strange,
 )
-from fastnn.data.schema import LARGEST, SMALLEST, Target, canonical, one_way
+from fastnn.data.schema import Target, canonical, one_way
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 
@@ -249,14 +250,5 @@ def for_loss(target: Target, y: Array) -> Array:
 
 def _check_size(name: str, y: Array) -> None:
     """Refuse numbers that float32 has no room for."""
-    largest, extent = np.abs(y).max(initial=0), np.ptp(y) if len(y) else 0.0
-    if largest > LARGEST:
-        raise DataFileError(
-            f"the target {name:.60} has numbers up to {largest:.3g}, whose squares are beyond the "
-            "range of float32; give them in a larger unit"
-        )
-    if 0 < extent < SMALLEST:
-        raise DataFileError(
-            f"the target {name:.60} has numbers that differ by {extent:.3g}, too little for "
-            "float32; give them in a smaller unit"
-        )
+    if no_size := too_large(y) or too_small(y):
+        raise DataFileError(f"the target {name:.60} has {no_size}")
