@@ -113,6 +113,7 @@ def test_numbers_are_learnt_from_an_untidy_table_and_told_of_another(capsys):
     model = fastnn.models.load_model("m.fastnn")
     with pytest.warns(UserWarning, match="read: city: 1 word that the model does not know"):
         samples = model.schema.read("b.csv")
+    assert model.schema.inputs.complete == []  # area had gaps, and is all of the numbers
     exact = model.predict(samples)[:, 0]
     assert [text for (text,) in rows] == [str(each) for each in exact]  # no digit too many
     assert np.array_equal(np.array(rows, np.float32)[:, 0], exact)
@@ -1418,6 +1419,7 @@ def test_a_frame_of_the_training_is_read_as_its_file(capsys):
     schema = fastnn.models.load_model("m").schema
     x = schema.read("a.csv")
     assert x[0].tolist()[1] == 1100
+    assert schema.inputs.complete == ["a", "p"]
     assert np.array_equal(schema.read(pandas.read_csv("a.csv", sep=";", decimal=",")), x)
     assert np.array_equal(schema.read(pandas.read_csv("a.csv", sep=";", dtype=str)), x)
 

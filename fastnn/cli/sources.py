@@ -135,7 +135,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     for sign in sorted(set(sheet.signs.values())):
         signed = [name for name, each in sheet.signs.items() if each == sign]
         say(f"{'':<13}numbers are read without their {sign}: {columns.some(signed)}")
-        for name, bare in ((name, sheet.unsigned(name)) for name in signed):
+        for name, bare in ((name, sheet.count_unsigned(name)) for name in signed):
             if bare:
                 say(f"{'':<13}{name}: {bare:,} of {len(sheet.rows):,} have no {sign}")
     if not wanted:

@@ -240,8 +240,12 @@ def singular(sign: str) -> str:
         >>> singular("years"), singular("lbs"), singular("ms"), singular("mAs"), singular("$")
         ('year', 'lb', 'ms', 'mAs', '$')
     """
-    several = sign[-1:] == "s" and len(sign) > 2 and sign.isalpha() and sign.islower()
-    return sign[:-1] if several else sign
+    return sign[:-1] if sign[-1:] == "s" and len(sign) > 2 and _has_plural(sign) else sign
+
+
+def _has_plural(sign: str) -> bool:
+    """Return whether a sign may have an s for several, as small letters and no symbols may."""
+    return len(sign) > 1 and sign.islower() and sign.replace(" ", "").isalpha()
 
 
 def unsigned(text: str, sign: str) -> str:
@@ -254,8 +258,7 @@ def unsigned(text: str, sign: str) -> str:
         ('1', '5', '-5')
     """
     before, found, after = text.partition(singular(sign)) if sign else (text, "", "")
-    several = sign.isalpha() and sign.islower() and len(sign) > 1
-    before, after = before.strip(), after.removeprefix("s") if several else after
+    before, after = before.strip(), after.removeprefix("s") if _has_plural(sign) else after
     first = before in ("", "+", "-")
     number = before + after.lstrip() if first else before
     beside = found and (first or not after)

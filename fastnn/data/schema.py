@@ -262,7 +262,7 @@ class Columns:
             note(
                 f"{name}: numbers are read without their {found}, of which the model knows nothing"
             )
-        bare = sheet.unsigned(name) if usual else 0
+        bare = sheet.count_unsigned(name) if usual else 0
         if bare:
             some = _counted(range(bare), "number") if found else "numbers"
             note(f"{name}: {some} without the {usual} of the training, taken as if with it")

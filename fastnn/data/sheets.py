@@ -84,7 +84,7 @@ class Sheet:
             return values
         return [each if isinstance(each, _Known) else plain(each, mark) for each in values]
 
-    def unsigned(self, name: str) -> int:
+    def count_unsigned(self, name: str) -> int:
         """Return how many numbers of a column are without a sign."""
         return sum(map(is_number, self.column(name)))
 
