@@ -167,20 +167,20 @@ def beside(values: Sequence[str], units: bool = False) -> str:
 
     Args:
         values: those of a column.
-        units: whether only signs of units and currencies count: where values are few, others may
-            make codes of numbers, as ``1B``.
+        units: whether only signs of units and currencies count: where values are few, letters and
+            brackets may make codes of numbers, as in ``1B``.
 
     Example:
         >>> beside(["10.3k", "0.1M", "7", "12k"])[:32], beside(["1.5", "(3.7)"])[:19]
         ('numbers with k and M beside them', 'numbers in brackets')
-        >>> beside(["1 kg", "100 g"], units=True)[:33], beside(["1A", "2B"], units=True)
+        >>> beside(["1 kg", "100 g", "5"], units=True)[:33], beside(["1A", "2B"], units=True)
         ('numbers with kg and g beside them', '')
     """
     present = given(values)
     found = [each for each in map(_BESIDE.fullmatch, present) if each]
     found = [each for each in found if is_number(each["number"])]
     if units:
-        found = [each for each in found if _is_unit(_sign_in(each))]
+        found = [each for each in found if not each["open"] and not _is_letter(_sign_in(each))]
     signs = Counter(each[side] for each in found for side in ("before", "after") if each[side])
     listed = _listed([sign for sign, _ in signs.most_common()])
     kinds = [f"with {listed} beside them"] if signs else []
@@ -207,9 +207,9 @@ def _sign_in(found: re.Match[str]) -> str:
     return found["before"] or found["after"] or ""
 
 
-def _is_unit(sign: str) -> bool:
-    """Return whether a sign is that of a unit or of a currency, as single letters may not be."""
-    return sign in _LETTERS or len(sign) > 1 or (sign != "" and not sign.isalpha())
+def _is_letter(sign: str) -> bool:
+    """Return whether a sign is a letter that is no unit."""
+    return len(sign) == 1 and sign.isalpha() and sign not in _LETTERS
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -289,7 +289,7 @@ def sign_of(values: Sequence[str], units: bool = True) -> str:
     if found:
         return found[0] if _are_signed(values, found[0], bare=True) else ""
     signs = Counter(_sign_in(each) for each in map(_BESIDE.fullmatch, first) if each)
-    counts = {sign: times for sign, times in signs.items() if units and _is_unit(sign)}
+    counts = {sign: times for sign, times in signs.items() if units and not _is_letter(sign)}
     unit = max(counts, key=counts.__getitem__, default="")
     return unit if unit and _are_signed(values, unit, bare=False) else ""
 
