@@ -486,6 +486,10 @@ FORGED = {
         lambda f: _columns(f).update(gaps={"a": "x"}),
         "stands for a missing word is none",
     ),
+    "a schema of words without gaps": (
+        lambda f: _columns(f).update(complete=["b"]),
+        "is none of numbers",
+    ),
     "a schema of more fills than names": (
         lambda f: _columns(f).update(fills=[1.0, 2.0]),
         "does not make",

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image
 
 import fastnn
 from fastnn import saving
-from fastnn.cli import keeping, main, pictures, planning, scores
+from fastnn.cli import keeping, main, pictures, planning, scores, sources
 from fastnn.data.schema import Schema, Target
 
 RNG = np.random.default_rng(5)
@@ -112,6 +113,7 @@ def test_numbers_are_learnt_from_an_untidy_table_and_told_of_another(capsys):
     model = fastnn.models.load_model("m.fastnn")
     with pytest.warns(UserWarning, match="read: city: 1 word that the model does not know"):
         samples = model.schema.read("b.csv")
+    assert model.schema.inputs.complete == []  # area had gaps, and is all of the numbers
     exact = model.predict(samples)[:, 0]
     assert [text for (text,) in rows] == [str(each) for each in exact]  # no digit too many
     assert np.array_equal(np.array(rows, np.float32)[:, 0], exact)
@@ -315,6 +317,17 @@ def test_numbers_that_are_words_for_what_is_beside_them_are_named(capsys):
     assert "has numbers with k beside them, which are read" in error
 
 
+def test_numbers_in_several_units_are_named_however_few_they_are(capsys):
+    kinds = zip(["1 kg", "100 g", "250 g"] * 30, ["1A", "2B", "1B"] * 30, range(90), strict=True)
+    write("a.csv", [["a", "b", "y"], *kinds])
+    words = ["train", "a.csv", "--epochs", "1", "--target"]
+    said = run(capsys, *words, "y").out
+    assert "words        a (3), b (3): a feature each" in said
+    assert "             a: numbers with g and kg beside them, which are read as numbers if" in said
+    assert "b: numbers" not in said
+    assert "(1 kg, 100 g, 250 g); numbers with g and kg beside them" in run(capsys, *words, "a").out
+
+
 def test_words_that_are_rare_are_counted(capsys):
     rows = [[f"w{i % 4}" if i < 240 else f"rare {i}", f"x{i % 150}", i % 7] for i in range(300)]
     write("a.csv", [["a", "b", "y"], *rows])
@@ -329,11 +342,11 @@ def test_a_target_without_squares_is_refused(capsys):
     write("a.csv", [["a", "y"], *([i % 7, i * 1e30] for i in range(50))])
     err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
     assert "the target y has numbers up to 4.9e+31, whose squares are beyond" in err
-    write("a.csv", [["a", "y"], *([i % 7, f"kg {i}"] for i in range(50))])
+    write("a.csv", [["a", "y"], *([i % 7, f"room {i}"] for i in range(50))])
     err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
     assert "that is no class; for numbers nine in ten must be such" in err
     err = run(capsys, "train", "a.csv", "--target", "y", "--task", "regression", code=1).err
-    assert "has words, such as 'kg 0': a regression needs numbers in nine of" in err
+    assert "has words, such as 'room 0': a regression needs numbers in nine of" in err
 
 
 def test_classes_are_learnt_tested_and_told(capsys):
@@ -1329,8 +1342,11 @@ def test_the_size_of_numbers_does_not_matter(capsys, unit):
         scores = told(capsys, "evaluate", "m", source)["scores"]
         assert scores["r2"] > 0.99, source
         assert scores["loss"] > 0, source
-        assert np.isclose(scores["loss"], scores["rmse"] ** 2), source
         x = fastnn.models.load_model("m").schema.read(source)
+        y = np.load(source)["y"] if source == "c.npz" else pandas.read_csv(source)["y"].to_numpy()
+        squares = (fastnn.models.load_model("m").predict(x)[:, 0].astype(np.float64) - y) ** 2
+        assert np.isclose(scores["loss"], squares.mean(), rtol=1e-9, atol=0), source
+        assert np.isclose(scores["rmse"] ** 2, squares.mean(), rtol=1e-9, atol=0), source
         ours, theirs = (fastnn.models.load_model(name).predict(x) for name in ("m", "m.keras"))
         assert np.allclose(ours, theirs, rtol=1e-5, atol=0), source
 
@@ -1341,10 +1357,10 @@ def test_numbers_that_float32_cannot_scale_are_named(capsys):
     error = run(capsys, "train", "a.csv", "--target", "y", code=1).err
     assert "the target y has numbers that differ by 6e-40, too little" in error
     error = run(capsys, "train", "a.csv", "--target", "a", code=1).err
-    assert "y: its numbers differ by 6e-40, too little for float32; give a smaller unit" in error
+    assert "y: numbers that differ by 6e-40, too little for float32; give them in a sm" in error
     np.savez("a.npz", x=np.array([[y] for _, y in rows]), y=np.arange(60.0))
     error = run(capsys, "train", "a.npz", code=1).err
-    assert "the numbers of 'x' differ too little for float32; give them in a smaller unit" in error
+    assert "'x' has numbers that differ by 6e-40, too little for float32; give them in a" in error
     np.savez("a.npz", x=np.zeros((60, 2)), y=np.arange(60.0))
     error = run(capsys, "train", "a.npz", code=1).err
     assert "'x' is the same in every row: nothing can be learnt" in error
@@ -1372,6 +1388,13 @@ def test_scores_that_are_not_defined_are_told_so(capsys):
         assert told(capsys, "evaluate", name, "b.npz")["scores"][word] is None
 
 
+def test_a_score_that_is_no_number_is_no_undefined_one():
+    y, worth = np.zeros((2, 1)), {"loss": np.nan, "r2": np.nan}
+    found = scores.Scores(Target("numbers", ["y"], []), 2, worth, {"rmse": 0.0}, None, y, y)
+    found.metrics["rmse"] = np.nan
+    assert "loss nan  r2 undefined  rmse nan\n" in found.text("held out")
+
+
 def test_a_column_of_signs_that_nothing_is_there_is_left_out(capsys):
     write("a.csv", [["x", "n", "y"], *((i % 9, "NA" if i % 3 else "", i) for i in range(60))])
     words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
@@ -1396,6 +1419,7 @@ def test_a_frame_of_the_training_is_read_as_its_file(capsys):
     schema = fastnn.models.load_model("m").schema
     x = schema.read("a.csv")
     assert x[0].tolist()[1] == 1100
+    assert schema.inputs.complete == ["a", "p"]
     assert np.array_equal(schema.read(pandas.read_csv("a.csv", sep=";", decimal=",")), x)
     assert np.array_equal(schema.read(pandas.read_csv("a.csv", sep=";", dtype=str)), x)
 
@@ -1463,6 +1487,32 @@ def test_numbers_that_float32_does_not_tell_apart_are_named(capsys):
     assert "float32" not in run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
 
 
+def test_numbers_of_any_type_are_measured_without_overflow_or_copies(capsys):
+    signs = np.where(np.arange(60) % 7 < 3, -1, 1)[:, None]
+    for dtype, size in (("float16", 6e4), ("float32", 3e38), ("float32", 1e9)):
+        x = (signs * size / 3 + size / 2 if size == 1e9 else signs * size).astype(dtype)
+        np.savez("a.npz", x=x, y=np.arange(60.0))
+        found = run(capsys, "train", "a.npz", "--epochs", "1")
+        assert (found.err, "float32 tells" in found.out) == ("", False), dtype
+    x = 1e9 + 100 * np.arange(60, dtype=np.float32)[:, None]
+    np.savez("a.npz", x=x, y=np.arange(60.0))
+    assert "x[0]: float32 tells" in run(capsys, "train", "a.npz", "--epochs", "1").out
+    for dtype, share in (("uint8", 0.1), ("float32", 0.1)):
+        x = RNG.integers(0, 255, (4000, 200)).astype(dtype)
+        tracemalloc.start()
+        sources._tell_coarse(list(map(str, range(200))), x, pytest.fail)
+        assert tracemalloc.get_traced_memory()[1] < share * x.nbytes, dtype
+        tracemalloc.stop()
+
+
+def test_notes_of_the_rows_to_test_on_stand_under_the_others(capsys):
+    x = RNG.normal(size=(40, 2))
+    y = np.array([np.nan, *x[1:, 0]])
+    np.savez("a.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=y)
+    said = run(capsys, "train", "a.npz", "--epochs", "1").out
+    assert "\n             1 row without y_train" in said
+
+
 def test_a_table_without_rows_and_words_of_json_for_tasks(capsys):
     write("a.csv", [["a", "y"]])
     error = run(capsys, "train", "a.csv", "--target", "y", code=1).err
@@ -1518,6 +1568,7 @@ def test_prices_and_shares_are_numbers(capsys):
     said = run(capsys, "train", "a.csv", "--target", "price", "--epochs", "50", "--save", "m")
     assert "             numbers are read without their $: price\n" in said.out
     assert "without their %: share\n             share: 12 of 90 have no %\n" in said.out
+    assert "of the training, taken as if" not in said.out
     assert "regression: price" in said.out
     write("b.csv", [["share"], ["5.5"], ["13.5"]])
     low, high = (float(each) for (each,) in table(run(capsys, "predict", "m", "b.csv").out)[1:])

@@ -123,6 +123,9 @@ def test_numbers_in_two_units_are_named(tmp_path):
         "w: 1 value not a number, such as '11 lb' in line 3, where others are in kg: missing",
     ]
     notes.clear()
+    columns.read(write(tmp_path, "w;n\n5 kg;1\n?;1\nk.A.;1\n11 lb;1\n7;2\n8;2\n"), notes.append)
+    assert "w: 2 values not a number, such as '11 lb' in line 5, where others are in" in notes[1]
+    notes.clear()
     with pytest.raises(DataFileError, match="2 of 2 values are no numbers, such as 'five kg'"):
         columns.read(write(tmp_path, "w;n\nfive kg;1\neleven kg;1\n"), notes.append)
     assert notes == []
@@ -144,6 +147,9 @@ def test_what_is_missing_is_no_word(tmp_path):
         "kind: 1 word that the model does not know, such as 'c'",
         "kind: 2 missing, as none was in the training",
     ]
+    notes.clear()
+    columns.read(write(tmp_path, "n,kind,m\n1,a,1\n2,NA,1\n3,null,1\n"), notes.append)
+    assert notes == ["kind: 2 missing, as none was in the training"]
 
 
 def test_rows_of_a_frame_are_named_by_their_places_and_empty_columns_are_told():
@@ -182,6 +188,53 @@ def test_what_is_no_surprise_is_not_warned_of(tmp_path):
         "read: m: 1 value not a number",
     ]
     assert {each.filename for each in caught} == {__file__}
+
+
+def test_gaps_where_the_training_had_none_are_warned_of(tmp_path):
+    columns = Columns(True, ["n", "m"], [2.5, 0.0], {}, complete=["n"])
+    schema = Schema(columns, NUMBERS)
+    with pytest.warns(UserWarning, match="read: ") as caught:
+        schema.read(write(tmp_path, "n,m\n,1\n2,\n"))
+    assert [str(each.message) for each in caught] == [
+        "read: n: 1 missing, taken as 2.5, usual in the training, where none was missing"
+    ]
+    config = schema.get_config()
+    assert Schema.from_config(config) == schema
+    del config["inputs"]["Columns"]["complete"]  # as files were before
+    assert Schema.from_config(config).inputs.complete == []
+    with pytest.raises(ValueError, match="without missing numbers is none of numbers"):
+        Columns(True, ["kind"], [None], {"kind": ["a"]}, complete=["kind"])
+
+
+def test_words_that_are_unknown_are_counted_once():
+    columns, notes = Columns(True, ["kind"], [None], {"kind": ["a"]}), []
+    columns.encode(columns.sheet(pandas.DataFrame({"kind": ["b"] * 3 + ["c", "a"]})), notes.append)
+    assert notes == ["kind: 2 words in 4 rows that the model does not know, such as 'b'"]
+
+
+@pytest.mark.parametrize(
+    ("words", "texts", "places"),
+    [
+        (["", "a"], ["a", "NA", "null", ""], [1, 0, 0, 0]),
+        (["NA", "a"], ["a", "NA", "", "n/a"], [1, 0, 0, 0]),
+        (["NA", "a", "none"], ["none", "NA", "a"], [2, 0, 1]),
+        (["", "NA", "a"], ["NA", "", "?"], [1, 0, 0]),
+    ],
+)
+def test_what_stands_for_no_word_is_none(words, texts, places):
+    columns = Columns(True, ["kind"], [None], {"kind": words})
+    found = columns.read(pandas.DataFrame({"kind": texts}), pytest.fail)
+    assert found.argmax(axis=1).tolist() == places
+    assert found.sum(axis=1).tolist() == [1] * len(texts)
+
+
+def test_truth_in_place_of_numbers_is_told():
+    frame, notes = pandas.DataFrame({"area": [True, False], "on": [True, False]}), []
+    found = Columns(True, ["area", "on"], [112.0, 0.25], {}).read(frame, notes.append)
+    assert found.tolist() == [[1, 1], [0, 0]]
+    assert notes == [
+        "area: 2 values true or false, where the model takes numbers: taken as 1 and 0"
+    ]
 
 
 def test_a_word_without_a_feature_is_known(tmp_path):
@@ -331,6 +384,13 @@ def test_texts_of_a_frame_are_read_as_those_of_the_training(tmp_path, mark):
     assert columns.read(told, pytest.fail)[:, 1].tolist() == [11401, 7.25]
 
 
+def test_numbers_beside_texts_are_those_that_they_are():
+    columns = Columns(True, ["p"], [0.0], {}, ",", signs={"p": "€"})
+    values = [11.401, "7,25 €", "1.250 €", np.float32(2.125), -0.5, 3, None, *[0.25] * 9]
+    found = columns.read(pandas.DataFrame({"p": pandas.Series(values, dtype=object)}))
+    assert found[:, 0].tolist() == [11.401, 7.25, 1250, 2.125, -0.5, 3, 0, *[0.25] * 9]
+
+
 def test_the_minus_that_people_print_is_one(tmp_path):
     columns = Columns(True, ["a", "b"], [0.0, None], {"b": ["\u2212", "\u2212x"]})
     path = write(tmp_path, "a,b\n\u22121.5,\u2212\n\u2212.5,\u2212x\n2,\u2212\n")
@@ -353,3 +413,6 @@ def test_units_are_of_any_length(tmp_path):
         DataFileError, match=r"q: numbers with month.*, .* with years; convert them"
     ):
         Columns(True, ["q"], [3.0], {}, signs={"q": "years"}).read(path, notes.append)
+    path = write(tmp_path, "q,b\n3 y,1\n1 y,1\n")
+    with pytest.raises(DataFileError, match=r"'3 y' in line 2; .* trained on numbers with years"):
+        Columns(True, ["q"], [3.0], {}, signs={"q": "years"}).read(path)

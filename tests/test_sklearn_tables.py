@@ -152,8 +152,10 @@ def test_a_word_that_the_pipeline_refuses_is_warned_of():
     model.schema.read(frame)  # "x" has no feature, and is no surprise
     with pytest.raises(ValueError, match="unknown categories"):
         pipeline.predict(other)
-    with pytest.warns(UserWarning, match="read: job: 60 words that the model does not know"):
+    with pytest.warns(UserWarning, match="read: job: 1 word in 60 rows that the model does not"):
         model.schema.read(other)
+    with pytest.warns(UserWarning, match=r"a: 1 missing, taken as .*, where none was missing"):
+        model.schema.read(frame.assign(a=[np.nan, *frame["a"][1:]]))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.cli.sizes import too_large, too_small
 from fastnn.data.notation import (
     alike,
     are_codes,
@@ -18,7 +19,7 @@ from fastnn.data.notation import (
     given,
     strange,
 )
-from fastnn.data.schema import LARGEST, SMALLEST, Columns, numbers, one_way
+from fastnn.data.schema import Columns, numbers, one_way
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 from fastnn.naming import closest
@@ -73,7 +74,10 @@ def infer(
     fills = [choice.fills.get(each) for each in names]
     decimal = sheet.decimal([*choice.fills, *target])
     signed = {name: sheet.signs[name] for name in [*names, *target] if name in sheet.signs}
-    return Columns(sheet.header, names, fills, choice.words, decimal, signs=signed)
+    complete = choice.complete
+    return Columns(
+        sheet.header, names, fills, choice.words, decimal, signs=signed, complete=complete
+    )
 
 
 def unknown(name: str, names: Sequence[str]) -> str:
@@ -88,6 +92,7 @@ class _Choice:
 
     Attributes:
         fills: for columns of numbers their means.
+        complete: those of which none is missing in the rows to train on.
         words: for columns of words those that become features.
         counted: how many these are, and why not all.
         quantities: what keeps many of these from being numbers, if they look like such.
@@ -100,6 +105,7 @@ class _Choice:
         self._ignore, self._keep = chosen["ignore"], chosen["keep"]
         self._categorical = chosen["categorical"]
         self.fills: dict[str, float] = {}
+        self.complete: list[str] = []
         self.words: dict[str, list[str]] = {}
         self.counted: dict[str, str] = {}
         self.quantities: dict[str, str] = {}
@@ -119,17 +125,18 @@ class _Choice:
         values = numbers(name, self._training)
         every = numbers(name, self._sheet)
         reason = _no_quantity(name, every, values)
-        if no_size := _too_large(every) or _too_small(values):
+        if no_size := too_large(every) or too_small(values):
             self.left_out[name] = no_size
         elif reason and (name not in self._keep or np.isnan(values).all()):
             self.left_out[name] = reason
         else:
             self.fills[name] = float(np.nanmean(values))
+            self.complete += [] if np.isnan(values).any() else [name]
 
     def _add_words(self, name: str) -> None:
         values = self._training.column(name)
         plain = self._training.plain(name)
-        quantities = beside(plain) if len(set(values)) > _MANY_WORDS else ""
+        quantities = beside(plain, units=len(set(values)) <= _MANY_WORDS)
         if reason := _no_kinds(values, wanted=name in self._keep | self._categorical):
             self.left_out[name] = "; ".join(filter(None, [reason, strange(plain), quantities]))
         else:
@@ -158,25 +165,6 @@ def some(names: Sequence[str]) -> str:
     """Return the first of some names as text."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")
-
-
-def _too_large(every: Array) -> str:
-    """Return why numbers cannot be scaled, if they cannot."""
-    largest = np.nanmax(np.abs(every), initial=0)
-    if largest <= LARGEST:
-        return ""
-    return (
-        f"numbers up to {largest:.3g}, whose squares are beyond the range of float32; give them in "
-        "a larger unit"
-    )
-
-
-def _too_small(values: Array) -> str:
-    """Return why numbers that differ cannot be scaled, if they cannot."""
-    extent = np.nanmax(values) - np.nanmin(values) if np.isfinite(values).any() else 0.0
-    if not 0 < extent < SMALLEST:
-        return ""
-    return f"its numbers differ by {extent:.3g}, too little for float32; give a smaller unit"
 
 
 def _no_quantity(name: str, every: Array, values: Array) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ _CONSTANT = {
     "classes": "always the most frequent class",
     "labels": "always what is more frequent",
 }
+
+_OF_DIFFERENT = ("r2", "auc")  # which are not defined where all that is true is the same
 
 _WIDEST = 12  # classes of a matrix that fits on a terminal
 
@@ -100,7 +103,8 @@ class Scores:
         """Return what is found of each target."""
         titles = ["target", *next(iter(self.by_target.values()))]
         rows = [
-            [f"{name:.24}", *map(_shown, worth.values())] for name, worth in self.by_target.items()
+            [f"{name:.24}", *starmap(_shown, worth.items())]
+            for name, worth in self.by_target.items()
         ]
         return aligned([titles, *rows], set(range(1, len(titles))))
 
@@ -122,12 +126,12 @@ class Scores:
 
 
 def _line(worth: dict[str, float]) -> str:
-    return "  ".join(f"{name} {_shown(value)}" for name, value in worth.items())
+    return "  ".join(f"{name} {_shown(name, value)}" for name, value in worth.items())
 
 
-def _shown(value: float) -> str:
-    """Return a score as text; one that answers which are all alike do not have is not defined."""
-    return "undefined" if math.isnan(value) else f"{value:.4g}"
+def _shown(name: str, value: float) -> str:
+    """Return a score as text."""
+    return "undefined" if name in _OF_DIFFERENT and math.isnan(value) else f"{value:.4g}"
 
 
 def _of_numbers(given: Array, y: Array) -> dict[str, float]:

@@ -13,8 +13,9 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
 from fastnn.cli.output import counted
-from fastnn.data.notation import given, singular, strange
-from fastnn.data.schema import SMALLEST, Arrays, Images, Schema, Target
+from fastnn.cli.sizes import too_small
+from fastnn.data.notation import strange
+from fastnn.data.schema import Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
 from fastnn.layers.preprocessing import coarse
@@ -134,7 +135,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     for sign in sorted(set(sheet.signs.values())):
         signed = [name for name, each in sheet.signs.items() if each == sign]
         say(f"{'':<13}numbers are read without their {sign}: {columns.some(signed)}")
-        for name, bare in ((name, _without_sign(sheet, name, sign)) for name in signed):
+        for name, bare in ((name, sheet.count_unsigned(name)) for name in signed):
             if bare:
                 say(f"{'':<13}{name}: {bare:,} of {len(sheet.rows):,} have no {sign}")
     if not wanted:
@@ -160,26 +161,32 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
         _tell_coarse(target.names, y, say)
     training, rest = _split(target, y, options)
     inputs = columns.infer(sheet, training, names, chosen, say)
-    x = inputs.encode(sheet, lambda text: say(f"{'':<13}{text}"), learning=True)
+    x = inputs.encode(sheet, _noting(say), learning=True)
     _tell_coarse(inputs.features, x[training], say)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
 
 
+def _noting(say: Say) -> Say:
+    """Return what says notes on lines of their own, under what they are of."""
+    return lambda text: say(f"{'':<13}{text}")
+
+
 def _tell_coarse(names: Sequence[str], values: Array, say: Say) -> None:
-    """Say which numbers float32 hardly tells apart."""
-    steps = coarse(values.mean(axis=0), values.std(axis=0))
+    """Say which numbers float32 hardly tells apart; those of two bytes it does."""
+    if values.dtype.itemsize < 4:
+        return
+    middle, scale = (  # of one after the other: deviations take as much room as the numbers
+        np.array([measure(each, dtype=np.float64) for each in values.T])
+        for measure in (np.mean, np.std)
+    )
+    steps = coarse(middle, scale)
     for step in sorted({*steps.tolist()} - {0.0}):
         of_step = [name for name, each in zip(names, steps, strict=True) if each == step]
         say(
             f"{'':<13}{columns.some(of_step)}: float32 tells numbers of this size apart by "
             f"{step:g}; subtract a constant from them"
         )
-
-
-def _without_sign(sheet: Sheet, name: str, sign: str) -> int:
-    """Return how many numbers of a column have not the sign that others have."""
-    return sum(singular(sign) not in value for value in given(sheet.column(name)))
 
 
 def _without_target(target: Target, sheet: Sheet, rows: int) -> str:
@@ -290,7 +297,7 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     if tested is not arrays:
         if options.validation != options.defaults["validation"]:
             options.refuse("--validation: the file has rows of its own to test on, x_test")
-        return Data(x, y, labelled(schema, path, say), schema)
+        return Data(x, y, labelled(schema, path, _noting(say)), schema)
     training, rest = _split(target, y, options)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, schema)
@@ -368,11 +375,8 @@ def _check_varies(path: Path, what: str, x: Array) -> None:
         return
     if all((row == x[0]).all() for row in x):
         raise DataFileError(f"{path}: {what} is the same in every row: nothing can be learnt")
-    if x.dtype.kind == "f" and np.ptp(x, axis=0).max() < SMALLEST:
-        raise DataFileError(
-            f"{path}: the numbers of {what} differ too little for float32; give them in a smaller "
-            "unit"
-        )
+    if no_size := too_small(x):
+        raise DataFileError(f"{path}: {what} has {no_size}")
 
 
 # ---- images --------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from fastnn._typing import Array
+from fastnn.cli.sizes import too_large, too_small
 from fastnn.data.notation import (
-    MISSING,
+    NO_WORD,
     alike,
     are_codes,
     are_numbers,
@@ -19,7 +20,7 @@ from fastnn.data.notation import (
     given,
     strange,
 )
-from fastnn.data.schema import LARGEST, SMALLEST, Target, canonical, one_way
+from fastnn.data.schema import Target, canonical, one_way
 from fastnn.data.sheets import Sheet
 from fastnn.errors import DataFileError
 
@@ -27,9 +28,6 @@ __all__ = ["for_loss", "listed", "of_array", "of_sheet", "of_values"]
 
 #: As many different whole numbers may name classes; more of them are quantities.
 _FEW = 20
-
-#: What stands for a missing class; a class may well be called "none", or "-".
-_NO_CLASS = MISSING - {"none", "-", "."}
 
 
 def listed(classes: Sequence[str]) -> str:
@@ -60,7 +58,7 @@ def _present(values: Sequence[str]) -> list[str]:
     there = given(values)
     if 2 * sum(as_number(value) is not None for value in there) > len(there):
         return there  # numbers, among which "-" is no class
-    return [value for value in values if value.lower() not in _NO_CLASS]
+    return [value for value in values if value.lower() not in NO_WORD]
 
 
 def _told(values: list[str], task: str | None) -> list[str]:
@@ -114,7 +112,7 @@ def _of_classes(name: str, classes: Counter[str], kind: str) -> tuple[Target, st
     single = [each for each, rows in classes.items() if rows == 1]
     rare = f"; {_some(single)} {'has' if len(single) == 1 else 'have'} 1 row" if single else ""
     capitals = f"; {pair}" if (pair := alike(classes)) else ""
-    no_names = dates([*classes]) or (beside([*classes]) if len(classes) > _FEW else "")
+    no_names = dates([*classes]) or beside([*classes], units=len(classes) <= _FEW)
     remark = f"; {no_names}" if no_names else ""
     target = Target("binary" if len(classes) == 2 else "classes", [name], [list(classes)])
     told = f"{listed(list(classes))}{rare}{capitals}{remark}{ends[kind]}"
@@ -252,14 +250,5 @@ def for_loss(target: Target, y: Array) -> Array:
 
 def _check_size(name: str, y: Array) -> None:
     """Refuse numbers that float32 has no room for."""
-    largest, extent = np.abs(y).max(initial=0), np.ptp(y) if len(y) else 0.0
-    if largest > LARGEST:
-        raise DataFileError(
-            f"the target {name:.60} has numbers up to {largest:.3g}, whose squares are beyond the "
-            "range of float32; give them in a larger unit"
-        )
-    if 0 < extent < SMALLEST:
-        raise DataFileError(
-            f"the target {name:.60} has numbers that differ by {extent:.3g}, too little for "
-            "float32; give them in a smaller unit"
-        )
+    if no_size := too_large(y) or too_small(y):
+        raise DataFileError(f"the target {name:.60} has {no_size}")

@@ -15,6 +15,7 @@ from itertools import islice
 __all__ = [
     "ALMOST",
     "MISSING",
+    "NO_WORD",
     "alike",
     "are_codes",
     "are_numbers",
@@ -38,6 +39,8 @@ ALMOST = 0.9
 #: What stands for a number that is not known, in small letters.
 MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "none", "null"))
 
+#: What stands for a word that is not known; a word may well be "none", or "-".
+NO_WORD = MISSING - {"none", "-", "."}
 
 _DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
 
@@ -65,18 +68,27 @@ _GROUPS = str.maketrans("", "", _BETWEEN)
 
 _SIGN = re.compile("[$£¥₩₹€₽%]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD")
 
-#: A number and its unit, such as ``5.1 kg``, ``120 km/h``, ``30 °C``.  ``k`` and ``M`` are none:
-#: there may be other numbers without them, of a thousandth of the size.
-_WITH_UNIT = re.compile(
-    r"[+-]?\d[\d.,'\u2019]*(?:e[+-]?\d+)?\s?(?P<unit>°[CFK]?|[hglmsAVW]|[^\W\d_]{2,12}[²³]?(?:/[^\W\d_]{1,4}[²³]?)?)"
+#: Units behind numbers, such as ``kg``, ``km/h``, ``°C``.  Of several words the last is in small
+#: letters, as in ``months old``, or the first shortened: ``12 Main St`` is no number.
+_AFTER = (
+    r"°[CFK]?|(?:(?i:sq|cu|fl)\.?\s)?[^\W\d_]{1,12}[²³]?(?:\s[a-z]{2,12})?"
+    r"(?:/[^\W\d_]{1,4}[²³]?)?"
 )
+
+#: Units before numbers.  Other words there count or name things: ``Room 12``, ``Type 2``.
+_BEFORE = r"(?:[kmµ]g|[kcm]m[²³]?|[cm]l|lbs?|oz|ft)(?=\s)"
 
 #: A number with anything beside it that numbers have: a currency, a multiplier, a unit, brackets.
 _BESIDE = re.compile(
-    rf"(?P<open>\()?[+-]?(?P<before>{_SIGN.pattern})?\s?[+-]?(?P<number>[.,]?\d[\d.,{_BETWEEN}]*?)"
-    rf"\s?(?P<after>{_SIGN.pattern}|°[CFK]?|[^\W\d_]{{1,12}}[²³]?(?:/[^\W\d_]{{1,4}}[²³]?)?)?(?(open)\))"
+    rf"(?P<open>\()?[+-]?\s?(?P<before>{_SIGN.pattern}|{_BEFORE})?\s?[+-]?"
+    rf"(?P<number>[.,]?\d[\d.,{_BETWEEN}]*?(?:[eE][+-]?\d+)?)"
+    rf"\s?(?P<after>{_SIGN.pattern}|{_AFTER})?(?(open)\))"
 )
 _MOST_SIGNS = 5  # beside the numbers of a column; more of them are parts of names
+
+#: Letters that are units alone.  ``k`` and ``M`` are none: there may be other numbers without them,
+#: of a thousandth of the size.
+_LETTERS = frozenset("hglmsAVW")
 
 
 def as_number(text: str) -> float | None:
@@ -150,16 +162,25 @@ def dates(values: Sequence[str]) -> str:
     )
 
 
-def beside(values: Sequence[str]) -> str:
+def beside(values: Sequence[str], units: bool = False) -> str:
     """Return what is beside the numbers that values are, but for a few, and what mends it.
+
+    Args:
+        values: those of a column.
+        units: whether only signs of units and currencies count: where values are few, letters and
+            brackets may make codes of numbers, as in ``1B``.
 
     Example:
         >>> beside(["10.3k", "0.1M", "7", "12k"])[:32], beside(["1.5", "(3.7)"])[:19]
         ('numbers with k and M beside them', 'numbers in brackets')
+        >>> beside(["1 kg", "100 g", "5"], units=True)[:33], beside(["1A", "2B"], units=True)
+        ('numbers with kg and g beside them', '')
     """
     present = given(values)
     found = [each for each in map(_BESIDE.fullmatch, present) if each]
     found = [each for each in found if is_number(each["number"])]
+    if units:
+        found = [each for each in found if not each["open"] and not _is_letter(_sign_in(each))]
     signs = Counter(each[side] for each in found for side in ("before", "after") if each[side])
     listed = _listed([sign for sign, _ in signs.most_common()])
     kinds = [f"with {listed} beside them"] if signs else []
@@ -178,8 +199,17 @@ def other_sign(text: str, usual: str) -> str:
         ('lb', '', '')
     """
     found = _BESIDE.fullmatch(text) if unsigned(text, usual) == text else None
-    sign = (found["before"] or found["after"] or "") if found else ""
-    return sign if found and is_number(found["number"]) else ""
+    return _sign_in(found) if found and is_number(found["number"]) else ""
+
+
+def _sign_in(found: re.Match[str]) -> str:
+    """Return the sign in what ``_BESIDE`` found, if there is one."""
+    return found["before"] or found["after"] or ""
+
+
+def _is_letter(sign: str) -> bool:
+    """Return whether a sign is a letter that is no unit."""
+    return len(sign) == 1 and sign.isalpha() and sign not in _LETTERS
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -210,8 +240,12 @@ def singular(sign: str) -> str:
         >>> singular("years"), singular("lbs"), singular("ms"), singular("mAs"), singular("$")
         ('year', 'lb', 'ms', 'mAs', '$')
     """
-    several = sign[-1:] == "s" and len(sign) > 2 and sign.isalpha() and sign.islower()
-    return sign[:-1] if several else sign
+    return sign[:-1] if sign[-1:] == "s" and len(sign) > 2 and _has_plural(sign) else sign
+
+
+def _has_plural(sign: str) -> bool:
+    """Return whether a sign may have an s for several, as small letters and no symbols may."""
+    return len(sign) > 1 and sign.islower() and sign.replace(" ", "").isalpha()
 
 
 def unsigned(text: str, sign: str) -> str:
@@ -220,14 +254,14 @@ def unsigned(text: str, sign: str) -> str:
     Example:
         >>> [unsigned(each, "$") for each in ("$12", "-$1,200.50", "12 $", "$-5", "a $ b", "3 %")]
         ['12', '-1,200.50', '12', '-5', 'a $ b', '3 %']
-        >>> unsigned("1 year", "years"), unsigned("5 years", "year")
-        ('1', '5')
+        >>> unsigned("1 year", "years"), unsigned("5 years", "year"), unsigned("- $5", "$")
+        ('1', '5', '-5')
     """
     before, found, after = text.partition(singular(sign)) if sign else (text, "", "")
+    before, after = before.strip(), after.removeprefix("s") if _has_plural(sign) else after
     first = before in ("", "+", "-")
-    number = before + after.lstrip() if first else before.rstrip()
-    several = after == "s" and sign.isalpha() and sign.islower() and len(sign) > 1
-    beside = found and (first or not after or several)
+    number = before + after.lstrip() if first else before
+    beside = found and (first or not after)
     return number if beside and is_number(number) else text
 
 
@@ -247,13 +281,16 @@ def sign_of(values: Sequence[str], units: bool = True) -> str:
         ('kg', '', '')
         >>> sign_of(["1 year", "3 years", "20 years"]), sign_of(["1e3 kg", "2.5e+02 kg"])
         ('years', 'kg')
+        >>> sign_of(["120 sq ft", "90 sq ft"]), sign_of(["kg 13", "kg 1"]), sign_of(["Room 12"])
+        ('sq ft', 'kg', '')
     """
     first = list(islice(values, _ENOUGH))
     found = next(filter(None, map(_SIGN.search, first)), None)
     if found:
         return found[0] if _are_signed(values, found[0], bare=True) else ""
-    found_units = Counter(each["unit"] for each in map(_WITH_UNIT.fullmatch, first) if each)
-    unit = max(found_units, key=found_units.__getitem__, default="") if units else ""
+    signs = Counter(_sign_in(each) for each in map(_BESIDE.fullmatch, first) if each)
+    counts = {sign: times for sign, times in signs.items() if units and not _is_letter(sign)}
+    unit = max(counts, key=counts.__getitem__, default="")
     return unit if unit and _are_signed(values, unit, bare=False) else ""
 
 

@@ -22,9 +22,9 @@ from fastnn._warnings import warn_caller
 from fastnn.data.arrays import as_array, reshape_hint
 from fastnn.data.notation import (
     MISSING,
+    NO_WORD,
     as_number,
     given,
-    is_number,
     other_sign,
     singular,
 )
@@ -58,7 +58,7 @@ LARGEST = 1e19
 SMALLEST = 1e-37
 
 _LONGEST = 1000  # letters of a name
-_LONGEST_SIGN = 20  # of a currency or a unit
+_LONGEST_SIGN = 40  # of a currency or a unit
 
 #: How truth is written, in small letters: by R and Excel, SQL, pandas.
 _TRUTH = {"true": 1.0, "false": 0.0}
@@ -115,6 +115,7 @@ class Columns:
         dropped: for columns of words, one that is known and has no feature.
         signs: the sign beside the numbers of a column, or of a target, in the table of the
             training: of a currency, of percent or of a unit.
+        complete: columns of numbers of which none was missing in the training, as far as known.
     """
 
     header: bool
@@ -125,6 +126,7 @@ class Columns:
     gaps: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, str] = field(default_factory=dict)
     signs: dict[str, str] = field(default_factory=dict)
+    complete: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -141,6 +143,8 @@ class Columns:
             raise ValueError("schema: what stands for a missing word is none of the column's")
         if not all(0 < len(sign) <= _LONGEST_SIGN for sign in self.signs.values()):
             raise ValueError(f"schema: a sign has 1 to {_LONGEST_SIGN} letters")
+        if not set(self.complete) <= set(self.names) - set(self.words):
+            raise ValueError("schema: a column without missing numbers is none of numbers")
         if any(len(name) > _LONGEST for name in self.names):  # which is said again for each word
             raise ValueError(f"schema: the name of a column has more than {_LONGEST} letters")
 
@@ -211,23 +215,34 @@ class Columns:
                 f"{_likely(missing, others)}there are {', '.join(sheet.names)}"[:390]
             )
         parts = [
-            self._encoded(name, fill, sheet, _silent if learning and fill is None else note)
+            self._encoded(name, fill, sheet, note, learning)
             for name, fill in zip(self.names, self.fills, strict=True)
         ]
         return np.concatenate([np.empty((len(sheet.rows), 0)), *parts], axis=1)
 
-    def _encoded(self, name: str, fill: float | None, sheet: Sheet, note: Note) -> Array:
-        values = sheet.column(name)
+    def _encoded(
+        self, name: str, fill: float | None, sheet: Sheet, note: Note, learning: bool
+    ) -> Array:
         if fill is None:
-            return self._indicators(name, values, note)
-        self.check_sign(name, sheet, note)
-        found = numbers(name, sheet, note)
+            return self._indicators(name, sheet.column(name), _silent if learning else note)
+        if not learning:
+            self.check_sign(name, sheet, note)
+        found = numbers(name, sheet, note, self.signs.get(name, ""))
         _check_size(name, found, sheet)
+        if not 0 <= fill <= 1:  # the mean of what is true and false
+            _tell_truths(name, found, sheet, note)
         gone = np.isnan(found)
         if gone.any():
-            told = f"{name}: {gone.sum()} missing, taken as {fill:.6g}, usual in the training"
-            note(told if 1 < gone.sum() == len(gone) else Gap(told))
+            note(self._gaps_told(name, fill, gone))
         return np.where(gone, fill, found)[:, None]
+
+    def _gaps_told(self, name: str, fill: float, gone: Array) -> str:
+        """Return what to say of numbers that are missing: a surprise where the training had none,
+        or the file has no other."""
+        told = f"{name}: {gone.sum()} missing, taken as {fill:.6g}, usual in the training"
+        if name in self.complete:
+            return f"{told}, where none was missing"
+        return told if 1 < gone.sum() == len(gone) else Gap(told)
 
     def _known(self, name: str) -> list[str]:
         """Return the words of a column that are known, those with features first."""
@@ -242,30 +257,34 @@ class Columns:
         """
         usual, found = self.signs.get(name, ""), sheet.signs.get(name, "")
         if usual and found and singular(usual) != singular(found):
-            raise DataFileError(
-                f"{name:.60}: numbers with {found}, the model was trained on numbers with {usual}; "
-                "convert them"
-            )
+            raise DataFileError(f"{name:.60}: numbers with {found}, {_trained_on(usual)}")
         if found and not usual:
             note(
                 f"{name}: numbers are read without their {found}, of which the model knows nothing"
             )
-        bare = sum(map(is_number, sheet.column(name))) if usual else 0
+        bare = sheet.count_unsigned(name) if usual else 0
         if bare:
             some = _counted(range(bare), "number") if found else "numbers"
             note(f"{name}: {some} without the {usual} of the training, taken as if with it")
 
     def _indicators(self, name: str, values: Sequence[str], note: Note) -> Array:
-        gap = self.gaps.get(name, "")
-        ids = _Words(self._known(name)).places((value or gap for value in values), -1)
-        others = [values[int(row)] for row in np.flatnonzero(ids < 0)]
-        words = list(filter(None, others))
-        if words:
-            what = _counted(words, "word")
-            note(f"{name}: {what} that the model does not know, such as {words[0]!r:.40}")
-        if len(words) < len(others):
-            note(f"{name}: {len(others) - len(words)} missing, as none was in the training")
+        words = self._words_given(name, values)
+        ids = _Words(self._known(name)).places(words, -1)
+        others = [words[int(row)] for row in np.flatnonzero(ids < 0)]
+        if unknown := list(filter(None, others)):
+            what, rows = _counted({*unknown}, "word"), _counted(unknown, "row")
+            where = f" in {rows}" if len({*unknown}) < len(unknown) else ""
+            note(f"{name}: {what}{where} that the model does not know, such as {unknown[0]!r:.40}")
+        if len(unknown) < len(others):
+            note(f"{name}: {len(others) - len(unknown)} missing, as none was in the training")
         return np.asarray(ids[:, None] == np.arange(len(self.words[name])), np.float64)
+
+    def _words_given(self, name: str, values: Sequence[str]) -> list[str]:
+        """Return the words of a column, with that which stands for a missing one."""
+        known = self._known(name)
+        of_none = next((word for word in known if word.lower() in NO_WORD), "")
+        gap, words = self.gaps.get(name, of_none), {*known} - {""}
+        return [gap if each not in words and each.lower() in NO_WORD else each for each in values]
 
 
 def _likely(missing: Sequence[str], names: Sequence[str]) -> str:
@@ -290,23 +309,42 @@ def _check_size(name: str, values: Array, sheet: Sheet) -> None:
         )
 
 
-def _check_share(name: str, strange: Sized, values: Sequence[str], first: str) -> None:
+def _tell_truths(name: str, values: Array, sheet: Sheet, note: Note) -> None:
+    """Tell which numbers are so only for what is true or false, as columns of frames may be."""
+    texts = sheet.column(name)
+    rows = np.flatnonzero((values == 0) | (values == 1))
+    truths = [row for row in rows.tolist() if texts[row].lower() in _TRUTH]
+    if truths:
+        what = _counted(truths, "value")
+        note(f"{name}: {what} true or false, where the model takes numbers: taken as 1 and 0")
+
+
+def _check_share(name: str, strange: Sized, values: Sequence[str], first: str, mend: str) -> None:
     """Refuse a column of which most is no number: its mean for all of them would tell nothing."""
     present = len(given(values))
     if 2 * len(strange) > present:
         raise DataFileError(
             f"{name:.60}: {len(strange):,} of {present:,} values are no numbers, such as {first}; "
-            "the model takes numbers there; where one is not known, leave it empty"
+            + mend
         )
 
 
-def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
+def _trained_on(usual: str) -> str:
+    """Return what to say of numbers with another sign than that of the training."""
+    return (
+        f"the model was trained on numbers with {usual}; convert them, or write {usual} if that is "
+        "meant"
+    )
+
+
+def numbers(name: str, sheet: Sheet, note: Note = _silent, usual: str = "") -> Array:
     """Return a column as numbers, float64, NaN where there is none.
 
     Args:
         name: that of the column.
         sheet: all of the file's.
         note: called with what is neither a number nor a usual sign that there is none.
+        usual: the sign beside the column's numbers in the training; else it is the sheet's.
 
     Raises:
         DataFileError: if more than half of what is there is that.
@@ -325,14 +363,21 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent) -> Array:
         if value is None and text.lower() not in MISSING
     ]
     if strange:
-        first = f"{values[strange[0]]!r:.40} in {sheet.place(strange[0])}"
-        usual = sheet.signs.get(name, "")
-        if usual and other_sign(values[strange[0]], usual):
-            first += f", where others are in {usual}"
-        _check_share(name, strange, values, first)
-        note(f"{name}: {_counted(strange, 'value')} not a number, such as {first}: missing")
+        _tell_strange(name, strange, sheet, note, usual or sheet.signs.get(name, ""))
     found = np.array([np.nan if value is None else value for value in known], np.float64)
     return _finite(name, found, sheet, note)
+
+
+def _tell_strange(name: str, strange: Sequence[int], sheet: Sheet, note: Note, usual: str) -> None:
+    """Tell of values that are no numbers; first of those with another sign than the usual one."""
+    values = sheet.plain(name)
+    signed = [row for row in strange if usual and other_sign(values[row], usual)]
+    row = [*signed, *strange][0]
+    first = f"{values[row]!r:.40} in {sheet.place(row)}"
+    leave = "the model takes numbers there; where one is not known, leave it empty"
+    _check_share(name, strange, values, first, _trained_on(usual) if signed else leave)
+    others = f", where others are in {usual}" if signed else ""
+    note(f"{name}: {_counted(strange, 'value')} not a number, such as {first}{others}: missing")
 
 
 def _finite(name: str, found: Array, sheet: Sheet, note: Note) -> Array:
@@ -672,7 +717,9 @@ class Schema:
 
 
 #: What fields were before they were there.
-_USUAL: dict[Any, dict[str, Any]] = {Columns: {"gaps": {}, "dropped": {}, "signs": {}}}
+_USUAL: dict[Any, dict[str, Any]] = {
+    Columns: {"gaps": {}, "dropped": {}, "signs": {}, "complete": []}
+}
 
 _INPUTS: dict[str, Any] = {each.__name__: each for each in (Arrays, Columns, Images)}
 

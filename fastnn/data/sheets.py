@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from fastnn.data.kinds import kind_of, kind_of_text
-from fastnn.data.notation import as_number, decimal_marks, plain, sign_of, unsigned
+from fastnn.data.notation import as_number, decimal_marks, is_number, plain, sign_of, unsigned
 from fastnn.errors import DataFileError, DTypeError
 
 __all__ = ["Sheet", "read_sheet", "sheet_of"]
@@ -30,10 +30,16 @@ _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 200  # lines, to find the separator
 _NAMED_SEPARATOR = re.compile(r'"?sep=(.)"?\s*?\n', re.I)
 
-#: A minus as people print it, and what a number may begin with thereafter.
-_MINUS, _FIRST = "\u2212", tuple("0123456789.,")
+#: A minus, also as people print it, and what a number may begin with thereafter.
+_MINUS, _FIRST = ("-", "\u2212"), tuple("0123456789.,")
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+class _Known(str):
+    """What a data frame has beside texts, such as a number: it is known how that is written."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,13 @@ class Sheet:
     def plain(self, name: str) -> Sequence[str]:
         """Return the values of a column, its numbers as Python writes them."""
         values, mark = self._bare(name), self.decimals.get(name)
-        return [plain(value, mark) for value in values] if mark else values
+        if not mark:
+            return values
+        return [each if isinstance(each, _Known) else plain(each, mark) for each in values]
+
+    def count_unsigned(self, name: str) -> int:
+        """Return how many numbers of a column are without a sign."""
+        return sum(map(is_number, self.column(name)))
 
     def _bare(self, name: str) -> Sequence[str]:
         return _bare(self.column(name), self.signs.get(name, ""))
@@ -166,29 +178,37 @@ def sheet_of(frame: Any, decimal: str = "", signs: Mapping[str, str] | None = No
     if len(set(names)) < len(names):
         alike = [name for name, times in Counter(names).items() if times > 1]
         raise DTypeError(f"read: the data frame has two columns {', '.join(alike):.200}")
-    given = [frame[name].to_list() for name in frame.columns]
-    columns = [list(map(_text, each)) for each in given]
-    rows = list(map(list, zip(*columns, strict=True)))
+    columns = {str(name): frame[name].to_list() for name in frame.columns}
     texts = {
-        name: column
-        for name, column, values in zip(names, columns, given, strict=True)
+        name: list(map(_beside_texts, values))
+        for name, values in columns.items()
         if any(isinstance(value, str) for value in values)
     }
+    columns = {name: texts.get(name) or list(map(_text, each)) for name, each in columns.items()}
+    rows = list(map(list, zip(*columns.values(), strict=True)))
     lines = list(range(len(rows)))
     notation = _notation(texts, "", decimal or ".", signs or {})
     return Sheet(names, rows, lines, "", True, [], *notation)
 
 
 def _cell(text: str) -> str:
-    """Return a value of a file without spaces around it, with the minus that Python reads."""
+    """Return a value of a file without spaces around it, with the minus as Python reads it."""
     bare = text.strip()
-    return f"-{bare[1:]}" if bare.startswith(_MINUS) and bare[1:2] in _FIRST else bare
+    if not bare.startswith(_MINUS):
+        return bare
+    rest = bare[1:].lstrip()
+    return f"-{rest}" if rest.startswith(_FIRST) else bare
 
 
 def _text(value: object) -> str:
     """Return what a file has for a value of a data frame."""
     text = "" if value is None else str(value)
     return "" if text in ("nan", "NaT", "<NA>") else _cell(text)
+
+
+def _beside_texts(value: object) -> str:
+    """Return the same of a value in a column with texts."""
+    return _text(value) if isinstance(value, str) else _Known(_text(value))
 
 
 def _notation(
@@ -202,7 +222,11 @@ def _notation(
     found = {name: _sign(values, usual.get(name, "")) for name, values in columns.items()}
     signs = {name: sign for name, sign in found.items() if sign}
     bare = {name: _bare(values, signs.get(name, "")) for name, values in columns.items()}
-    return decimal_marks(bare, separator, decimal), signs
+    written = {
+        name: [each for each in values if not isinstance(each, _Known)]
+        for name, values in bare.items()
+    }
+    return decimal_marks(written, separator, decimal), signs
 
 
 def _sign(values: Sequence[str], usual: str) -> str:

@@ -92,18 +92,22 @@ class Table:
     def columns(self) -> Columns:
         """Return the columns as a schema has them."""
         names = self.names or list(map(str, range(self.width)))
-        usual = iter(self.usual.tolist())
+        features = zip(self.usual.tolist(), np.isnan(self.fills).tolist(), strict=True)
         fills: list[float | None] = []
+        complete: list[str] = []  # where no imputer is: a network takes no NaN
         for place in self.places:
-            first = [next(usual) for _ in self.words.get(place, [""])][:1]
-            fills.append(None if place in self.words else first[0])
+            first = [next(features) for _ in self.words.get(place, [""])][:1]
+            usual, no_gaps = (None, False) if place in self.words else first[0]
+            fills.append(usual)
+            complete += [names[place]] if no_gaps else []
         words = {names[place]: each for place, each in self.words.items()}
         gaps, dropped = (
             {names[place]: word for place, word in each.items()}
             for each in (self.gaps, self.dropped)
         )
         known = [names[place] for place in self.places]
-        return Columns(bool(self.names), known, fills, words, gaps=gaps, dropped=dropped)
+        columns = Columns(bool(self.names), known, fills, words, gaps=gaps, dropped=dropped)
+        return replace(columns, complete=complete)
 
 
 def steps_of(name: str, step: Any) -> Iterator[tuple[str, Any]]:
