@@ -388,7 +388,16 @@ class Model(Trainer):
         saving.load_weights(self, filepath, skip_mismatch, by_name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy by way of the model file's bytes."""
+        """Pickle and copy by way of the model file's bytes.
+
+        Raises:
+            ValueError: if the model, or a part of it, has no config.
+        """
         from fastnn import saving
 
-        return saving.from_bytes, (saving.to_bytes(self), saving.custom_objects_of(self))
+        try:
+            return saving.from_bytes, (saving.to_bytes(self), saving.custom_objects_of(self))
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.name}: it can be neither copied nor pickled: {error}"[:400]
+            ) from error
