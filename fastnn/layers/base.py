@@ -127,6 +127,11 @@ class Layer(Weighted, metaclass=Constructed):
 
     def forward(self, x: Array, *weights: Array) -> ArrayLike:
         """Return the layer's output as an array, for layers written in NumPy."""
+        if type(self).call is not Layer.call:
+            raise NotImplementedError(
+                f"{self.name}: forward is what layers written in NumPy have; {type(self).__name__} "
+                "is called itself, layer(x), a model by model(x) or model.predict(x)"
+            )
         raise NotImplementedError(
             f"{type(self).__name__}: write call(x), which composes fastnn.ops, or forward and "
             "backward, in NumPy"
