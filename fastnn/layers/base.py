@@ -16,6 +16,7 @@ from fastnn import config, constraints, initializers, nests, ops, registry, regu
 from fastnn._checks import flag
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor
+from fastnn.copying import Attributes, state_of
 from fastnn.eager import call_on_arrays, penalties
 from fastnn.errors import MaskWarning
 from fastnn.functional import Call, Symbol, call_on_symbols
@@ -264,6 +265,10 @@ class Layer(Weighted, metaclass=Constructed):
         """Take note of a call on symbols."""
         self._calls.append(call)
 
+    def is_noted(self, call: Call) -> bool:
+        """Return whether the layer took note of a call."""
+        return call in self._calls
+
     def forget_calls(self, calls: Iterable[Call]) -> None:
         """Forget calls on symbols of a network that is no more."""
         gone = list(calls)
@@ -437,9 +442,9 @@ class Layer(Weighted, metaclass=Constructed):
         shape = tuple(self.compute_output_shape(shapes))
         return several[0].graph.call_python([*several, *self._variables], [shape], **functions)[0]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Attributes:
         """Return a copy, which is in no network."""
-        return {**vars(self), "_calls": []}
+        return state_of(self, _calls=[])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
