@@ -5,6 +5,7 @@ message).
 """
 
 import numpy as np
+import polars as pl
 
 import fastnn
 from fastnn import (
@@ -164,6 +165,36 @@ MISTAKES = [
         f"evaluate {BATCHES_COME}",
     ),
     ("a list of batches to predict", lambda m: m.predict(BATCHES), ShapeError, BATCHES_COME),
+    (
+        "batches with lists of labels",
+        lambda m: m.fit([(X, Y.tolist()), (X[5:], Y[5:].tolist())]),
+        ShapeError,
+        f"fit x {BATCHES_COME}",
+    ),
+    (
+        "batches of frames",
+        lambda m: m.fit([(pl.DataFrame(X), pl.Series(Y))] * 2),
+        ShapeError,
+        f"fit x {BATCHES_COME}",
+    ),
+    (
+        "samples with ragged targets",
+        lambda m: m.fit([(X[0], [[1], [2, 3]])] * 2),
+        ShapeError,
+        "x lengths pad",
+    ),
+    (
+        "samples with lists of a target",
+        lambda m: m.fit([(X[0], [1, 0, 0])] * 2),
+        ShapeError,
+        "x pairs zip(*pairs)",
+    ),
+    (
+        "steps of one",
+        lambda m: m.predict(X[:, None]),
+        ShapeError,
+        "(10, 1, 4) (rows, 4) x.reshape(-1, 4)",
+    ),
     ("batches of one shape", lambda m: m.fit([(X, X)] * 3), ShapeError, f"fit x {BATCHES_COME}"),
     (
         "batches for two inputs",
