@@ -670,6 +670,18 @@ def test_a_target_that_is_zero_in_all_rows_to_train_on_spoils_no_other(capsys):
     assert by_target["y[0]"]["r2"] > 0.5
 
 
+def test_r2_of_several_targets_is_the_mean_of_those_that_vary(capsys):
+    x = RNG.normal(size=(ROWS, 2))
+    np.savez("a.npz", x=x, y=x[:, ::-1])
+    run(capsys, "train", "a.npz", "--epochs", "30", "--save", "m")
+    np.savez("b.npz", x=x, y=np.c_[x[:, 1], np.ones(ROWS)])
+    found = told(capsys, "evaluate", "m", "b.npz")
+    assert found["scores"]["r2"] == found["by_target"]["y[0]"]["r2"] > 0.5
+    assert found["by_target"]["y[1]"]["r2"] is None
+    np.savez("b.npz", x=x, y=np.ones((ROWS, 2)))
+    assert told(capsys, "evaluate", "m", "b.npz")["scores"]["r2"] is None
+
+
 def test_a_folder_of_images(capsys):
     for i in range(60):
         folder = Path("pictures") / ("bright" if i % 2 else "dark") / "more"
