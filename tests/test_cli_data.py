@@ -739,6 +739,7 @@ def test_no_output_is_a_file_that_is_read_or_another_output(capsys):
     for words, message in (
         (["train", "b", "--target", "kind", "--save", "b"], "b is there, and no model"),
         ([*train, "--save", "a.csv"], "a.csv ends as another kind of file does"),
+        ([*train, "--save", "a.pt"], "a.pt ends as another kind of file does"),
         (["train", "a.npz", "--export", "a.npz"], "a.npz is there, and was not exported by fastnn"),
         (["export", "m.fastnn", "a.npz"], "a.npz is there, and was not exported by fastnn"),
         (["predict", "m.fastnn", "a.csv", "--out", "./a.csv"], "a.csv is the same file as DATA"),
