@@ -161,9 +161,12 @@ $(VENV)/package: setup.py pyproject.toml fastnn/_core.pyx $(shell find csrc -nam
 	$(BIN)/python -m pip install -qq -e .
 	touch $@
 
-# What an extra needs.  The package is there, which is looked at: the index has another of its name.
+# What an extra needs.  The package is there, and has such an extra, which is looked at: the index has another of its
+# name, and pip takes an extra that there is not for none.
 $(VENV)/extra-%: $(VENV)/package
-	$(BIN)/python -m pip show -qq fastnn
+	@$(BIN)/python -c "from importlib.metadata import metadata; \
+	    known = metadata('fastnn').get_all('Provides-Extra'); \
+	    '$*' in known or exit('make: no extra \'$*\'; there are ' + ', '.join(known))"
 	$(BIN)/python -m pip install -qq "fastnn[$*]"
 	touch $@
 

@@ -215,7 +215,7 @@ def serialize(activation: Activation) -> str | dict[str, Any]:
     """Return the name or the description that ``get`` gives the activation for.
 
     Raises:
-        ValueError: if it is a function of the user's own, which a file could not name.
+        ValueError: if it is a function of the user's own, which a config could not name.
 
     Example:
         >>> import fastnn
@@ -232,8 +232,8 @@ def serialize(activation: Activation) -> str | dict[str, Any]:
     name = getattr(function, "__name__", "")
     if _BY_NAME.get(name) is not function:
         raise ValueError(
-            f"activation {name or activation!r:.60} is a function of your own; a saved model can "
-            "only name fastnn's: put it in a layer of your own instead"
+            f"activation {name or activation!r:.60} is a function of your own; a config can only "
+            "name fastnn's: put it in a layer of your own instead"
         )
     return {"class_name": name, "config": dict(options)} if options else name
 

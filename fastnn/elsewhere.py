@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["ABSENT", "ARGUMENTS", "NAMES", "NO_ARGUMENTS", "Elsewhere", "not_here"]
+__all__ = ["ABSENT", "ARGUMENTS", "NAMES", "NO_ARGUMENTS", "VALUES", "Elsewhere", "not_here"]
 
 #: What is in the names that Keras has and fastnn has not, and what to call that.
 ABSENT = {
@@ -52,10 +52,13 @@ NAMES = {
 #: What arguments are called elsewhere -> what they are called here.
 ARGUMENTS = {"random_state": "seed", "save_format": "format"}
 
-#: What arguments there are elsewhere -> what does so here.
+#: What arguments there are elsewhere -> the argument that does so here, and what that is.
 NO_ARGUMENTS = {
-    "train_size": "test_size is the share of the others, 1 - train_size",
+    "train_size": ("test_size", "is the share of the others, 1 - train_size"),
 }
+
+#: What things that are given by name are called elsewhere -> what they are called here.
+VALUES = {"logistic": "sigmoid", "identity": "linear"}
 
 _MODES = "fit trains; predict and evaluate do not"
 _STEPS = "fit and train_on_batch make steps; fastnn.grad gives gradients"

@@ -66,6 +66,15 @@ class Call:
         leaves = nests.flatten([self.args, dict(self.kwargs)])
         return [leaf for leaf in leaves if isinstance(leaf, Symbol)]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return a copy, which its layer, a copy without calls, is told of as this one's was."""
+        return {**vars(self), "noted": self.layer.is_noted(self)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update((name, each) for name, each in state.items() if name != "noted")
+        if state["noted"]:
+            self.layer.note_call(self)
+
     def __call__(self, values: dict[Symbol, Any], training: bool) -> None:
         """Call the layer on the values of its inputs; add those of its outputs."""
         args, kwargs = nests.apply(
@@ -80,6 +89,9 @@ class Call:
 @dataclass(eq=False, frozen=True)
 class Symbol(Operators):
     """An output of a layer that was called before there is data.
+
+    A deep copy, or a pickle, is one of the network that leads to it, with its layers and their
+    weights; symbols that belong together are copied together: ``copy.deepcopy((x, y))``.
 
     Attributes:
         shape: its shape, ``None`` for the rows of a batch.
@@ -100,6 +112,10 @@ class Symbol(Operators):
     def layer(self) -> Layer:
         """The layer that was called."""
         return self.call.layer
+
+    def __copy__(self) -> Symbol:
+        """Return itself: another one would be no output of the call."""
+        return self
 
     def __repr__(self) -> str:
         return f"<Symbol {self.layer.name}{format_shape(self.shape)}>"

@@ -12,8 +12,11 @@ from fastnn.naming import closest
 
 __all__ = ["UNCOMPILED", "UNSAVED", "name_of", "named"]
 
-#: What else to do about a loss or a metric that a file cannot name, and that nobody handed over.
-UNSAVED = ", or leave out how the model is compiled: save(path, include_optimizer=False)"
+#: What else to do about a loss or a metric that a config cannot name, and that nobody handed over.
+UNSAVED = (
+    ", or leave out how the model is compiled: save(path, include_optimizer=False), or "
+    "clone_model(model)"
+)
 UNCOMPILED = ", or load with compile=False"
 
 
@@ -39,7 +42,7 @@ def name_of(function: Any, mend: str = "") -> str:
         mend: what else to do about one without a name, for messages.
 
     Raises:
-        ValueError: if it has none, which a file could hold.
+        ValueError: if it has none, which a config could hold.
     """
     name = getattr(function, "__name__", "")
     for full in (f"ops.{name}", f"losses.{name}"):

@@ -418,7 +418,7 @@ def serialize(initializer: Any) -> Any:
     """Return a description that ``get`` makes an equal initializer from.
 
     Raises:
-        ValueError: if it is an array, or a function without a name, which a file could not hold.
+        ValueError: if it is an array, or a function without a name, which a config could not hold.
     """
     return registry.serialize_function(initializer)
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
-from fastnn.elsewhere import ABSENT, ARGUMENTS, NAMES, NO_ARGUMENTS
+from fastnn.elsewhere import ABSENT, ARGUMENTS, NAMES, NO_ARGUMENTS, VALUES
 from fastnn.locks import lock
 
 __all__ = [
@@ -103,7 +103,8 @@ def require_known(who: str, given: Iterable[str], known: Iterable[str]) -> None:
             here = ARGUMENTS.get(name)
             close = here if here in every else closest(name, every)
             hint = f"did you mean {close!r}?" if close else f"there are {', '.join(every)}"
-            hint = NO_ARGUMENTS.get(name, hint)
+            instead, meaning = NO_ARGUMENTS.get(name, ("", ""))
+            hint = f"{instead} {meaning}" if instead in every else hint
             raise TypeError(f"{who}: unknown argument {name!r:.60}; {hint}"[:400])
 
 
@@ -119,7 +120,18 @@ class KnowingArguments(ABCMeta):
         own = cls.__signature__.parameters
         if not any(each.kind is each.VAR_KEYWORD for each in own.values()):
             require_known(cls.__name__, options, own)
+        _require_fit(cls, args, options)
         return super().__call__(*args, **options)
+
+
+def _require_fit(cls: type[Any], args: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+    """Refuse too few or too many arguments by the name of the class that was called, which Python
+    would call by that of a base class."""
+    try:
+        inspect.signature(cls.__init__).bind(cls, *args, **options)
+    except TypeError as error:
+        names = ", ".join(inspect.signature(cls).parameters)
+        raise TypeError(f"{cls.__name__}: {error}; it takes {names}"[:400]) from None
 
 
 def knowing_arguments(function: Function) -> Function:
@@ -178,8 +190,9 @@ def lookup(kind: str, name: Any, known: Mapping[str, T]) -> T:
     spelt = {key.lower(): key for key in known}
     if name.lower() in spelt:
         return known[spelt[name.lower()]]
-    close = closest(name, known)
-    hint = f"; did you mean {close!r}?" if close else "."
+    elsewhere = {there: here for there, here in VALUES.items() if here in known}
+    close = closest(name, [*known, *elsewhere])
+    hint = f"; did you mean {elsewhere.get(close, close)!r}?" if close else "."
     raise ValueError(
         f"{kind}: unknown {name[:40]!r}{hint} Known: {', '.join(sorted(set(known)))}"[:400]
     )

@@ -165,7 +165,7 @@ def serialize_function(thing: Any) -> dict[str, Any] | str | None:
     """Return a description of what ``function`` returned: a function's is its name.
 
     Raises:
-        ValueError: if it is a function without one, which a file could not name.
+        ValueError: if it is a function without one, which a config could not name.
     """
     if thing is None or hasattr(thing, "get_config"):
         return None if thing is None else serialize(thing)
@@ -173,7 +173,7 @@ def serialize_function(thing: Any) -> dict[str, Any] | str | None:
 
 
 def require_name(function: Any, mend: str = "") -> str:
-    """Return the name of a function, by which a file can tell it.
+    """Return the name of a function, by which a config can tell it.
 
     Args:
         function: the function.
@@ -185,7 +185,7 @@ def require_name(function: Any, mend: str = "") -> str:
     name = str(getattr(function, "__name__", ""))
     if not name.isidentifier():
         raise ValueError(
-            f"{str(function)[:60]} has no name that a file could hold; write it with def{mend}"
+            f"{str(function)[:60]} has no name that a config could hold; write it with def{mend}"
         )
     return name
 
@@ -208,7 +208,7 @@ def require_distinct(things: Iterable[Any]) -> None:
     for name, part in (pair for thing in things for pair in named_parts(thing).items()):
         if found.setdefault(name, part) is not part:
             raise ValueError(
-                f"two functions are called {name!r}, by which a file could not tell them apart; "
+                f"two functions are called {name!r}, by which a config could not tell them apart; "
                 f"give one another name: function.__name__ = '{name}_2'"
             )
 
@@ -243,6 +243,6 @@ def require_config(cls: type[Any], base: type[Any]) -> None:
     lost = [name for name, p in own.items() if name not in plain and p.kind not in variadic]
     if lost:
         raise NotImplementedError(
-            f"{cls.__name__}: its constructor takes {', '.join(lost)}, which a file would lose; "
-            "write get_config, which returns them with those of super().get_config()"
+            f"{cls.__name__}: its constructor takes {', '.join(lost)}, which its config would "
+            "lose; write get_config, which returns them with those of super().get_config()"
         )

@@ -78,6 +78,9 @@ def save_model(
     format: str = "fastnn",
 ) -> None:
     """Write a model to ``path``, whole or not at all, and with it how it is compiled or not."""
+    from fastnn.interchange import formats
+
+    formats.refuse_suffix("save", path)
     if format == "h5":
         raise ValueError(
             "save: format h5 is that of Keras 2; format='keras' writes what Keras 3 reads, and "

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from fastnn import _core, locks
 from fastnn._typing import Array
 from fastnn.allowance import charge
+from fastnn.copying import Attributes, state_of
 from fastnn.data.arrays import as_array
 from fastnn.errors import ShapeError
 
@@ -155,9 +156,9 @@ class Variable(_Numbers):
         place[...] = self._value
         self._value, self.store, self.offset = place, store, offset
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Attributes:
         """Return a copy, which is in no store: that is of models."""
-        return {**vars(self), "_value": self.numpy(), "store": None, "offset": -1}
+        return state_of(self, _value=self.numpy(), store=None, offset=-1)
 
     def __repr__(self) -> str:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"

@@ -5,6 +5,7 @@ message).
 """
 
 import numpy as np
+import polars as pl
 
 import fastnn
 from fastnn import (
@@ -164,6 +165,36 @@ MISTAKES = [
         f"evaluate {BATCHES_COME}",
     ),
     ("a list of batches to predict", lambda m: m.predict(BATCHES), ShapeError, BATCHES_COME),
+    (
+        "batches with lists of labels",
+        lambda m: m.fit([(X, Y.tolist()), (X[5:], Y[5:].tolist())]),
+        ShapeError,
+        f"fit x {BATCHES_COME}",
+    ),
+    (
+        "batches of frames",
+        lambda m: m.fit([(pl.DataFrame(X), pl.Series(Y))] * 2),
+        ShapeError,
+        f"fit x {BATCHES_COME}",
+    ),
+    (
+        "samples with ragged targets",
+        lambda m: m.fit([(X[0], [[1], [2, 3]])] * 2),
+        ShapeError,
+        "x lengths pad",
+    ),
+    (
+        "samples with lists of a target",
+        lambda m: m.fit([(X[0], [1, 0, 0])] * 2),
+        ShapeError,
+        "x pairs zip(*pairs)",
+    ),
+    (
+        "steps of one",
+        lambda m: m.predict(X[:, None]),
+        ShapeError,
+        "(10, 1, 4) (rows, 4) x.reshape(-1, 4)",
+    ),
     ("batches of one shape", lambda m: m.fit([(X, X)] * 3), ShapeError, f"fit x {BATCHES_COME}"),
     (
         "batches for two inputs",
@@ -414,7 +445,29 @@ MISTAKES = [
     ("NumPy's tanh", trained_with(activation=np.tanh), TypeError, "numpy.tanh ops.tanh"),
     ("an activation of nothing", trained_with(activation=lambda x: None), TypeError, "NoneType"),
     ("kernel_size text", lambda m: layers.Conv2D(3, "3"), ValueError, "kernel_size positive '3'"),
-    ("no kernel_size", lambda m: layers.Conv2D(3), TypeError, "kernel_size"),
+    ("no kernel_size", lambda m: layers.Conv2D(3), TypeError, "Conv2D 'kernel_size' filters,"),
+    (
+        "no kernel_size to transpose",
+        lambda m: layers.Conv2DTranspose(3),
+        TypeError,
+        "Conv2DTranspose 'kernel_size' filters,",
+    ),
+    ("options in a row", lambda m: layers.Flatten(*range(9)), TypeError, "Flatten positional"),
+    ("logistic", lambda m: Dense(3, "logistics"), ValueError, "'logistics' mean 'sigmoid'"),
+    ("identity", lambda m: Dense(3, "identity"), ValueError, "'identity' mean 'linear'"),
+    (
+        "train_size of a layer",
+        lambda m: Dense(3, train_size=0.2),
+        TypeError,
+        "Dense 'train_size' mean 'trainable'",
+    ),
+    ("forward", lambda m: m.forward(X), NotImplementedError, "m: forward model(x) predict(x)"),
+    (
+        "forward of a layer",
+        lambda m: m.layers[0].forward(X),
+        NotImplementedError,
+        "a: forward NumPy Dense layer(x)",
+    ),
     ("rate 20", lambda m: layers.Dropout(20), ValueError, "dropout rate [0, 1) 20"),
     ("rate None at all", lambda m: layers.Dropout(None), TypeError, "rate number NoneType"),
     (

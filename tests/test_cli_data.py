@@ -683,6 +683,18 @@ def test_a_target_that_is_zero_in_all_rows_to_train_on_spoils_no_other(capsys):
     assert by_target["y[0]"]["r2"] > 0.5
 
 
+def test_r2_of_several_targets_is_the_mean_of_those_that_vary(capsys):
+    x = RNG.normal(size=(ROWS, 2))
+    np.savez("a.npz", x=x, y=x[:, ::-1])
+    run(capsys, "train", "a.npz", "--epochs", "30", "--save", "m")
+    np.savez("b.npz", x=x, y=np.c_[x[:, 1], np.ones(ROWS)])
+    found = told(capsys, "evaluate", "m", "b.npz")
+    assert found["scores"]["r2"] == found["by_target"]["y[0]"]["r2"] > 0.5
+    assert found["by_target"]["y[1]"]["r2"] is None
+    np.savez("b.npz", x=x, y=np.ones((ROWS, 2)))
+    assert told(capsys, "evaluate", "m", "b.npz")["scores"]["r2"] is None
+
+
 def test_a_folder_of_images(capsys):
     for i in range(60):
         folder = Path("pictures") / ("bright" if i % 2 else "dark") / "more"
@@ -740,6 +752,7 @@ def test_no_output_is_a_file_that_is_read_or_another_output(capsys):
     for words, message in (
         (["train", "b", "--target", "kind", "--save", "b"], "b is there, and no model"),
         ([*train, "--save", "a.csv"], "a.csv ends as another kind of file does"),
+        ([*train, "--save", "a.pt"], "a.pt ends as another kind of file does"),
         (["train", "a.npz", "--export", "a.npz"], "a.npz is there, and was not exported by fastnn"),
         (["export", "m.fastnn", "a.npz"], "a.npz is there, and was not exported by fastnn"),
         (["predict", "m.fastnn", "a.csv", "--out", "./a.csv"], "a.csv is the same file as DATA"),

@@ -1,6 +1,7 @@
 """Models of branches: symbols, networks, files of them."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -199,6 +200,27 @@ def test_explain_lists_the_program():
 
 
 # ---- files ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda ends: pickle.loads(pickle.dumps(ends))])
+def test_symbols_are_copied_with_their_network(copied):
+    model = branched()
+    x, y = copied((model.input, model.output))
+    other = Model(x, y)
+    assert np.array_equal(other.predict(X), model.predict(X))
+    other.set_weights([0 * weight for weight in other.get_weights()])
+    assert not other.predict(X).any()
+    assert model.predict(X).all()
+    assert other.get_layer("out").output is y
+    assert x.layer.output is x
+    with pytest.raises(AttributeError, match="shared: it was called 2 times"):
+        other.get_layer("shared").output  # noqa: B018
+
+
+def test_a_shallow_copy_of_a_symbol_is_itself():
+    model = branched()
+    again = Model(copy.copy(model.input), copy.copy(model.output))
+    assert np.array_equal(again.predict(X), model.predict(X))
 
 
 def test_config_save_and_copy_give_the_same_model(tmp_path):

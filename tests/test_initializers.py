@@ -155,7 +155,7 @@ def test_classes_functions_and_arrays():
     assert np.array_equal(initializers.get(given)((2, 3)), given)
     with pytest.raises(errors.ShapeError, match="the array has shape"):
         initializers.get(given)((3, 2))
-    with pytest.raises(ValueError, match="no name that a file could hold"):
+    with pytest.raises(ValueError, match="no name that a config could hold"):
         initializers.serialize(initializers.get(given))
 
     def tens(shape, dtype=None):

@@ -992,7 +992,10 @@ def test_a_layer_of_one_input_says_so_of_several(layer):
         layer({"a": image})
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+COPIES = [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))]
+
+
+@pytest.mark.parametrize("copied", COPIES)
 @pytest.mark.parametrize(
     ("layer", "shape"),
     [
@@ -1014,3 +1017,24 @@ def test_a_layer_of_a_model_is_copied_with_its_weights(copied, layer, shape):
     other.fit(x, np.ones(6), verbose=0)
     assert not np.array_equal(other.predict(x), before)
     assert np.array_equal(model.predict(x), before)
+
+
+class Slotted(layers.Layer):
+    """A layer with attributes of its own in slots, one of which is empty."""
+
+    __slots__ = ("__secret", "empty", "factor")
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor, self.__secret, self.other = factor, [factor], "other"
+
+    def call(self, x):
+        return x * self.factor * self.__secret[0]
+
+
+@pytest.mark.parametrize("copied", [*COPIES, copy.copy])
+def test_a_layer_with_slots_is_copied_with_what_is_in_them(copied):
+    layer = copied(Slotted(3.0))
+    assert layer.other == "other"
+    assert not hasattr(layer, "empty")
+    assert np.array_equal(layer(np.ones((2, 1))), np.full((2, 1), 9.0))

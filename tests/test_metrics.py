@@ -296,6 +296,9 @@ def test_r2_does_not_depend_on_where_zero_is(offset, dtype):
     assert found == pytest.approx(float(each.mean()), abs=1e-5)
     constant = np.full((9, 1), 0.1, dtype)
     assert metrics.R2Score()(constant, constant + 1) == 0
+    beside = np.c_[y[:9, :1], constant]
+    assert metrics.R2Score(None)(beside, beside).tolist() == [1, 0]
+    assert metrics.R2Score()(beside, beside) == 0.5
 
 
 def test_the_adjusted_r2_counts_every_number():

@@ -514,7 +514,7 @@ def test_schedules_in_configs():
     description = optimizers.serialize(optimizers.Adam(Halving(0.5)))
     again = optimizers.deserialize(description, {"Halving": Halving})
     assert again.rate(1) == 0.25
-    with pytest.raises(ValueError, match="a function, which a file cannot"):
+    with pytest.raises(ValueError, match="a function, which a config cannot"):
         optimizers.Adam(lambda step: 0.1).get_config()
 
 

@@ -84,6 +84,25 @@ print(*(set(sys.modules) - before))
     assert brought.isdisjoint(SLOW)
 
 
+def test_make_refuses_an_extra_that_there_is_not(tmp_path):
+    command = tmp_path / "bin" / "python"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    command.chmod(0o755)
+    (tmp_path / "package").touch()
+    wanted = tmp_path / "extra-all"
+    result = subprocess.run(
+        ["make", "-s", "-o", tmp_path / "package", f"VENV={tmp_path}", wanted],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert "no extra 'all'; there are plot, notebook, images" in result.stderr
+    assert not wanted.exists()
+
+
 def test_tests_can_build_without_isolation():
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())

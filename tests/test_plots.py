@@ -304,6 +304,30 @@ def test_what_goes_down_by_orders_of_size_has_a_logarithmic_axis(loss, scale):
     figure.canvas.draw()
 
 
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [
+        ([np.nan] * 3, ["NaN in every epoch"]),
+        ([np.inf, np.nan, np.inf], ["not finite in every epoch"]),
+        ([np.nan, 1.0, np.nan], []),
+        ([], []),
+    ],
+)
+def test_a_panel_without_a_number_says_so(loss, said, tmp_path):
+    history = {"loss": loss, "val_loss": [np.nan] * len(loss), "mae": loss and [3.0, 2.0, 1.0]}
+    figure = plots.learning_curve(history, path=tmp_path / "a.png")
+    panel, other = figure.axes
+    assert [text.get_text() for text in panel.texts] == said
+    assert not other.texts
+    if said:
+        assert panel.get_xlim() == (0.5, 3.5)
+
+
+def test_the_only_finite_number_has_a_dot():
+    panel = plots.learning_curve({"loss": [1.0, np.nan, np.nan]}).axes[0]
+    assert panel.lines[0].get_marker() == "o"
+
+
 def test_a_validation_of_zero_keeps_the_axis_linear():
     figure = plots.learning_curve({"loss": [100.0, 1.0], "val_loss": [1.0, 0.0]})
     assert figure.axes[0].get_yscale() == "linear"
@@ -421,6 +445,20 @@ def test_several_classes_and_labels_have_a_curve_each():
     many = np.arange(60) % 12
     curves = plots.roc_curve(many, np.eye(12)[many]).axes[0].lines
     assert len({curve.get_color() for curve in curves}) == 13
+
+
+@pytest.mark.parametrize("draw", [plots.roc_curve, plots.precision_recall_curve])
+@pytest.mark.parametrize(("classes", "beside"), [(3, False), (12, True), (50, True)])
+def test_the_legend_of_many_classes_stands_beside_the_curves(draw, classes, beside):
+    y = np.arange(5 * classes) % classes
+    figure = draw(y, np.eye(classes)[y])
+    figure.canvas.draw()
+    panel = figure.axes[0]
+    legend, curves = (each.get_window_extent() for each in (panel.get_legend(), panel.patch))
+    assert (legend.x0 > curves.x1) == beside
+    assert figure.bbox.x0 <= legend.x0 < legend.x1 <= figure.bbox.x1
+    assert figure.bbox.y0 <= legend.y0 < legend.y1 <= figure.bbox.y1
+    assert 0.8 < curves.width / curves.height < 1.6
 
 
 def test_calibration_compares_what_was_said_with_what_is_true():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastnn
 from fastnn import Input, Sequential, utils
 from fastnn.errors import DTypeError, LabelError, ShapeError
 from fastnn.layers import Dense, MinMaxScaling, Normalization, Rescaling
@@ -152,7 +153,7 @@ def test_rescaling_by_arrays_is_that_of_each_place(dtype, tmp_path):
         layer = Rescaling(scale, offset)
         wanted = x.astype(dtype) * np.asarray(scale, dtype) + np.asarray(offset, dtype)
         y = through(layer, x, dtype)
-        assert np.allclose(y, wanted, rtol=4 * np.finfo(dtype).eps)
+        assert np.allclose(y, wanted, rtol=4 * np.finfo(dtype).eps, atol=0)
         assert np.array_equal(through(Rescaling.from_config(layer.get_config()), x, dtype), y)
         model = Sequential([Input((2, 2, 3)), layer], dtype=dtype)
         model.save(tmp_path / "m.fastnn")
@@ -162,10 +163,27 @@ def test_rescaling_by_arrays_is_that_of_each_place(dtype, tmp_path):
 @pytest.mark.parametrize("invert", [False, True])
 @pytest.mark.parametrize("scale", [1e-30, 1e-18, 1e-3, 1.0, 1e9, 1e17])
 def test_standardizing_of_any_size(scale, invert):
-    layer = standardizing(np.array([0.0, 3 * scale]), np.array([scale, 2 * scale]), invert)
+    scaling = standardizing(np.array([0.0, 3 * scale]), np.array([scale, 2 * scale]), invert)
     x, y = np.array([[scale, 5 * scale]]), np.array([[1.0, 1.0]])
-    got, wanted = (through(layer, y), x) if invert else (through(layer, x), y)
-    assert np.allclose(got, wanted, rtol=1e-6, atol=0)
+    given, wanted = (y, x) if invert else (x, y)
+    assert np.allclose(Sequential([Input((2,)), *scaling]).predict(given), wanted, 1e-6, 0)
+
+
+def test_a_tiny_deviation_costs_others_no_digits(tmp_path):
+    """What is far from 0 and varies little would be the difference of large numbers."""
+    x = np.array([1e6, 0.0]) + numbers(50, 2) * [1.0, 1e-9]
+    x = x.astype("float32").astype("float64")
+    scaling = standardizing(x.mean(0), x.std(0), name="scaled")
+    model = Sequential([Input((2,)), *scaling])
+    y = model.predict(x)
+    middle = x.mean(0).astype("float32")
+    assert np.allclose(y, (x - middle) / x.std(0), rtol=1e-6, atol=0)
+    model.save(tmp_path / "m.keras", format="keras")
+    assert np.array_equal(load_model(tmp_path / "m.keras").predict(x), y)
+    fastnn.onnx.export(model, tmp_path / "m.onnx")
+    assert np.allclose(fastnn.onnx.load(tmp_path / "m.onnx").predict(x), y, rtol=1e-6, atol=0)
+    fastnn.export_c(model, tmp_path / "m.c", test=x)
+    assert [layer.name for layer in scaling] == ["scaled_from_middle", "scaled"]
 
 
 @pytest.mark.parametrize("cls", [Normalization, MinMaxScaling])
@@ -217,6 +235,18 @@ def test_training_leaves_them_alone():
         (lambda: Rescaling("x"), TypeError, "scale must be a number"),
         (lambda: Rescaling([[1], [1, 2]]), ShapeError, "scale is a nested sequence"),
         (lambda: Rescaling(["a"]), DTypeError, "scale must hold real numbers"),
+        (lambda: Rescaling(np.nan), ValueError, "scale must be finite, got NaN"),
+        (lambda: Rescaling(1, [0, np.inf]), ValueError, "offset must be finite, got NaN"),
+        (
+            lambda: through(Rescaling([1, -1e40]), np.ones((2, 2)), "float32"),
+            ValueError,
+            r"scale has 1e\+40, beyond the range of float32; .* compute in float64",
+        ),
+        (
+            lambda: through(Rescaling(1, 1e40), np.ones((2, 2)), "float32"),
+            ValueError,
+            r"offset has 1e\+40",
+        ),
         (
             lambda: through(Rescaling([1, 2]), np.ones((2, 3))),
             ShapeError,

@@ -413,7 +413,7 @@ def test_files_hold_them_and_custom_ones_are_given_by_the_caller(tmp_path):
         (
             lambda: Dense(2, kernel_regularizer=lambda w: ops.penalty(w)).get_config(),
             ValueError,
-            "no name that a file could hold",
+            "no name that a config could hold",
         ),
         (lambda: regularizers.Regularizer()(None), NotImplementedError, "write __call__"),
     ],

@@ -3,13 +3,14 @@
 import copy
 import os
 import pickle
+import re
 
 import numpy as np
 import pytest
 from attacks import tiny
 
 import fastnn
-from fastnn import Input, Sequential, ops, registry, saving
+from fastnn import Input, Model, Sequential, ops, registry, saving
 from fastnn.errors import ModelFileError
 from fastnn.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
 from fastnn.models import load_model
@@ -228,6 +229,39 @@ def test_own_layers_are_given_by_the_caller():
 def test_own_layers_can_be_copied():
     model = own()
     assert state(copy.deepcopy(model)) == state(model)
+
+
+class Wide(Model):
+    """A model whose config would lose its argument."""
+
+    def __init__(self, units):
+        super().__init__(name="wide")
+        self.dense = Dense(units)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, pickle.dumps])
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (lambda: Wide(3), "takes units, which its config would lose; write get_config"),
+        (lambda: Sequential([Dense(2, lambda z: z)], name="wide"), "a function of your own"),
+        (lambda: compiled_by(lambda t, y: (t - y) ** 2), r"has no name .* clone_model\(model\)"),
+    ],
+)
+def test_what_cannot_be_copied_says_so_and_no_word_of_files(copied, model, why):
+    with pytest.raises(ValueError, match=r"^wide: it can be neither copied nor pickled") as error:
+        copied(model())
+    assert re.search(why, str(error.value))
+    assert "file" not in str(error.value)
+
+
+def compiled_by(loss):
+    model = Sequential([Input((2,)), Dense(1)], name="wide")
+    model.compile("sgd", loss)
+    return model
 
 
 def test_own_activation_functions_cannot_be_saved_and_say_so(tmp_path):

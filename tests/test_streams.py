@@ -212,9 +212,8 @@ def test_steps_end_a_pass():
 def test_who_has_not_ended_for_long_is_named(monkeypatch):
     monkeypatch.setattr(streams, "_SILENT", 0.0)
     made = model()
-    made.fit(endless(), steps_per_epoch=2, verbose=0)
     few = [next(each) for each in [endless()] for _ in range(3)]
-    with pytest.warns(UserWarning, match="^evaluate: 1 batches in 0 s, .* never does, give steps$"):
+    with pytest.warns(UserWarning, match="^evaluate: 1 batch in 0 s, .* never does, give steps$"):
         made.evaluate(iter(few), verbose=0)
     with pytest.warns(UserWarning, match="^predict: .* give steps$"):
         made.predict(iter(few))
@@ -224,6 +223,29 @@ def test_who_has_not_ended_for_long_is_named(monkeypatch):
         warnings.simplefilter("error")
         made.evaluate(iter(few), steps=3, verbose=0)
         made.fit(iter(few), verbose=0)
+        made.fit(endless(), steps_per_epoch=2, verbose=0)
+        made.fit(X, Y, validation_data=Sized(), verbose=0)
+        made.predict(Sized())
+
+
+class Sized(Loader):
+    def __len__(self):
+        return 5
+
+
+class Unknown(Loader):
+    """As PyTorch's loader of what is gone through by iteration alone."""
+
+    def __len__(self):
+        raise TypeError("object has no len()")
+
+
+@pytest.mark.parametrize("source", [Loader, Unknown])
+def test_a_validation_that_may_not_end_is_named_once(monkeypatch, source):
+    monkeypatch.setattr(streams, "_SILENT", 0.0)
+    with pytest.warns(UserWarning, match="give validation_steps$") as told:
+        model().fit(X, Y, epochs=3, validation_data=source(), verbose=0)
+    assert len(told) == 1
 
 
 def test_steps_per_epoch_of_arrays_leave_the_rest_of_an_epoch_out():

@@ -78,6 +78,34 @@ def test_others_read_what_is_written(tmp_path):
         assert file["layers/dense/vars"].attrs["name"] == "last"
 
 
+@pytest.mark.parametrize(
+    ("suffix", "mend"),
+    [
+        (".onnx", "fastnn.onnx.export(model, path)"),
+        (".c", "fastnn.export_c(model, path)"),
+        (".PT", "fastnn.state_dict(model)"),
+        (".pth", "torch.save"),
+        (".tflite", "fastnn.onnx.export"),
+    ],
+)
+def test_a_suffix_of_another_program_is_refused(tmp_path, suffix, mend):
+    model, path = branching(), tmp_path / f"m{suffix}"
+    model.compile("sgd", "mse")
+    checkpoint = fastnn.callbacks.ModelCheckpoint(path, save_weights_only=True)
+    writers = {
+        "save": lambda: model.save(path),
+        "save_weights": lambda: model.save_weights(path),
+        "ModelCheckpoint": lambda: model.fit(X, np.ones((5, 2)), verbose=0, callbacks=[checkpoint]),
+    }
+    before = [weight.copy() for weight in model.get_weights()]
+    for who, write in writers.items():
+        with pytest.raises(ValueError, match=f"^{who}: .* ends in {suffix.lower()}; ") as error:
+            write()
+        assert mend in str(error.value)
+    assert os.listdir(tmp_path) == []
+    assert equal(model.get_weights(), before)
+
+
 def test_what_others_wrote_is_read(tmp_path):
     model = random_weights(branching())
     named = {path: variable.numpy() for path, variable in model.named_weights().items()}

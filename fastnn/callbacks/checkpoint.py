@@ -79,7 +79,9 @@ class ModelCheckpoint(MonitorCallback):
     def on_train_begin(self, logs: Logs = None) -> None:
         """Refuse a model that could not be saved, before it is trained."""
         from fastnn import saving  # slow to import
+        from fastnn.interchange import formats
 
+        formats.refuse_suffix("ModelCheckpoint", self.filepath)
         if self.save_weights_only:
             return
         try:

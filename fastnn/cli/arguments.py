@@ -46,7 +46,8 @@ LEFT_OUT: dict[str, Any] = {"default": argparse.SUPPRESS}
 _OF_OTHERS = frozenset((
     ".csv", ".tsv", ".tab", ".txt", ".npz", ".npy", ".json", ".xls", ".xlsx", ".parquet", ".h5",
     ".pkl", ".zip", ".gz", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".svg", ".pdf", ".dot",
-    ".html", ".md", ".py", ".ipynb", ".c", ".h", ".log", ".yaml", ".toml",
+    ".html", ".md", ".py", ".ipynb", ".c", ".h", ".log", ".yaml", ".toml", ".pt", ".pth",
+    ".tflite",
 ))
 # fmt: on
 

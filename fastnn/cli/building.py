@@ -31,7 +31,7 @@ def network(data: Data, plan: Plan) -> Sequential:
     """Return a model that learns ``scaled`` targets."""
     activation, loss = _HEADS[data.schema.target.task]
     # names, so that a file does not depend on what else was made in the process
-    parts = [_input(data), _scaling(data), *_body(plan)]
+    parts = [_input(data), *_scaling(data), *_body(plan)]
     model = Sequential(parts, name="learner")
     model.add(layers.Dense(data.schema.target.units, activation=activation, name="output"))
     optimizer = optimizers.get(plan.optimizer)
@@ -42,11 +42,11 @@ def network(data: Data, plan: Plan) -> Sequential:
     return model
 
 
-def _scaling(data: Data) -> Any:
-    """Return the layer that scales samples, with numbers of the rows to train on."""
+def _scaling(data: Data) -> list[Any]:
+    """Return the layers that scale samples, with numbers of the rows to train on."""
     if data.x.dtype == np.uint8:
         largest = int(data.x.max(initial=1))
-        return layers.Rescaling(1 / (255 if largest > 127 else max(1, largest)), name="scaled")
+        return [layers.Rescaling(1 / (255 if largest > 127 else max(1, largest)), name="scaled")]
     known = layers.Normalization()
     known.adapt(data.x)
     deviation = np.sqrt(known.variance.value)
@@ -104,7 +104,7 @@ def finished(model: Sequential, data: Data) -> Any:
     target = data.schema.target
     if target.task == "numbers":
         back = standardizing(*_size(data), invert=True, name="unscaled")
-        model = Sequential([_input(data), *model.layers, back], name="model")
+        model = Sequential([_input(data), *model.layers, *back], name="model")
         measured: list[Any] = ["mae", metrics.RootMeanSquaredError(name="rmse")]
         model.compile("adam", "mse", metrics=[*measured, metrics.R2Score(name="r2")])
     elif target.task == "binary":

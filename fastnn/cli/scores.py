@@ -204,10 +204,16 @@ def _errors(given: Array, y: Array, squared: bool) -> dict[str, float]:
         squared: whether the loss is the mean of squares alone.
     """
     each = [_of_numbers(*columns) for columns in zip(given.T, y.T, strict=True)]
-    mae, r2 = (float(np.mean([worth[name] for worth in each])) for name in ("mae", "r2"))
+    mae, r2 = (_mean([worth[name] for worth in each]) for name in ("mae", "r2"))
     squares = float(((given - y) ** 2).mean())
     loss = {"loss": squares} if squared else {}
     return {**loss, "mae": mae, "rmse": math.sqrt(squares), "r2": r2}
+
+
+def _mean(values: list[float]) -> float:
+    """Return the mean of those that are defined, of several targets."""
+    defined = [value for value in values if not math.isnan(value)]
+    return float(np.mean(defined)) if defined else math.nan
 
 
 def _confusion(target: Target, outputs: Array, y: Array) -> Array:

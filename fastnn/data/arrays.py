@@ -309,7 +309,7 @@ def reshape_hint(name: str, array: Array, shape: Shape) -> str:
     """Return what gives an array the shape of samples, as the end of a message."""
     if _channels_first(array.shape, shape):
         return f"; channels come last here: np.moveaxis({name}, 1, -1)"
-    if array.ndim == len(shape) + 1 and array.shape[2:] == shape[1:]:
+    if array.ndim == len(shape) + 1 and array.shape[2:] == shape[1:] and array.shape[1] > 1:
         return f"; if these are batches, join them: numpy.concatenate({name})"
     sizes = [d for d in shape if d is not None]
     if not array.size or len(sizes) == len(shape) or array.size % math.prod(sizes):

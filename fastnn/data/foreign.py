@@ -100,8 +100,18 @@ def _is_batch(data: object) -> bool:
     if not isinstance(data, list | tuple) or len(data) not in (2, 3):
         return False
     x, *others = data
-    several = isinstance(x, list | tuple | dict)
-    return (several or getattr(x, "ndim", 0) > 1) and all(getattr(y, "ndim", 0) for y in others)
+    if isinstance(x, list | tuple | dict):
+        return all(map(_axes, others))
+    return _axes(x) > 1 and all(_axes(y) or _is_list(y, len(x)) for y in others)
+
+
+def _is_list(data: object, length: int) -> bool:
+    return isinstance(data, list | tuple) and len(data) == length
+
+
+def _axes(data: object) -> int:
+    """Return how many axes an array, a frame or a series has; what is none of these has none."""
+    return len(getattr(data, "shape", ()))
 
 
 def _is_sample(data: object) -> bool:
@@ -109,7 +119,14 @@ def _is_sample(data: object) -> bool:
     if not isinstance(data, list | tuple) or len(data) != 2:
         return False
     x, y = data
-    return getattr(x, "ndim", 0) > 0 and np.ndim(y) < 2
+    return _axes(x) > 0 and _is_row(y)
+
+
+def _is_row(data: object) -> bool:
+    """Return whether data is a number, or some side by side."""
+    if isinstance(data, list | tuple):
+        return not any(_axes(each) or isinstance(each, list | tuple) for each in data)
+    return _axes(data) < 2
 
 
 def _are_parts(data: object) -> bool:

@@ -200,21 +200,27 @@ class Stream:
             first: the batch to begin with.
         """
         made, number = self._pass(seed, epoch, first), first
-        due = time.perf_counter() + _SILENT
+        due = time.perf_counter() + _SILENT if self._may_never_end() else math.inf
         with closing(made):
             for batch in made:
                 number += 1
-                if self.steps is None and self._who != "fit" and time.perf_counter() > due:
+                if time.perf_counter() > due:
                     self._tell_of_no_end(number)
                     due = math.inf
                 yield batch
         self.position = (self.position[0] + 1, self.position[1] + number)
 
+    def _may_never_end(self) -> bool:
+        """Whether nobody said that a pass ends, which shows nothing on its way; one that has ended
+        will again."""
+        unknown = self.steps is None and not self.position[0] and not _has_length(self._source)
+        return unknown and self._who != "fit"
+
     def _tell_of_no_end(self, number: int) -> None:
-        """Warn of what shows nothing on its way, and may go on for ever."""
+        """Warn of what may go on for ever."""
         warn_caller(
-            f"{self._who}: {number:,} batches in {_SILENT:g} s, and the data has not ended; if it "
-            f"never does, give {self._argument}",
+            f"{self._who}: {number:,} batch{'es' * (number > 1)} in {_SILENT:g} s, and the data "
+            f"has not ended; if it never does, give {self._argument}",
             UserWarning,
         )
 
@@ -253,6 +259,14 @@ class Stream:
             if made is _END:
                 return
             yield as_batch(self._who, made)
+
+
+def _has_length(source: Any) -> bool:
+    """Return whether a source knows how many batches it has; some with a ``__len__`` do not."""
+    try:
+        return len(source) >= 0
+    except TypeError:
+        return False
 
 
 def made_ahead(

@@ -8,13 +8,25 @@ from typing import BinaryIO
 from fastnn._checks import one_of
 from fastnn.errors import ModelFileError
 
-__all__ = ["FORMATS", "format_of", "format_to_write"]
+__all__ = ["FORMATS", "format_of", "format_to_write", "refuse_suffix"]
 
 #: What files hold: fastnn's own archive, NumPy's npz, safetensors, Keras's HDF5, Keras's zip.
 FORMATS = ("fastnn", "npz", "safetensors", "h5", "keras")
 
 #: Suffixes that say how to write.  Keras's do not: see docs/differences.md.
 _SUFFIXES = {".npz": "npz", ".safetensors": "safetensors"}
+
+#: Suffixes of files that neither ``save`` nor ``save_weights`` writes -> what does.
+_OF_OTHERS = {
+    ".onnx": "fastnn.onnx.export(model, path) writes ONNX",
+    ".c": "fastnn.export_c(model, path) writes C",
+    ".tflite": "fastnn.export_c(model, 'net.c') writes C, and fastnn.onnx.export ONNX",
+    **dict.fromkeys(
+        (".pt", ".pth"),
+        "torch.save writes it, where PyTorch is, of the arrays of fastnn.state_dict(model) "
+        "(docs/weights.md)",
+    ),
+}
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 #: Tags in a protocol buffer of ONNX after that of its version: of the producer, the graph, opsets.
@@ -35,10 +47,36 @@ def format_to_write(who: str, path: str | os.PathLike[str], chosen: str | None) 
         who: the method that was called, for messages.
         path: the file.
         chosen: what the caller says; ``None`` leaves it to the suffix.
+
+    Raises:
+        ValueError: if it is none of these, or the suffix is that of another program's files.
     """
+    refuse_suffix(who, path)
     if chosen is not None:
         return one_of(who, "format", chosen, ("fastnn", "npz", "safetensors", "keras"))
-    return _SUFFIXES.get(os.path.splitext(os.fsdecode(path))[1].lower(), "fastnn")
+    return _SUFFIXES.get(_suffix(path), "fastnn")
+
+
+def refuse_suffix(who: str, path: str | os.PathLike[str]) -> None:
+    """Refuse to write a file whose suffix says that it is another program's.
+
+    Args:
+        who: the method that was called, for messages.
+        path: the file.
+
+    Raises:
+        ValueError: if its suffix does.
+    """
+    suffix = _suffix(path)
+    if suffix in _OF_OTHERS:
+        raise ValueError(
+            f"{who}: expected the path of a file of fastnn's or Keras's, got one that ends in "
+            f"{suffix}; {_OF_OTHERS[suffix]}"
+        )
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    return os.path.splitext(os.fsdecode(path))[1].lower()
 
 
 def format_of(file: BinaryIO, size: int) -> str:

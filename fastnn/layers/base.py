@@ -16,6 +16,7 @@ from fastnn import config, constraints, initializers, nests, ops, registry, regu
 from fastnn._checks import flag
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor
+from fastnn.copying import Attributes, state_of
 from fastnn.eager import call_on_arrays, penalties
 from fastnn.errors import MaskWarning
 from fastnn.functional import Call, Symbol, call_on_symbols
@@ -127,6 +128,11 @@ class Layer(Weighted, metaclass=Constructed):
 
     def forward(self, x: Array, *weights: Array) -> ArrayLike:
         """Return the layer's output as an array, for layers written in NumPy."""
+        if type(self).call is not Layer.call:
+            raise NotImplementedError(
+                f"{self.name}: forward is what layers written in NumPy have; {type(self).__name__} "
+                "is called itself, layer(x), a model by model(x) or model.predict(x)"
+            )
         raise NotImplementedError(
             f"{type(self).__name__}: write call(x), which composes fastnn.ops, or forward and "
             "backward, in NumPy"
@@ -258,6 +264,10 @@ class Layer(Weighted, metaclass=Constructed):
     def note_call(self, call: Call) -> None:
         """Take note of a call on symbols."""
         self._calls.append(call)
+
+    def is_noted(self, call: Call) -> bool:
+        """Return whether the layer took note of a call."""
+        return call in self._calls
 
     def forget_calls(self, calls: Iterable[Call]) -> None:
         """Forget calls on symbols of a network that is no more."""
@@ -432,9 +442,9 @@ class Layer(Weighted, metaclass=Constructed):
         shape = tuple(self.compute_output_shape(shapes))
         return several[0].graph.call_python([*several, *self._variables], [shape], **functions)[0]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Attributes:
         """Return a copy, which is in no network."""
-        return {**vars(self), "_calls": []}
+        return state_of(self, _calls=[])
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import ops
+from fastnn import config, ops
 from fastnn._checks import flag, number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
@@ -349,24 +349,27 @@ def coarse(middle: Array, scale: Array) -> Array:
 
 def standardizing(
     middle: Array, scale: Array, invert: bool = False, name: str | None = None
-) -> Layer:
-    """Return a layer that makes ``(x - middle) / scale`` of samples, or the way back.
+) -> list[Layer]:
+    """Return layers that one after another make ``(x - middle) / scale`` of samples, or the way
+    back.
 
     It is ``Normalization`` but where that takes small variances for larger ones, or squares of
-    large numbers are beyond float32.
+    large numbers are beyond float32.  There the middle is taken off first: ``x / scale`` and
+    ``middle / scale`` may be so large that float32 does not tell their difference.
 
     Args:
         middle: a number for each place of the last axis.
         scale: likewise, positive.
         invert: whether it is the way back, ``middle + x scale``.
-        name: the layer's name.
+        name: the name of the only layer, or of the last.
     """
     variance = np.square(scale)
     if ((variance >= _LEAST_VARIANCE) & (variance < _LARGEST_VARIANCE)).all():
-        return Normalization(mean=middle, variance=variance, invert=invert, name=name)
+        return [Normalization(mean=middle, variance=variance, invert=invert, name=name)]
     if invert:
-        return Rescaling(scale, middle, name=name)
-    return Rescaling(1 / scale, -middle / scale, name=name)
+        return [Rescaling(scale, middle, name=name)]
+    first = None if name is None else f"{name}_from_middle"
+    return [Rescaling(1.0, -middle, name=first), Rescaling(1 / scale, name=name)]
 
 
 class Rescaling(Layer):
@@ -406,16 +409,36 @@ class Rescaling(Layer):
 
     def _factor(self, name: str, given: ArrayLike) -> float | Array:
         """Return a number, or an array of one or more dimensions."""
-        if isinstance(given, list | tuple) or getattr(given, "ndim", False):
-            return as_array(self.name, name, given).astype(np.float64)
-        return number(self.name, name, given)
+        several = isinstance(given, list | tuple) or getattr(given, "ndim", False)
+        factor = (
+            as_array(self.name, name, given).astype(np.float64)
+            if several
+            else number(self.name, name, given)
+        )
+        if not np.isfinite(factor).all():
+            raise ValueError(
+                f"{self.name}: {name} must be finite, got NaN or infinity; of a deviation that is "
+                "0 take 1"
+            )
+        return factor
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` rescaled."""
+        self._check_range(config.real_dtype(self.dtype or config.dtype_policy()))
         if isinstance(self.scale, float) and isinstance(self.offset, float):
             return line(x, self.scale, self.offset)
         self._check_fit(x.shape)
         return ops.add(ops.multiply(x, self.scale), self.offset)
+
+    def _check_range(self, dtype: str) -> None:
+        """Refuse numbers that the model's precision does not have."""
+        for name, each in (("scale", self.scale), ("offset", self.offset)):
+            largest = np.max(np.abs(each), initial=0)
+            if largest > np.finfo(dtype).max:
+                raise ValueError(
+                    f"{self.name}: {name} has {largest:g}, beyond the range of {dtype}; scale the "
+                    "data before, or compute in float64: Sequential(..., dtype='float64')"
+                )
 
     def _check_fit(self, shape: Shape) -> None:
         """Refuse arrays that a sample has no places for."""

@@ -10,6 +10,7 @@ import numpy as np
 from fastnn import functions, initializers, registry
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.copying import Attributes, state_of
 from fastnn.losses import Loss, Targets
 from fastnn.losses.base import saying_whose
 from fastnn.metrics.state import State
@@ -242,8 +243,8 @@ class Metric:
         """Return the metric that ``get_config`` described."""
         return cls(**config)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_own": None}  # programs are not copied
+    def __getstate__(self) -> Attributes:
+        return state_of(self, _own=None)  # programs are not copied
 
     def _refuse(self, expected: str) -> ValueError:
         return ValueError(

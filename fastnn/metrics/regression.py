@@ -35,6 +35,8 @@ class R2Score(Metric):
         name: its name in the logs.
         dtype: accepted as in Keras.
 
+    A column whose targets are all alike has no variation to explain; it counts as 0, as in Keras.
+
     Example:
         >>> import fastnn
         >>> round(fastnn.metrics.R2Score()([[1.0], [4.0], [3.0]], [[2.0], [4.0], [4.0]]), 6)

@@ -287,7 +287,8 @@ class Model(Trainer):
         """Write the model, with the optimizer's state, to a file; whole or not at all.
 
         Args:
-            filepath: the file; any suffix.
+            filepath: the file; any suffix but those of other programs' files: ``.onnx``, ``.c``,
+                ``.pt``, ``.pth``, ``.tflite``.
             overwrite: whether a file that is there is replaced.
             include_optimizer: whether to write how the model is compiled, too: losses and metrics
                 that are functions by their names; a ``lambda`` has none.
@@ -298,7 +299,7 @@ class Model(Trainer):
         Raises:
             FileExistsError: if it is there and ``overwrite`` is false.
             ValueError: if it is to be Keras's, which has no such layer, or a file cannot name a
-                function of the model.
+                function of the model, or the suffix is another program's; nothing is written then.
         """
         from fastnn import saving  # slow to import, and seldom needed
 
@@ -328,7 +329,7 @@ class Model(Trainer):
         """Write the weights, with the optimizer's state, to a file; whole or not at all.
 
         Args:
-            filepath: the file; any suffix.
+            filepath: the file; any suffix that ``save`` takes.
             overwrite: whether a file that is there is replaced.
             format: ``"npz"`` and ``"safetensors"`` write the weights alone, under the names of
                 ``named_weights``; ``"keras"`` what Keras's ``load_weights`` reads, which wants the
@@ -338,6 +339,7 @@ class Model(Trainer):
         Raises:
             FileExistsError: if it is there and ``overwrite`` is false.
             ImportError: if the library for the format is missing: h5py, safetensors.
+            ValueError: if the suffix is another program's; nothing is written then.
         """
         from fastnn import saving
 
@@ -386,7 +388,16 @@ class Model(Trainer):
         saving.load_weights(self, filepath, skip_mismatch, by_name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy by way of the model file's bytes."""
+        """Pickle and copy by way of the model file's bytes.
+
+        Raises:
+            ValueError: if the model, or a part of it, has no config.
+        """
         from fastnn import saving
 
-        return saving.from_bytes, (saving.to_bytes(self), saving.custom_objects_of(self))
+        try:
+            return saving.from_bytes, (saving.to_bytes(self), saving.custom_objects_of(self))
+        except (NotImplementedError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.name}: it can be neither copied nor pickled: {error}"[:400]
+            ) from error

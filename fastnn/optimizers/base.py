@@ -11,6 +11,7 @@ from fastnn import registry
 from fastnn._checks import count, flag, fraction, not_negative, number, positive_number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Graph, Tensor
+from fastnn.copying import Attributes, state_of
 from fastnn.elsewhere import Elsewhere, not_here
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
@@ -257,9 +258,9 @@ class Optimizer(Elsewhere):
         for each, value in zip(own, checked, strict=True):
             each.assign(value)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Attributes:
         """Return the state of a copy, which has seen no model yet."""
-        return {**vars(self), "_watched": None}
+        return state_of(self, _watched=None)
 
     # ---- the step --------------------------------------------------------------------------------
 

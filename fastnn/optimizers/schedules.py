@@ -356,11 +356,11 @@ def serialize(learning_rate_schedule: Any) -> Any:
     """Return a description that ``deserialize`` makes an equal schedule from.
 
     Raises:
-        ValueError: if it is a function, which a file cannot hold.
+        ValueError: if it is a function, which a config cannot hold.
     """
     if not hasattr(learning_rate_schedule, "get_config"):
         raise ValueError(
-            f"the schedule {str(learning_rate_schedule)[:60]} is a function, which a file cannot "
+            f"the schedule {str(learning_rate_schedule)[:60]} is a function, which a config cannot "
             "hold; write a class of it: class Mine(schedules.LearningRateSchedule)"
         )
     return registry.serialize(learning_rate_schedule)

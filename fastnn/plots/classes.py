@@ -41,6 +41,9 @@ __all__ = [
 _WRITTEN = 25
 _FAINT = "#999999"
 
+#: Lines of a legend inside of a panel, and of a column of one beside it.
+_INSIDE, _COLUMN = 6, 20
+
 
 def confusion_matrix(
     matrix: ArrayLike,
@@ -196,7 +199,7 @@ def roc_curve(
     panel.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="--", label="guessing")
     _draw_each("roc_curve", panel, curves, draw)
     dress(panel, title, "false positive rate", "true positive rate")
-    legend(panel)
+    _explain(figure, panel)
     return finish(figure, path)
 
 
@@ -248,7 +251,7 @@ def precision_recall_curve(
         share = float(curves[0].is_true.mean())
         panel.axhline(share, color=INK, linewidth=0.8, linestyle="--", label="guessing")
     dress(panel, title, "recall", "precision")
-    legend(panel)
+    _explain(figure, panel)
     return finish(figure, path)
 
 
@@ -262,6 +265,17 @@ def _square() -> tuple[Figure, Axes]:
     panel = figure.subplots()
     panel.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     return figure, panel
+
+
+def _explain(figure: Figure, panel: Axes) -> None:
+    """Add the legend: in the panel, or beside it if so many lines would hide the curves."""
+    names = panel.get_legend_handles_labels()[1]
+    if len(names) <= _INSIDE:
+        legend(panel)
+        return
+    columns = -(-len(names) // _COLUMN)
+    figure.set_figwidth(figure.get_figwidth() + columns * (0.6 + 0.07 * max(map(len, names))))
+    legend(panel, loc="center left", bbox_to_anchor=(1.02, 0.5), ncols=columns)
 
 
 def _draw_each(who: str, panel: Axes, curves: Sequence[Judged], draw: Callable[..., None]) -> None:

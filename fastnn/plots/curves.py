@@ -13,6 +13,7 @@ from fastnn.plots.figures import (
     INK,
     TRAIN,
     VALIDATION,
+    WRONG,
     Path,
     dress,
     finish,
@@ -40,7 +41,7 @@ def learning_curve(
     """Draws how each metric went, epoch by epoch, on training and validation data.
 
     The epoch of the lowest loss, of validation if there was one, has a dotted line.  What goes down
-    to a thirtieth has a logarithmic axis.
+    to a thirtieth has a logarithmic axis.  A panel whose numbers are all NaN says so.
 
     Args:
         history: what `fit` returned, or its `history` dict of lists.
@@ -152,12 +153,24 @@ def _draw_panel(panel: Axes, curves: Curves, name: str, title: str, explained: b
         steep &= min(curves.series[f"val_{name}"], default=0) > 0
     dress(panel, title.replace("_", " ") if is_rate else title, "epoch")
     whole_ticks(panel.xaxis)
+    epochs, values = curves.of(name)
+    if epochs and not any(np.isfinite(curve.get_ydata()).any() for curve in panel.lines):
+        _say_of_nothing(panel, epochs, values)
     if steep or (is_rate and min(curves.series[name]) > 0):
         panel.set_yscale("log")
     best = curves.best()
     if best is not None:
         label = f"lowest {best[0]}: epoch {best[1]}" if explained else None
         panel.axvline(best[1], color=INK, linewidth=0.9, linestyle=":", label=label)
+
+
+def _say_of_nothing(panel: Axes, epochs: Sequence[int], values: Sequence[float]) -> None:
+    """Writes into a panel without a point why there is none."""
+    what = "NaN" if all(map(math.isnan, values)) else "not finite"
+    where: dict[str, Any] = {"transform": panel.transAxes, "ha": "center", "va": "center"}
+    panel.text(0.5, 0.5, f"{what} in every epoch", color=WRONG, fontsize=9, **where)
+    panel.set_xlim(0.5, max(epochs) + 0.5)
+    panel.set_yticks([])
 
 
 def _draw_curve(
@@ -168,7 +181,7 @@ def _draw_curve(
     label: str,
     steps: bool = False,
 ) -> None:
-    dot = "o" if len(values) == 1 else None  # one point makes no line
+    dot = "o" if np.isfinite(values).sum() == 1 else None  # one point makes no line
     style = "steps-mid" if steps else "default"
     panel.plot(
         epochs,

@@ -1135,14 +1135,16 @@ def _adam(o: Outcome) -> dict[str, Array]:
     """The errors of m and v, and theirs and its own in the change lr_t m / (sqrt v + epsilon).
 
     With the same gradient m and v go one way from update to update: a change is no larger than one
-    of the largest m and the least v, which the first and the last update have.
+    of the largest m and the least v, which the first and the last update have; the largest v so far
+    is least in the first.
     """
     u, count, updates = o.u, o.case.steps, int(o["step"][0]) + 1
     m, v = _moment(o, "m", "beta_1"), _square_moment(o, "v", "beta_2")
     largest = {"x": v} if "x" in o.inputs else {}
     moment = np.maximum(o.out("m"), np.abs(_next_mean(o, "m", o["g"], "beta_1")))
-    square = np.minimum(o.out("v"), _next_mean(o, "v", o["g"] ** 2, "beta_2"))
-    root, root_error = _root_error(o.out("x") if largest else square, v)
+    first = _next_mean(o, "v", o["g"] ** 2, "beta_2")
+    square = np.maximum(o["x"], first) if largest else np.minimum(o.out("v"), first)
+    root, root_error = _root_error(square, v)
     below = root + o.attr("epsilon")
     one, two = o.attr("beta_1") ** updates, o.attr("beta_2") ** updates
     rate = float(o["hyper"][0] * math.sqrt(1 - two) / (1 - one))

@@ -1123,8 +1123,7 @@ def _adam(op: str) -> Iterator[Case]:
         known = list(_ranges(op, attrs, h=1, k=1))
         known += _kinds([_case(op, n=37, h=1, k=1, attrs=other)])
         yield from (replace(case, absent=absent) for case in known)
-    once = _case(op, n=17, h=1, k=1, attrs=attrs)
-    yield replace(once, steps=3, absent=("x",))
+        yield replace(_case(op, n=17, h=1, k=1, attrs=attrs), steps=3, absent=absent)
 
 
 def _adamax(op: str) -> Iterator[Case]:

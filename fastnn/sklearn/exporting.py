@@ -204,9 +204,10 @@ def _parts(who: str, estimator: Any) -> _Parts:
 
 
 def _scaled(x: Any, how: Scaling, network: Model, back: bool = False) -> Any:
-    """Return what a scaler makes of features, or the way back, by a layer beside a network's."""
+    """Return what a scaler makes of features, or the way back, by layers beside a network's."""
     name = _unused(how.name, network)
-    y = standardizing(how.middle, how.scale, back, name)(x)
+    for layer in standardizing(how.middle, how.scale, back, name):
+        x = layer(x)
     if not how.limits or back:
-        return y
-    return Operation("clip", name=_unused(f"{how.name}_clip", network))(y, *how.limits)
+        return x
+    return Operation("clip", name=_unused(f"{how.name}_clip", network))(x, *how.limits)
