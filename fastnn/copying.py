@@ -11,17 +11,18 @@ __all__ = ["Attributes", "state_of"]
 Attributes = dict[str, Any] | tuple[dict[str, Any], dict[str, Any]]
 
 
-def state_of(thing: object, **instead: Any) -> Attributes:
+def state_of(thing: object, *without: str, **instead: Any) -> Attributes:
     """Return what a ``__getstate__`` should: all attributes, some of them with other values.
 
     Args:
         thing: what is copied.
-        instead: the attributes that a copy has other values of.
+        without: the attributes that a copy has not.
+        instead: those that it has other values of.
 
     Returns:
         The attributes; where a sub-class has ``__slots__``, these in a second dict.
     """
-    known = {**vars(thing), **instead}
+    known = {name: each for name, each in vars(thing).items() if name not in without} | instead
     places = [
         name
         for cls in type(thing).__mro__

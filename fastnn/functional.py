@@ -72,8 +72,12 @@ class Call:
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         vars(self).update((name, each) for name, each in state.items() if name != "noted")
-        if state["noted"]:
+        if state.get("noted", True):  # older pickles do not say
             self.layer.note_call(self)
+
+    def __copy__(self) -> Call:
+        """Return itself: its symbols know no other."""
+        return self
 
     def __call__(self, values: dict[Symbol, Any], training: bool) -> None:
         """Call the layer on the values of its inputs; add those of its outputs."""

@@ -128,7 +128,7 @@ def _require_fit(cls: type[Any], args: tuple[Any, ...], options: Mapping[str, An
     """Refuse too few or too many arguments by the name of the class that was called, which Python
     would call by that of a base class."""
     try:
-        inspect.signature(cls.__init__).bind(cls, *args, **options)
+        inspect.signature(cls.__init__, follow_wrapped=False).bind(cls, *args, **options)
     except TypeError as error:
         names = ", ".join(inspect.signature(cls).parameters)
         raise TypeError(f"{cls.__name__}: {error}; it takes {names}"[:400]) from None

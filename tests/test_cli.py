@@ -269,6 +269,8 @@ def test_an_interrupt_says_that_a_training_can_go_on(monkeypatch, tmp_path, caps
         ["train", "digits", "--save", "/"],
         ["train", "digits", "--save", "net.keras"],
         ["train", "digits", "--save", "net.onnx"],
+        ["train", "digits", "--save", "net.ONNX"],
+        ["train", "digits", "--save", "net.PT"],
         ["train", "digits", "--save", "net.CSV"],
         ["train", "digits", "--save", ""],
         ["train", "digits", "--save", "a.fastnn", "--export", "a.c", "--export", "a.c"],

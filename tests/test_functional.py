@@ -217,6 +217,31 @@ def test_symbols_are_copied_with_their_network(copied):
         other.get_layer("shared").output  # noqa: B018
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_a_layer_that_keeps_a_symbol_is_copied_with_it(copied):
+    layer = Dense(2)
+    layer.made = layer(Input((3,)))
+    other = copied(layer)
+    assert other.output is other.made
+    assert other.made.layer is other
+    assert np.array_equal(other(np.ones((1, 3))), layer(np.ones((1, 3))))
+
+
+def test_a_call_is_copied_as_itself():
+    y = Dense(2)(Input((3,)))
+    assert copy.copy(y.call) is y.call
+    assert y.layer.output is y
+
+
+def test_calls_of_older_pickles_are_noted():
+    y = Dense(2)(Input((3,)))
+    state = y.call.__getstate__()
+    del state["noted"]
+    y.layer.forget_calls([y.call])
+    y.call.__setstate__(state)
+    assert y.layer.output is y
+
+
 def test_a_shallow_copy_of_a_symbol_is_itself():
     model = branched()
     again = Model(copy.copy(model.input), copy.copy(model.output))

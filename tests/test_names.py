@@ -1,5 +1,7 @@
 """Keras's other names."""
 
+import functools
+
 import pytest
 
 import fastnn
@@ -126,3 +128,17 @@ def test_what_a_property_lacks_is_told_and_not_the_property():
 @pytest.mark.parametrize("module", [layers, plots, fastnn.utils, fastnn.losses, fastnn.ops])
 def test_modules_show_the_names_that_are_for_others(module):
     assert dir(module) == sorted(module.__all__)
+
+
+def test_arguments_that_a_decorator_gives_are_not_missed():
+    def three(init):
+        @functools.wraps(init)
+        def made(self, *args, **options):
+            init(self, 3, *args, **options)
+
+        return made
+
+    class Three(layers.Dense):
+        __init__ = three(layers.Dense.__init__)
+
+    assert Three(activation="relu").units == 3

@@ -236,11 +236,17 @@ class Sized(Loader):
 class Unknown(Loader):
     """As PyTorch's loader of what is gone through by iteration alone."""
 
+    error: type[Exception] = TypeError
+
     def __len__(self):
-        raise TypeError("object has no len()")
+        raise self.error("object has no len()")
 
 
-@pytest.mark.parametrize("source", [Loader, Unknown])
+class Broken(Unknown):
+    error = NotImplementedError
+
+
+@pytest.mark.parametrize("source", [Loader, Unknown, Broken])
 def test_a_validation_that_may_not_end_is_named_once(monkeypatch, source):
     monkeypatch.setattr(streams, "_SILENT", 0.0)
     with pytest.warns(UserWarning, match="give validation_steps$") as told:

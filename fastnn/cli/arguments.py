@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from fastnn.interchange.formats import FOREIGN
+
 __all__ = [
     "DIGITS",
     "LEFT_OUT",
@@ -42,12 +44,12 @@ LEFT_OUT: dict[str, Any] = {"default": argparse.SUPPRESS}
 
 
 # fmt: off
-#: Suffixes of data, pictures and texts, one of which a model would replace.
+#: Suffixes of data, pictures, texts and models of others, one of which a model would replace.
 _OF_OTHERS = frozenset((
+    *FOREIGN,
     ".csv", ".tsv", ".tab", ".txt", ".npz", ".npy", ".json", ".xls", ".xlsx", ".parquet", ".h5",
     ".pkl", ".zip", ".gz", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".svg", ".pdf", ".dot",
-    ".html", ".md", ".py", ".ipynb", ".c", ".h", ".log", ".yaml", ".toml", ".pt", ".pth",
-    ".tflite",
+    ".html", ".md", ".py", ".ipynb", ".h", ".log", ".yaml", ".toml",
 ))
 # fmt: on
 
@@ -244,7 +246,7 @@ def suffixed(*suffixes: str) -> Callable[[str], Path]:
     """Return the type of a file that can be written, and ends in one of some suffixes."""
 
     def path(text: str) -> Path:
-        if not text.endswith(suffixes):
+        if not text.lower().endswith(suffixes):
             *most, last = suffixes
             listed = f"{', '.join(most)} or {last}" if most else last
             raise argparse.ArgumentTypeError(f"the file must end in {listed}")

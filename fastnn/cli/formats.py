@@ -29,14 +29,14 @@ def exported(text: str) -> Path:
 def _may_go(path: Path) -> bool:
     """Return whether a file is empty, or one that an export would have written."""
     try:
-        return not path.stat().st_size or _OURS.get(path.suffix, bool)(path)
+        return not path.stat().st_size or _OURS.get(path.suffix.lower(), bool)(path)
     except OSError:  # it cannot be read
         return False
 
 
 def known(name: str) -> bool:
     """Return whether the name of a file ends as one of these formats."""
-    return name.endswith(tuple(_WRITERS))
+    return name.lower().endswith(tuple(_WRITERS))
 
 
 def write(model: Any, path: Path, test: Any = None) -> None:
@@ -47,7 +47,7 @@ def write(model: Any, path: Path, test: Any = None) -> None:
         path: the file.
         test: samples that a file in C is given to be tested with.
     """
-    suffix = next(each for each in _WRITERS if path.name.endswith(each))
+    suffix = next(each for each in _WRITERS if path.name.lower().endswith(each))
     if suffix == ".c":
         _write_c(model, path, test)
     else:

@@ -102,7 +102,7 @@ def _is_batch(data: object) -> bool:
     x, *others = data
     if isinstance(x, list | tuple | dict):
         return all(map(_axes, others))
-    return _axes(x) > 1 and all(_axes(y) or _is_list(y, len(x)) for y in others)
+    return _axes(x) > 1 and all(_axes(y) or _is_list(y, x.shape[0]) for y in others)
 
 
 def _is_list(data: object, length: int) -> bool:
@@ -111,7 +111,7 @@ def _is_list(data: object, length: int) -> bool:
 
 def _axes(data: object) -> int:
     """Return how many axes an array, a frame or a series has; what is none of these has none."""
-    return len(getattr(data, "shape", ()))
+    return len(getattr(data, "shape", None) or ())
 
 
 def _is_sample(data: object) -> bool:

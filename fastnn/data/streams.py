@@ -213,8 +213,8 @@ class Stream:
     def _may_never_end(self) -> bool:
         """Whether nobody said that a pass ends, which shows nothing on its way; one that has ended
         will again."""
-        unknown = self.steps is None and not self.position[0] and not _has_length(self._source)
-        return unknown and self._who != "fit"
+        unknown = self.steps is None and self._who != "fit" and not self.position[0]
+        return unknown and not _has_length(self._source)
 
     def _tell_of_no_end(self, number: int) -> None:
         """Warn of what may go on for ever."""
@@ -265,7 +265,7 @@ def _has_length(source: Any) -> bool:
     """Return whether a source knows how many batches it has; some with a ``__len__`` do not."""
     try:
         return len(source) >= 0
-    except TypeError:
+    except Exception:  # theirs, of any kind: nothing depends on it
         return False
 
 

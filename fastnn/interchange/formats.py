@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from fastnn._checks import one_of
+from fastnn import _checks
 from fastnn.errors import ModelFileError
 
-__all__ = ["FORMATS", "format_of", "format_to_write", "refuse_suffix"]
+__all__ = ["FOREIGN", "FORMATS", "format_of", "format_to_write", "refuse_suffix"]
 
 #: What files hold: fastnn's own archive, NumPy's npz, safetensors, Keras's HDF5, Keras's zip.
 FORMATS = ("fastnn", "npz", "safetensors", "h5", "keras")
@@ -17,7 +17,7 @@ FORMATS = ("fastnn", "npz", "safetensors", "h5", "keras")
 _SUFFIXES = {".npz": "npz", ".safetensors": "safetensors"}
 
 #: Suffixes of files that neither ``save`` nor ``save_weights`` writes -> what does.
-_OF_OTHERS = {
+FOREIGN = {
     ".onnx": "fastnn.onnx.export(model, path) writes ONNX",
     ".c": "fastnn.export_c(model, path) writes C",
     ".tflite": "fastnn.export_c(model, 'net.c') writes C, and fastnn.onnx.export ONNX",
@@ -53,7 +53,7 @@ def format_to_write(who: str, path: str | os.PathLike[str], chosen: str | None) 
     """
     refuse_suffix(who, path)
     if chosen is not None:
-        return one_of(who, "format", chosen, ("fastnn", "npz", "safetensors", "keras"))
+        return _checks.one_of(who, "format", chosen, ("fastnn", "npz", "safetensors", "keras"))
     return _SUFFIXES.get(_suffix(path), "fastnn")
 
 
@@ -65,13 +65,16 @@ def refuse_suffix(who: str, path: str | os.PathLike[str]) -> None:
         path: the file.
 
     Raises:
+        TypeError: if it is no path.
         ValueError: if its suffix does.
     """
+    if not isinstance(path, bytes):
+        _checks.path(who, "filepath", path)
     suffix = _suffix(path)
-    if suffix in _OF_OTHERS:
+    if suffix in FOREIGN:
         raise ValueError(
             f"{who}: expected the path of a file of fastnn's or Keras's, got one that ends in "
-            f"{suffix}; {_OF_OTHERS[suffix]}"
+            f"{suffix}; {FOREIGN[suffix]}"
         )
 
 

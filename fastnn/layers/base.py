@@ -106,7 +106,6 @@ class Layer(Weighted, metaclass=Constructed):
         self.built = False
         self._input_shape: Any = None
         self._output_shape: Any = None
-        self._calls: list[Call] = []
         self._trainable = flag(self.name, "trainable", trainable)
         self._variables: list[Variable] = []
         self._described: list[str] = []
@@ -252,6 +251,12 @@ class Layer(Weighted, metaclass=Constructed):
         """
         return self._only_call("output").result
 
+    @property
+    def _calls(self) -> list[Call]:
+        """The calls on symbols; a copy has none, but may be told of some before its state."""
+        calls: list[Call] = vars(self).setdefault("_noted", [])
+        return calls
+
     def _only_call(self, what: str) -> Call:
         if len(self._calls) != 1:
             times = f"{len(self._calls)} times" if self._calls else "on no symbol yet"
@@ -272,7 +277,7 @@ class Layer(Weighted, metaclass=Constructed):
     def forget_calls(self, calls: Iterable[Call]) -> None:
         """Forget calls on symbols of a network that is no more."""
         gone = list(calls)
-        self._calls = [call for call in self._calls if call not in gone]
+        self._calls[:] = [call for call in self._calls if call not in gone]
 
     @property
     def own_dtype(self) -> str | None:
@@ -444,7 +449,7 @@ class Layer(Weighted, metaclass=Constructed):
 
     def __getstate__(self) -> Attributes:
         """Return a copy, which is in no network."""
-        return state_of(self, _calls=[])
+        return state_of(self, "_noted")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"

@@ -399,5 +399,5 @@ class Model(Trainer):
             return saving.from_bytes, (saving.to_bytes(self), saving.custom_objects_of(self))
         except (NotImplementedError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{self.name}: it can be neither copied nor pickled: {error}"[:400]
+                f"{self.name:.60}: it can be neither copied nor pickled: {error}"[:400]
             ) from error

@@ -43,6 +43,7 @@ _FAINT = "#999999"
 
 #: Lines of a legend inside of a panel, and of a column of one beside it.
 _INSIDE, _COLUMN = 6, 20
+_LONGEST = 40  # letters of a class's name
 
 
 def confusion_matrix(
@@ -256,6 +257,7 @@ def precision_recall_curve(
 
 
 def _label(area: float, name: str) -> str:
+    name = f"{name:.{_LONGEST}}"
     return f"area {area:.3f}{', ' if name else ''}{name}"  # a label that begins with _ is hidden
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastnn._typing import Array
 from fastnn.plots.figures import (
     INK,
     TRAIN,
@@ -153,9 +154,10 @@ def _draw_panel(panel: Axes, curves: Curves, name: str, title: str, explained: b
         steep &= min(curves.series[f"val_{name}"], default=0) > 0
     dress(panel, title.replace("_", " ") if is_rate else title, "epoch")
     whole_ticks(panel.xaxis)
-    epochs, values = curves.of(name)
-    if epochs and not any(np.isfinite(curve.get_ydata()).any() for curve in panel.lines):
-        _say_of_nothing(panel, epochs, values)
+    epochs, _ = curves.of(name)
+    drawn = np.concatenate([curve.get_ydata() for curve in panel.lines])
+    if epochs and not np.isfinite(drawn).any():
+        _say_of_nothing(panel, epochs, drawn)
     if steep or (is_rate and min(curves.series[name]) > 0):
         panel.set_yscale("log")
     best = curves.best()
@@ -164,9 +166,9 @@ def _draw_panel(panel: Axes, curves: Curves, name: str, title: str, explained: b
         panel.axvline(best[1], color=INK, linewidth=0.9, linestyle=":", label=label)
 
 
-def _say_of_nothing(panel: Axes, epochs: Sequence[int], values: Sequence[float]) -> None:
+def _say_of_nothing(panel: Axes, epochs: Sequence[int], drawn: Array) -> None:
     """Writes into a panel without a point why there is none."""
-    what = "NaN" if all(map(math.isnan, values)) else "not finite"
+    what = "NaN" if np.isnan(drawn).all() else "not finite"
     where: dict[str, Any] = {"transform": panel.transAxes, "ha": "center", "va": "center"}
     panel.text(0.5, 0.5, f"{what} in every epoch", color=WRONG, fontsize=9, **where)
     panel.set_xlim(0.5, max(epochs) + 0.5)
