@@ -101,6 +101,13 @@ def shown(value: Any) -> str:
     return f"{value!r:.60}" if plain else type(value).__name__
 
 
+def as_name(who: str, value: Any) -> str | None:
+    """Return ``value`` if it is a name, or ``None``, which stands for one that is made."""
+    if not isinstance(value, str | None):
+        raise TypeError(f"{who}: name must be a string, got {type(value).__name__}")
+    return value
+
+
 def path(who: str, name: str, value: Any) -> str:
     """Return ``value`` as text if it is a path."""
     if not isinstance(value, str | os.PathLike):

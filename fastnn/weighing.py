@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,15 +110,23 @@ def _by_class(
     y, columns = ys[index], shape[at] or 1
     labels = y
     if loss.targets(shape).classes is None:
-        labels = y.argmax(at) if columns > 1 else np.rint(y.take(0, at))
-    classes = columns if columns > 1 else 2
-    for name in given:
-        if not isinstance(name, int | np.integer) or not 0 <= name < classes:
-            raise ValueError(
-                f"{who}: class_weight names the class {str(name)[:40]!r}; the classes are 0 to "
-                f"{classes - 1}"
-            )
+        labels = y.argmax(at) if columns > 1 else y.take(0, at)
+    _require_classes(who, given, columns if columns > 1 else 2)
+    if columns == 1 and not np.isin(labels, (0, 1)).all():
+        raise ValueError(
+            f"{who}: class_weight is for classes, y has other numbers than 0 and 1; give "
+            "sample_weight, a weight for each row"
+        )
     weights = np.ones(labels.shape)
     for name, weight in given.items():
         weights[labels == name] = number(who, f"the weight of class {name}", weight)
     return weights
+
+
+def _require_classes(who: str, given: Iterable[Any], count: int) -> None:
+    for name in given:
+        if not isinstance(name, int | np.integer) or not 0 <= name < count:
+            raise ValueError(
+                f"{who}: class_weight names the class {str(name)[:40]!r}; the classes are 0 to "
+                f"{count - 1}"
+            )

@@ -518,6 +518,15 @@ def test_predictions_stand_over_true_numbers():
     plots.prediction_error([1.0, 2.0], [np.nan, 1.0]).canvas.draw()
 
 
+@pytest.mark.parametrize("bias", [0.0, 0.1, -1e6])
+def test_residuals_that_are_nearly_equal_are_one_bar(bias):
+    true = np.random.default_rng(0).normal(size=600)
+    often = plots.prediction_error(true, true + bias).axes[2]
+    assert sorted(bar.get_height() for bar in often.patches)[-2:] == [0, 600]
+    least, most = often.get_xlim()
+    assert least < -bias < most
+
+
 def test_large_numbers_stand_side_by_side():
     true = np.linspace(1e5, 9e5, 50)
     figure = plots.prediction_error(true, true + 6e4 * np.sin(true))

@@ -3,12 +3,13 @@
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastnn
 from fastnn import Input, Model
 from fastnn.errors import LabelError, ShapeError
-from fastnn.layers import Concatenate, Dense
+from fastnn.layers import Add, Concatenate, Dense
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(13, 3)), RNG.normal(size=(13, 4))
@@ -251,3 +252,12 @@ def test_mistakes():
     assert model.metrics_names[-1] == "classes_accuracy"  # it is compiled as it was
     assert int(model.runtime.buffers["step"][0]) == 0
     assert all(map(np.array_equal, before, model.get_weights()))
+
+
+def test_columns_of_a_frame_are_inputs_of_one_number():
+    ends = [Input((1,), name="a"), Input((1,), name="b")]
+    model = Model(ends, Add()(ends))
+    frame = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 5.0]})
+    assert model.predict(dict(frame)).tolist() == [[4.0], [7.0]]
+    arrays = {name: frame[name].to_numpy() for name in frame}
+    assert model.predict(arrays).tolist() == [[4.0], [7.0]]

@@ -436,6 +436,22 @@ def test_a_file_in_c_names_the_features_of_a_frame(tmp_path):
         assert " x[0] age\n *     x[1] x * / y\n" in (tmp_path / "net.c").read_text()
 
 
+@pytest.mark.parametrize(
+    ("network", "y", "names"),
+    [
+        (FastNNRegressor, pd.Series(SCORES[:, 0], name="price"), ["price"]),
+        (FastNNRegressor, pd.DataFrame(SCORES[:, :2], columns=["a", "b"]), ["a", "b"]),
+        (FastNNRegressor, pd.DataFrame(SCORES[:, :2]), ["y[0]", "y[1]"]),
+        (FastNNClassifier, pd.Series(LABELS, name="kind"), ["kind"]),
+        (FastNNClassifier, pl.Series("kind", LABELS.tolist()), ["kind"]),
+        (FastNNClassifier, LABELS, ["y"]),
+    ],
+)
+def test_a_schema_names_the_targets_as_a_frame_did(network, y, names):
+    search = GridSearchCV(network((2,), max_iter=1, random_state=0), {}, cv=2)
+    assert to_model(search.fit(X, y)).schema.target.names == names
+
+
 def test_a_search_is_exported_as_the_model_that_it_found(tmp_path):
     pipeline = make_pipeline(StandardScaler(), FastNNClassifier(max_iter=2, random_state=0))
     grid = {"fastnnclassifier__hidden_layer_sizes": [(2,), (4,)]}

@@ -53,12 +53,14 @@ def as_array(who: str, name: str, data: ArrayLike) -> Array:
 def as_samples(
     who: str, data: ArrayLike, shape: Shape, model: str, dtype: str, name: str = "x"
 ) -> Array:
-    """Return samples, of the shape the model expects; ``name`` is the argument's, for messages.
+    """Return samples, of the shape the model expects; (n,) stands for (n, 1).
+
+    ``name`` is the argument's, for messages.
 
     Raises:
         ShapeError: if it has another shape.
     """
-    array = as_array(who, name, data)
+    array = _as_column(as_array(who, name, data), shape)
     if array.ndim == 0 or array.shape[1:] != shape[1:]:
         raise ShapeError(
             f"{who}: {name} has shape {array.shape}, expected {format_shape(shape)}, the input of "
@@ -75,9 +77,7 @@ def as_values(
     Raises:
         ShapeError: if they have another shape.
     """
-    array = as_array(who, name, data)
-    if array.ndim == 1 and shape == (None, 1):
-        array = array[:, None]
+    array = _as_column(as_array(who, name, data), shape)
     if array.ndim == 0 or array.shape[1:] != shape[1:]:
         hint = _labels_hint(array, shape, loss) or reshape_hint(name, array, shape)
         raise ShapeError(
@@ -85,6 +85,10 @@ def as_values(
             f"that {loss} compares with{hint}"
         )
     return _gathered(who, name, array, _GATHERED, dtype)
+
+
+def _as_column(array: Array, shape: Shape) -> Array:
+    return array[:, None] if array.ndim == 1 and shape == (None, 1) else array
 
 
 def require_out(who: str, out: object, shape: tuple[int, ...], dtype: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
-from fastnn._checks import flag
+from fastnn._checks import as_name, flag
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor
 from fastnn.copying import Attributes, state_of
@@ -92,10 +92,7 @@ class Layer(Weighted, metaclass=Constructed):
         dtype: str | None = None,
         activity_regularizer: Any = None,
     ):
-        if not isinstance(name, str | None):
-            raise TypeError(
-                f"{type(self).__name__}: name must be a string, got {type(name).__name__}"
-            )
+        name = as_name(type(self).__name__, name)
         if name is not None and not re.fullmatch(r"[\w.\-]+", name):
             raise ValueError(
                 f"{type(self).__name__}: name may hold letters, digits and '_-.', got {name[:40]!r}"

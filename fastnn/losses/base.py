@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from fastnn import functions, ops, registry
+from fastnn._checks import as_name
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
@@ -102,7 +103,7 @@ class Loss:
             raise ValueError(
                 f"{type(self).__name__}: reduction must be one of {known}, got {reduction!r:.40}"
             )
-        self.name = name or snake_case(type(self).__name__)
+        self.name = as_name(type(self).__name__, name) or snake_case(type(self).__name__)
         self.reduction = reduction
 
     def targets(self, prediction: Shape) -> Targets:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastnn import functions, initializers, registry
+from fastnn._checks import as_name
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
 from fastnn.copying import Attributes, state_of
@@ -96,7 +97,7 @@ class Metric:
     direction: str | None = None
 
     def __init__(self, name: str | None = None, dtype: Any = None):
-        self.name = name or snake_case(type(self).__name__)
+        self.name = as_name(type(self).__name__, name) or snake_case(type(self).__name__)
         self._own: Any = None
         self._states: list[State] = []
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fastnn import nests, registry
+from fastnn._checks import as_name
 from fastnn.functional import Network, cut, rebuild
 from fastnn.layers import serialization
 from fastnn.layers.core import positive
@@ -77,6 +78,7 @@ class Model(Trainer):
         dtype: str | None = None,
         trainable: bool = True,
     ):
+        name = as_name(type(self).__name__, name)
         network = self._connect(inputs, outputs, name or "Model")
         real = None if network is None else precision(network)
         super().__init__(name=name, dtype=dtype, real=real, trainable=trainable)

@@ -21,6 +21,7 @@ from fastnn.plots.figures import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
 __all__ = ["draw_errors", "prediction_error"]
@@ -80,7 +81,7 @@ def draw_errors(
     beside.axline((true[0], true[0]), slope=1, color=INK, linewidth=0.9, label="equal")
     residuals.scatter(said, left, **dots)
     residuals.axhline(0, color=INK, linewidth=0.9)
-    often.hist(left[np.isfinite(left)], bins=min(30, max(5, len(left) // 10)), color=VALIDATION)
+    _draw_often(often, left[np.isfinite(left)])
     dress(beside, _fit(true, left), "true", "predicted")
     dress(residuals, "residuals", "predicted", "true - predicted")
     dress(often, "distribution of residuals", "true - predicted", "samples", grid="y")
@@ -90,6 +91,16 @@ def draw_errors(
             axes.ticklabel_format(useOffset=False, style="plain")
     whole_ticks(often.yaxis)
     legend(beside)
+
+
+def _draw_often(panel: Axes, residuals: NDArray[np.float64]) -> None:
+    """Draws how often there are residuals of each size; some that differ by roundings are alike."""
+    least, most = min(residuals, default=0.0), max(residuals, default=0.0)
+    known = max(abs(least), abs(most))
+    alike = most - least <= known * 1e-6
+    around = (least - known - 1e-3, most + known + 1e-3) if alike else None
+    bins = 5 if alike else min(30, max(5, len(residuals) // 10))
+    panel.hist(residuals, bins, range=around, color=VALIDATION)
 
 
 def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:

@@ -368,6 +368,8 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
         self, X: Any, y: Any, sample_weight: Any, reset: bool, classes: Any = None
     ) -> Samples:
         """Return the caller's data, checked; what there are of features is learned if ``reset``."""
+        if reset:
+            self._target_names = _names_of(y)
         x, y = self._read(X, reset, y=_dense(y), multi_output=True, y_numeric=self._is_numeric)
         if self._is_numeric and np.asarray(y).dtype.kind not in "biuf":
             raise DTypeError(
@@ -478,6 +480,12 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
 def _shaped(model: Model, x: Array) -> Array:
     """Return samples (rows, features) in the shape that a model takes."""
     return x.reshape(len(x), *model.input_shape[1:])
+
+
+def _names_of(y: Any) -> list[str]:
+    """Return what a series or the columns of a frame are called, if they have names."""
+    names = list(getattr(y, "columns", [getattr(y, "name", None)]))
+    return names if all(isinstance(name, str) and name for name in names) else []
 
 
 def _dense(given: Any) -> Any:

@@ -159,11 +159,13 @@ def _schema(estimator: NetworkEstimator, table: Table | None, model: Model) -> S
     """Return what a model's ends are, unless its outputs have a shape that is nobody's answer."""
     outputs = model.output_shape[1:]
     units = outputs[0] or 0
-    names = ["y"] if units == 1 else [f"y[{place}]" for place in range(units)]
-    if isinstance(estimator, FastNNClassifier):
-        target = _classes(estimator.classes_.tolist(), names, estimator._multilabel)
+    if isinstance(estimator, FastNNClassifier) and not estimator._multilabel:
+        task = "binary" if units == 1 else "classes"
+        target = Target(task, _names(estimator, 1), [list(map(str, estimator.classes_.tolist()))])
+    elif isinstance(estimator, FastNNClassifier):
+        target = Target("labels", _names(estimator, units), [["0", "1"]] * units)
     else:
-        target = Target("numbers", names, [])
+        target = Target("numbers", _names(estimator, units), [])
     if outputs != (target.units,):
         return None
     if table is not None and not table.is_plain:
@@ -172,10 +174,12 @@ def _schema(estimator: NetworkEstimator, table: Table | None, model: Model) -> S
     return Schema(Arrays("X", [size for size in sample if size], "y"), target)
 
 
-def _classes(classes: list[Any], names: list[str], several: bool) -> Target:
-    if several:
-        return Target("labels", names, [["0", "1"]] * len(names))
-    return Target("binary" if len(names) == 1 else "classes", ["y"], [list(map(str, classes))])
+def _names(estimator: NetworkEstimator, count: int) -> list[str]:
+    """Return the names of targets: those that they were fitted by, if they had any."""
+    known = getattr(estimator, "_target_names", [])  # older pickles have none
+    if len(known) == count:
+        return list(known)
+    return ["y"] if count == 1 else [f"y[{place}]" for place in range(count)]
 
 
 def _parts(who: str, estimator: Any) -> _Parts:
