@@ -89,7 +89,7 @@ _BESIDE = re.compile(
 _SHORT = 2  # letters of a sign that may be another unit, unlike a longer word that is none
 _MOST_SIGNS = 5  # beside the numbers of a column; more of them are parts of names
 
-#: A number with one sign, whatever that is: in front of it, or behind it.
+#: A number with any sign, of which some that are known may not be in ``_BESIDE``.
 _SIGNED = re.compile(r"([+-]?)([^\d.,+-]*)([+-]?[.,]?\d(?:.*\d)?[.,]?)(\D*)")
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -187,8 +187,8 @@ def beside(values: Sequence[str], units: bool = False) -> str:
 
     Args:
         values: those of a column.
-        units: whether only signs of units and currencies count: where values are few, letters and
-            brackets may make codes of numbers, as in ``1B``.
+        units: whether only signs of units and currencies count: where values are few, they may be
+            names that begin with a number, as ``1B`` and ``1st class``.
 
     Example:
         >>> beside(["10.3k", "0.1M", "7", "12k"])[:32], beside(["1.5", "(3.7)"])[:19]
