@@ -20,7 +20,7 @@ from PIL import Image
 
 import fastnn
 from fastnn import saving
-from fastnn.cli import keeping, main, pictures, planning, scores, sources
+from fastnn.cli import keeping, main, pictures, planning, scores, sizes, sources
 from fastnn.data.schema import Schema, Target
 
 RNG = np.random.default_rng(5)
@@ -1377,6 +1377,12 @@ def test_numbers_that_float32_cannot_scale_are_named(capsys):
     np.savez("a.npz", x=np.zeros((60, 2)), y=np.arange(60.0))
     error = run(capsys, "train", "a.npz", code=1).err
     assert "'x' is the same in every row: nothing can be learnt" in error
+
+
+def test_what_is_no_number_hides_none_that_float32_cannot_scale():
+    x = np.array([[np.nan, 1e-40], [np.nan, 7e-40]])
+    assert sizes.too_small(x).startswith("numbers that differ by 6e-40")
+    assert [sizes.too_small(each) for each in (x[:, :1], x[:, :0], x[:0])] == [""] * 3
 
 
 def test_errors_are_those_of_the_targets_as_they_are(capsys):

@@ -114,6 +114,50 @@ def test_signs_of_one_and_of_several_are_one(tmp_path):
     assert columns.read(path, pytest.fail).tolist() == [[1, 1], [1, 2]]
 
 
+@pytest.mark.parametrize(
+    ("usual", "sign", "same"),
+    [
+        ("sq ft", "SQ FT", True),
+        ("sq ft", "sq. ft", True),
+        ("lbs", "LB", True),
+        ("years old", "year old", True),
+        ("inches", "inch", True),
+        ("mins ago", "Min ago", True),
+        ("MB/s", "Mb/s", False),
+        ("mW", "MW", False),
+        ("mWh", "MWh", False),
+        ("Mb", "MB", False),
+        ("mA", "mAs", False),
+    ],
+)
+def test_a_unit_is_one_however_it_is_written(tmp_path, usual, sign, same):
+    columns = Columns(True, ["q"], [0.0], {}, signs={"q": usual})
+    paths = [tmp_path / name for name in ("all.csv", "some.csv")]
+    paths[0].write_text(f"q,n\n1 {sign},1\n2 {sign},1\n")
+    paths[1].write_text(f"q,n\n1 {usual},1\n2 {usual},1\n3 {sign},1\n")
+    if same:
+        assert columns.read(paths[0], pytest.fail).tolist() == [[1], [2]]
+        assert columns.read(paths[1], pytest.fail).tolist() == [[1], [2], [3]]
+        return
+    with pytest.raises(DataFileError, match="trained on numbers with"):
+        columns.read(paths[0])
+    assert columns.read(paths[1]).tolist() == [[1], [2], [0]]
+
+
+def test_units_of_one_letter_are_two_in_capitals(tmp_path):
+    columns = Columns(True, ["q"], [0.0], {}, signs={"q": "M"})  # as files of others may have it
+    with pytest.raises(DataFileError, match=r"q: numbers with m, .* trained on numbers with M;"):
+        columns.read(write(tmp_path, "q,n\n1 m,1\n2 m,1\n"))
+
+
+def test_a_word_behind_a_number_is_no_other_unit(tmp_path):
+    columns, notes = Columns(True, ["w"], [9.0], {}, signs={"w": "kg"}), []
+    columns.read(write(tmp_path, "w;n\n5 kg;1\n12 unknown;1\n"), notes.append)
+    assert notes[0] == "w: 1 value not a number, such as '12 unknown' in line 3: missing"
+    with pytest.raises(DataFileError, match="'12 unknown' in line 3; the model takes numbers"):
+        columns.read(write(tmp_path, "w;n\n5 kg;1\n12 unknown;1\n7 unsure;1\n"))
+
+
 def test_numbers_in_two_units_are_named(tmp_path):
     columns = Columns(True, ["w"], [9.0], {}, signs={"w": "kg"})
     path, notes = write(tmp_path, "w;n\n5 kg;1\n11 lb;1\n6;1\n7 kg;2\n"), []
@@ -216,7 +260,8 @@ def test_words_that_are_unknown_are_counted_once():
     ("words", "texts", "places"),
     [
         (["", "a"], ["a", "NA", "null", ""], [1, 0, 0, 0]),
-        (["NA", "a"], ["a", "NA", "", "n/a"], [1, 0, 0, 0]),
+        (["NA", "a"], ["a", "NA"], [1, 0]),
+        (["EU", "NA", ""], ["", "NA", "n/a", "EU"], [2, 1, 2, 0]),
         (["NA", "a", "none"], ["none", "NA", "a"], [2, 0, 1]),
         (["", "NA", "a"], ["NA", "", "?"], [1, 0, 0]),
     ],
@@ -226,6 +271,15 @@ def test_what_stands_for_no_word_is_none(words, texts, places):
     found = columns.read(pandas.DataFrame({"kind": texts}), pytest.fail)
     assert found.argmax(axis=1).tolist() == places
     assert found.sum(axis=1).tolist() == [1] * len(texts)
+
+
+def test_what_stands_for_no_word_is_no_other_word(tmp_path):
+    path, notes = write(tmp_path, "kind;n\nNA;1\n;1\n?;1\nn/a;1\n"), []
+    columns = Columns(True, ["kind"], [None], {"kind": ["NA", "a"]})
+    assert columns.read(path, notes.append).tolist() == [[1, 0], [0, 0], [0, 0], [0, 0]]
+    assert notes == ["kind: 3 missing, as none was in the training"]
+    columns = Columns(True, ["kind"], [None], {"kind": ["a", "b"]}, gaps={"kind": "b"})
+    assert columns.read(path).tolist() == [[0, 0], [0, 1], [0, 0], [0, 0]]  # as of a pipeline
 
 
 def test_truth_in_place_of_numbers_is_told():

@@ -240,6 +240,21 @@ def test_a_first_line_of_numbers_with_commas_has_no_names(tmp_path):
         (["- 5 kg", "\u2212 5 kg", "\u22121 kg"], "kg", ["-5", "-5", "-1"]),
         (["- $5", "$7"], "$", ["-5", "7"]),
         (["- 5", "\u2212 .5", "- x", "-"], "", ["-5", "-.5", "- x", "-"]),
+        (["- 5 to 0", "\u22125 to 0", "- 1,5"], "", ["- 5 to 0", "\u22125 to 0", "-1.5"]),
+        (["57k/s", "9k/s", "3k/s"], "", ["57k/s", "9k/s", "3k/s"]),
+        (["5 k²", "7 k²"], "", ["5 k²", "7 k²"]),
+        (["5 M old", "7 M old"], "", ["5 M old", "7 M old"]),
+        (["5 B/s", "7 B/s"], "", ["5 B/s", "7 B/s"]),
+        (["57k followers", "9k followers"], "", ["57k followers", "9k followers"]),
+        (["5 g/dl", "7.5 g/dl"], "g/dl", ["5", "7.5"]),
+        (["1 year old", "3 years old"], "year old", ["1", "3"]),
+        (["1 min ago", "30 mins ago", "20 mins ago"], "mins ago", ["1", "30", "20"]),
+        (["12 oak street", "9 oak street"], "", ["12 oak street", "9 oak street"]),
+        (["12 Main st", "9 Main st"], "", ["12 Main st", "9 Main st"]),
+        (["2 b floor", "3 b floor"], "", ["2 b floor", "3 b floor"]),
+        (["4 A left", "5 A left"], "", ["4 A left", "5 A left"]),
+        (["2 of hearts", "3 of hearts"], "", ["2 of hearts", "3 of hearts"]),
+        (["4 cubic feet", "5 cubic feet"], "cubic feet", ["4", "5"]),
     ],
 )
 def test_signs_beside_numbers(tmp_path, values, sign, expected):
@@ -291,5 +306,36 @@ def test_codes_have_leading_zeros(values, codes):
 )
 def test_what_is_beside_numbers_is_named(values, what):
     said = beside(values)
+    assert said.startswith(what)
+    assert bool(said) == bool(what)
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (["1 kg", "100 g"], "numbers with kg and g beside them, which are"),
+        (["3 yrs", "4 mo"], "numbers with yrs and mo beside them"),
+        (["5 ft", "60 in"], "numbers with ft and in beside them"),
+        (["5 feet", "60 inches"], "numbers with feet and inches beside them"),
+        (["1 h", "90 min"], "numbers with h and min beside them"),
+        (["$5", "5 €"], "numbers with $ and € beside them"),
+        (["5 MB", "1 GB"], "numbers with MB and GB beside them"),
+        (["5 m²", "7 sq ft"], "numbers with m² and sq ft beside them"),
+        (["20 °C", "70 °F"], "numbers with °C and °F beside them"),
+        (["5 µg", "7 mg"], "numbers with µg and mg beside them"),
+        (["1st class", "2nd class"], ""),
+        (["1st", "2nd", "3rd"], ""),
+        (["1er", "2ème"], ""),
+        (["10115 Berlin", "80331 Munich"], ""),
+        (["911 turbo", "718 boxster"], ""),
+        (["1 Kings", "2 Samuel"], ""),
+        (["34 male", "28 female"], ""),
+        (["10 US", "11 UK"], ""),
+        (["5 may", "12 june"], ""),
+        (["5k/s", "7M/s"], ""),
+    ],
+)
+def test_only_units_make_numbers_of_a_few_words(values, what):
+    said = beside(values, units=True)
     assert said.startswith(what)
     assert bool(said) == bool(what)

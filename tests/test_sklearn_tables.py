@@ -158,6 +158,21 @@ def test_a_word_that_the_pipeline_refuses_is_warned_of():
         model.schema.read(frame.assign(a=[np.nan, *frame["a"][1:]]))
 
 
+@pytest.mark.parametrize("imputers", [[], [SimpleImputer(strategy="most_frequent")]])
+def test_words_that_look_like_none_are_those_of_the_pipeline(imputers):
+    encoder = OneHotEncoder(handle_unknown="ignore")
+    steps = make_column_transformer((make_pipeline(*imputers, encoder), ["land"]))
+    frame = pd.DataFrame({"land": np.array(["EU", "NA", "EU", np.nan] * (ROWS // 4), object)})
+    network = FastNNClassifier(5, max_iter=3, dtype="float64", random_state=0)
+    pipeline = make_pipeline(steps, network).fit(frame, LABELS)
+    unknown = ["?", "n/a"] if imputers else ["other"]
+    other = pd.DataFrame({"land": ["NA", "EU", np.nan, *unknown]})
+    model = to_model(pipeline)
+    with pytest.warns(UserWarning, match="read: land"):
+        found = model.predict(model.schema.read(other))
+    assert np.abs(found - pipeline.predict_proba(other)).max() < 1e-12
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_features_that_float32_does_not_tell_apart_are_warned_of(dtype):
     x = X + np.array([0, 1e8, 0, 0, 0])

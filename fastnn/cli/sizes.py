@@ -30,7 +30,7 @@ def too_small(values: Array) -> str:
     if not len(values):
         return ""
     most, least = (end.reduce(values, axis=0).astype(np.float64) for end in (np.fmax, np.fmin))
-    extent = np.max(most - least)
+    extent = np.fmax.reduce(np.ravel(most - least), initial=0)
     if not 0 < extent < SMALLEST:
         return ""
     return (

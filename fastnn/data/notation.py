@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 
 __all__ = [
@@ -27,9 +28,10 @@ __all__ = [
     "is_number",
     "other_sign",
     "plain",
+    "quantity",
     "sign_of",
-    "singular",
     "strange",
+    "unit_of",
     "unsigned",
 ]
 
@@ -68,11 +70,11 @@ _GROUPS = str.maketrans("", "", _BETWEEN)
 
 _SIGN = re.compile("[$£¥₩₹€₽%]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD")
 
-#: Units behind numbers, such as ``kg``, ``km/h``, ``°C``.  Of several words the last is in small
-#: letters, as in ``months old``, or the first shortened: ``12 Main St`` is no number.
+#: Units behind numbers, such as ``kg``, ``km/h``, ``°C``.  Of two words one is such as there are
+#: with units, as in ``sq ft`` and ``months old``: ``12 oak street`` is no number.
 _AFTER = (
-    r"°[CFK]?|(?:(?i:sq|cu|fl)\.?\s)?[^\W\d_]{1,12}[²³]?(?:\s[a-z]{2,12})?"
-    r"(?:/[^\W\d_]{1,4}[²³]?)?"
+    r"°[CFK]?|(?i:(?:sq|cu|fl|square|cubic|fluid|light|nautical|metric)\.?\s)?[^\W\d_]{1,12}[²³]?"
+    r"(?i:\s(?:old|ago|away|long|wide|high|tall|deep))?(?:/[^\W\d_]{1,4}[²³]?)?"
 )
 
 #: Units before numbers.  Other words there count or name things: ``Room 12``, ``Type 2``.
@@ -84,11 +86,29 @@ _BESIDE = re.compile(
     rf"(?P<number>[.,]?\d[\d.,{_BETWEEN}]*?(?:[eE][+-]?\d+)?)"
     rf"\s?(?P<after>{_SIGN.pattern}|{_AFTER})?(?(open)\))"
 )
+_SHORT = 2  # letters of a sign that may be another unit, unlike a longer word that is none
 _MOST_SIGNS = 5  # beside the numbers of a column; more of them are parts of names
 
-#: Letters that are units alone.  ``k`` and ``M`` are none: there may be other numbers without them,
-#: of a thousandth of the size.
-_LETTERS = frozenset("hglmsAVW")
+#: A number with any sign, of which some that are known may not be in ``_BESIDE``.
+_SIGNED = re.compile(r"([+-]?)([^\d.,+-]*)([+-]?[.,]?\d(?:.*\d)?[.,]?)(\D*)")
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+#: The s of several, as in ``lbs``, but not in ``ms``.
+_SEVERAL = re.compile(r"(?<=ch)es$|(?<=\w\w)s$", re.I)
+
+#: What is another unit in small letters: ``M``, ``MWh``, ``GB``.
+_CAPITALS = re.compile(r"\w|M[A-Z]?[a-z]?|[kKGT]B")
+
+#: Units, as ``unit_of`` gives them, that are no words of another meaning.  ``k`` and ``M`` are
+#: none: there may be other numbers without them, of a thousandth of the size.
+_UNIT = re.compile(
+    "[\u03bcmk]?g|lb|oz|gram|kilogram|pound|ounce|ton|tonne"
+    "|[\u03bcmck]?m|in|ft|yd|mi|inch|foot|feet|yard|mile|(kilo)?met(er|re)|ha|acre"
+    "|[\u03bcmcd]?l|gal|lit(er|re)|gallon|pint"
+    "|[\u03bcm]?s|sec|second|min|minute|h|hr|hour|day|wk|week|mo|month|yr|year"
+    "|[kKMGT]B|[kmgt]b|byte|A|V|W|[km]wh?|MWh?|celsius|fahrenheit|kelvin"
+)
 
 
 def as_number(text: str) -> float | None:
@@ -167,8 +187,8 @@ def beside(values: Sequence[str], units: bool = False) -> str:
 
     Args:
         values: those of a column.
-        units: whether only signs of units and currencies count: where values are few, letters and
-            brackets may make codes of numbers, as in ``1B``.
+        units: whether only signs of units and currencies count: where values are few, they may be
+            names that begin with a number, as ``1B`` and ``1st class``.
 
     Example:
         >>> beside(["10.3k", "0.1M", "7", "12k"])[:32], beside(["1.5", "(3.7)"])[:19]
@@ -177,10 +197,10 @@ def beside(values: Sequence[str], units: bool = False) -> str:
         ('numbers with kg and g beside them', '')
     """
     present = given(values)
-    found = [each for each in map(_BESIDE.fullmatch, present) if each]
-    found = [each for each in found if is_number(each["number"])]
+    found = [each for each in map(quantity, present) if each]
     if units:
-        found = [each for each in found if not each["open"] and not _is_letter(_sign_in(each))]
+        signed = ((each, _sign_in(each)) for each in found if not each["open"])
+        found = [each for each, sign in signed if not sign or _is_unit(sign)]
     signs = Counter(each[side] for each in found for side in ("before", "after") if each[side])
     listed = _listed([sign for sign, _ in signs.most_common()])
     kinds = [f"with {listed} beside them"] if signs else []
@@ -192,14 +212,26 @@ def beside(values: Sequence[str], units: bool = False) -> str:
 
 
 def other_sign(text: str, usual: str) -> str:
-    """Return the sign beside a number, if it is none that the numbers of a column have.
+    """Return the unit beside a number, if it is none that the numbers of a column have.
 
     Example:
-        >>> other_sign("11 lb", "kg"), other_sign("5 kg", "kg"), other_sign("5", "kg")
-        ('lb', '', '')
+        >>> [other_sign(each, "kg") for each in ("11 lb", "11 y", "5 kg", "5", "12 unknown")]
+        ['lb', 'y', '', '', '']
     """
-    found = _BESIDE.fullmatch(text) if unsigned(text, usual) == text else None
-    return _sign_in(found) if found and is_number(found["number"]) else ""
+    found = quantity(text) if unsigned(text, usual) == text else None
+    sign = _sign_in(found) if found else ""
+    return sign if len(sign) <= _SHORT or _is_unit(sign) else ""
+
+
+def quantity(text: str) -> re.Match[str] | None:
+    """Return what a text is made of, if it is a number with anything beside it that numbers have.
+
+    Example:
+        >>> bool(quantity("5 kg")), bool(quantity("5")), bool(quantity("5 to 0"))
+        (True, True, False)
+    """
+    found = _BESIDE.fullmatch(text)
+    return found if found and is_number(found["number"]) else None
 
 
 def _sign_in(found: re.Match[str]) -> str:
@@ -208,8 +240,17 @@ def _sign_in(found: re.Match[str]) -> str:
 
 
 def _is_letter(sign: str) -> bool:
-    """Return whether a sign is a letter that is no unit."""
-    return len(sign) == 1 and sign.isalpha() and sign not in _LETTERS
+    """Return whether a sign is a letter that is no unit, also of something, as in ``k/s``."""
+    first = re.split(r"[\s/²³]", sign)[0]
+    return len(first) == 1 and first.isalpha() and not _UNIT.fullmatch(first)
+
+
+def _is_unit(sign: str) -> bool:
+    """Return whether a sign is surely that of a unit or of a currency, and no other word."""
+    if _is_letter(sign):
+        return False
+    marked = _SIGN.fullmatch(sign) or any(mark in sign for mark in "/²³°")
+    return bool(marked) or any(map(_UNIT.fullmatch, unit_of(sign).split()))
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -233,36 +274,41 @@ def plain(text: str, decimal: str) -> str:
     return text
 
 
-def singular(sign: str) -> str:
-    """Return the sign of a unit as it is beside 1.
+@lru_cache
+def unit_of(sign: str) -> str:
+    """Return a sign as it is beside 1, in small letters and without dots, whatever its writing.
 
     Example:
-        >>> singular("years"), singular("lbs"), singular("ms"), singular("mAs"), singular("$")
-        ('year', 'lb', 'ms', 'mAs', '$')
+        >>> [unit_of(each) for each in ("Years old", "SQ. FT", "lbs", "inches", "$", "ms", "mAs")]
+        ['year old', 'sq ft', 'lb', 'inch', '$', 'ms', 'mas']
+        >>> [unit_of(each) for each in ("M", "m", "MW", "mW", "Miles/h")]
+        ['M', 'm', 'MW', 'mw', 'mile/h']
     """
-    return sign[:-1] if sign[-1:] == "s" and len(sign) > 2 and _has_plural(sign) else sign
+    return _WORD.sub(_one_of, " ".join(sign.replace(".", "").split()))
 
 
-def _has_plural(sign: str) -> bool:
-    """Return whether a sign may have an s for several, as small letters and no symbols may."""
-    return len(sign) > 1 and sign.islower() and sign.replace(" ", "").isalpha()
+def _one_of(found: re.Match[str]) -> str:
+    """Return a word of a sign without the s of several, which symbols, as ``mAs``, have not."""
+    word = found[0]
+    one = _SEVERAL.sub("", word) if word[1:].islower() or word.isupper() else word
+    return one if _CAPITALS.fullmatch(one) else one.casefold()
 
 
 def unsigned(text: str, sign: str) -> str:
-    """Return a number without the sign that is beside it, of one unit or of several.
+    """Return a number without the sign that is beside it, in any way to write that.
 
     Example:
         >>> [unsigned(each, "$") for each in ("$12", "-$1,200.50", "12 $", "$-5", "a $ b", "3 %")]
         ['12', '-1,200.50', '12', '-5', 'a $ b', '3 %']
-        >>> unsigned("1 year", "years"), unsigned("5 years", "year"), unsigned("- $5", "$")
+        >>> unsigned("1 year old", "years old"), unsigned("5 Lbs", "lb"), unsigned("- $5", "$")
         ('1', '5', '-5')
     """
-    before, found, after = text.partition(singular(sign)) if sign else (text, "", "")
-    before, after = before.strip(), after.removeprefix("s") if _has_plural(sign) else after
-    first = before in ("", "+", "-")
-    number = before + after.lstrip() if first else before
-    beside = found and (first or not after)
-    return number if beside and is_number(number) else text
+    found = _SIGNED.fullmatch(text) if sign else None
+    if found is None:
+        return text
+    minus, before, bare, after = found.groups()
+    number = minus + bare
+    return number if is_number(number) and unit_of(f"{before} {after}") == unit_of(sign) else text
 
 
 def sign_of(values: Sequence[str], units: bool = True) -> str:
@@ -297,8 +343,9 @@ def sign_of(values: Sequence[str], units: bool = True) -> str:
 def _are_signed(values: Sequence[str], sign: str, bare: bool) -> bool:
     """Return whether values are numbers, but for a few, with a sign, or ``bare`` ones too."""
     present = given(values)
-    stem = singular(sign)
-    signed = (unsigned(value, sign) for value in present if bare or stem in value)
+    plain = [unsigned(value, sign) for value in present]
+    pairs = zip(plain, present, strict=True)
+    signed = (number for number, value in pairs if bare or number != value)
     return sum(map(is_number, signed)) >= ALMOST * len(present)
 
 

@@ -26,7 +26,7 @@ from fastnn.data.notation import (
     as_number,
     given,
     other_sign,
-    singular,
+    unit_of,
 )
 from fastnn.data.sheets import Sheet, read_sheet, sheet_of
 from fastnn.errors import DataFileError
@@ -256,7 +256,7 @@ class Columns:
             DataFileError: if it is another.
         """
         usual, found = self.signs.get(name, ""), sheet.signs.get(name, "")
-        if usual and found and singular(usual) != singular(found):
+        if usual and found and unit_of(usual) != unit_of(found):
             raise DataFileError(f"{name:.60}: numbers with {found}, {_trained_on(usual)}")
         if found and not usual:
             note(
@@ -280,11 +280,12 @@ class Columns:
         return np.asarray(ids[:, None] == np.arange(len(self.words[name])), np.float64)
 
     def _words_given(self, name: str, values: Sequence[str]) -> list[str]:
-        """Return the words of a column, with that which stands for a missing one."""
-        known = self._known(name)
-        of_none = next((word for word in known if word.lower() in NO_WORD), "")
-        gap, words = self.gaps.get(name, of_none), {*known} - {""}
-        return [gap if each not in words and each.lower() in NO_WORD else each for each in values]
+        """Return the words of a column: what stands for none is ``""``, unless it is known, and
+        ``""`` what stands for that."""
+        known = {*self._known(name)}
+        meant = {each: "" for each in {*values} - known if each.lower() in NO_WORD}
+        meant[""] = "" if "" in known else self.gaps.get(name, "")
+        return [meant.get(each, each) for each in values]
 
 
 def _likely(missing: Sequence[str], names: Sequence[str]) -> str:

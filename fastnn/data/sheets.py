@@ -21,7 +21,15 @@ from typing import Any
 import numpy as np
 
 from fastnn.data.kinds import kind_of, kind_of_text
-from fastnn.data.notation import as_number, decimal_marks, is_number, plain, sign_of, unsigned
+from fastnn.data.notation import (
+    as_number,
+    decimal_marks,
+    is_number,
+    plain,
+    quantity,
+    sign_of,
+    unsigned,
+)
 from fastnn.errors import DataFileError, DTypeError
 
 __all__ = ["Sheet", "read_sheet", "sheet_of"]
@@ -30,8 +38,8 @@ _SEPARATORS = (",", ";", "\t", "|")
 _LOOKED_AT = 200  # lines, to find the separator
 _NAMED_SEPARATOR = re.compile(r'"?sep=(.)"?\s*?\n', re.I)
 
-#: A minus, also as people print it, and what a number may begin with thereafter.
-_MINUS, _FIRST = ("-", "\u2212"), tuple("0123456789.,")
+#: A minus apart from what may be its number, or as people print it.
+_MINUS = re.compile(r"(?:-\s+|\u2212\s*)(?=[\d.,])")
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
@@ -194,10 +202,9 @@ def sheet_of(frame: Any, decimal: str = "", signs: Mapping[str, str] | None = No
 def _cell(text: str) -> str:
     """Return a value of a file without spaces around it, with the minus as Python reads it."""
     bare = text.strip()
-    if not bare.startswith(_MINUS):
-        return bare
-    rest = bare[1:].lstrip()
-    return f"-{rest}" if rest.startswith(_FIRST) else bare
+    minus = _MINUS.match(bare)
+    rest = bare[minus.end() :] if minus else ""
+    return f"-{rest}" if quantity(rest) else bare
 
 
 def _text(value: object) -> str:
