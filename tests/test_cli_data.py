@@ -196,6 +196,43 @@ def test_a_word_among_numbers_spoils_no_other_whatever_their_marks(capsys):
         assert inputs.read("b.csv") == [[int(shown[0][:1] + "250")]]
 
 
+def test_marks_that_may_be_between_thousands_are_guessed_by_size_and_told(capsys):
+    sales = [int(each) for each in RNG.integers(100, 5000, ROWS)]
+    shown = [[f"{each:,}".replace(",", "."), f"{each // 2:,}".replace(",", ".")] for each in sales]
+    write("a.csv", [["sales", "y"], *shown], delimiter=";")
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m"]
+    said = run(capsys, *words).out
+    assert re.search(r"\n {13}sales: '\d\.\d{3}' is read as \d{4}, which is a guess; write ", said)
+    assert re.search(r"\n {13}y: '\d\.\d{3}' is read as \d{4}, which is a guess; write ", said)
+    inputs = fastnn.models.load_model("m").schema.inputs
+    assert inputs.decimal == ","
+    assert 2000 < inputs.sizes["sales"] < 3000
+    assert 1000 < inputs.sizes["y"] < 1500
+    assert run(capsys, "evaluate", "m", "a.csv").err == ""
+
+
+def test_decimals_are_not_thousands_whatever_other_rows_a_file_has(capsys):
+    rows = [[f"{each:.3f}" for each in (a, 2 * a)] for a in RNG.uniform(1, 50, ROWS)]
+    german = [[each.replace(".", ",") for each in row] for row in rows]
+    write("a.csv", [["a", "y"], *german], delimiter=";")
+    run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m")
+    expected = told(capsys, "evaluate", "m", "a.csv")["scores"]
+    write("b.csv", [["a", "y"], *rows])
+    assert told(capsys, "evaluate", "m", "b.csv")["scores"] == expected
+    write("b.csv", [["a", "y"], *rows], delimiter=";")
+    err = run(capsys, "evaluate", "m", "b.csv").err
+    assert re.search(r"y: '[\d.]+' is read as [\d.]+, which is a guess", err)
+    assert told(capsys, "evaluate", "m", "b.csv")["scores"] == expected
+    firsts = set()
+    for more in ([], [[1.5, 0]]):
+        write("b.csv", [["a", "z"], ["12.345", 7], *more])
+        out, err = run(capsys, "predict", "m", "b.csv")
+        firsts.add(out.split()[1])
+        assert err == ""
+    assert len(firsts) == 1
+    assert float(firsts.pop()) < 100
+
+
 def test_a_column_of_numbers_that_is_words_now_is_no_mean(capsys):
     write("a.csv", [["a", "y"], *([i % 7, i % 7 * 1.5] for i in range(60))])
     run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m")

@@ -317,6 +317,50 @@ def test_numbers_that_can_be_read_in_two_ways_are_read_as_in_the_training(
     assert Schema.from_config(schema.get_config()) == schema
 
 
+@pytest.mark.parametrize(
+    ("decimal", "size", "text", "expected", "guessed"),
+    [
+        (",", 25, "n,o\n12.345,7\n", 12.345, False),
+        (",", 25, "n;o\n12.345;7\n", 12.345, True),
+        (",", 25, "n;o\n12,345;7\n", 12.345, False),
+        (",", 2500, "n,o\n1.485,7\n", 1485, False),
+        (",", 2500, "n;o\n1.485;7\n", 1485, False),
+        (".", 2500, "n;o\n1.485;7\n", 1485, True),
+        (".", 2500, "n,o\n1.485,7\n", 1.485, True),
+        (".", 25, 'n,o\n"12,345",7\n', 12.345, True),
+        (".", 25, "n;o\n12.345;7\n", 12.345, False),
+        ("", 2500, "n;o\n1.485;7\n", 1485, True),
+        (",", 100, "n;o\n1.485;7\n", 1485, True),  # too few for 1485, too many for 1.485
+        (",", 100, "n,o\n1.485,7\n", 1.485, False),
+        (",", None, "n;o\n1.485;7\n", 1485, True),
+        (",", None, "n,o\n1.485,7\n", 1.485, False),
+        (",", None, "n\n1.485\n", 1485, True),  # here commas separate nothing
+        (",", 25, "n;o\n12.345;7,5\n", 12345, True),
+        (".", 25, "n;o\n12.345;7.5\n", 12.345, False),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_as_large_as_in_the_training_or_told(
+    tmp_path, decimal, size, text, expected, guessed
+):
+    sizes = {} if size is None else {"n": size}
+    columns = Columns(True, ["n"], [0.0], {}, decimal, sizes=sizes)
+    notes = []
+    assert columns.read(write(tmp_path, text), notes.append) == [[expected]]
+    assert ["which is a guess; write " in note for note in notes] == [True] * guessed
+
+
+def test_how_large_numbers_were_is_kept_and_checked():
+    schema = Schema(Columns(True, ["n"], [0.0], {}, sizes={"n": 2.5, "y": 3}), NUMBERS)
+    config = schema.get_config()
+    assert Schema.from_config(config) == schema
+    for wrong in ({"n": "2"}, {"n": -1.0}, {"n": float("nan")}, {"n": float("inf")}):
+        config["inputs"]["Columns"]["sizes"] = wrong
+        with pytest.raises(ValueError, match="schema: "):
+            Schema.from_config(config)
+    del config["inputs"]["Columns"]["sizes"]  # as files were before
+    assert Schema.from_config(config).inputs.sizes == {}
+
+
 def test_columns_without_names_go_by_their_place(tmp_path):
     columns = Columns(False, ["1", "0"], [0.0, 0.0], {})
     assert columns.read(write(tmp_path, "1,0\n3,4\n")).tolist() == [[0, 1], [4, 3]]
@@ -429,7 +473,8 @@ def test_a_schema_of_another_model_is_not_written(tmp_path, schema):
 @pytest.mark.parametrize("mark", [",", "."])
 def test_texts_of_a_frame_are_read_as_those_of_the_training(tmp_path, mark):
     """Numbers of a frame say nothing of how its texts are written."""
-    columns = Columns(True, ["a", "p"], [0.0, 0.0], {}, mark, signs={"p": "€"})
+    sizes = {"p": 9000 if mark == "," else 9}
+    columns = Columns(True, ["a", "p"], [0.0, 0.0], {}, mark, signs={"p": "€"}, sizes=sizes)
     frame = pandas.DataFrame({"a": [0.25, 11.401], "p": ["11.401 €", "7.250 €"]})
     found = columns.read(frame, pytest.fail)
     assert found[:, 0].tolist() == [0.25, 11.401]

@@ -203,6 +203,44 @@ def test_what_can_be_read_in_two_ways_is_read_as_the_rest_of_the_table(tmp_path)
     assert sheet(tmp_path, "a;b\n1.250;7\n", decimal=",").plain("a") == ["1250"]
 
 
+_BELOW = ["563", "0", "491", "-120", "999", "350"]
+_ABOVE = ["1.485", "-1.232", "4.050", "2.000", "3.999"]
+
+
+@pytest.mark.parametrize("point", [".", ","])
+@pytest.mark.parametrize("separator", [";", "\t"])
+@pytest.mark.parametrize(
+    ("values", "thousands"),
+    [
+        ([*_BELOW, *_ABOVE], True),
+        ([*_BELOW, *_ABOVE[1:]], False),  # too few
+        ([*_BELOW[2:], *_ABOVE], False),
+        ([*_BELOW, *_ABOVE, "1485"], False),
+        (["2", "3", "5", "7", "12", "2.345", "7.125", "1.250", "3.500", "6.000"], False),
+        (["12.345", "20.125", "52.595", "7.756", "31.004", "0"], False),
+    ],
+)
+def test_numbers_without_a_mark_tell_that_the_others_are_thousands(
+    tmp_path, point, separator, values, thousands
+):
+    shown = [each.replace(".", point) for each in values]
+    found = sheet(tmp_path, "\n".join(f"{each}{separator}x" for each in ["a", *shown]))
+    assert [*found.plain("a")] == [each.replace(".", "" if thousands else ".") for each in values]
+    assert "which is a guess; write " in found.guess("a")
+
+
+def test_a_guess_is_told_unless_the_table_confirms_it(tmp_path):
+    rows = "\n".join(f"{each};2.750" for each in [*_BELOW, *_ABOVE])
+    found = sheet(tmp_path, f"a;b\n{rows}")
+    assert found.plain("b")[0] == "2750"  # as the other column
+    assert found.guess("b").startswith("'2.750' is read as 2750, which is a guess; write 2.7500")
+    assert type(found.decimal("ab")) is str
+    assert found.part([0]).guess("a") == ""
+    assert sheet(tmp_path, f"a;b;c\n{rows.replace('2.750', '2.750;0,5')}").guess("a") == ""
+    assert "1.485" in sheet(tmp_path, f"a;b;c\n{rows.replace('2.750', '2.750;0.5')}").guess("a")
+    assert sheet(tmp_path, 'a,b\n12.345,"x, y"\n').guess("a") == ""
+
+
 def test_a_first_line_of_numbers_with_commas_has_no_names(tmp_path):
     assert not sheet(tmp_path, "1,5;2,5\n3,5;4,5\n").header
 

@@ -38,7 +38,8 @@ static void row_sums(const real *a, const real *b, int64_t b_step, int64_t n, in
         BLOCKS(4)
         BLOCKS(5)
         BLOCKS(6)
-        BLOCKS(7) BLOCKS(8)
+        BLOCKS(7)
+        BLOCKS(8)
 #undef BLOCKS
             default : break;
     }

@@ -74,10 +74,22 @@ def infer(
     fills = [choice.fills.get(each) for each in names]
     decimal = sheet.decimal([*choice.fills, *target])
     signed = {name: sheet.signs[name] for name in [*names, *target] if name in sheet.signs}
-    complete = choice.complete
     return Columns(
-        sheet.header, names, fills, choice.words, decimal, signs=signed, complete=complete
+        sheet.header,
+        names,
+        fills,
+        choice.words,
+        decimal,
+        signs=signed,
+        complete=choice.complete,
+        sizes=_sizes(sheet.part(training), [*choice.fills, *target]),
     )
+
+
+def _sizes(training: Sheet, names: Sequence[str]) -> dict[str, float]:
+    """Return how large the numbers of some columns are, of those that have numbers."""
+    of_numbers = [name for name in names if are_numbers(training.plain(name))]
+    return {name: float(np.nanmean(np.abs(numbers(name, training)))) for name in of_numbers}
 
 
 def unknown(name: str, names: Sequence[str]) -> str:

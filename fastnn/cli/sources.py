@@ -152,6 +152,9 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     chosen = _chosen(names, sheet.names, options)
     target, why = targets.of_sheet(sheet, names, options.task)
     say(f"{'task':<13}{why}")
+    for name in names if target.task == "numbers" else []:
+        if guess := sheet.guess(name):
+            say(f"{'':<13}{name}: {guess}")
     y = target.encode(sheet)
     known = ~np.isnan(y).any(axis=1)
     if not known.all():

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
+from statistics import median
 
 __all__ = [
     "ALMOST",
     "MISSING",
     "NO_WORD",
+    "Guess",
     "alike",
     "are_codes",
     "are_numbers",
@@ -25,6 +27,7 @@ __all__ = [
     "dates",
     "decimal_marks",
     "given",
+    "guess",
     "is_number",
     "other_sign",
     "plain",
@@ -63,6 +66,14 @@ _WRITTEN = {".": _written(",", r"\."), ",": _written(r"\.", ",")}
 _OTHER = {".": ",", ",": "."}
 
 _ENOUGH = 1000  # numbers that can be read in one way only, to know how a column is written
+
+#: What can be read in two ways, with the mark that is before a fraction or between thousands.
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2}([.,])\d{3}")
+
+_SEVERAL = 5  # different numbers, to tell by their sizes how others are written
+_LARGER = 10  # times, of numbers without marks, that tell that the others are thousands
+_WELL = 5  # times as large as usual a number may well be
+_HARDLY = 50  # times as large as usual it hardly is
 
 #: What Python would not read, or not surely as it was meant.
 _MARKED = re.compile(rf"[+-]?[1-9]\d{{0,2}}([.{_BETWEEN}]\d{{3}})+.*|[^,]*\d,.*|,\d+")
@@ -354,27 +365,97 @@ def is_number(text: str) -> bool:
     return any(written.fullmatch(text) for written in _WRITTEN.values())
 
 
+class Guess(str):
+    """A mark before the fraction that had to be guessed."""
+
+    __slots__ = ()
+
+
 def decimal_marks(
-    columns: Mapping[str, Sequence[str]], separator: str, usual: str
+    columns: Mapping[str, Sequence[str]],
+    separator: str,
+    usual: str,
+    sizes: Mapping[str, float] | None = None,
 ) -> dict[str, str]:
     """Return the mark before the fraction in those columns where it may be a comma.
 
     It is that of most numbers of the column that can be read in one way only; where there are none,
-    that of the table's; else the usual one; else a comma where no comma separates values.
+    that of the table's; else that by which they are as large as usual, or as others; else a point
+    where commas separate numbers that have none; else the usual one; else a comma where no comma
+    separates values.  A ``Guess`` is what nothing else confirms.
 
     Args:
         columns: a table's, by name.
         separator: what is between two values.
         usual: the mark in other tables of the kind; ``""`` if that is not known.
+        sizes: how large the numbers of columns are in other tables of the kind, as far as known.
     """
     marked = {name: each for name, each in columns.items() if any(map(_MARKED.fullmatch, each))}
     marks = {name: _most(_votes(each)) for name, each in marked.items()}
-    if not all(marks.values()):
-        every = _most(sum(map(_votes, columns.values()), Counter())) or usual
-        for name in [name for name, mark in marks.items() if not mark]:
-            commas = separator != "," and any("," in value for value in marked[name])
-            marks[name] = every or ("," if commas else ".")
+    unsure = {name: marked[name] for name, mark in marks.items() if not mark}
+    if unsure:
+        pointed = "." if _has_no_commas(columns, separator) else ""
+        sure = _most(sum(map(_votes, columns.values()), Counter()))
+        table = sure or (pointed if pointed == usual else "")
+        sized = {name: _by_size(each, (sizes or {}).get(name)) for name, each in unsure.items()}
+        others = _most(Counter(sized.values())) or pointed or usual
+        for name, values in unsure.items():
+            mark = table or sized[name] or others or _by_separator(values, separator)
+            known = mark in (table, pointed) and sized[name] in ("", mark)
+            marks[name] = mark if known or mark == usual == sized[name] else Guess(mark)
     return marks
+
+
+def _has_no_commas(columns: Mapping[str, Sequence[str]], separator: str) -> bool:
+    """Return whether commas separate values, and no number has one, as fractions would."""
+    if separator != "," or len(columns) < 2:  # a single column is separated by nothing
+        return False
+    return not any("," in each and is_number(each) for each in chain(*columns.values()))
+
+
+def _by_separator(values: Sequence[str], separator: str) -> str:
+    return "," if separator != "," and any("," in value for value in values) else "."
+
+
+def _by_size(values: Sequence[str], usual: float | None) -> str:
+    """Return the mark before the fraction by which numbers that can be read in two ways are as
+    large as usual, or as those of the column that have no mark; ``""`` if both may be."""
+    either = [each for each in map(_EITHER.fullmatch, values) if each]
+    if len({each[1] for each in either}) != 1:
+        return ""
+    mark = either[0][1]
+    sizes = {abs(float(each[0].replace(mark, "."))) for each in either}  # with a fraction
+    size = median(sizes)
+    if usual is not None and 1000 * size > _HARDLY * usual:
+        return mark
+    thousands = usual is not None and 1000 * size < _WELL * usual
+    return _OTHER[mark] if thousands or _are_thousands(values, sizes) else ""
+
+
+def _are_thousands(values: Sequence[str], sizes: Collection[float]) -> bool:
+    """Return whether numbers without a mark end below 1000, and are far larger than the marked ones
+    if those have fractions of three digits: then they are no fractions."""
+    bare = {abs(float(value)) for value in values if re.fullmatch(r"[+-]?\d+", value)}
+    several = min(len(bare), len(sizes)) >= _SEVERAL
+    return several and max(bare) < 1000 and median(bare) > _LARGER * median(sizes)
+
+
+def guess(values: Sequence[str], decimal: str) -> str:
+    """Return how numbers that can be read in two ways are, if there are some, and how to write them
+    if that is wrong.
+
+    Example:
+        >>> guess(["7", "1.485"], ","), guess(["0.5"], ".")
+        ("'1.485' is read as 1485, which is a guess; write 1.4850 if it has a fraction", '')
+        >>> guess(["1,485"], ",")
+        "'1,485' is read as 1.485, which is a guess; write 1485 if it has no fraction"
+    """
+    text = next(filter(_EITHER.fullmatch, values), "")
+    if decimal in text:
+        mend = f"write {text.replace(decimal, '')} if it has no fraction"
+    else:
+        mend = f"write {text}0 if it has a fraction"
+    return text and f"{text!r} is read as {plain(text, decimal)}, which is a guess; {mend}"
 
 
 def _votes(values: Sequence[str]) -> Counter[str]:

@@ -116,6 +116,8 @@ class Columns:
         signs: the sign beside the numbers of a column, or of a target, in the table of the
             training: of a currency, of percent or of a unit.
         complete: columns of numbers of which none was missing in the training, as far as known.
+        sizes: how large the numbers of a column, or of a target, were in the training: the mean
+            without signs.
     """
 
     header: bool
@@ -127,6 +129,7 @@ class Columns:
     dropped: dict[str, str] = field(default_factory=dict)
     signs: dict[str, str] = field(default_factory=dict)
     complete: list[str] = field(default_factory=list)
+    sizes: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -145,6 +148,8 @@ class Columns:
             raise ValueError(f"schema: a sign has 1 to {_LONGEST_SIGN} letters")
         if not set(self.complete) <= set(self.names) - set(self.words):
             raise ValueError("schema: a column without missing numbers is none of numbers")
+        if not all(math.isfinite(size) and size >= 0 for size in self.sizes.values()):
+            raise ValueError("schema: how large numbers were is not finite, or below 0")
         if any(len(name) > _LONGEST for name in self.names):  # which is said again for each word
             raise ValueError(f"schema: the name of a column has more than {_LONGEST} letters")
 
@@ -186,10 +191,10 @@ class Columns:
         """Return the sheet of a CSV file like that of the training, or of such a data frame."""
         if isinstance(path, str | os.PathLike):
             named = [*self.names, *known]
-            how = (delimiter, self.header, encoding, named, self.decimal, self.signs)
+            how = (delimiter, self.header, encoding, named, self.decimal, self.signs, self.sizes)
             sheet = read_sheet(path, *how)
         else:
-            sheet = sheet_of(path, self.decimal, self.signs)
+            sheet = sheet_of(path, self.decimal, self.signs, self.sizes)
         if not sheet.rows:
             where = os.fspath(path) if sheet.separator else "the data frame"
             raise DataFileError(f"{where}: there is no row under the names")
@@ -344,13 +349,16 @@ def numbers(name: str, sheet: Sheet, note: Note = _silent, usual: str = "") -> A
     Args:
         name: that of the column.
         sheet: all of the file's.
-        note: called with what is neither a number nor a usual sign that there is none.
+        note: called with what is neither a number nor a usual sign that there is none, and with
+            how numbers are read where that had to be guessed.
         usual: the sign beside the column's numbers in the training; else it is the sheet's.
 
     Raises:
         DataFileError: if more than half of what is there is that.
     """
     values = sheet.plain(name)
+    if guess := sheet.guess(name):
+        note(f"{name}: {guess}")
     try:
         found = np.array(list(map(float, values)))
         if not any("_" in value for value in values):
@@ -682,7 +690,8 @@ class Schema:
                    [7., 1., 0.]])
 
         What had to be guessed is warned of: words that the model does not know, values that are no
-        numbers, signs and units other than those of the training.
+        numbers, signs and units other than those of the training, marks that may be before a
+        fraction or between thousands.
         """
         return self.inputs.read(source, _warn)
 
@@ -719,7 +728,7 @@ class Schema:
 
 #: What fields were before they were there.
 _USUAL: dict[Any, dict[str, Any]] = {
-    Columns: {"gaps": {}, "dropped": {}, "signs": {}, "complete": []}
+    Columns: {"gaps": {}, "dropped": {}, "signs": {}, "complete": [], "sizes": {}}
 }
 
 _INPUTS: dict[str, Any] = {each.__name__: each for each in (Arrays, Columns, Images)}
@@ -734,6 +743,9 @@ _KINDS: dict[str, Callable[[Any], bool]] = {
     "list[list[str]]": lambda value: type(value) is list and all(_list_of(v, str) for v in value),
     "dict[str, str]": lambda value: (
         type(value) is dict and all(type(each) is str for each in value.values())
+    ),
+    "dict[str, float]": lambda value: (
+        type(value) is dict and all(type(each) in (float, int) for each in value.values())
     ),
     "dict[str, list[str]]": lambda value: (
         type(value) is dict and all(_list_of(each, str) for each in value.values())

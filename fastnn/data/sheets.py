@@ -22,8 +22,10 @@ import numpy as np
 
 from fastnn.data.kinds import kind_of, kind_of_text
 from fastnn.data.notation import (
+    Guess,
     as_number,
     decimal_marks,
+    guess,
     is_number,
     plain,
     quantity,
@@ -92,6 +94,11 @@ class Sheet:
             return values
         return [each if isinstance(each, _Known) else plain(each, mark) for each in values]
 
+    def guess(self, name: str) -> str:
+        """Return how the numbers of a column are read, as text, if that had to be guessed."""
+        mark = self.decimals.get(name)
+        return guess(self._bare(name), mark) if isinstance(mark, Guess) else ""
+
     def count_unsigned(self, name: str) -> int:
         """Return how many numbers of a column are without a sign."""
         return sum(map(is_number, self.column(name)))
@@ -103,7 +110,7 @@ class Sheet:
         """Return the mark before the fraction in most of some columns; ``""`` if all are plain."""
         marked = [name for name in names if name in self.decimals]
         kinds = [self.decimals[each] for each in marked if self.plain(each) != [*self._bare(each)]]
-        return max(kinds, key=kinds.count, default="")
+        return str(max(kinds, key=kinds.count, default=""))  # also of a guess
 
     def place(self, row: int) -> str:
         """Return where a row is, as text."""
@@ -127,6 +134,7 @@ def read_sheet(
     known: Collection[str] = (),
     decimal: str = "",
     signs: Mapping[str, str] | None = None,
+    sizes: Mapping[str, float] | None = None,
 ) -> Sheet:
     """Read a text file.
 
@@ -143,6 +151,7 @@ def read_sheet(
         decimal: the mark before the fraction in tables of the kind, for numbers that can be read in
             two ways.
         signs: the sign beside the numbers of a column in tables of the kind.
+        sizes: how large the numbers of a column are in tables of the kind.
 
     Raises:
         DataFileError: if there is nothing in it, or no table.
@@ -163,11 +172,16 @@ def read_sheet(
     rest = numbered[header:]
     rows, lines = [row for _, row in rest], [line for line, _ in rest]
     columns = dict(zip(names, zip(*rows, strict=True), strict=False))  # none without rows
-    notation = _notation(columns, found, decimal, signs or {})
+    notation = _notation(columns, found, decimal, signs or {}, sizes)
     return Sheet(names, rows, lines, found, header, repeated, *notation)
 
 
-def sheet_of(frame: Any, decimal: str = "", signs: Mapping[str, str] | None = None) -> Sheet:
+def sheet_of(
+    frame: Any,
+    decimal: str = "",
+    signs: Mapping[str, str] | None = None,
+    sizes: Mapping[str, float] | None = None,
+) -> Sheet:
     """Return a data frame of pandas or polars as a sheet.
 
     Args:
@@ -175,6 +189,7 @@ def sheet_of(frame: Any, decimal: str = "", signs: Mapping[str, str] | None = No
         decimal: the mark before the fraction in texts of tables of the kind, for numbers that can
             be read in two ways; its numbers have none.
         signs: the sign beside the numbers of a column in tables of the kind.
+        sizes: how large the numbers of a column are in tables of the kind.
 
     Raises:
         DTypeError: if it is none, or two columns are called the same.
@@ -195,7 +210,7 @@ def sheet_of(frame: Any, decimal: str = "", signs: Mapping[str, str] | None = No
     columns = {name: texts.get(name) or list(map(_text, each)) for name, each in columns.items()}
     rows = list(map(list, zip(*columns.values(), strict=True)))
     lines = list(range(len(rows)))
-    notation = _notation(texts, "", decimal or ".", signs or {})
+    notation = _notation(texts, "", decimal or ".", signs or {}, sizes)
     return Sheet(names, rows, lines, "", True, [], *notation)
 
 
@@ -223,6 +238,7 @@ def _notation(
     separator: str,
     decimal: str,
     usual: Mapping[str, str],
+    sizes: Mapping[str, float] | None,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the marks before fractions, and the signs beside numbers, of those columns that have
     some."""
@@ -233,7 +249,7 @@ def _notation(
         name: [each for each in values if not isinstance(each, _Known)]
         for name, values in bare.items()
     }
-    return decimal_marks(written, separator, decimal), signs
+    return decimal_marks(written, separator, decimal, sizes), signs
 
 
 def _sign(values: Sequence[str], usual: str) -> str:
