@@ -41,7 +41,8 @@ static void row_sums(const real *a, const real *b, int64_t b_step, int64_t n, in
         BLOCKS(7)
         BLOCKS(8)
 #undef BLOCKS
-            default : break;
+    default:
+        break;
     }
 }
 

@@ -106,7 +106,7 @@ _SIGNED = re.compile(r"([+-]?)([^\d.,+-]*)([+-]?[.,]?\d(?:.*\d)?[.,]?)(\D*)")
 _WORD = re.compile(r"[^\W\d_]+")
 
 #: The s of several, as in ``lbs``, but not in ``ms``.
-_SEVERAL = re.compile(r"(?<=ch)es$|(?<=\w\w)s$", re.I)
+_PLURAL = re.compile(r"(?<=ch)es$|(?<=\w\w)s$", re.I)
 
 #: What is another unit in small letters: ``M``, ``MWh``, ``GB``.
 _CAPITALS = re.compile(r"\w|M[A-Z]?[a-z]?|[kKGT]B")
@@ -301,7 +301,7 @@ def unit_of(sign: str) -> str:
 def _one_of(found: re.Match[str]) -> str:
     """Return a word of a sign without the s of several, which symbols, as ``mAs``, have not."""
     word = found[0]
-    one = _SEVERAL.sub("", word) if word[1:].islower() or word.isupper() else word
+    one = _PLURAL.sub("", word) if word[1:].islower() or word.isupper() else word
     return one if _CAPITALS.fullmatch(one) else one.casefold()
 
 
