@@ -615,7 +615,14 @@ def test_targets_in_arrays(capsys, y, task, classes):
     ("arrays", "message"),
     [
         ({"x": np.ones((3, 2)), "y": np.ones(4)}, "'x' has 3 rows, 'y' has 4"),
-        ({"x": np.array(["a", "b"]), "y": [0, 1]}, "samples are numbers"),
+        (
+            {"x": np.array(["a", "b"]), "y": [0, 1]},
+            "a.npz: 'x' has the type <U1; samples are numbers",
+        ),
+        (
+            {"x": np.ones((3, 2, 4, 4, 1)), "y": [0, 1, 0]},
+            "a.npz: 'x' has 5 axes; samples are rows of numbers or images; give x.reshape(3, -1)",
+        ),
         ({"x": np.ones((3, 2)), "y": np.ones((3, 2, 2))}, "expected (rows,) or (rows, n)"),
         (
             {"x": np.full((20, 2), np.nan), "y": np.arange(20) % 2},
@@ -643,6 +650,20 @@ def test_targets_in_arrays(capsys, y, task, classes):
 def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
     np.savez("a.npz", **arrays)
     assert message in run(capsys, "train", "a.npz", code=1).err
+
+
+def test_rows_of_other_classes_are_counted_whatever_the_file(capsys):
+    told_of = "rows have none of the model's classes: left out"
+    x, y = RNG.normal(size=(60, 3)), np.arange(60) % 3
+    np.savez("a.npz", x_train=x, y_train=y % 2, x_test=x, y_test=y)
+    assert f"y_train: 20 {told_of}" in told(capsys, "train", "a.npz", "--save", "m")["notes"][2]
+    np.savez("b.npz", x_train=x, y_train=y)
+    assert f"note: y_train: 20 {told_of}" in run(capsys, "evaluate", "m", "b.npz", "--json").err
+    labels = np.c_[y % 2, y > 0]
+    np.savez("c.npz", x=x, y=labels)
+    run(capsys, "train", "c.npz", "--epochs", "1", "--save", "m")
+    np.savez("d.npz", x=x, y=labels * [1, 2])
+    assert f"note: y[1]: 40 {told_of}" in run(capsys, "evaluate", "m", "d.npz").err
 
 
 @pytest.mark.parametrize("task", ["classification", "multi-label"])
@@ -714,6 +735,11 @@ def test_a_folder_of_images(capsys):
     with np.load("a.npz") as file:
         assert len(file["paths"]) == 60
     assert told(capsys, "evaluate", "m", "pictures")["scores"]["accuracy"] > 0.9
+    for name in ("bright", "dim"):
+        Path("others", name).mkdir(parents=True)
+        Image.new("RGB", (12, 9)).save(Path("others", name, "a.png"))
+    err = run(capsys, "evaluate", "m", "others").err
+    assert "note: class: 1 rows have none of the model's classes: left out" in err
     assert told(capsys, *words, "--image-size", "16")["inputs"] == [16, 16, 3]
     Path("pictures/dark/more/0.png").write_bytes(b"no image")
     assert "0.png: no image that can be read" in run(capsys, *words, code=1).err

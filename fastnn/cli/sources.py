@@ -28,6 +28,8 @@ Say = Callable[[str], object]
 #: Rows below which none are held out unless that is asked for.
 _FEW = 10
 
+_MOST_AXES = 4  # of images: rows, height, width, channels
+
 _CHANNELS = 4  # of images as they come: of colours, and of how opaque they are
 
 _ROOM = 4 << 30  # bytes of images that are held at once
@@ -95,13 +97,14 @@ def labelled(
     inputs, target = schema.inputs, schema.target
     if isinstance(inputs, Images):
         paths = inputs.paths(path)
-        y = target.ids(0, [_class_of(path, Path(each)) for each in paths])[:, None]
+        y = target.ids(0, [_class_of(path, Path(each)) for each in paths], note)[:, None]
         x = inputs.of(paths)
     elif isinstance(inputs, Arrays):
         from fastnn.data.npz import read_npz
 
         arrays = _test_arrays(read_npz(path), inputs.name, inputs.target)
-        x, y = inputs.take(arrays, path), targets.of_array(target, _array(arrays, inputs.target))
+        values = _array(arrays, inputs.target)
+        x, y = inputs.take(arrays, path), targets.of_array(target, values, note)
     else:
         sheet = inputs.sheet(path, target.names, **text)
         x, y = inputs.encode(sheet, note), target.encode(sheet, note)
@@ -276,12 +279,12 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     for each in (name, wanted):
         if problem := _no_array(arrays, each):
             options.refuse(problem)
-    x, values = _as_samples(name, _array(arrays, name), say), _array(arrays, wanted)
+    x, values = _as_samples(path, name, _array(arrays, name), say), _array(arrays, wanted)
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
     target, why = targets.of_values(wanted, values, options.task)
     say(f"{'task':<13}{why}")
-    y = targets.of_array(target, values)
+    y = targets.of_array(target, values, lambda _: None)  # how many are none is said here
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
         say(f"{'left out':<13}{counted(int((~known).sum()), 'row')} without {wanted}")
@@ -335,10 +338,15 @@ def _test_arrays(arrays: dict[str, Array], x: str, y: str) -> dict[str, Array]:
     return arrays
 
 
-def _as_samples(name: str, x: Array, say: Say) -> Array:
+def _as_samples(path: Path, name: str, x: Array, say: Say) -> Array:
     """Return images with an axis of channels, and anything else as rows of numbers."""
     if x.dtype.kind not in "fiub":
-        raise DataFileError(f"samples are numbers, the array has the type {x.dtype}")
+        raise DataFileError(f"{path}: {name!r:.60} has the type {x.dtype}; samples are numbers")
+    if x.ndim > _MOST_AXES:
+        raise DataFileError(
+            f"{path}: {name!r:.60} has {x.ndim} axes; samples are rows of numbers or images; give "
+            f"{name:.60}.reshape({len(x)}, -1) for rows"
+        )
     if x.ndim == 1:
         return x[:, None]
     if x.ndim == 4 and x.shape[1] <= _CHANNELS < min(x.shape[2:]):

@@ -571,14 +571,14 @@ class Target:
         name = self.names[place]
         if self.task == "numbers":
             return numbers(name, sheet, note)
-        ids = self.ids(place, sheet.plain(name))
+        return self.ids(place, sheet.plain(name), note)
+
+    def ids(self, place: int, values: Sequence[str], note: Note = _silent) -> Array:
+        """Return the numbers of classes, float64, NaN for what is none."""
+        ids, name = _Words(self.classes[place]).places(values, np.nan), self.names[place]
         if np.isnan(ids).any():
             note(f"{name}: {np.isnan(ids).sum()} rows have none of the model's classes: left out")
         return ids
-
-    def ids(self, place: int, values: Sequence[str]) -> Array:
-        """Return the numbers of classes, float64, NaN for what is none."""
-        return _Words(self.classes[place]).places(values, np.nan)
 
     def answers(self, outputs: Array) -> list[list[Any]]:
         """Return, for each name, what the model tells of each row: classes, or numbers."""
