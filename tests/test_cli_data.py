@@ -1283,6 +1283,38 @@ def test_a_recall_that_chance_explains_is_none(confusion, useless):
     assert found.is_of_no_use is useless
 
 
+@pytest.mark.parametrize(
+    ("confusion", "area", "useless"),
+    [
+        ([[300, 0], [9, 0]], 0.98, False),
+        ([[300, 0], [9, 0]], 0.62, True),  # which chance explains
+        ([[9, 0], [1, 0]], 1.0, True),  # of one row in ten it does, too
+        ([[9, 0], [0, 0]], np.nan, True),
+    ],
+)
+def test_a_model_that_ranks_the_rows_is_of_use(confusion, area, useless):
+    confusion = np.array(confusion)
+    share = confusion[0, 0] / confusion.sum()
+    target, y = Target("binary", ["y"], [["no", "yes"]]), np.zeros((9, 1))
+    worth = {"accuracy": share, "auc": area}
+    found = scores.Scores(target, 9, worth, {"accuracy": share}, confusion, y, y)
+    assert found.is_of_no_use is useless
+    assert ("no better than the baseline" in found.text("here")) is useless
+    assert ("--class-weight balanced" not in found.text("here")) is useless
+
+
+def test_long_names_of_classes_stay_apart():
+    names = [f"a_name_that_all_the_classes_begin_with_{end}" for end in ("one", "two")]
+    names += [f"a_name_of_the_same_begin_{middle}_and_of_the_same_end" for middle in ("1", "2")]
+    target, y = Target("classes", ["y"], [names]), np.zeros((9, 1))
+    matrix = np.eye(4)
+    found = scores.Scores(target, 4, {"accuracy": 1}, {"accuracy": 0.25}, matrix, y, y)
+    *_, head, _, one, two, three, four = found.text("here").splitlines()
+    begins = [line.split()[0] for line in (one, two, three, four)]
+    assert begins == ["a_name_that…in_with_one", "a_name_that…in_with_two", *names[2:]]
+    assert "-> a_nam…h_one" in head
+
+
 def test_the_loss_to_stop_by_is_weighed_as_that_of_the_training(capsys, monkeypatch):
     fit, seen = fastnn.Sequential.fit, []
 
