@@ -743,8 +743,28 @@ def test_a_folder_of_images(capsys):
     assert told(capsys, *words, "--image-size", "16")["inputs"] == [16, 16, 3]
     Path("pictures/dark/more/0.png").write_bytes(b"no image")
     assert "0.png: no image that can be read" in run(capsys, *words, code=1).err
+    Path("pictures/dark/more/0.png").unlink()
+    Image.new("RGB", (12, 9)).save("pictures/dark/0.ppm")
+    for name in ("a.txt", "bright/b.TXT", "bright/LICENSE", ".DS_Store"):
+        Path("pictures", name).write_text("words")
+    found = told(capsys, *words)
+    assert found["rows"] == {"training": 48, "held_out": 12}
+    unread = "files that are not read: .txt (2), no suffix (1)"
+    assert unread in found["notes"][1]
+    assert f"note: pictures: {unread}" in run(capsys, "predict", "m", "pictures", "--json").err
+    assert f"note: pictures: {unread}" in run(capsys, "evaluate", "m", "pictures").err
     Path("none/one").mkdir(parents=True)
     assert "has no image" in run(capsys, "train", "none", code=1).err
+
+
+def test_a_folder_of_folders_of_classes_is_told_from_one_of_classes(capsys):
+    for name in ("train/a", "train/b", "test/a", "test/b"):
+        Path("root", name).mkdir(parents=True)
+        Image.new("RGB", (9, 9)).save(Path("root", name, "0.png"))
+    error = run(capsys, "train", "root", code=1).err
+    assert "its folders test, train hold folders alone, such as a, b; if these are " in error
+    assert f"give {os.path.join('root', 'train')}; if not" in error
+    run(capsys, "train", "root/train", "--epochs", "1")
 
 
 # ---- options -------------------------------------------------------------------------------------

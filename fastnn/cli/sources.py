@@ -96,7 +96,7 @@ def labelled(
     """
     inputs, target = schema.inputs, schema.target
     if isinstance(inputs, Images):
-        paths = inputs.paths(path)
+        paths = inputs.paths(path, note)
         y = target.ids(0, [_class_of(path, Path(each)) for each in paths], note)[:, None]
         x = inputs.of(paths)
     elif isinstance(inputs, Arrays):
@@ -391,10 +391,11 @@ def _check_varies(path: Path, what: str, x: Array) -> None:
 
 
 def _of_images(path: Path, options: argparse.Namespace, say: Say) -> Data:
-    from fastnn.data.folders import image_dataset_from_directory
+    from fastnn.data.folders import image_dataset_from_directory, unread
 
     folder = image_dataset_from_directory(path, shuffle=False)
     files = folder.file_paths
+    _check_depth(path, files)
     used = {_class_of(path, each) for each in files}
     names = [name for name in folder.class_names if name in used]
     for name in sorted({*folder.class_names} - used):
@@ -404,6 +405,8 @@ def _of_images(path: Path, options: argparse.Namespace, say: Say) -> Data:
     inputs = _images_like(files, options.image_size)
     shape = " x ".join(map(str, inputs.shape))
     say(f"{'data':<13}{path}: {len(files):,} images in {len(names)} classes, taken as {shape}")
+    if left := unread(path, files):
+        say(f"{'':<13}{left}")
     if len(files) * int(np.prod(inputs.shape)) > _ROOM:
         raise DataFileError(f"{path}: the images take more than 4 GB; give a smaller --image-size")
     task = "binary" if len(names) == 2 else "classes"
@@ -414,6 +417,23 @@ def _of_images(path: Path, options: argparse.Namespace, say: Say) -> Data:
     training, rest = _split(target, y, options)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _check_depth(path: Path, files: list[Path]) -> None:
+    """Refuse a folder whose parts, such as train and test, have the folders of the classes."""
+    inner: dict[str, set[str]] = {}
+    for file in files:
+        part, *between = file.relative_to(path).parts[:-1]
+        inner.setdefault(part, set()).update(between[:1] or [""])
+    deep = [name for name, found in inner.items() if len(found) > 1]
+    if not deep or any("" in found for found in inner.values()):
+        return
+    part = next((name for name in deep if "train" in name.lower()), deep[0])
+    raise DataFileError(
+        f"{path}: its folders {', '.join(inner):.60} hold folders alone, such as "
+        f"{', '.join(sorted(inner[part])):.60}; if these are the classes, give {path / part}; if "
+        "not, put the images into the folders of their classes"[:390]
+    )
 
 
 def _class_of(path: Path, file: Path) -> str:

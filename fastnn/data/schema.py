@@ -485,13 +485,16 @@ class Images:
 
     def read(self, path: str | os.PathLike[str], note: Note = _silent) -> Array:
         """Return the images of a folder, in the order of their paths, or a single one."""
-        return self.of(self.paths(path))
+        return self.of(self.paths(path, note))
 
-    def paths(self, path: str | os.PathLike[str]) -> list[str]:
+    def paths(self, path: str | os.PathLike[str], note: Note = _silent) -> list[str]:
         """Return the files of a folder, sorted, or the file itself."""
-        from fastnn.data.folders import image_paths
+        from fastnn.data.folders import image_paths, unread
 
-        return [os.fspath(each) for each in image_paths(path)]
+        found = image_paths(path)
+        if rest := unread(path, found):
+            note(f"{os.fspath(path)}: {rest}")
+        return list(map(os.fspath, found))
 
     def of(self, paths: Sequence[str]) -> Array:
         """Return the images of some files, uint8."""
