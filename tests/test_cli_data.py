@@ -247,7 +247,7 @@ def test_a_dash_among_numbers_to_predict_is_none_and_a_class_among_words(capsys)
     write("a.csv", [["a", "y", "z"], *rows])
     said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
     assert "regression: y is numbers, 54 different" in said
-    assert "6 rows without y" in said
+    assert "6 rows whose y is -" in said
     said = run(capsys, "train", "a.csv", "--target", "z", "--epochs", "1").out
     assert "z has 3 classes (-, a, b)" in said
 
@@ -391,7 +391,7 @@ def test_yes_and_no_and_rows_without_an_answer(capsys):
     found = told(capsys, "train", "a.csv", "--target", "ok", "--save", "m")
     assert (found["task"], found["classes"]) == ("binary", [["No", "Yes"]])
     assert sum(found["rows"].values()) == sum(row[2] != "NA" for row in rows)
-    assert any("rows without ok" in line for line in found["notes"])
+    assert any("rows whose ok is NA" in line for line in found["notes"])
     assert found["scores"]["auc"] > 0.9
     names, first = table(run(capsys, "predict", "m", "a.csv", "--proba").out)[:2]
     assert names == ["ok", "ok=No", "ok=Yes"]
@@ -876,6 +876,39 @@ def test_a_tab_has_a_name(capsys, word):
     write("a.csv", flowers(30), delimiter="\t")
     words = ["train", "a.csv", "--target", "kind", "--epochs", "1", "--delimiter", word]
     assert told(capsys, *words)["inputs"] == ["long", "wide"]
+
+
+def test_what_separates_values_has_a_name_and_is_named(capsys):
+    write("a.csv", flowers(30), delimiter=" ")
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "1"]
+    error = run(capsys, *words, code=1).err
+    assert "but one column, called 'long wide kind'; if its names are several, " in error
+    assert error.endswith("--delimiter space\n")
+    assert told(capsys, *words, "--delimiter", "space")["inputs"] == ["long", "wide"]
+    write("a.csv", flowers(30), delimiter=";")
+    error = run(capsys, *words, "--delimiter", "comma", code=1).err
+    assert error.endswith("--delimiter semicolon\n")
+    assert told(capsys, *words, "--delimiter", "semicolon")["inputs"] == ["long", "wide"]
+    assert "one character, or of comma, semicolon" in refused(capsys, *words, "--delimiter", "ab")
+
+
+def test_the_standard_input_is_called_by_its_name(capsys):
+    write("a.csv", flowers(30))
+    run(capsys, "train", "a.csv", "--target", "kind", "--epochs", "1", "--save", "m")
+    assert "'-'; the standard input is called /dev/stdin" in refused(capsys, "predict", "m", "-")
+    read = run(capsys, "predict", "m", "a.csv").out
+    with open("a.csv", "rb") as file:
+        words = [sys.executable, "-m", "fastnn", "predict", "m", "/dev/stdin"]
+        assert subprocess.check_output(words, stdin=file, text=True) == read
+
+
+def test_what_stands_for_no_target_is_named(capsys):
+    rows = [[i % 7, ["yes", "no"][i % 2] if i % 5 else "NA"] for i in range(60)]
+    write("a.csv", [["a", "y"], *rows])
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
+    assert "left out     12 rows whose y is NA\n" in run(capsys, *words).out
+    write("a.csv", [["a", "y"], *rows, [3, ""]])
+    assert "left out     13 rows whose y is empty or NA\n" in run(capsys, *words).out
 
 
 def test_columns_to_learn_from_are_named_as_the_target_is(capsys):

@@ -12,9 +12,10 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
+from fastnn.cli.arguments import DELIMITERS
 from fastnn.cli.output import counted
 from fastnn.cli.sizes import too_small
-from fastnn.data.notation import strange
+from fastnn.data.notation import MISSING, strange
 from fastnn.data.schema import Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
@@ -133,6 +134,8 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     names_of = "" if sheet.header else "; no header: columns are 0, 1, ..."
     if not sheet.rows:
         raise DataFileError(f"{path}: there is no row under the names")
+    if len(sheet.names) == 1:
+        _check_separated(path, sheet.names[0])
     rows, width = counted(len(sheet.rows), "row"), counted(len(sheet.names), "column")
     say(f"{'data':<13}{path}: {rows}, {width}{names_of}")
     for sign in sorted(set(sheet.signs.values())):
@@ -158,7 +161,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     y = target.encode(sheet)
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{_without_target(target, sheet, int((~known).sum()))}")
+        say(f"{'left out':<13}{_without_target(target, sheet, np.flatnonzero(~known))}")
     sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
     if target.task == "numbers":
         _tell_coarse(target.names, y, say)
@@ -168,6 +171,16 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     _tell_coarse(inputs.features, x[training], say)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _check_separated(path: Path, name: str) -> None:
+    """Refuse a table of one column whose name looks like several."""
+    between = next((word for word, sign in DELIMITERS.items() if sign in name), "")
+    if between:
+        raise DataFileError(
+            f"{path}: there is but one column, called {name!r:.120}; if its names are several, "
+            f"what separates them is --delimiter {between}"
+        )
 
 
 def _noting(say: Say) -> Say:
@@ -192,11 +205,16 @@ def _tell_coarse(names: Sequence[str], values: Array, say: Say) -> None:
         )
 
 
-def _without_target(target: Target, sheet: Sheet, rows: int) -> str:
-    """Return how many rows have no target, and which words are no number."""
+def _without_target(target: Target, sheet: Sheet, rows: Array) -> str:
+    """Return how many rows have no target, what stands for it, and which words are no number."""
     words = [strange(sheet.plain(name)) for name in target.names if target.task == "numbers"]
-    without = f"{counted(rows, 'row')} without {' or '.join(target.names)}"
-    return "; ".join(filter(None, [without, *words]))
+    without = f"without {' or '.join(target.names)}"
+    if len(target.names) == 1:
+        (name,) = target.names
+        signs = sorted({sheet.column(name)[row] for row in rows.tolist()})
+        if signs != [""] and {sign.lower() for sign in signs} <= MISSING:
+            without = f"whose {name} is {' or '.join(sign or 'empty' for sign in signs)}"
+    return "; ".join(filter(None, [f"{counted(len(rows), 'row')} {without}", *words]))
 
 
 def _chosen(
