@@ -673,6 +673,21 @@ def test_columns_of_quantities_are_neither_classes_nor_labels(capsys, task):
     assert f"has 2 columns, whose numbers are not all 0 or 1: that is no {task}; leave" in error
 
 
+@pytest.mark.parametrize("largest", [255, 1])
+def test_numbers_of_another_size_than_those_of_the_training_are_told(capsys, largest):
+    x, y = RNG.integers(0, 256, (60, 8, 8)), np.arange(60) % 2
+    bytes_or_shares = x.astype(np.uint8) if largest == 255 else x / 255
+    np.savez("a.npz", x=bytes_or_shares, y=y)
+    run(capsys, "train", "a.npz", "--epochs", "1", "--save", "m")
+    np.savez("b.npz", x=x * (256 - largest) / 255, y=y)
+    np.savez("c.npz", x=bytes_or_shares // 128, y=y)  # bytes may be few, as those of the night
+    told_of = f"note: x: numbers up to {256 - largest}, where those of the training go up to about"
+    for command in ("predict", "evaluate"):
+        assert told_of in run(capsys, command, "m", "b.npz").err
+        assert run(capsys, command, "m", "a.npz").err == ""
+        assert run(capsys, command, "m", "c.npz").err == ""
+
+
 def test_images_with_channels_first_are_told_how_to_turn_them(capsys):
     grey, colours = RNG.random((20, 1, 8, 8)), RNG.random((20, 3, 8, 8))
     np.savez("a.npz", pixels=grey, y=np.arange(20) % 2)

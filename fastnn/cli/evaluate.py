@@ -64,7 +64,9 @@ def _run(options: argparse.Namespace) -> int:
     if path != options.data:
         output.note("digits: `fastnn train digits` has learnt from four in five of these images")
     text = models.text_options(options, isinstance(model.schema.inputs, Columns))
-    found = scores.of(model, *sources.labelled(model.schema, path, output.note, **text))
+    x, y = sources.labelled(model.schema, path, output.note, **text)
+    models.tell_range(model, x)
+    found = scores.of(model, x, y)
     if options.plot:
         from fastnn.cli.pictures import result
 

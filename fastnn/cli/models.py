@@ -10,11 +10,15 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.cli import arguments, output
 from fastnn.data.kinds import DAMAGED, FASTNN, kind_of
-from fastnn.data.schema import Columns
+from fastnn.data.schema import Arrays, Columns
 from fastnn.datasets.digits import DIGITS
 from fastnn.errors import DataFileError, ModelFileError
 
-__all__ = ["data_file", "load", "samples", "text_options"]
+__all__ = ["data_file", "load", "samples", "tell_range", "text_options"]
+
+_FAR = 50  # times that numbers are larger or smaller than those of the training, to be told
+
+_AXES_OF_IMAGES = 3
 
 #: How models of others become one of fastnn, by suffix.
 _ELSEWHERE = {
@@ -67,6 +71,37 @@ def text_options(options: Any, is_table: bool) -> dict[str, Any]:
     if given and not is_table:
         options.refuse(f"--{given[0]} is for a CSV file; the model reads other data")
     return found if is_table else {}
+
+
+def tell_range(model: Any, x: Array) -> None:
+    """Note numbers of arrays that are far from those of the training, as 0 to 1 is from 0 to 255.
+
+    Args:
+        model: what takes them.
+        x: the samples.
+    """
+    if model.schema is None or not isinstance(model.schema.inputs, Arrays):
+        return
+    usual, largest = _largest_usual(model), max(float(x.max(initial=0)), -float(x.min(initial=0)))
+    dark = x.dtype == np.uint8  # bytes are not scaled, however small they are
+    if usual and (largest > _FAR * usual or (0 < largest < usual / _FAR and not dark)):
+        output.note(
+            f"{model.schema.inputs.name}: numbers up to {largest:.3g}, where those of the training "
+            f"go up to about {usual:.3g}; scale them as those were"
+        )
+
+
+def _largest_usual(model: Any) -> float:
+    """Return about the largest number that a model was trained on, by the layer that scales images,
+    or bytes; 0: unknown."""
+    from fastnn.layers import Normalization, Rescaling
+
+    first = next(iter(model.layers), None)
+    if isinstance(first, Rescaling) and not np.ndim(first.scale) and first.scale:
+        return abs(float(np.max((1 - first.offset) / first.scale)))
+    if isinstance(first, Normalization) and len(model.schema.inputs.shape) == _AXES_OF_IMAGES:
+        return float(np.max(np.abs(first.mean.value) + 2 * np.sqrt(first.variance.value)))
+    return 0.0
 
 
 def samples(model: Any, options: Any, source: Path) -> Array:

@@ -86,6 +86,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.proba and (model.schema is None or model.schema.target.task == "numbers"):
         options.refuse("--proba is for a model whose schema says that it predicts classes")
     x, beside = _read(model, options)
+    models.tell_range(model, x)
     outputs = model.predict_proba(x)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(f"{options.model}: the model has several outputs; call it in Python")
