@@ -924,6 +924,9 @@ def test_what_stands_for_no_target_is_named(capsys):
     assert "left out     12 rows whose y is NA\n" in run(capsys, *words).out
     write("a.csv", [["a", "y"], *rows, [3, ""]])
     assert "left out     13 rows whose y is empty or NA\n" in run(capsys, *words).out
+    x, y = np.array(rows).T
+    np.savez("a.npz", x=x.astype(float), y=y)
+    assert "left out     12 rows whose y is NA\n" in run(capsys, "train", "a.npz").out
 
 
 def test_columns_to_learn_from_are_named_as_the_target_is(capsys):

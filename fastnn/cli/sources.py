@@ -208,13 +208,17 @@ def _tell_coarse(names: Sequence[str], values: Array, say: Say) -> None:
 def _without_target(target: Target, sheet: Sheet, rows: Array) -> str:
     """Return how many rows have no target, what stands for it, and which words are no number."""
     words = [strange(sheet.plain(name)) for name in target.names if target.task == "numbers"]
-    without = f"without {' or '.join(target.names)}"
-    if len(target.names) == 1:
-        (name,) = target.names
-        signs = sorted({sheet.column(name)[row] for row in rows.tolist()})
-        if signs != [""] and {sign.lower() for sign in signs} <= MISSING:
-            without = f"whose {name} is {' or '.join(sign or 'empty' for sign in signs)}"
-    return "; ".join(filter(None, [f"{counted(len(rows), 'row')} {without}", *words]))
+    gone = [sheet.column(name)[row] for name in target.names for row in rows.tolist()]
+    without = f"{counted(len(rows), 'row')} {_gap(target.names, gone)}"
+    return "; ".join(filter(None, [without, *words]))
+
+
+def _gap(names: Sequence[str], gone: Sequence[str]) -> str:
+    """Return which targets are not there, and what stands for the only one."""
+    signs = sorted({*gone})
+    if len(names) > 1 or signs == [""] or not {sign.lower() for sign in signs} <= MISSING:
+        return f"without {' or '.join(names)}"
+    return f"whose {names[0]} is {' or '.join(sign or 'empty' for sign in signs)}"
 
 
 def _chosen(
@@ -305,7 +309,8 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     y = targets.of_array(target, values, lambda _: None)  # how many are none is said here
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{counted(int((~known).sum()), 'row')} without {wanted}")
+        gap = _gap([wanted], list(map(str, values[~known].reshape(-1))))
+        say(f"{'left out':<13}{counted(int((~known).sum()), 'row')} {gap}")
     x, y = x[known], targets.for_loss(target, y[known])
     _check_finite(path, f"{name!r:.60}", x)
     _check_varies(path, f"{name!r:.60}", x)
