@@ -899,7 +899,10 @@ def test_what_separates_values_has_a_name_and_is_named(capsys):
     error = run(capsys, *words, code=1).err
     assert "but one column, called 'long wide kind'; if its names are several, " in error
     assert error.endswith("--delimiter space\n")
-    assert told(capsys, *words, "--delimiter", "space")["inputs"] == ["long", "wide"]
+    found = told(capsys, *words, "--delimiter", "space", "--save", "m")
+    assert found["inputs"] == ["long", "wide"]
+    for asked in (["evaluate"], ["predict"], ["predict", "--with", "kind"]):
+        assert error in run(capsys, *asked, "m", "a.csv", code=1).err
     write("a.csv", flowers(30), delimiter=";")
     error = run(capsys, *words, "--delimiter", "comma", code=1).err
     assert error.endswith("--delimiter semicolon\n")

@@ -138,7 +138,7 @@ def _read(model: Any, options: argparse.Namespace) -> tuple[Any, dict[str, Seque
     if model.schema is None or not isinstance(model.schema.inputs, Columns):
         options.refuse("--with is for a model that `fastnn train` made of a CSV file")
     inputs = model.schema.inputs
-    sheet = inputs.sheet(options.data, **models.text_options(options, is_table=True))
+    sheet = models.sheet_like(inputs, options.data, **models.text_options(options, is_table=True))
     names = sheet.names
     if options.beside != ["all"] or "all" in names:
         names = sources.columns_of(options.beside, names, options.refuse)

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
-from fastnn.cli.arguments import DELIMITERS
+from fastnn.cli.models import check_separated, sheet_like
 from fastnn.cli.output import counted
 from fastnn.cli.sizes import too_small
 from fastnn.data.notation import MISSING, strange
@@ -107,7 +107,7 @@ def labelled(
         values = _array(arrays, inputs.target)
         x, y = inputs.take(arrays, path), targets.of_array(target, values, note)
     else:
-        sheet = inputs.sheet(path, target.names, **text)
+        sheet = sheet_like(inputs, path, target.names, **text)
         x, y = inputs.encode(sheet, note), target.encode(sheet, note)
         for name in target.names:
             inputs.check_sign(name, sheet, note)
@@ -134,8 +134,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     names_of = "" if sheet.header else "; no header: columns are 0, 1, ..."
     if not sheet.rows:
         raise DataFileError(f"{path}: there is no row under the names")
-    if len(sheet.names) == 1:
-        _check_separated(path, sheet.names[0])
+    check_separated(path, sheet)
     rows, width = counted(len(sheet.rows), "row"), counted(len(sheet.names), "column")
     say(f"{'data':<13}{path}: {rows}, {width}{names_of}")
     for sign in sorted(set(sheet.signs.values())):
@@ -171,16 +170,6 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     _tell_coarse(inputs.features, x[training], say)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
-
-
-def _check_separated(path: Path, name: str) -> None:
-    """Refuse a table of one column whose name looks like several."""
-    between = next((word for word, sign in DELIMITERS.items() if sign in name), "")
-    if between:
-        raise DataFileError(
-            f"{path}: there is but one column, called {name!r:.120}; if its names are several, "
-            f"what separates them is --delimiter {between}"
-        )
 
 
 def _noting(say: Say) -> Say:
