@@ -232,13 +232,12 @@ def of_array(target: Target, values: Array, note: Callable[[str], object]) -> Ar
         values: the array, (rows,) or (rows, n).
         note: takes how many rows have none of the classes.
     """
-    columns = values.reshape(len(values), -1)
     if target.task == "numbers":
-        y = np.asarray(columns, np.float64)
+        y = np.asarray(values.reshape(len(values), -1), np.float64)
         return np.where(np.isfinite(y), y, np.nan)
     if target.task == "labels":
-        ids = [target.ids(place, _texts(each), note) for place, each in enumerate(columns.T)]
-        return np.stack(ids, axis=1)
+        columns = enumerate(values.reshape(len(values), -1).T)
+        return np.stack([target.ids(place, _texts(y), note) for place, y in columns], axis=1)
     if values.ndim == 2 and values.shape[1] == len(target.classes[0]):
         return np.asarray(values.argmax(axis=1)[:, None], np.float64)
     return target.ids(0, _texts(values), note)[:, None]
