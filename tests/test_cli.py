@@ -304,6 +304,11 @@ def test_a_misspelt_option_is_guessed_by_the_command_that_it_is_of(capsys):
         (["train", "digits", "--lr", "0.1"], "--learning-rate"),
         (["train", "digits", "--layers=32"], "--hidden"),
         (["train", "digits", "--units", "32"], "--hidden"),
+        (["train", "digits", "--test-size", "0.5"], "--validation"),
+        (["train", "digits", "--test_size=0.5"], "--validation"),
+        (["train", "digits", "--validation-split", "0.5"], "--validation"),
+        (["train", "digits", "--random-state", "1"], "--seed"),
+        (["train", "digits", "--max-iter", "9"], "--epochs"),
         (["train", "digits", "--out", "m"], "--save"),
         (["train", "digits", "--model", "m"], "--save"),
         (["predict", "/dev/null", "/dev/null", "--output", "a.csv"], "--out"),
@@ -318,7 +323,7 @@ def test_only_options_of_the_command_are_suggested(capsys, words, meant):
         main(words)
     error = capsys.readouterr().err
     hint = f", did you mean {meant}?" if meant else ""
-    assert re.search(rf"unrecognized argument: [-=\w]+{re.escape(hint)} \(see", error)
+    assert re.search(rf"unrecognized argument: [-=.\w]+{re.escape(hint)} \(see", error)
 
 
 @pytest.mark.parametrize(

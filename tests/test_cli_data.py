@@ -284,7 +284,7 @@ def test_a_dash_among_numbers_to_predict_is_none_and_a_class_among_words(capsys)
     write("a.csv", [["a", "y", "z"], *rows])
     said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
     assert "regression: y is numbers, 54 different" in said
-    assert "6 rows without y" in said
+    assert "6 rows whose y is -" in said
     said = run(capsys, "train", "a.csv", "--target", "z", "--epochs", "1").out
     assert "z has 3 classes (-, a, b)" in said
 
@@ -428,7 +428,7 @@ def test_yes_and_no_and_rows_without_an_answer(capsys):
     found = told(capsys, "train", "a.csv", "--target", "ok", "--save", "m")
     assert (found["task"], found["classes"]) == ("binary", [["No", "Yes"]])
     assert sum(found["rows"].values()) == sum(row[2] != "NA" for row in rows)
-    assert any("rows without ok" in line for line in found["notes"])
+    assert any("rows whose ok is NA" in line for line in found["notes"])
     assert found["scores"]["auc"] > 0.9
     names, first = table(run(capsys, "predict", "m", "a.csv", "--proba").out)[:2]
     assert names == ["ok", "ok=No", "ok=Yes"]
@@ -652,7 +652,14 @@ def test_targets_in_arrays(capsys, y, task, classes):
     ("arrays", "message"),
     [
         ({"x": np.ones((3, 2)), "y": np.ones(4)}, "'x' has 3 rows, 'y' has 4"),
-        ({"x": np.array(["a", "b"]), "y": [0, 1]}, "samples are numbers"),
+        (
+            {"x": np.array(["a", "b"]), "y": [0, 1]},
+            "a.npz: 'x' has the type <U1; samples are numbers",
+        ),
+        (
+            {"x": np.ones((3, 2, 4, 4, 1)), "y": [0, 1, 0]},
+            "a.npz: 'x' has 5 axes; samples are rows of numbers or images; give x.reshape(3, -1)",
+        ),
         ({"x": np.ones((3, 2)), "y": np.ones((3, 2, 2))}, "expected (rows,) or (rows, n)"),
         (
             {"x": np.full((20, 2), np.nan), "y": np.arange(20) % 2},
@@ -682,11 +689,40 @@ def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
     assert message in run(capsys, "train", "a.npz", code=1).err
 
 
+def test_rows_of_other_classes_are_counted_whatever_the_file(capsys):
+    told_of = "rows have none of the model's classes: left out"
+    x, y = RNG.normal(size=(60, 3)), np.arange(60) % 3
+    np.savez("a.npz", x_train=x, y_train=y % 2, x_test=x, y_test=y)
+    assert f"y_train: 20 {told_of}" in told(capsys, "train", "a.npz", "--save", "m")["notes"][2]
+    np.savez("b.npz", x_train=x, y_train=y)
+    assert f"note: y_train: 20 {told_of}" in run(capsys, "evaluate", "m", "b.npz", "--json").err
+    labels = np.c_[y % 2, y > 0]
+    np.savez("c.npz", x=x, y=labels)
+    run(capsys, "train", "c.npz", "--epochs", "1", "--save", "m")
+    np.savez("d.npz", x=x, y=labels * [1, 2])
+    assert f"note: y[1]: 40 {told_of}" in run(capsys, "evaluate", "m", "d.npz").err
+
+
 @pytest.mark.parametrize("task", ["classification", "multi-label"])
 def test_columns_of_quantities_are_neither_classes_nor_labels(capsys, task):
     np.savez("a.npz", x=np.ones((20, 2)), y=np.arange(40).reshape(20, 2))
     error = run(capsys, "train", "a.npz", "--task", task, code=1).err
     assert f"has 2 columns, whose numbers are not all 0 or 1: that is no {task}; leave" in error
+
+
+@pytest.mark.parametrize("largest", [255, 1])
+def test_numbers_of_another_size_than_those_of_the_training_are_told(capsys, largest):
+    x, y = RNG.integers(0, 256, (60, 8, 8)), np.arange(60) % 2
+    bytes_or_shares = x.astype(np.uint8) if largest == 255 else x / 255
+    np.savez("a.npz", x=bytes_or_shares, y=y)
+    run(capsys, "train", "a.npz", "--epochs", "1", "--save", "m")
+    np.savez("b.npz", x=x * (256 - largest) / 255, y=y)
+    np.savez("c.npz", x=bytes_or_shares // 128, y=y)  # bytes may be few, as those of the night
+    told_of = f"note: x: numbers up to {256 - largest}, where those of the training go up to about"
+    for command in ("predict", "evaluate"):
+        assert told_of in run(capsys, command, "m", "b.npz").err
+        assert run(capsys, command, "m", "a.npz").err == ""
+        assert run(capsys, command, "m", "c.npz").err == ""
 
 
 def test_images_with_channels_first_are_told_how_to_turn_them(capsys):
@@ -751,11 +787,36 @@ def test_a_folder_of_images(capsys):
     with np.load("a.npz") as file:
         assert len(file["paths"]) == 60
     assert told(capsys, "evaluate", "m", "pictures")["scores"]["accuracy"] > 0.9
+    for name in ("bright", "dim"):
+        Path("others", name).mkdir(parents=True)
+        Image.new("RGB", (12, 9)).save(Path("others", name, "a.png"))
+    err = run(capsys, "evaluate", "m", "others").err
+    assert "note: class: 1 rows have none of the model's classes: left out" in err
     assert told(capsys, *words, "--image-size", "16")["inputs"] == [16, 16, 3]
     Path("pictures/dark/more/0.png").write_bytes(b"no image")
     assert "0.png: no image that can be read" in run(capsys, *words, code=1).err
+    Path("pictures/dark/more/0.png").unlink()
+    Image.new("RGB", (12, 9)).save("pictures/dark/0.ppm")
+    for name in ("a.txt", "bright/b.TXT", "bright/LICENSE", ".DS_Store"):
+        Path("pictures", name).write_text("words")
+    found = told(capsys, *words)
+    assert found["rows"] == {"training": 48, "held_out": 12}
+    unread = "files that are not read: .txt (2), no suffix (1)"
+    assert unread in found["notes"][1]
+    assert f"note: pictures: {unread}" in run(capsys, "predict", "m", "pictures", "--json").err
+    assert f"note: pictures: {unread}" in run(capsys, "evaluate", "m", "pictures").err
     Path("none/one").mkdir(parents=True)
     assert "has no image" in run(capsys, "train", "none", code=1).err
+
+
+def test_a_folder_of_folders_of_classes_is_told_from_one_of_classes(capsys):
+    for name in ("train/a", "train/b", "test/a", "test/b"):
+        Path("root", name).mkdir(parents=True)
+        Image.new("RGB", (9, 9)).save(Path("root", name, "0.png"))
+    error = run(capsys, "train", "root", code=1).err
+    assert "its folders test, train hold folders alone, such as a, b; if these are " in error
+    assert f"give {os.path.join('root', 'train')}; if not" in error
+    run(capsys, "train", "root/train", "--epochs", "1")
 
 
 # ---- options -------------------------------------------------------------------------------------
@@ -867,6 +928,45 @@ def test_a_tab_has_a_name(capsys, word):
     write("a.csv", flowers(30), delimiter="\t")
     words = ["train", "a.csv", "--target", "kind", "--epochs", "1", "--delimiter", word]
     assert told(capsys, *words)["inputs"] == ["long", "wide"]
+
+
+def test_what_separates_values_has_a_name_and_is_named(capsys):
+    write("a.csv", flowers(30), delimiter=" ")
+    words = ["train", "a.csv", "--target", "kind", "--epochs", "1"]
+    error = run(capsys, *words, code=1).err
+    assert "but one column, called 'long wide kind'; if its names are several, " in error
+    assert error.endswith("--delimiter space\n")
+    found = told(capsys, *words, "--delimiter", "space", "--save", "m")
+    assert found["inputs"] == ["long", "wide"]
+    for asked in (["evaluate"], ["predict"], ["predict", "--with", "kind"]):
+        assert error in run(capsys, *asked, "m", "a.csv", code=1).err
+    write("a.csv", flowers(30), delimiter=";")
+    error = run(capsys, *words, "--delimiter", "comma", code=1).err
+    assert error.endswith("--delimiter semicolon\n")
+    assert told(capsys, *words, "--delimiter", "semicolon")["inputs"] == ["long", "wide"]
+    assert "one character, or of comma, semicolon" in refused(capsys, *words, "--delimiter", "ab")
+
+
+def test_the_standard_input_is_called_by_its_name(capsys):
+    write("a.csv", flowers(30))
+    run(capsys, "train", "a.csv", "--target", "kind", "--epochs", "1", "--save", "m")
+    assert "'-'; the standard input is called /dev/stdin" in refused(capsys, "predict", "m", "-")
+    read = run(capsys, "predict", "m", "a.csv").out
+    with open("a.csv", "rb") as file:
+        words = [sys.executable, "-m", "fastnn", "predict", "m", "/dev/stdin"]
+        assert subprocess.check_output(words, stdin=file, text=True) == read
+
+
+def test_what_stands_for_no_target_is_named(capsys):
+    rows = [[i % 7, ["yes", "no"][i % 2] if i % 5 else "NA"] for i in range(60)]
+    write("a.csv", [["a", "y"], *rows])
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
+    assert "left out     12 rows whose y is NA\n" in run(capsys, *words).out
+    write("a.csv", [["a", "y"], *rows, [3, ""]])
+    assert "left out     13 rows whose y is empty or NA\n" in run(capsys, *words).out
+    x, y = np.array(rows).T
+    np.savez("a.npz", x=x.astype(float), y=y)
+    assert "left out     12 rows whose y is NA\n" in run(capsys, "train", "a.npz").out
 
 
 def test_columns_to_learn_from_are_named_as_the_target_is(capsys):
@@ -1292,6 +1392,38 @@ def test_a_recall_that_chance_explains_is_none(confusion, useless):
     y = np.zeros((9, 1))
     found = scores.Scores(target, 9, worth, {"accuracy": 5 / 6}, confusion, y, y)
     assert found.is_of_no_use is useless
+
+
+@pytest.mark.parametrize(
+    ("confusion", "area", "useless"),
+    [
+        ([[300, 0], [9, 0]], 0.98, False),
+        ([[300, 0], [9, 0]], 0.62, True),  # which chance explains
+        ([[9, 0], [1, 0]], 1.0, True),  # of one row in ten it does, too
+        ([[9, 0], [0, 0]], np.nan, True),
+    ],
+)
+def test_a_model_that_ranks_the_rows_is_of_use(confusion, area, useless):
+    confusion = np.array(confusion)
+    share = confusion[0, 0] / confusion.sum()
+    target, y = Target("binary", ["y"], [["no", "yes"]]), np.zeros((9, 1))
+    worth = {"accuracy": share, "auc": area}
+    found = scores.Scores(target, 9, worth, {"accuracy": share}, confusion, y, y)
+    assert found.is_of_no_use is useless
+    assert ("no better than the baseline" in found.text("here")) is useless
+    assert ("--class-weight balanced" not in found.text("here")) is useless
+
+
+def test_long_names_of_classes_stay_apart():
+    names = [f"a_name_that_all_the_classes_begin_with_{end}" for end in ("one", "two")]
+    names += [f"a_name_of_the_same_begin_{middle}_and_of_the_same_end" for middle in ("1", "2")]
+    target, y = Target("classes", ["y"], [names]), np.zeros((9, 1))
+    matrix = np.eye(4)
+    found = scores.Scores(target, 4, {"accuracy": 1}, {"accuracy": 0.25}, matrix, y, y)
+    *_, head, _, one, two, three, four = found.text("here").splitlines()
+    begins = [line.split()[0] for line in (one, two, three, four)]
+    assert begins == ["a_name_that…in_with_one", "a_name_that…in_with_two", *names[2:]]
+    assert "-> a_nam…h_one" in head
 
 
 def test_the_loss_to_stop_by_is_weighed_as_that_of_the_training(capsys, monkeypatch):

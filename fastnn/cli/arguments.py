@@ -11,6 +11,7 @@ from typing import Any
 from fastnn.interchange.formats import FOREIGN
 
 __all__ = [
+    "DELIMITERS",
     "DIGITS",
     "LEFT_OUT",
     "WHAT_DATA",
@@ -38,6 +39,9 @@ DIGITS = "digits"
 
 #: What `evaluate` and `predict` take.
 WHAT_DATA = "a .csv, an .npz, images, or digits: those that `fastnn train digits` learns from"
+
+#: What separates the values of a table, by the words for it.
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "space": " "}
 
 #: For options that are not there unless they are given.
 LEFT_OUT: dict[str, Any] = {"default": argparse.SUPPRESS}
@@ -89,7 +93,7 @@ def add_text(parser: Any) -> None:
         "--delimiter",
         type=_delimiter,
         metavar="C",
-        help="of a CSV file, or tab; default: found out",
+        help="of a CSV file, or tab, space, comma, semicolon; default: found out",
     )
     parser.add_argument(
         "--encoding", type=_encoding, metavar="NAME", help="of a CSV file; default: found out"
@@ -159,10 +163,11 @@ def widths(text: str) -> list[int]:
 
 
 def _delimiter(text: str) -> str:
-    """Return what separates the values of a CSV file: one character, or the name of a tab."""
-    sign = "\t" if text in ("tab", "\\t") else text
+    """Return what separates the values of a CSV file: one character, or that of a word."""
+    sign = {**DELIMITERS, "\\t": "\t"}.get(text, text)
     if len(sign) != 1 or sign in '"\r\n':
-        raise argparse.ArgumentTypeError(f"must be one character, or tab, got {text!r}")
+        words = ", ".join(DELIMITERS)
+        raise argparse.ArgumentTypeError(f"must be one character, or of {words}, got {text!r:.60}")
     return sign
 
 
@@ -202,7 +207,8 @@ def existing(text: str) -> Path:
     """Return the path of a file or a folder that is there."""
     path = Path(text)
     if not path.exists():
-        raise argparse.ArgumentTypeError(f"there is no {text!r}")
+        mend = "; the standard input is called /dev/stdin" if text == "-" else ""
+        raise argparse.ArgumentTypeError(f"there is no {text!r}{mend}")
     return path
 
 

@@ -23,6 +23,7 @@ from fastnn.cli import (
     selfcheck,
     train,
 )
+from fastnn.elsewhere import ARGUMENTS
 from fastnn.naming import closest
 
 __all__ = ["main"]
@@ -36,23 +37,33 @@ _ABOUT = """Neural networks on the CPU.
 _ENDS = """exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted, 141 nobody read the output to its end.
 Errors are one line on the error output; `python -X dev -m fastnn ...` shows where they come from."""  # noqa: E501
 
+
+def _option(argument: str) -> str:
+    return f"--{argument.replace('_', '-')}"
+
+
 #: What others call options -> ours; the first that the command has is meant.
 _SYNONYMS = {
+    **{_option(there): (_option(here),) for there, here in ARGUMENTS.items()},
     "--batch": ("--batch-size",),
     "--drop": ("--ignore",),
     "--exclude": ("--ignore",),
+    "--hidden-layer-sizes": ("--hidden",),
     "--label": ("--target",),
     "--layers": ("--hidden",),
     "--lr": ("--learning-rate",),
+    "--max-iter": ("--epochs",),
     "--model": ("--save",),
+    "--n-iter-no-change": ("--patience",),
+    "--n-jobs": ("--threads",),
     "--out": ("--save", "--out"),
     "--output": ("--save", "--out"),
     "--probabilities": ("--proba",),
     "--sep": ("--delimiter",),
     "--separator": ("--delimiter",),
-    "--test": ("--validation",),
+    **dict.fromkeys(("--test", "--test-size", "--test-split"), ("--validation",)),
     "--units": ("--hidden",),
-    "--val-split": ("--validation",),
+    **dict.fromkeys(("--val-size", "--val-split"), ("--validation",)),
 }
 
 #: What goes wrong outside of fastnn; anything else is its own fault.
@@ -118,7 +129,8 @@ def _run(options: argparse.Namespace) -> int:
 def _not_known(word: str, known: Sequence[str]) -> str:
     """Return what to say of an option that a command has not, or of one word too many."""
     name = word.partition("=")[0]
-    meant = next((each for each in _SYNONYMS.get(name, ()) if each in known), None)
+    ours = _SYNONYMS.get(name.replace("_", "-"), ())
+    meant = next((each for each in ours if each in known), None)
     if meant is None and name.startswith("-"):
         plain = {each.lstrip("-"): each for each in known}
         meant = plain.get(closest(name.lstrip("-"), plain) or "")

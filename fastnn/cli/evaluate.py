@@ -22,7 +22,7 @@ __all__ = ["add"]
 _ABOUT = """Compares what a model predicts with what is true, and prints metrics; for classes
 also how often each was taken for which. The data is of the kind that `fastnn train` was
 given, with the target. Rows without one, or with another class than the model knows, are
-left out."""
+left out, and counted in a note."""
 
 _EXAMPLES = """  fastnn evaluate houses.fastnn test.csv
   fastnn evaluate flowers.fastnn test/ --json
@@ -64,7 +64,9 @@ def _run(options: argparse.Namespace) -> int:
     if path != options.data:
         output.note("digits: `fastnn train digits` has learnt from four in five of these images")
     text = models.text_options(options, isinstance(model.schema.inputs, Columns))
-    found = scores.of(model, *sources.labelled(model.schema, path, output.note, **text))
+    x, y = sources.labelled(model.schema, path, output.note, **text)
+    models.tell_range(model, x)
+    found = scores.of(model, x, y)
     if options.plot:
         from fastnn.cli.pictures import result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,24 @@ import numpy as np
 from fastnn._typing import Array
 from fastnn.cli import arguments, output
 from fastnn.data.kinds import DAMAGED, FASTNN, kind_of
-from fastnn.data.schema import Columns
+from fastnn.data.schema import Arrays, Columns
+from fastnn.data.sheets import Sheet
 from fastnn.datasets.digits import DIGITS
 from fastnn.errors import DataFileError, ModelFileError
 
-__all__ = ["data_file", "load", "samples", "text_options"]
+__all__ = [
+    "check_separated",
+    "data_file",
+    "load",
+    "samples",
+    "sheet_like",
+    "tell_range",
+    "text_options",
+]
+
+_FAR = 50  # times that numbers are larger or smaller than those of the training, to be told
+
+_AXES_OF_IMAGES = 3
 
 #: How models of others become one of fastnn, by suffix.
 _ELSEWHERE = {
@@ -69,14 +83,73 @@ def text_options(options: Any, is_table: bool) -> dict[str, Any]:
     return found if is_table else {}
 
 
+def sheet_like(inputs: Columns, path: Path, known: Sequence[str] = (), **text: Any) -> Sheet:
+    """Return the sheet of a file like that of the training.
+
+    Args:
+        inputs: the columns that the model takes.
+        path: the file.
+        known: other columns that are looked for.
+        text: how it is to be read, ``delimiter`` and ``encoding``.
+    """
+    sheet = inputs.sheet(path, known, **text)
+    if sheet.names[0] not in (*inputs.names, *known):
+        check_separated(path, sheet)
+    return sheet
+
+
+def check_separated(path: Path, sheet: Sheet) -> None:
+    """Refuse a table of one column whose name looks like several."""
+    (name, *others), signs = sheet.names, arguments.DELIMITERS
+    between = [word for word, sign in signs.items() if sign in name and not others]
+    if between:
+        raise DataFileError(
+            f"{path}: there is but one column, called {name!r:.120}; if its names are several, "
+            f"what separates them is --delimiter {between[0]}"
+        )
+
+
+def tell_range(model: Any, x: Array) -> None:
+    """Note numbers of arrays that are far from those of the training, as 0 to 1 is from 0 to 255.
+
+    Args:
+        model: what takes them.
+        x: the samples.
+    """
+    if model.schema is None or not isinstance(model.schema.inputs, Arrays):
+        return
+    usual, largest = _largest_usual(model), max(float(x.max(initial=0)), -float(x.min(initial=0)))
+    dark = x.dtype == np.uint8  # bytes are not scaled, however small they are
+    if usual and (largest > _FAR * usual or (0 < largest < usual / _FAR and not dark)):
+        output.note(
+            f"{model.schema.inputs.name}: numbers up to {largest:.3g}, where those of the training "
+            f"go up to about {usual:.3g}; scale them as those were"
+        )
+
+
+def _largest_usual(model: Any) -> float:
+    """Return about the largest number that a model was trained on, by the layer that scales images,
+    or bytes; 0: unknown."""
+    from fastnn.layers import Normalization, Rescaling
+
+    first = next(iter(model.layers), None)
+    if isinstance(first, Rescaling) and not np.ndim(first.scale) and first.scale:
+        return abs(float(np.max((1 - first.offset) / first.scale)))
+    if isinstance(first, Normalization) and len(model.schema.inputs.shape) == _AXES_OF_IMAGES:
+        return float(np.max(np.abs(first.mean.value) + 2 * np.sqrt(first.variance.value)))
+    return 0.0
+
+
 def samples(model: Any, options: Any, source: Path) -> Array:
     """Return the samples of a file, as a model takes them: by its schema, or as they are."""
     path = data_file(source)
     inputs = None if model.schema is None else model.schema.inputs
     arrays_alone = inputs is None and path.suffix == ".npz"
     text = text_options(options, isinstance(inputs, Columns | None) and not arrays_alone)
+    if isinstance(inputs, Columns):
+        return inputs.encode(sheet_like(inputs, path, **text), output.note)
     if inputs is not None:
-        return np.asarray(inputs.read(path, output.note, **text))
+        return np.asarray(inputs.read(path, output.note))
     if arrays_alone:
         from fastnn.data.npz import read_npz
 

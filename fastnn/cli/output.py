@@ -8,7 +8,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastnn._version import __version__
@@ -23,6 +24,7 @@ __all__ = [
     "note",
     "printable",
     "printable_lines",
+    "shortened",
 ]
 
 #: The form of the JSON objects; changes when a field changes its meaning or goes.
@@ -98,6 +100,22 @@ def note(text: str) -> None:
 def counted(count: int, noun: str) -> str:
     """Return how many there are of something."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def shortened(names: Sequence[str], most: int) -> list[str]:
+    """Return names with their middles left out where they have more letters than ``most``; whole
+    where two would look the same.
+
+    Example:
+        >>> shortened(["a_long_name_of_one", "a_long_name_of_two", "short"], 9)
+        ['a_lo…_one', 'a_lo…_two', 'short']
+        >>> shortened(["lead_one_rear", "lead_two_rear"], 9)
+        ['lead_one_rear', 'lead_two_rear']
+    """
+    half = (most - 1) // 2
+    cut = [f"{name[:half]}…{name[-half:]}" if len(name) > most else name for name in names]
+    times = Counter(cut)
+    return [short if times[short] == 1 else name for short, name in zip(cut, names, strict=True)]
 
 
 def next_command(*words: Any) -> str:

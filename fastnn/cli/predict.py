@@ -86,6 +86,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.proba and (model.schema is None or model.schema.target.task == "numbers"):
         options.refuse("--proba is for a model whose schema says that it predicts classes")
     x, beside = _read(model, options)
+    models.tell_range(model, x)
     outputs = model.predict_proba(x)
     if not isinstance(outputs, np.ndarray):
         raise ValueError(f"{options.model}: the model has several outputs; call it in Python")
@@ -137,7 +138,7 @@ def _read(model: Any, options: argparse.Namespace) -> tuple[Any, dict[str, Seque
     if model.schema is None or not isinstance(model.schema.inputs, Columns):
         options.refuse("--with is for a model that `fastnn train` made of a CSV file")
     inputs = model.schema.inputs
-    sheet = inputs.sheet(options.data, **models.text_options(options, is_table=True))
+    sheet = models.sheet_like(inputs, options.data, **models.text_options(options, is_table=True))
     names = sheet.names
     if options.beside != ["all"] or "all" in names:
         names = sources.columns_of(options.beside, names, options.refuse)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastnn._typing import Array
-from fastnn.cli.output import counted
+from fastnn.cli.output import counted, shortened
 from fastnn.data.schema import Target
 from fastnn.explain import aligned
 from fastnn.losses import MeanSquaredError
@@ -29,6 +29,8 @@ _CONSTANT = {
 _OF_DIFFERENT = ("r2", "auc")  # which are not defined where all that is true is the same
 
 _WIDEST = 12  # classes of a matrix that fits on a terminal
+
+_LONG, _SHORT = 24, 12  # letters of a name before a row, and above a column
 
 
 @dataclass
@@ -78,8 +80,30 @@ class Scores:
         if self.target.task == "numbers":
             each = self.by_target.values() or [{**self.metrics, "baseline": self.baseline["rmse"]}]
             return all(worth["rmse"] >= worth["baseline"] for worth in each)
-        beaten = self.metrics["accuracy"] > self.baseline["accuracy"]
-        return not beaten and (self.confusion is None or not _tells_apart(self.confusion))
+        if self._is_more_often_right or self.confusion is None:
+            return not self._is_more_often_right
+        return not (_tells_apart(self.confusion) or self._ranks)
+
+    @property
+    def _is_more_often_right(self) -> bool:
+        return self.metrics["accuracy"] > self.baseline["accuracy"]
+
+    @property
+    def _ranks(self) -> bool:
+        """Whether the area under the ROC curve is above that of guessing by more than two standard
+        errors, as Hanley and McNeil (1982) give them for an area of one half."""
+        area = self.metrics.get("auc", math.nan)
+        if self.confusion is None or self.target.task != "binary" or math.isnan(area):
+            return False
+        no, yes = self.confusion.sum(axis=1)
+        return bool(area - 0.5 > 2 * math.sqrt((no + yes + 1) / (12 * no * yes)))
+
+    @property
+    def _overlooks(self) -> bool:
+        """Whether the rows of a class are mostly missed by a model that could tell them."""
+        if self.confusion is None or self._is_more_often_right or not self._ranks:
+            return False
+        return bool(_recalls(self.confusion)[0].min() < 0.5)
 
     def text(self, where: str) -> str:
         """Return it for people.
@@ -95,6 +119,11 @@ class Scores:
             lines.append(f"baseline, {_CONSTANT[self.target.task]}: {_line(self.baseline)}")
         if self.is_of_no_use:
             lines.append("the model is no better than the baseline")
+        if self._overlooks:
+            lines.append(
+                "the model ranks the rows better than chance (auc), and overlooks a class; "
+                "--class-weight balanced weighs a rare one up"
+            )
         if self.confusion is not None:
             lines += self._matrix()
         return "\n".join(lines)
@@ -102,9 +131,10 @@ class Scores:
     def _targets(self) -> list[str]:
         """Return what is found of each target."""
         titles = ["target", *next(iter(self.by_target.values()))]
+        names = shortened([*self.by_target], _LONG)
         rows = [
-            [f"{name:.24}", *starmap(_shown, worth.items())]
-            for name, worth in self.by_target.items()
+            [name, *starmap(_shown, worth.items())]
+            for name, worth in zip(names, self.by_target.values(), strict=True)
         ]
         return aligned([titles, *rows], set(range(1, len(titles))))
 
@@ -116,11 +146,11 @@ class Scores:
         right, given, true = counts.diagonal(), counts.sum(axis=0), counts.sum(axis=1)
         wide = len(classes) > _WIDEST
         titles = [self.target.names[0], "rows", "precision", "recall"]
-        titles += [] if wide else [f"-> {each:.12}" for each in classes]
+        titles += [] if wide else [f"-> {each}" for each in shortened(classes, _SHORT)]
         rows = [
-            [f"{name:.24}", f"{true[i]:.0f}", _ratio(right[i], given[i]), _ratio(right[i], true[i])]
+            [name, f"{true[i]:.0f}", _ratio(right[i], given[i]), _ratio(right[i], true[i])]
             + ([] if wide else [f"{each:.0f}" for each in counts[i]])
-            for i, name in enumerate(classes)
+            for i, name in enumerate(shortened(classes, _LONG))
         ]
         return aligned([titles, *rows], set(range(1, len(titles))))
 

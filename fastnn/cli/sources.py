@@ -12,9 +12,10 @@ import numpy as np
 
 from fastnn._typing import Array
 from fastnn.cli import columns, targets
+from fastnn.cli.models import check_separated, sheet_like
 from fastnn.cli.output import counted
 from fastnn.cli.sizes import too_small
-from fastnn.data.notation import strange
+from fastnn.data.notation import MISSING, strange
 from fastnn.data.schema import Arrays, Images, Schema, Target
 from fastnn.data.sheets import Sheet, read_sheet
 from fastnn.errors import DataFileError
@@ -27,6 +28,8 @@ Say = Callable[[str], object]
 
 #: Rows below which none are held out unless that is asked for.
 _FEW = 10
+
+_MOST_AXES = 4  # of images: rows, height, width, channels
 
 _CHANNELS = 4  # of images as they come: of colours, and of how opaque they are
 
@@ -94,16 +97,17 @@ def labelled(
     """
     inputs, target = schema.inputs, schema.target
     if isinstance(inputs, Images):
-        paths = inputs.paths(path)
-        y = target.ids(0, [_class_of(path, Path(each)) for each in paths])[:, None]
+        paths = inputs.paths(path, note)
+        y = target.ids(0, [_class_of(path, Path(each)) for each in paths], note)[:, None]
         x = inputs.of(paths)
     elif isinstance(inputs, Arrays):
         from fastnn.data.npz import read_npz
 
         arrays = _test_arrays(read_npz(path), inputs.name, inputs.target)
-        x, y = inputs.take(arrays, path), targets.of_array(target, _array(arrays, inputs.target))
+        values = _array(arrays, inputs.target)
+        x, y = inputs.take(arrays, path), targets.of_array(target, values, note)
     else:
-        sheet = inputs.sheet(path, target.names, **text)
+        sheet = sheet_like(inputs, path, target.names, **text)
         x, y = inputs.encode(sheet, note), target.encode(sheet, note)
         for name in target.names:
             inputs.check_sign(name, sheet, note)
@@ -130,6 +134,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     names_of = "" if sheet.header else "; no header: columns are 0, 1, ..."
     if not sheet.rows:
         raise DataFileError(f"{path}: there is no row under the names")
+    check_separated(path, sheet)
     rows, width = counted(len(sheet.rows), "row"), counted(len(sheet.names), "column")
     say(f"{'data':<13}{path}: {rows}, {width}{names_of}")
     for sign in sorted(set(sheet.signs.values())):
@@ -158,7 +163,7 @@ def _of_table(path: Path, options: argparse.Namespace, say: Say) -> Data:
     y = target.encode(sheet)
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{_without_target(target, sheet, int((~known).sum()))}")
+        say(f"{'left out':<13}{_without_target(target, sheet, np.flatnonzero(~known))}")
     sheet, y = sheet.part(np.flatnonzero(known)), targets.for_loss(target, y[known])
     if target.task == "numbers":
         _tell_coarse(target.names, y, say)
@@ -192,11 +197,20 @@ def _tell_coarse(names: Sequence[str], values: Array, say: Say) -> None:
         )
 
 
-def _without_target(target: Target, sheet: Sheet, rows: int) -> str:
-    """Return how many rows have no target, and which words are no number."""
+def _without_target(target: Target, sheet: Sheet, rows: Array) -> str:
+    """Return how many rows have no target, what stands for it, and which words are no number."""
     words = [strange(sheet.plain(name)) for name in target.names if target.task == "numbers"]
-    without = f"{counted(rows, 'row')} without {' or '.join(target.names)}"
+    gone = [sheet.column(name)[row] for name in target.names for row in rows.tolist()]
+    without = f"{counted(len(rows), 'row')} {_gap(target.names, gone)}"
     return "; ".join(filter(None, [without, *words]))
+
+
+def _gap(names: Sequence[str], gone: Sequence[str]) -> str:
+    """Return which targets are not there, and what stands for the only one."""
+    signs = sorted({*gone})
+    if len(names) > 1 or signs == [""] or not {sign.lower() for sign in signs} <= MISSING:
+        return f"without {' or '.join(names)}"
+    return f"whose {names[0]} is {' or '.join(sign or 'empty' for sign in signs)}"
 
 
 def _chosen(
@@ -279,15 +293,16 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     for each in (name, wanted):
         if problem := _no_array(arrays, each):
             options.refuse(problem)
-    x, values = _as_samples(name, _array(arrays, name), say), _array(arrays, wanted)
+    x, values = _as_samples(path, name, _array(arrays, name), say), _array(arrays, wanted)
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
     target, why = targets.of_values(wanted, values, options.task)
     say(f"{'task':<13}{why}")
-    y = targets.of_array(target, values)
+    y = targets.of_array(target, values, lambda _: None)  # how many are none is said here
     known = ~np.isnan(y).any(axis=1)
     if not known.all():
-        say(f"{'left out':<13}{counted(int((~known).sum()), 'row')} without {wanted}")
+        gap = _gap([wanted], list(map(str, values[~known].reshape(-1))))
+        say(f"{'left out':<13}{counted(int((~known).sum()), 'row')} {gap}")
     x, y = x[known], targets.for_loss(target, y[known])
     _check_finite(path, f"{name!r:.60}", x)
     _check_varies(path, f"{name!r:.60}", x)
@@ -338,10 +353,15 @@ def _test_arrays(arrays: dict[str, Array], x: str, y: str) -> dict[str, Array]:
     return arrays
 
 
-def _as_samples(name: str, x: Array, say: Say) -> Array:
+def _as_samples(path: Path, name: str, x: Array, say: Say) -> Array:
     """Return images with an axis of channels, and anything else as rows of numbers."""
     if x.dtype.kind not in "fiub":
-        raise DataFileError(f"samples are numbers, the array has the type {x.dtype}")
+        raise DataFileError(f"{path}: {name!r:.60} has the type {x.dtype}; samples are numbers")
+    if x.ndim > _MOST_AXES:
+        raise DataFileError(
+            f"{path}: {name!r:.60} has {x.ndim} axes; samples are rows of numbers or images; give "
+            f"{name:.60}.reshape({len(x)}, -1) for rows"
+        )
     if x.ndim == 1:
         return x[:, None]
     if x.ndim == 4 and x.shape[1] <= _CHANNELS < min(x.shape[2:]):
@@ -386,10 +406,11 @@ def _check_varies(path: Path, what: str, x: Array) -> None:
 
 
 def _of_images(path: Path, options: argparse.Namespace, say: Say) -> Data:
-    from fastnn.data.folders import image_dataset_from_directory
+    from fastnn.data.folders import image_dataset_from_directory, unread
 
     folder = image_dataset_from_directory(path, shuffle=False)
     files = folder.file_paths
+    _check_depth(path, files)
     used = {_class_of(path, each) for each in files}
     names = [name for name in folder.class_names if name in used]
     for name in sorted({*folder.class_names} - used):
@@ -399,6 +420,8 @@ def _of_images(path: Path, options: argparse.Namespace, say: Say) -> Data:
     inputs = _images_like(files, options.image_size)
     shape = " x ".join(map(str, inputs.shape))
     say(f"{'data':<13}{path}: {len(files):,} images in {len(names)} classes, taken as {shape}")
+    if left := unread(path, files):
+        say(f"{'':<13}{left}")
     if len(files) * int(np.prod(inputs.shape)) > _ROOM:
         raise DataFileError(f"{path}: the images take more than 4 GB; give a smaller --image-size")
     task = "binary" if len(names) == 2 else "classes"
@@ -409,6 +432,23 @@ def _of_images(path: Path, options: argparse.Namespace, say: Say) -> Data:
     training, rest = _split(target, y, options)
     held_out = (x[rest], y[rest]) if len(rest) else None
     return Data(x[training], y[training], held_out, Schema(inputs, target))
+
+
+def _check_depth(path: Path, files: list[Path]) -> None:
+    """Refuse a folder whose parts, such as train and test, have the folders of the classes."""
+    inner: dict[str, set[str]] = {}
+    for file in files:
+        part, *between = file.relative_to(path).parts[:-1]
+        inner.setdefault(part, set()).update(between[:1] or [""])
+    deep = [name for name, found in inner.items() if len(found) > 1]
+    if not deep or any("" in found for found in inner.values()):
+        return
+    part = next((name for name in deep if "train" in name.lower()), deep[0])
+    raise DataFileError(
+        f"{path}: its folders {', '.join(inner):.60} hold folders alone, such as "
+        f"{', '.join(sorted(inner[part])):.60}; if these are the classes, give {path / part}; if "
+        "not, put the images into the folders of their classes"[:390]
+    )
 
 
 def _class_of(path: Path, file: Path) -> str:

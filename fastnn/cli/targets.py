@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 
@@ -224,14 +224,23 @@ def _texts(values: Array) -> list[str]:
     return [str(each) for each in values.reshape(-1).tolist()]
 
 
-def of_array(target: Target, values: Array) -> Array:
-    """Return the targets in an array, (rows, names), float64, NaN where there is none."""
-    if target.task in ("numbers", "labels"):
+def of_array(target: Target, values: Array, note: Callable[[str], object]) -> Array:
+    """Return the targets in an array, (rows, names), float64, NaN where there is none.
+
+    Args:
+        target: what they are of.
+        values: the array, (rows,) or (rows, n).
+        note: takes how many rows have none of the classes.
+    """
+    if target.task == "numbers":
         y = np.asarray(values.reshape(len(values), -1), np.float64)
         return np.where(np.isfinite(y), y, np.nan)
+    if target.task == "labels":
+        columns = enumerate(values.reshape(len(values), -1).T)
+        return np.stack([target.ids(place, _texts(y), note) for place, y in columns], axis=1)
     if values.ndim == 2 and values.shape[1] == len(target.classes[0]):
         return np.asarray(values.argmax(axis=1)[:, None], np.float64)
-    return target.ids(0, _texts(values))[:, None]
+    return target.ids(0, _texts(values), note)[:, None]
 
 
 def for_loss(target: Target, y: Array) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,16 @@ from fastnn.data.streams import PyDataset
 from fastnn.errors import DataFileError
 from fastnn.extras import require
 
-__all__ = ["ImageFolder", "image_dataset_from_directory", "image_paths"]
+__all__ = ["ImageFolder", "image_dataset_from_directory", "image_paths", "unread"]
 
-_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+#: Of the files of a folder that are read; Keras reads five of them.
+# fmt: off
+_SUFFIXES = (
+    ".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+)
+# fmt: on
 _MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
+_SHOWN = 6  # suffixes on a line
 _FILTERS = ("nearest", "bilinear", "bicubic", "lanczos", "box", "hamming")
 
 
@@ -123,8 +130,9 @@ def image_dataset_from_directory(
 ) -> Any:
     """Makes data of a folder that has a folder of images for each class.
 
-    Files ``.bmp``, ``.gif``, ``.jpeg``, ``.jpg`` and ``.png`` are read by Pillow, on another
-    thread, while the model trains on those before.  They stay uint8, 0 to 255.
+    Files ``.bmp``, ``.gif``, ``.jpeg``, ``.jpg``, ``.png``, ``.tif``, ``.tiff``, ``.webp``,
+    ``.pbm``, ``.pgm`` and ``.ppm`` are read by Pillow, on another thread, while the model trains on
+    those before.  They stay uint8, 0 to 255.
 
     Args:
         directory: the folder.
@@ -251,6 +259,27 @@ def image_paths(path: str | os.PathLike[str]) -> list[Path]:
     if not found:
         raise FileNotFoundError(f"{os.fspath(path)!r} has no image {', '.join(_SUFFIXES)}")
     return found
+
+
+def unread(folder: str | os.PathLike[str], paths: Collection[Path]) -> str:
+    """Return how many files of a folder are not read, and of which suffixes; else nothing.
+
+    Args:
+        folder: the folder; what begins with a point in it is of the system.
+        paths: those that are read.
+    """
+    there = {each for each in Path(folder).rglob("*") if each.is_file()}
+    rest = [
+        each
+        for each in there - {*paths}
+        if not any(part.startswith(".") for part in each.relative_to(folder).parts)
+    ]
+    if not rest:
+        return ""
+    times = Counter(each.suffix.lower() or "no suffix" for each in rest)
+    kinds = ", ".join(f"{suffix:.20} ({count})" for suffix, count in times.most_common(_SHOWN))
+    more = ", ..." if len(times) > _SHOWN else ""
+    return f"files that are not read: {kinds}{more}"
 
 
 def _images(folder: Path) -> list[Path]:

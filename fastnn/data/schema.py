@@ -494,13 +494,16 @@ class Images:
 
     def read(self, path: str | os.PathLike[str], note: Note = _silent) -> Array:
         """Return the images of a folder, in the order of their paths, or a single one."""
-        return self.of(self.paths(path))
+        return self.of(self.paths(path, note))
 
-    def paths(self, path: str | os.PathLike[str]) -> list[str]:
+    def paths(self, path: str | os.PathLike[str], note: Note = _silent) -> list[str]:
         """Return the files of a folder, sorted, or the file itself."""
-        from fastnn.data.folders import image_paths
+        from fastnn.data.folders import image_paths, unread
 
-        return [os.fspath(each) for each in image_paths(path)]
+        found = image_paths(path)
+        if rest := unread(path, found):
+            note(f"{os.fspath(path)}: {rest}")
+        return list(map(os.fspath, found))
 
     def of(self, paths: Sequence[str]) -> Array:
         """Return the images of some files, uint8."""
@@ -580,14 +583,14 @@ class Target:
         name = self.names[place]
         if self.task == "numbers":
             return numbers(name, sheet, note)
-        ids = self.ids(place, sheet.plain(name))
+        return self.ids(place, sheet.plain(name), note)
+
+    def ids(self, place: int, values: Sequence[str], note: Note = _silent) -> Array:
+        """Return the numbers of classes, float64, NaN for what is none."""
+        ids, name = _Words(self.classes[place]).places(values, np.nan), self.names[place]
         if np.isnan(ids).any():
             note(f"{name}: {np.isnan(ids).sum()} rows have none of the model's classes: left out")
         return ids
-
-    def ids(self, place: int, values: Sequence[str]) -> Array:
-        """Return the numbers of classes, float64, NaN for what is none."""
-        return _Words(self.classes[place]).places(values, np.nan)
 
     def answers(self, outputs: Array) -> list[list[Any]]:
         """Return, for each name, what the model tells of each row: classes, or numbers."""
