@@ -47,12 +47,12 @@ static void row_sums(const real *a, const real *b, int64_t b_step, int64_t n, in
 }
 
 /* The sum of all terms of n <= LANES columns */
-static vec row_total(const real *a, const real *b, int64_t b_step, int64_t n, int64_t terms)
+static vec row_total(const real *a, const real *b, int64_t b_step, int64_t n, int64_t depth)
 {
     vec total = v_zero(), sum[ROW_BLOCKS];
-    for (int64_t k = 0, blocks; k < terms; k += blocks * FNN_KC) {
-        blocks = min_of((terms - k) / FNN_KC, ROW_BLOCKS);
-        int64_t count = blocks ? FNN_KC : terms - k;
+    for (int64_t k = 0, blocks; k < depth; k += blocks * FNN_KC) {
+        blocks = min_of((depth - k) / FNN_KC, ROW_BLOCKS);
+        int64_t count = blocks ? FNN_KC : depth - k;
         if (!blocks) blocks = 1;
         row_sums(a + k, b + k * b_step, b_step, n, count, sum, blocks);
         for (int64_t i = 0; i < blocks; i++) total = k + i ? v_add(total, sum[i]) : sum[i];
