@@ -24,7 +24,7 @@ static inline void descend(const fnn_op *op, const fnn_task *task, double factor
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     EACH_VECTOR(i, end, w, op->far, 2, {
-        vec weight = read_lanes(w + i, n, ahead);
+        vec weight = take_lanes(w + i, n, ahead);
         store_lanes(w + i, v_fnma(rate, read_lanes(u + i, n, ahead), weight), n);
     });
 }

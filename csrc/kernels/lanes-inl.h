@@ -55,12 +55,23 @@ VERB void share_elements(const fnn_task *task, int64_t n, int64_t *begin, int64_
 /* Bytes asked for ahead of time, by all arrays that a loop reads together. */
 enum { AHEAD_BYTES = 8192 };
 
+/* The same in the caches, for lines that other cores may share. */
+enum { TAKEN_BYTES = 2048 };
+
 VERB void ask_for(const real *p) { __builtin_prefetch(p, 0, 2); }
 
 /* load_lanes; asks for what stands `ahead` bytes on. */
 VERB vec read_lanes(const real *p, int64_t n, int ahead)
 {
     if (ahead) ask_for(p + ahead / (int)sizeof(real));
+    return load_lanes(p, n);
+}
+
+/* The same of what is stored again.  Cores that share its line give it up ahead of time: one by one, stores
+ * would wait for that. */
+VERB vec take_lanes(const real *p, int64_t n, int ahead)
+{
+    __builtin_prefetch(p + (ahead ? ahead : TAKEN_BYTES) / (int)sizeof(real), 1);
     return load_lanes(p, n);
 }
 

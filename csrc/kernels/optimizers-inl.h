@@ -19,12 +19,12 @@ static void op_sgd(const fnn_op *op, const fnn_task *task)
             vec velocity = v_fnma(rate, gradient, v_mul(momentum, read_lanes(v + i, n, ahead)));
             vec step = nesterov ? v_fnma(rate, gradient, v_mul(momentum, velocity)) : velocity;
             store_lanes(v + i, velocity, n);
-            store_lanes(w + i, v_add(read_lanes(w + i, n, ahead), step), n);
+            store_lanes(w + i, v_add(take_lanes(w + i, n, ahead), step), n);
         });
     else
         EACH_VECTOR(i, end, w, op->far, 2, {
             vec gradient = read_lanes(g + i, n, ahead);
-            store_lanes(w + i, v_fnma(rate, gradient, read_lanes(w + i, n, ahead)), n);
+            store_lanes(w + i, v_fnma(rate, gradient, take_lanes(w + i, n, ahead)), n);
         });
 }
 
@@ -63,7 +63,7 @@ static void op_adam(const fnn_op *op, const fnn_task *task)
             store_lanes(most + i, second, n);
         }
         vec change = v_div(v_mul(rate, first), v_add(v_sqrt(second), epsilon));
-        store_lanes(w + i, v_sub(read_lanes(w + i, n, ahead), change), n);
+        store_lanes(w + i, v_sub(take_lanes(w + i, n, ahead), change), n);
     });
 }
 
@@ -94,7 +94,7 @@ static void op_rmsprop(const fnn_op *op, const fnn_task *task)
             change = v_fma(momentum, load_lanes(m + i, end - i), change);
             store_lanes(m + i, change, end - i);
         }
-        store_lanes(w + i, v_sub(load_lanes(w + i, end - i), change), end - i);
+        store_lanes(w + i, v_sub(take_lanes(w + i, end - i, 0), change), end - i);
     }
 }
 
@@ -117,7 +117,7 @@ static void op_adamax(const fnn_op *op, const fnn_task *task)
         vec change = v_div(v_mul(rate, mean), v_add(norm, epsilon));
         store_lanes(m + i, mean, end - i);
         store_lanes(u + i, norm, end - i);
-        store_lanes(w + i, v_sub(load_lanes(w + i, end - i), change), end - i);
+        store_lanes(w + i, v_sub(take_lanes(w + i, end - i, 0), change), end - i);
     }
 }
 
@@ -157,7 +157,7 @@ static void op_nadam(const fnn_op *op, const fnn_task *task)
         vec change = v_div(v_fma(of_mean, first, v_mul(of_gradient, gradient)), size);
         store_lanes(m + i, first, end - i);
         store_lanes(v + i, second, end - i);
-        store_lanes(w + i, v_sub(load_lanes(w + i, end - i), change), end - i);
+        store_lanes(w + i, v_sub(take_lanes(w + i, end - i, 0), change), end - i);
     }
 }
 
@@ -178,7 +178,7 @@ static void op_lion(const fnn_op *op, const fnn_task *task)
         vec below = v_select(v_lt(seen, v_zero()), v_set1(-1), seen);
         vec sign = v_select(v_lt(v_zero(), seen), v_set1(1), below);
         store_lanes(m + i, v_fma(kept_2, mean, v_mul(gain_2, gradient)), end - i);
-        store_lanes(w + i, v_fnma(rate, sign, load_lanes(w + i, end - i)), end - i);
+        store_lanes(w + i, v_fnma(rate, sign, take_lanes(w + i, end - i, 0)), end - i);
     }
 }
 
@@ -196,7 +196,7 @@ static void op_adagrad(const fnn_op *op, const fnn_task *task)
         vec sum = v_fma(gradient, gradient, load_lanes(a + i, end - i));
         vec change = v_div(v_mul(rate, gradient), v_sqrt(v_add(sum, epsilon)));
         store_lanes(a + i, sum, end - i);
-        store_lanes(w + i, v_sub(load_lanes(w + i, end - i), change), end - i);
+        store_lanes(w + i, v_sub(take_lanes(w + i, end - i, 0), change), end - i);
     }
 }
 
@@ -220,7 +220,7 @@ static void op_adadelta(const fnn_op *op, const fnn_task *task)
         past = v_fma(v_fma(change, change, v_neg(past)), gain, past);
         store_lanes(a + i, square, end - i);
         store_lanes(d + i, past, end - i);
-        store_lanes(w + i, v_fnma(rate, change, load_lanes(w + i, end - i)), end - i);
+        store_lanes(w + i, v_fnma(rate, change, take_lanes(w + i, end - i, 0)), end - i);
     }
 }
 
@@ -247,7 +247,7 @@ static void op_ftrl(const fnn_op *op, const fnn_task *task)
     share_elements(task, op->dim[0], &i, &end);
     for (; i < end; i += LANES) {
         vec gradient = load_lanes(g + i, end - i), before = load_lanes(a + i, end - i);
-        vec weight = load_lanes(w + i, end - i), after = v_fma(gradient, gradient, before);
+        vec weight = take_lanes(w + i, end - i, 0), after = v_fma(gradient, gradient, before);
         vec root = power_lanes(after, p);
         vec change = v_mul(v_sub(root, power_lanes(before, p)), over_rate);
         vec linear = v_add(load_lanes(z + i, end - i), v_fma(shrinkage, weight, gradient));
@@ -271,7 +271,7 @@ static void op_decay(const fnn_op *op, const fnn_task *task)
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     for (; i < end; i += LANES) {
-        vec weight = load_lanes(w + i, end - i);
+        vec weight = take_lanes(w + i, end - i, 0);
         store_lanes(w + i, v_fnma(rate, weight, weight), end - i);
     }
 }
@@ -285,7 +285,7 @@ static void op_average(const fnn_op *op, const fnn_task *task)
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     for (; i < end; i += LANES) {
-        vec mean = load_lanes(a + i, end - i), weight = load_lanes(w + i, end - i);
+        vec mean = load_lanes(a + i, end - i), weight = take_lanes(w + i, end - i, 0);
         vec moved = v_fma(v_sub(weight, mean), gain, mean);
         store_lanes(a + i, step[0] ? moved : weight, end - i);
     }

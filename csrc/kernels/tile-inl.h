@@ -90,7 +90,7 @@ VERB void tile_prefetch(const tile *t, const int rows, const int vecs)
 #pragma GCC unroll 14
         for (int i = 0; i < rows; i++)
 #pragma GCC unroll 8
-            for (int v = 0; v < vecs; v++) __builtin_prefetch(t->c + i * t->c_row + v * LANES, 1);
+            for (int v = 0; v < vecs; v++) __builtin_prefetch(t->c + i * t->c_row + v * LANES);
 }
 
 #define EACH_SUM                                            \

@@ -1,5 +1,5 @@
 /* amx.h: the verbs of AVX-512, and those of bf16.h in the tile registers of AMX. */
-#define FNN_TARGET "avx512f,avx512vl,avx512bw,avx512dq,fma,avx512bf16,amx-tile,amx-bf16"
+#define FNN_TARGET "avx512f,avx512vl,avx512bw,avx512dq,fma,prfchw,avx512bf16,amx-tile,amx-bf16"
 #define FNN_AMX 1
 #include "avx512.h"
 #include "bf16.h"

@@ -1,5 +1,5 @@
 /* avx2.h: the verbs on two 256-bit registers.  See README.md. */
-#define FNN_TARGET "avx2,fma"
+#define FNN_TARGET "avx2,fma,prfchw"
 #include "../isa/target_begin.h"
 
 #include "real.h"

@@ -1,6 +1,6 @@
 /* avx512.h: the verbs on one 512-bit register.  See README.md. */
 #ifndef FNN_TARGET /* amx.h adds to it */
-#define FNN_TARGET "avx512f,avx512vl,avx512bw,avx512dq,fma"
+#define FNN_TARGET "avx512f,avx512vl,avx512bw,avx512dq,fma,prfchw"
 #endif
 #include "../isa/target_begin.h"
 
