@@ -87,13 +87,15 @@ class Program:
     ) -> None: ...
     def lend(self, arrays: list[NDArray[Any]]) -> None: ...
     def run(self, run: Run) -> int: ...
-    def run_row(
+    def run_rows(
         self,
         x: object,
         out: object,
         shape: tuple[int, ...],
         out_shape: tuple[int, ...],
         direct: bool,
+        rows: int,
+        batch: int,
     ) -> bool: ...
     def profile(self) -> list[float]: ...
 

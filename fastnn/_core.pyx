@@ -574,7 +574,7 @@ cdef class Program:
     cdef int real
     cdef bint running
     cdef bint keeps_gil
-    cdef Run row
+    cdef Run at_once
     cdef list arrays
     cdef list lent
     cdef dict functions
@@ -586,7 +586,7 @@ cdef class Program:
         self.table = fnn_isa_table(fnn_isa_find(isa.encode()), _PRECISIONS[precision])
         self.threads = threads
         self.real = cnp.NPY_FLOAT64 if precision == "float64" else cnp.NPY_FLOAT32
-        self.row = Run(1, 1)
+        self.at_once = Run(1, 1)
         self.arrays = []
         self.lent = []
         self.functions = {}
@@ -696,18 +696,21 @@ cdef class Program:
             raise RuntimeError("fork: a user's function forked in a run, which ends in the child")
         return status
 
-    def run_row(self, object x, object out, tuple shape, tuple out_shape, bint direct):
-        """Run a prediction on one row, straight from and to the caller's arrays 0 and 1.
+    def run_rows(self, object x, object out, tuple shape, tuple out_shape, bint direct,
+                 int64_t rows, int64_t batch):
+        """Run a prediction straight from and to the caller's arrays 0 and 1.
 
         Args:
-            x: the row; anything but an array of ``shape`` and a type that the program reads is left
-                alone.
+            x: the rows; anything but an array of ``shape`` and a type that the program reads is
+                left alone.
             out: where the output goes; anything but an array of ``out_shape`` and the program's
                 own type, apart from ``x``, is left alone.
             direct: whether the program reads its own type alone, not what can be gathered from.
+            rows: how many there are.
+            batch: the most of a step.
 
         Returns:
-            Whether it was done.  It is not for such arrays, or if the row is refused.
+            Whether it was done.  It is not for such arrays, or if a row is refused.
         """
         if not _lies_as(x, shape) or not _lies_as(out, out_shape):
             return False
@@ -724,8 +727,9 @@ cdef class Program:
         else:
             return False
         fnn_program_lend(&self.c, 1, cnp.PyArray_DATA(<cnp.ndarray> out))
-        self.row.c.first = self.row.c.pc = 0
-        return self._run(self.row, self.keeps_gil) == FNN_DONE
+        self.at_once.c.total, self.at_once.c.batch = rows, batch
+        self.at_once.c.first = self.at_once.c.pc = 0
+        return self._run(self.at_once, self.keeps_gil and rows <= batch) == FNN_DONE
 
     def profile(self):
         """Return the seconds spent in each operation since the last call; the first call starts."""

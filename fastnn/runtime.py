@@ -49,6 +49,10 @@ class Executable(Protocol):
         """Run a prediction on one row, from and to where they lie; return whether that could be."""
         ...
 
+    def run_rows(self, x: Array, out: Array) -> bool:
+        """Do the same for all rows of an array."""
+        ...
+
 
 class Shelf:
     """The programs of one kind that nobody uses, and the rows of a step beyond which more do not
@@ -352,6 +356,11 @@ class Runtime:
         done = executable.run_row(x, out)
         idle.append(executable)
         return done or self._predict_gathered(x, out)
+
+    def predict_rows(self, x: Array, out: Array, rows: int) -> bool:
+        """Do the same for all rows of an array, at most ``rows`` of them at once."""
+        with self.borrow("predict", min(len(x), rows), direct=True) as executable:
+            return executable.run_rows(x, out)
 
     def _predict_gathered(self, x: object, out: object) -> bool:
         """Predict a row whose numbers have to be converted."""

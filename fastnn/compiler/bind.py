@@ -131,7 +131,16 @@ class Compiled:
 
     def run_row(self, x: object, out: object) -> bool:
         """Run a prediction on one row, from and to where they lie; return whether that could be."""
-        return self._row is not None and self._core.run_row(x, out, *self._row)
+        return self._row is not None and self._core.run_rows(x, out, *self._row, 1, 1)
+
+    def run_rows(self, x: Array, out: Array) -> bool:
+        """Do the same for all rows of an array."""
+        if self._row is None:
+            return False
+        shape, out_shape, direct = self._row
+        rows = len(x)
+        batch = min(rows, self.program.rows)
+        return self._core.run_rows(x, out, (rows, *shape), (rows, *out_shape), direct, rows, batch)
 
     def profile(self) -> list[float]:
         """Switch profiling on; return the seconds spent in each node since the last call."""

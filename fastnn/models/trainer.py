@@ -355,7 +355,7 @@ class Trainer(Compilable):
         default = self.kept_rows or training.PREDICT_ROWS
         rows = _rows("predict", "batch_size", batch_size, default)
         if mode == "predict" and callbacks is None and x.__class__ is np.ndarray:
-            out = self._predict_single(x)
+            out = self._predict_at_once(x, rows, most)
             if out is not None:
                 return out
         self._build_for("predict", x)
@@ -378,17 +378,22 @@ class Trainer(Compilable):
             told.call("on_predict_end", {})
         return self._nested(outs)
 
-    def _predict_single(self, x: Array) -> Array | None:
-        """Return the output for one row, quicker than for several; ``None`` if there are more, or
-        if the row has to be converted or refused."""
+    def _predict_at_once(self, x: Array, rows: int, most: int | None) -> Array | None:
+        """Return the outputs for rows that are read where they lie, quicker than for others;
+        ``None`` if they have to be converted or are refused."""
         runtime, ends = self._runtime, self._ends
-        if runtime is None or ends is None or not ends.is_single or x.shape[:1] != (1,):
+        if runtime is None or ends is None or not ends.is_single or not (x.ndim and x.size):
             return None
-        if runtime.kept_rows is not None:
+        x = x[:most]
+        ready = len(x) == 1 or (x.dtype == self.dtype and x.flags.c_contiguous)
+        if runtime.kept_rows is not None or not ready:
             return None
-        out = np.empty((1, *ends.row_shapes[0]), self.dtype)
+        out = np.empty((len(x), *ends.row_shapes[0]), self.dtype)
         with self._guard.reading("predict"):
-            done = runtime.predict_row(x[0], out[0])
+            if len(x) == 1:
+                done = runtime.predict_row(x[0], out[0])
+            else:
+                done = runtime.predict_rows(x, out, rows)
         return out if done else None
 
     def _nested(self, outs: Sequence[Array]) -> Any:
