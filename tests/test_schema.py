@@ -330,6 +330,7 @@ def test_numbers_that_can_be_read_in_two_ways_are_read_as_in_the_training(
         (".", 25, 'n,o\n"12,345",7\n', 12.345, True),
         (".", 25, "n;o\n12.345;7\n", 12.345, False),
         ("", 2500, "n;o\n1.485;7\n", 1485, True),
+        ("", 25, "n;o\n12.345;7\n", 12.345, False),  # the training had points, or nothing
         (",", 100, "n;o\n1.485;7\n", 1485, True),  # too few for 1485, too many for 1.485
         (",", 100, "n,o\n1.485,7\n", 1.485, False),
         (",", None, "n;o\n1.485;7\n", 1485, True),

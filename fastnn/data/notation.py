@@ -402,7 +402,8 @@ def decimal_marks(
         for name, values in unsure.items():
             mark = table or sized[name] or others or _by_separator(values, separator)
             known = mark in (table, pointed) and sized[name] in ("", mark)
-            marks[name] = mark if known or mark == usual == sized[name] else Guess(mark)
+            learnt = name in (sizes or {}) and mark == sized[name] == (usual or ".")
+            marks[name] = mark if known or learnt else Guess(mark)
     return marks
 
 
