@@ -285,7 +285,7 @@ static void op_average(const fnn_op *op, const fnn_task *task)
     int64_t i, end;
     share_elements(task, op->dim[0], &i, &end);
     for (; i < end; i += LANES) {
-        vec mean = load_lanes(a + i, end - i), weight = take_lanes(w + i, end - i, 0);
+        vec mean = take_lanes(a + i, end - i, 0), weight = load_lanes(w + i, end - i);
         vec moved = v_fma(v_sub(weight, mean), gain, mean);
         store_lanes(a + i, step[0] ? moved : weight, end - i);
     }
