@@ -1628,6 +1628,29 @@ def test_models_of_ones_own_with_a_schema_are_evaluated(capsys):
         assert {"n": "rmse", "c": "accuracy"}[name] in scores
 
 
+def test_models_without_a_loss_are_evaluated_by_that_of_their_task(capsys):
+    x = np.linspace(0, 1, 60)
+    for name, y in (("n", x * 2), ("c", np.arange(60) % 2), ("k", np.arange(60) % 3)):
+        np.savez("a.npz", x=x[:, None], y=y)
+        run(capsys, "train", "a.npz", "--save", "m", "--epochs", "2")
+        model = fastnn.models.load_model("m")
+        bare = fastnn.models.clone_model(model)
+        bare.set_weights(model.get_weights())
+        bare.schema = model.schema
+        bare.save("bare")
+        found = [told(capsys, "evaluate", each, "a.npz")["scores"] for each in ("m", "bare")]
+        assert found[0] == found[1], name
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_the_index_of_a_frame_is_an_id(capsys, name):
+    index = np.random.default_rng(0).permutation(80).tolist()
+    write("a.csv", [[name, "x", "y"], *([i, i % 7, i * 1.5] for i in index)])
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+    assert "it looks like an id" in said
+    assert re.search(r"^numbers +x$", said, re.M)
+
+
 def test_constants_of_any_size_are_constants(capsys):
     write("a.csv", [["c", "x", "y"], *((7.3e-26, i % 9, i * 1.5) for i in range(60))])
     out = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m").out
@@ -1719,7 +1742,10 @@ def test_columns_stand_beside_predictions(capsys, tmp_path):
     found = table(run(capsys, "predict", "m", "b.csv", "--with", "house_id,city").out)
     assert found[0] == ["house_id", "city", "price"]
     assert [row[:2] for row in found[1:]] == [[row[0], row[2]] for row in rows[1:]]
-    assert table(run(capsys, "predict", "m", "b.csv", "--with", "all").out)[0] == rows[0]
+    every = table(run(capsys, "predict", "m", "b.csv", "--with", "all").out)
+    assert every[0] == [*rows[0], "predicted price"]
+    assert [row[:-1] for row in every[1:]] == rows[1:]
+    assert [row[-1:] for row in every] == [["predicted price"], *(row[2:] for row in found[1:])]
     run(capsys, "predict", "m", "b.csv", "--with", "0", "--with", "remark", "--out", "c.csv")
     assert table(Path("c.csv").read_text())[2][1] == "see, 1"
     run(capsys, "predict", "m", "b.csv", "--with", "city", "--out", "c.npz")

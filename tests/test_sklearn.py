@@ -431,9 +431,11 @@ def test_a_file_in_c_names_the_features_of_a_frame(tmp_path):
     network = FastNNRegressor((2,), max_iter=1, random_state=0)
     frame = pd.DataFrame(X[:, :2], columns=["age", "x */ y"])
     search = GridSearchCV(make_pipeline(StandardScaler(), network), {}, cv=2)
-    for each in (network, search):
+    for each, usual in ((network, ["", ""]), (search, X[:, :2].mean(0))):
         fastnn.export_c(each.fit(frame, SCORES[:, 0]), tmp_path / "net.c")
-        assert " x[0] age\n *     x[1] x * / y\n" in (tmp_path / "net.c").read_text()
+        first, second = (each if each == "" else f" ({each:.9g} if missing)" for each in usual)
+        said = f" x[0] age{first}\n *     x[1] x * / y{second}\n"
+        assert said in (tmp_path / "net.c").read_text()
 
 
 @pytest.mark.parametrize(

@@ -185,3 +185,17 @@ def test_features_that_float32_does_not_tell_apart_are_warned_of(dtype):
         UserWarning, match="standardscaler: float32 .* feature 1 apart by 8, so that"
     ):
         to_model(pipeline)
+
+
+@pytest.mark.parametrize("scalers", [(StandardScaler(),), (MinMaxScaler(), StandardScaler())])
+def test_columns_of_a_frame_are_found_by_their_names(scalers, tmp_path):
+    frame = pd.DataFrame(X, columns=["e", "d", "c", "b", "a"])
+    network = FastNNRegressor((4,), max_iter=3, random_state=0)
+    estimator = make_pipeline(*scalers, network).fit(frame, SCORES[:, 0])
+    turned = frame[sorted(frame)].assign(more="x")
+    turned.to_csv(tmp_path / "a.csv", index=False)
+    model = to_model(estimator)
+    assert model.schema.inputs.features == [*frame]
+    for given in (frame, turned, tmp_path / "a.csv"):
+        found = model.predict(model.schema.read(given))[:, 0]
+        assert np.allclose(found, estimator.predict(frame), rtol=1e-9)

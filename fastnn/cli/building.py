@@ -14,7 +14,7 @@ from fastnn.cli.sources import Data
 from fastnn.data.schema import SMALLEST, Columns, Schema
 from fastnn.layers.preprocessing import standardizing
 
-__all__ = ["finished", "network", "scaled"]
+__all__ = ["compiled", "finished", "network", "scaled"]
 
 #: task -> activation of the last layer, loss.
 _HEADS = {
@@ -105,9 +105,24 @@ def finished(model: Sequential, data: Data) -> Any:
     if target.task == "numbers":
         back = standardizing(*_size(data), invert=True, name="unscaled")
         model = Sequential([_input(data), *model.layers, *back], name="model")
-        measured: list[Any] = ["mae", metrics.RootMeanSquaredError(name="rmse")]
-        model.compile("adam", "mse", metrics=[*measured, metrics.R2Score(name="r2")])
+        model.compile("adam", "mse", metrics=measures(target.task))
     elif target.task == "binary":
-        model.compile(model.optimizer, model.loss, metrics=["accuracy", metrics.AUC(name="auc")])
+        model.compile(model.optimizer, model.loss, metrics=measures(target.task))
     model.schema = data.schema
+    return model
+
+
+def measures(task: str) -> list[Any]:
+    """Return the metrics of a task."""
+    if task == "numbers":
+        rmse = metrics.RootMeanSquaredError(name="rmse")
+        return ["mae", rmse, metrics.R2Score(name="r2")]
+    return ["accuracy", metrics.AUC(name="auc")] if task == "binary" else ["accuracy"]
+
+
+def compiled(model: Any) -> Any:
+    """Return a model that has a schema with a loss: if it has none, that of its task."""
+    if not model.compiled:
+        task = model.schema.target.task
+        model.compile("adam", _HEADS[task][1], metrics=measures(task))
     return model

@@ -136,7 +136,7 @@ class _Choice:
     def _add_numbers(self, name: str) -> None:
         values = numbers(name, self._training)
         every = numbers(name, self._sheet)
-        reason = _no_quantity(name, every, values)
+        reason = _no_quantity("id" if self._is_index(name) else name, every, values)
         if no_size := too_large(every) or too_small(values):
             self.left_out[name] = no_size
         elif reason and (name not in self._keep or np.isnan(values).all()):
@@ -144,6 +144,11 @@ class _Choice:
         else:
             self.fills[name] = float(np.nanmean(values))
             self.complete += [] if np.isnan(values).any() else [name]
+
+    def _is_index(self, name: str) -> bool:
+        """Whether it is where pandas writes the index of a frame: first, without a name."""
+        first = name == self._sheet.names[0] and self._sheet.header
+        return first and name in ("column 1", "Unnamed: 0")
 
     def _add_words(self, name: str) -> None:
         values = self._training.column(name)

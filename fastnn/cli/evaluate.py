@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from fastnn import extras
-    from fastnn.cli import models, scores, sources
+    from fastnn.cli import building, models, scores, sources
     from fastnn.data.schema import Columns
 
     if options.plot:
@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
     text = models.text_options(options, isinstance(model.schema.inputs, Columns))
     x, y = sources.labelled(model.schema, path, output.note, **text)
     models.tell_range(model, x)
-    found = scores.of(model, x, y)
+    found = scores.of(building.compiled(model), x, y)
     if options.plot:
         from fastnn.cli.pictures import result
 

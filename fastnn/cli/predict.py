@@ -120,11 +120,12 @@ class _Answers:
     beside: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def columns(self) -> dict[str, list[Any]]:
-        """Return all of it by column; a column of the data that is called as an answer is not
-        there twice."""
+        """Return all of it by column; what is called as a column of the data is said to be
+        predicted."""
         told = {**self.answers, **self.chances}
-        beside = {name: list(each) for name, each in self.beside.items() if name not in told}
-        return {**({"file": self.paths} if self.paths else {}), **beside, **told}
+        named = {f"predicted {n}" if n in self.beside else n: each for n, each in told.items()}
+        beside = {name: list(each) for name, each in self.beside.items()}
+        return {**({"file": self.paths} if self.paths else {}), **beside, **named}
 
 
 def _read(model: Any, options: argparse.Namespace) -> tuple[Any, dict[str, Sequence[str]]]:

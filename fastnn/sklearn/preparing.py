@@ -147,7 +147,8 @@ def scaling(who: str, name: str, step: Any) -> Scaling:
 
 
 def prepared(who: str, steps: list[tuple[str, Any]]) -> tuple[Table | None, list[tuple[str, Any]]]:
-    """Return what the first of some steps makes of a table, if it is no scaler, and the others.
+    """Return what the first of some steps makes of a table, and the others; ``None`` if it only
+    scales columns without names.
 
     Args:
         who: what needs it, for messages.
@@ -156,11 +157,14 @@ def prepared(who: str, steps: list[tuple[str, Any]]) -> tuple[Table | None, list
     Raises:
         TypeError: if a layer cannot do what a transformer does.
     """
-    if not steps or not isinstance(steps[0][1], ColumnTransformer | SimpleImputer | OneHotEncoder):
-        return None, steps
+    if not steps:
+        return None, []
     (name, first), *others = steps
-    width = first.n_features_in_
     names = list(map(str, getattr(first, "feature_names_in_", ())))
+    is_table = isinstance(first, ColumnTransformer | SimpleImputer | OneHotEncoder)
+    if not is_table and not (names and type(first) in _SCALERS):
+        return None, steps
+    width = first.n_features_in_
     if isinstance(first, ColumnTransformer):
         table = _of_parts(who, first)
     else:
