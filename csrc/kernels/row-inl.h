@@ -7,17 +7,17 @@
  * Invariant: an element is the product's (gemm-inl.h), its blocks added in order.  So it changes no bit which
  * of the two makes it. */
 
-enum { ROW_BLOCKS = 8, ROW_VECS = 4 }; /* more columns are sums enough */
+enum { ROW_BLOCKS = 4, ROW_VECS = 4 }; /* more columns are sums enough */
 
 /* The sums of `blocks` blocks of `count` terms, FNN_KC apart, of the n columns of b */
 VERB void row_chains(const real *a, const real *b, int64_t b_step, int64_t n, int64_t count,
                      vec *sum, const int blocks)
 {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
     for (int i = 0; i < blocks; i++) sum[i] = v_zero();
 #pragma GCC unroll 1
     for (int64_t k = 0; k < count; k++, b += b_step)
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int i = 0; i < blocks; i++)
             sum[i] =
                 v_fma(v_set1(a[k + i * FNN_KC]), load_lanes(b + i * FNN_KC * b_step, n), sum[i]);
@@ -36,10 +36,6 @@ static void row_sums(const real *a, const real *b, int64_t b_step, int64_t n, in
         BLOCKS(2)
         BLOCKS(3)
         BLOCKS(4)
-        BLOCKS(5)
-        BLOCKS(6)
-        BLOCKS(7)
-        BLOCKS(8)
 #undef BLOCKS
     default:
         break;
