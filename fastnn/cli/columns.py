@@ -82,14 +82,18 @@ def infer(
         decimal,
         signs=signed,
         complete=choice.complete,
-        sizes=_sizes(sheet.part(training), [*choice.fills, *target]),
+        sizes=choice.sizes | _sizes(sheet.part(training), target),
     )
 
 
-def _sizes(training: Sheet, names: Sequence[str]) -> dict[str, float]:
-    """Return how large the numbers of some columns are, of those that have numbers."""
-    of_numbers = [name for name in names if are_numbers(training.plain(name))]
-    return {name: float(np.nanmean(np.abs(numbers(name, training)))) for name in of_numbers}
+def _sizes(training: Sheet, target: Sequence[str]) -> dict[str, float]:
+    """Return how large the numbers of targets are, of those that have numbers."""
+    of_numbers = [name for name in target if are_numbers(training.plain(name))]
+    return {name: _size(numbers(name, training)) for name in of_numbers}
+
+
+def _size(values: Array) -> float:
+    return float(np.nanmean(np.abs(values)))
 
 
 def unknown(name: str, names: Sequence[str]) -> str:
@@ -104,6 +108,7 @@ class _Choice:
 
     Attributes:
         fills: for columns of numbers their means.
+        sizes: how large these are without their signs.
         complete: those of which none is missing in the rows to train on.
         words: for columns of words those that become features.
         counted: how many these are, and why not all.
@@ -117,6 +122,7 @@ class _Choice:
         self._ignore, self._keep = chosen["ignore"], chosen["keep"]
         self._categorical = chosen["categorical"]
         self.fills: dict[str, float] = {}
+        self.sizes: dict[str, float] = {}
         self.complete: list[str] = []
         self.words: dict[str, list[str]] = {}
         self.counted: dict[str, str] = {}
@@ -136,19 +142,20 @@ class _Choice:
     def _add_numbers(self, name: str) -> None:
         values = numbers(name, self._training)
         every = numbers(name, self._sheet)
-        reason = _no_quantity("id" if self._is_index(name) else name, every, values)
+        reason = _no_quantity(every, values, self._is_index(name))
         if no_size := too_large(every) or too_small(values):
             self.left_out[name] = no_size
         elif reason and (name not in self._keep or np.isnan(values).all()):
             self.left_out[name] = reason
         else:
-            self.fills[name] = float(np.nanmean(values))
+            self.fills[name], self.sizes[name] = float(np.nanmean(values)), _size(values)
             self.complete += [] if np.isnan(values).any() else [name]
 
     def _is_index(self, name: str) -> bool:
-        """Whether it is where pandas writes the index of a frame: first, without a name."""
+        """Whether it is called as an id, or first and without a name, where pandas writes the index
+        of a frame."""
         first = name == self._sheet.names[0] and self._sheet.header
-        return first and name in ("column 1", "Unnamed: 0")
+        return bool(_ID.search(name)) or (first and name in ("column 1", "Unnamed: 0"))
 
     def _add_words(self, name: str) -> None:
         values = self._training.column(name)
@@ -184,8 +191,14 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")
 
 
-def _no_quantity(name: str, every: Array, values: Array) -> str:
-    """Return why numbers tell nothing of other rows, if they do not."""
+def _no_quantity(every: Array, values: Array, is_index: bool) -> str:
+    """Return why numbers tell nothing of other rows, if they do not.
+
+    Args:
+        every: those of all rows.
+        values: those of the rows to train on.
+        is_index: whether their name is that of an id.
+    """
     present = values[~np.isnan(values)]
     if not present.size or (present == present[0]).all():
         return "it is the same in all rows to train on"
@@ -194,7 +207,7 @@ def _no_quantity(name: str, every: Array, values: Array) -> str:
     steps = np.diff(every)
     if (steps == 1).all() or (steps == -1).all():
         return "it counts the rows"
-    if _ID.search(name) and len(np.unique(every)) == len(every):
+    if is_index and len(np.unique(every)) == len(every):
         return "it looks like an id: whole numbers, no two alike (--keep takes it)"
     return ""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastnn import registry
-from fastnn._checks import count, flag, fraction, not_negative, number, positive_number
+from fastnn._checks import as_name, count, flag, fraction, not_negative, number, positive_number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Graph, Tensor
 from fastnn.copying import Attributes, state_of
@@ -89,9 +89,7 @@ class Optimizer(Elsewhere):
         **unknown: Any,
     ):
         self.name = snake_case(type(self).__name__)
-        if not isinstance(name, str | None):
-            raise TypeError(f"{self.name}: name must be a string, got {type(name).__name__}")
-        self.name = name or self.name
+        self.name = as_name(self.name, name) or self.name
         if unknown:
             hint = "; write learning_rate=" if "lr" in unknown else ""
             raise TypeError(f"{self.name}: unknown argument {', '.join(unknown)[:80]}{hint}")
