@@ -126,6 +126,17 @@ typedef struct {
     void *self;
 } fnn_callbacks;
 
+/* What comes after an epoch, in a run of several. */
+typedef struct {
+    int64_t last;        /* the number of the last epoch; 0: there is one alone      */
+    int64_t *order;      /* where the order of each is drawn; NULL: the data's own    */
+    int64_t samples;     /* that are put in order                                     */
+    double *log;         /* the totals of each epoch but the last, one after the other */
+    double *totals;      /* of the program                                            */
+    const double *fresh; /* what they are at the start of an epoch                    */
+    int64_t count;       /* of totals                                                 */
+} fnn_epochs;
+
 struct fnn_run {
     /* what the caller sets */
     const int64_t *order; /* order[i] is the row of the data that comes i-th; NULL: i itself */
@@ -137,6 +148,7 @@ struct fnn_run {
     int64_t slice_ns; /* come back at the next op boundary after this long; 0: never   */
     int watch;        /* whether a non-finite watched mean stops the run               */
     fnn_callbacks callbacks;
+    fnn_epochs epochs;
     /* where the run stands; zero at the start, kept across slices */
     int64_t first; /* rows processed before this step                              */
     int64_t pc;    /* op of this step to run next                                   */

@@ -6,6 +6,7 @@
 
 #include "cpu.h"
 #include "os.h"
+#include "random.h"
 #include "threads.h"
 
 /* The run's own reason to leave a region, besides those of fnn_status: the next step has another
@@ -189,6 +190,11 @@ static int64_t op_after(const fnn_program *program, int64_t i)
     return i;
 }
 
+static int is_slice_over(const fnn_run *run)
+{
+    return run->slice_ns && fnn_now() - run->began_ns > run->slice_ns;
+}
+
 /* Thread 0, alone: the step is over. */
 static void end_step(fnn_program *program, fnn_run *run, int64_t *steps_to_clock)
 {
@@ -199,9 +205,9 @@ static void end_step(fnn_program *program, fnn_run *run, int64_t *steps_to_clock
         halt(run, RESIZE); /* the caller of the region sees that nothing is left */
     else if (rows_of_step(run) != run->rows)
         halt(run, RESIZE);
-    else if (run->slice_ns && --*steps_to_clock <= 0) {
+    else if (--*steps_to_clock <= 0) {
         *steps_to_clock = program->clock_every;
-        if (fnn_now() - run->began_ns > run->slice_ns) halt(run, FNN_SLICE);
+        if (is_slice_over(run)) halt(run, FNN_SLICE);
     }
 }
 
@@ -274,6 +280,20 @@ static void walk(void *self, int thread, int threads)
     }
 }
 
+int fnn_next_epoch(fnn_run *run)
+{
+    fnn_epochs *epochs = &run->epochs;
+    size_t bytes = (size_t)epochs->count * sizeof *epochs->totals;
+    if (run->epoch >= epochs->last) return 0;
+    memcpy(epochs->log, epochs->totals, bytes);
+    memcpy(epochs->totals, epochs->fresh, bytes);
+    epochs->log += epochs->count;
+    run->epoch++;
+    run->first = 0;
+    if (epochs->order) fnn_permutation(run->seed, run->epoch, epochs->samples, epochs->order);
+    return 1;
+}
+
 fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
 {
     run->began_ns = run->polled_ns = fnn_now();
@@ -281,7 +301,10 @@ fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
     fnn_fpmode_leave(run->fpmode);
     for (;;) {
         if (run->pc == 0) {
-            if (run->first >= run->total) return FNN_DONE;
+            if (run->first >= run->total) {
+                if (!fnn_next_epoch(run)) return FNN_DONE;
+                if (is_slice_over(run)) return FNN_SLICE;
+            }
             run->rows = rows_of_step(run);
         }
         set_rows(program, run->rows);

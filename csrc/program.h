@@ -50,7 +50,10 @@ void fnn_program_free(fnn_program *program);
 /* Lends the program one of the caller's arrays, until it is lent another. */
 void fnn_program_lend(fnn_program *program, int array, void *at);
 
-/* Runs until all rows are processed, the slice is over, or the run has to stop; returns why.  After
+/* Goes on with the next epoch of several; returns 0 if there is none. */
+int fnn_next_epoch(fnn_run *run);
+
+/* Runs until all rows are processed, of every epoch, the slice is over, or the run has to stop; returns why.  After
  * FNN_SLICE or FNN_NONFINITE a further call goes on where this one left. */
 fnn_status fnn_program_run(fnn_program *program, fnn_run *run);
 

@@ -74,6 +74,14 @@ cdef extern from "fnn.h" nogil:
         int (*poll)(void *self) noexcept
         int (*call)(void *self, const fnn_op *op, int64_t rows) noexcept
         void *self
+    ctypedef struct fnn_epochs:
+        int64_t last
+        int64_t *order
+        int64_t samples
+        double *log
+        double *totals
+        const double *fresh
+        int64_t count
     ctypedef struct fnn_run:
         const int64_t *order
         int64_t total
@@ -84,6 +92,7 @@ cdef extern from "fnn.h" nogil:
         int64_t slice_ns
         int watch
         fnn_callbacks callbacks
+        fnn_epochs epochs
         int64_t first
         int64_t pc
         int64_t rows
@@ -118,6 +127,7 @@ cdef extern from "program.h" nogil:
     int fnn_program_finish(fnn_program *program, int threads)
     void fnn_program_free(fnn_program *program)
     void fnn_program_lend(fnn_program *program, int array, void *at)
+    int fnn_next_epoch(fnn_run *run)
     fnn_status fnn_program_run(fnn_program *program, fnn_run *run)
 
 cdef extern from "cpu.h" nogil:
@@ -395,6 +405,7 @@ cdef class Run:
     cdef readonly object order
     cdef object functions
     cdef object error
+    cdef tuple kept
 
     def __init__(self, total, batch, *, order=None, epoch=0, seed=0, slice_seconds=0.0, watch=True):
         memset(&self.c, 0, sizeof(fnn_run))
@@ -414,15 +425,38 @@ cdef class Run:
     def begin(self, epoch, seed, order=None):
         """Go back to the first row, for another epoch; its order is drawn into ``order``."""
         cdef int64_t *drawn
+        memset(&self.c.epochs, 0, sizeof(fnn_epochs))
         self.c.epoch = epoch
         self.c.seed = seed
         self.c.first = self.c.pc = 0
         self.order = order
         self.c.order = NULL
         if order is not None:
-            self.c.order = drawn = <int64_t *> cnp.PyArray_DATA(order)
+            self.c.order = self.c.epochs.order = drawn = <int64_t *> cnp.PyArray_DATA(order)
+            self.c.epochs.samples = self.c.total
             with nogil:
                 fnn_permutation(self.c.seed, self.c.epoch, self.c.total, drawn)
+
+    def repeat(self, totals, fresh, log):
+        """Go on after the epoch that begins with another for each row of ``log``, as if each were
+        begun by itself.
+
+        An epoch that another follows leaves ``totals`` in the log, and they begin as ``fresh`` anew.
+        """
+        self.kept = totals, fresh, log
+        self.c.epochs.last = self.c.epoch + len(log)
+        self.c.epochs.count = len(fresh)
+        self.c.epochs.totals = <double *> cnp.PyArray_DATA(totals)
+        self.c.epochs.fresh = <double *> cnp.PyArray_DATA(fresh)
+        self.c.epochs.log = <double *> cnp.PyArray_DATA(log)
+
+    def next_epoch(self):
+        """Go on with the next epoch; return whether there is one."""
+        return fnn_next_epoch(&self.c) != 0
+
+    def end_epochs(self):
+        """Let the epoch that runs be the last."""
+        self.c.epochs.last = 0
 
     @property
     def total(self):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastnn import _core
+from fastnn._typing import Array
 from fastnn._warnings import warn_caller
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import make_progress
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from fastnn.models.trainer import Trainer
 
 __all__ = ["Fit", "Job", "Measure", "evaluation"]
+
+#: The most totals of epochs that a run of several leaves behind.
+_LOG_TOTALS = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class Job(ABC):
         self._go_on()
         with self._learning() as learn:
             while self._has_work():
-                self._run_epoch(learn, self._place.epoch)
+                self._run_epoch(learn)
             self._runtime.finish()
         self._callbacks.call("on_train_end", self._place.logs)
         self._keeper.complete()
@@ -153,12 +157,18 @@ class Job(ABC):
     def _has_data(self, epoch: int) -> bool:
         return True
 
-    def _run_epoch(self, learn: Callable[[int], dict[str, Any]], epoch: int) -> None:
+    def _run_epoch(self, learn: Callable[[int], dict[str, Any]]) -> None:
         if not self._place.batches:
-            self._callbacks.call("on_epoch_begin", epoch, {})
-        number = max(epoch, self._model.epochs_trained)
-        logs = learn(number)
-        self._model.epochs_trained = number + 1
+            self._callbacks.call("on_epoch_begin", self._place.epoch, {})
+        self._end_epoch(learn(self._number))
+
+    @property
+    def _number(self) -> int:
+        """The number that keys the epoch: how many the model has trained."""
+        return max(self._place.epoch, self._model.epochs_trained)
+
+    def _end_epoch(self, logs: dict[str, Any]) -> None:
+        epoch, self._model.epochs_trained = self._place.epoch, self._number + 1
         if self._validate is not None and self._is_measured(epoch + 1):
             self._callbacks.call("on_test_begin", {})
             means = self._validate.means(self._callbacks)
@@ -183,6 +193,8 @@ class Job(ABC):
         def on_slice(rows: int) -> None:
             self._callbacks.call("on_rows", run.origin + rows, self._samples)
             self._runtime.set_constant_rate()
+            if self._model.stop_training:
+                run.end_epochs()
 
         def on_nonfinite(executable: Executable, run: _core.Run) -> None:
             run.watch = self._watch = False
@@ -204,6 +216,8 @@ class Job(ABC):
         from fastnn.debug import first_nonfinite
 
         self._tell_of_nonfinite(run.epoch, batch, first_nonfinite(executable, data.lent, run))
+        if self._model.stop_training:
+            run.end_epochs()
         if self._on_nonfinite == "stop":
             run.total, run.pc = run.first, 0  # nothing more of this batch: no update
         elif self._model.stop_training:
@@ -276,11 +290,38 @@ class Fit(Job):
                 "train",
                 run,
                 self._batch,
-                lambda: self._drive(executable, run, self._data),
+                lambda: self._drive_epochs(executable, run),
                 lambda: self._runtime.logs(executable),
                 self._rest(executable, run),
             )
         return self._runtime.logs(executable)
+
+    def _drive_epochs(self, executable: Executable, run: _core.Run) -> None:
+        """Make the steps of the epoch, and in the same run those of the ones that follow if nobody is
+        told of any on the way."""
+        number, log = run.epoch, self._repeat(executable, run)
+        try:
+            self._drive(executable, run, self._data)
+        finally:
+            made, first = run.epoch - number, self._place.epoch
+            for epoch, totals in enumerate(log[:made], first):
+                self._history.on_epoch_end(epoch, self._runtime.logs(executable, totals))
+            self._model.epochs_trained = self._number + made
+            self._place.epoch += made
+
+    def _repeat(self, executable: Executable, run: _core.Run) -> Array:
+        """Let a run go on with the epochs that follow; return where it leaves the totals of all but
+        the last."""
+        memory, optimizer = executable.memory, self._runtime.optimizer
+        watched = len(self._callbacks.every) > 1 or self._validate is not None
+        assert optimizer is not None
+        if watched or optimizer.scheduled or memory.fresh is None:
+            return np.empty((0, 0))
+        most = _LOG_TOTALS // len(memory.fresh)
+        more = max(min(self._epochs.stop - self._place.epoch - 1, most), 0)
+        log = np.empty((more, len(memory.fresh)))
+        run.repeat(memory.buffers["totals"], memory.fresh, log)
+        return log
 
     def _rest(self, executable: Executable, run: _core.Run) -> Rest | None:
         """Return where to make backups in the middle of an epoch, if anywhere."""

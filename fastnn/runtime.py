@@ -367,10 +367,15 @@ class Runtime:
         with self.borrow("predict", 1) as executable:
             return executable.run_row(x, out)
 
-    def logs(self, executable: Executable) -> dict[str, Any]:
+    def logs(self, executable: Executable, totals: Array | None = None) -> dict[str, Any]:
         """Return the values of losses and metrics since a program's totals were last cleared.
 
         A penalty is part of the loss; where there is one, both parts are shown apart too.
+
+        Args:
+            executable: the program.
+            totals: what it has summed up; ``None`` takes what it holds now.
         """
         assert self.objective is not None
-        return self.objective.logs(executable.memory.buffers["totals"], executable.program.totals)
+        totals = executable.memory.buffers["totals"] if totals is None else totals
+        return self.objective.logs(totals, executable.program.totals)

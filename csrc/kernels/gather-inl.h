@@ -62,7 +62,7 @@ static inline void scale_reals(real *x, int64_t n, const scaling *scale)
         store_lanes(x + i, v_fma(slope, load_lanes(x + i, n - i), offset), n - i);
 }
 
-/* A row of one element is no loop. */
+/* Rows of one element, such as targets, are one loop. */
 #define GATHER(name, type)                                                              \
     static inline void read_##name(const wanted_rows *rows, real *x, const type *row)   \
     {                                                                                   \
@@ -77,20 +77,27 @@ static inline void scale_reals(real *x, int64_t n, const scaling *scale)
             scale_reals(x + i, some, &rows->scale);                                     \
         }                                                                               \
     }                                                                                   \
+    static inline void fetch_##name(const wanted_rows *rows, int64_t r)                 \
+    {                                                                                   \
+        const type *data = rows->data;                                                  \
+        if (r < rows->count - rows->ahead)                                              \
+            fetch_bytes(data + row_at(rows, r + rows->ahead) * rows->step,              \
+                        rows->n * (int64_t)sizeof(type));                               \
+    }                                                                                   \
     static void gather_##name(const wanted_rows *rows, real *x)                         \
     {                                                                                   \
         const type *data = rows->data;                                                  \
-        const int64_t n = rows->n, step = rows->step, last = rows->count - rows->ahead; \
-        for (int64_t r = 0; r < rows->count; r++, x += n) {                             \
-            const type *row = data + row_at(rows, r) * step;                            \
-            if (r < last)                                                               \
-                fetch_bytes(data + row_at(rows, r + rows->ahead) * step,                \
-                            n * (int64_t)sizeof(type));                                 \
-            if (n == 1 && !rows->scale.scaled)                                          \
-                x[0] = (real)row[0];                                                    \
-            else                                                                        \
-                read_##name(rows, x, row);                                              \
-        }                                                                               \
+        const int64_t n = rows->n, step = rows->step, count = rows->count;              \
+        if (n == 1 && !rows->scale.scaled)                                              \
+            for (int64_t r = 0; r < count; r++) {                                       \
+                fetch_##name(rows, r);                                                  \
+                x[r] = (real)data[row_at(rows, r) * step];                              \
+            }                                                                           \
+        else                                                                            \
+            for (int64_t r = 0; r < count; r++, x += n) {                               \
+                fetch_##name(rows, r);                                                  \
+                read_##name(rows, x, data + row_at(rows, r) * step);                    \
+            }                                                                           \
     }
 GATHER(f32, float)
 GATHER(f64, double)

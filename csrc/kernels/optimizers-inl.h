@@ -28,11 +28,15 @@ static void op_sgd(const fnn_op *op, const fnn_task *task)
         });
 }
 
-/* base^n, n >= 0, by squaring: libm's pow may differ from one machine to the next. */
+/* base^n, n >= 0, by squaring: libm's pow may differ from one machine to the next.  Which factors count
+ * is read from memory, since no branch can guess the bits of n. */
 static double power(double base, int64_t n)
 {
     double result = 1;
-    for (; n > 0; n /= 2, base *= base) result *= n % 2 ? base : 1; /* no branch to guess */
+    for (; n > 0; n /= 2, base *= base) {
+        double factor[2] = {1, base};
+        result *= factor[n % 2];
+    }
     return result;
 }
 

@@ -147,15 +147,18 @@ class Memory:
         keeps: whether states that last from batch to batch are the layers' own, or copies.
 
     The arena is the program's own; arrays of the caller are lent for a run with ``lend``.
+
+    Attributes:
+        fresh: what sums and counts are at the start of a pass; ``None`` if there are none.
     """
 
     def __init__(self, program: Program, buffers: Mapping[str, Array], keeps: bool = False):
         self.program, self._keeps = program, keeps
         self.arena = _core.aligned_zeros(program.arena_bytes, "uint8")
         self.buffers = buffers
-        self._fresh = np.concatenate(program.totals) if program.totals else None
-        if self._fresh is not None and "totals" not in buffers:
-            self.buffers = {**buffers, "totals": self._fresh.copy()}
+        self.fresh = np.concatenate(program.totals) if program.totals else None
+        if self.fresh is not None and "totals" not in buffers:
+            self.buffers = {**buffers, "totals": self.fresh.copy()}
         if program.packing is not None:
             packed = _core.aligned_zeros(program.packed, program.dtype)
             self.buffers = {**self.buffers, HOME: packed}
@@ -164,8 +167,8 @@ class Memory:
 
     def clear_totals(self) -> None:
         """Begin sums and counts anew."""
-        if self._fresh is not None:
-            self.buffers["totals"][:] = self._fresh
+        if self.fresh is not None:
+            self.buffers["totals"][:] = self.fresh
 
     def dtype(self, tensor: Tensor) -> np.dtype[Any]:
         """Return the NumPy type of a tensor that is not lent."""

@@ -134,8 +134,8 @@ class DistributedFit(Fit):
 
     # ---- an epoch --------------------------------------------------------------------------------
 
-    def _run_epoch(self, learn: Callable[[int], dict[str, Any]], epoch: int) -> None:
-        super()._run_epoch(learn, epoch)
+    def _run_epoch(self, learn: Callable[[int], dict[str, Any]]) -> None:
+        super()._run_epoch(learn)
         self._follow()
         self._compare_weights()
 

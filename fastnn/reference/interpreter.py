@@ -70,7 +70,7 @@ class Interpreter:
 
     def run(self, run: _core.Run) -> int:
         """Run until the rows are done or the run must stop; return why."""
-        while run.pc or run.first < run.total:
+        while run.pc or run.first < run.total or run.next_epoch():
             if run.pc == 0:
                 run.rows = min(run.batch, run.total - run.first)
             status = self._step(run)
