@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from fastnn import config, locks, nests, parallel
 from fastnn._checks import count
 from fastnn._typing import Array
+from fastnn.adapting import read_by
 from fastnn.callbacks import Callback, History
 from fastnn.callbacks.display import as_text
 from fastnn.data.foreign import plain
 from fastnn.data.streams import is_stream
-from fastnn.functional import Symbol
 from fastnn.layers import Layer
 from fastnn.model_selection import KFold, StratifiedKFold
 from fastnn.models import Model
@@ -366,22 +366,20 @@ def _adapt(model: Model, train: Sequence[Any], adapt: Any) -> None:
     if callable(adapt):
         adapt(model, x, y)
     elif adapt and model.built:
-        by_input = dict(zip(model.network.inputs, nests.flatten(x), strict=False))
         for layer in model.layers:
             if hasattr(layer, "adapt"):
-                layer.adapt(*_read_by(model, layer, by_input))
+                layer.adapt(_read_by(model, layer, x))
 
 
-def _read_by(model: Model, layer: Layer, by_input: dict[Symbol, Any]) -> list[Any]:
+def _read_by(model: Model, layer: Layer, x: Any) -> Any:
     """Return the data that a layer is called on."""
-    calls = getattr(model.network, "calls", ())  # of a sub-classed model nobody knows them
-    symbols = [symbol for call in calls if call.layer is layer for symbol in call.inputs]
-    if not symbols or any(symbol not in by_input for symbol in symbols):
+    data = read_by(model, layer, x)
+    if data is None:
         raise ValueError(
             f"cross_validate: whether the layer {layer.name!r} is called on an input of the model "
             "is not known; pass adapt=function, which is called with (model, x, y)"
         )
-    return [by_input[symbol] for symbol in symbols[:1]]
+    return data
 
 
 # ---- data ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import numpy as np
 from fastnn import _core
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
+from fastnn.adapting import tell_of_untouched
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.display import make_progress
 from fastnn.data.streams import Stream
@@ -104,6 +105,8 @@ class Job(ABC):
         self._keeper.find(self._fingerprint, self._knows)
         self._callbacks.call("on_train_begin", {})
         self._go_on()
+        if not self._model.epochs_trained:
+            tell_of_untouched(self._model)
         with self._learning() as learn:
             while self._has_work():
                 self._run_epoch(learn)

@@ -117,12 +117,17 @@ class Symbol(Operators):
         """The layer that was called."""
         return self.call.layer
 
+    @property
+    def name(self) -> str:
+        """The name of that layer: of an ``Input`` what a dict of samples calls it."""
+        return self.layer.name
+
     def __copy__(self) -> Symbol:
         """Return itself: another one would be no output of the call."""
         return self
 
     def __repr__(self) -> str:
-        return f"<Symbol {self.layer.name}{format_shape(self.shape)}>"
+        return f"<Symbol {self.name}{format_shape(self.shape)}>"
 
 
 def call_on_symbols(
@@ -183,9 +188,9 @@ def _unbuilt(layer: Layer) -> list[Layer]:
 
 def _stand_in(graph: Graph, symbol: Symbol) -> Tensor:
     """Return a tensor of a symbol's shape, with a mask if it has one."""
-    tensor = graph.place(symbol.layer.name, symbol.shape, "arena")
+    tensor = graph.place(symbol.name, symbol.shape, "arena")
     if symbol.mask_shape is not None:
-        tensor.mask = graph.place(f"{symbol.layer.name}.mask", symbol.mask_shape, "arena")
+        tensor.mask = graph.place(f"{symbol.name}.mask", symbol.mask_shape, "arena")
     return tensor
 
 

@@ -231,9 +231,10 @@ def split(
     """
     if isinstance(given, dict):
         refuse_sparse(who, argument, given)
-        if isinstance(like, dict) and set(given) <= set(like):
+        if isinstance(like, dict) and (set(given) <= set(like) or set(like) <= set(given)):
             names = sorted(like)
-        unknown = [name for name in given if name not in names]
+        # more columns of a frame than the model takes are no mistake, as in Keras; targets are
+        unknown = [name for name in given if argument != "x" and name not in names]
         missing = [
             name
             for index, name in enumerate(names)
@@ -241,7 +242,7 @@ def split(
         ]
         if unknown or missing:
             raise ValueError(
-                f"{who}: {argument} has the names {', '.join(map(str, given))}; the model "
+                f"{who}: {argument} has the names {', '.join(map(str, given)):.180}; the model "
                 f"{'takes' if argument == 'x' else 'gives'} {', '.join(names)}"[:390]
             )
         return [given.get(name) for name in names]

@@ -22,7 +22,7 @@ from fastnn import _core, locks
 from fastnn._typing import Array
 from fastnn.allowance import charge
 from fastnn.copying import Attributes, state_of
-from fastnn.data.arrays import as_array
+from fastnn.data.arrays import as_array, require_range
 from fastnn.errors import ShapeError
 
 __all__ = ["Parameters", "State", "Store", "Variable", "padded"]
@@ -86,7 +86,13 @@ class Variable(_Numbers):
         constraint: ``constraint(tensor)`` composes what it becomes after each update.
 
     The value lives in an array of the variable's own until a model packs it into a store.
+
+    Attributes:
+        assigned: whether another value has taken the place of the first, but for training; of
+            older pickles, which do not say, it is taken to have.
     """
+
+    assigned = True
 
     def __init__(
         self,
@@ -106,6 +112,7 @@ class Variable(_Numbers):
         self.own_trainable = trainable  # what it would be in a layer that trains
         self.store: Store | None = None
         self.offset = -1
+        self.assigned = False
         first = np.ascontiguousarray(_first(self.path, self.shape, initializer, dtype), dtype)
         self._value = first.reshape(self.shape)  # which a number without axes would lose
 
@@ -127,12 +134,14 @@ class Variable(_Numbers):
 
         Raises:
             ShapeError: if it has another shape.
+            DTypeError: if it does not hold real numbers in the range of the precision.
         """
         self.fill(self.check(value))
 
     def fill(self, value: Array) -> None:
         """Replace the value by one that ``check`` returned; this cannot fail."""
         self._value[...] = value
+        self.assigned = True
         if self.store is not None:
             self.store.changes += 1
 
@@ -141,13 +150,14 @@ class Variable(_Numbers):
 
         Raises:
             ShapeError: if it has another shape.
-            DTypeError: if it does not hold real numbers.
+            DTypeError: if it does not hold real numbers in the range of the precision.
         """
         array = as_array(self.path, "the value", value)
         if array.shape != self.shape:
             raise ShapeError(
                 f"{self.path}: expected an array of shape {self.shape}, got {array.shape}"
             )
+        require_range(self.path, "the value", array, self.dtype)
         return array.astype(self.dtype, copy=False)
 
     def move(self, store: Store, offset: int) -> None:
@@ -242,6 +252,9 @@ class Store:
     Gaps that align the variables hold zeros and stay zero.  A store does not keep alive the
     variables that only models of the past knew.
 
+    Raises:
+        DTypeError: if a value, which a layer may have in float64, is beyond the range of ``dtype``.
+
     Attributes:
         buffer: the numbers.
         changes: times that a value was assigned, or trained by a model that has just ended.
@@ -251,6 +264,8 @@ class Store:
 
     def __init__(self, variables: Iterable[Variable], dtype: str):
         order = sorted(variables, key=lambda variable: not variable.trainable)
+        for variable in order:  # before the first of them moves
+            require_range(variable.path, "the value", variable.value, dtype)
         offsets = np.cumsum([0, *(padded(v.size) for v in order)])
         self.buffer = _core.aligned_zeros(int(offsets[-1]), dtype)
         self.changes = 0

@@ -381,7 +381,8 @@ def test_a_target_without_squares_is_refused(capsys):
     assert "the target y has numbers up to 4.9e+31, whose squares are beyond" in err
     write("a.csv", [["a", "y"], *([i % 7, f"room {i}"] for i in range(50))])
     err = run(capsys, "train", "a.csv", "--target", "y", code=1).err
-    assert "that is no class; for numbers nine in ten must be such" in err
+    assert "that is no class; each class needs several rows to be learnt from: name another" in err
+    assert "or put these together to a few kinds; for numbers nine in ten must be such\n" in err
     err = run(capsys, "train", "a.csv", "--target", "y", "--task", "regression", code=1).err
     assert "has words, such as 'room 0': a regression needs numbers in nine of" in err
 
@@ -1588,6 +1589,22 @@ def test_a_column_of_signs_that_nothing_is_there_is_left_out(capsys):
     words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
     assert "left out     n: it has no value in the rows" in run(capsys, *words).out
     assert "n (1 and missing)" in run(capsys, *words, "--keep", "n").out
+
+
+def test_empty_cells_and_signs_of_none_are_one_gap(capsys):
+    words = ["EU", "NA", "", "US", "n/a", "none"]
+    write("a.csv", [["x", "n", "y"], *((i % 9, words[i % 6], i) for i in range(60))])
+    run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", "--save", "m")
+    schema = fastnn.models.load_model("m").schema
+    assert schema.inputs.words == {"n": ["", "EU", "US", "none"]}
+    write("b.csv", [["x", "n"], *((1, each) for each in ["", "NA", "?", "EU"])])
+    assert schema.read("b.csv")[:, 1].tolist() == [1, 1, 1, 0]
+    rows = ((i % 9, words[i % 2], i) for i in range(60))
+    write("c.csv", [["x", "n", "y"], *rows])
+    run(capsys, "train", "c.csv", "--target", "y", "--epochs", "1", "--save", "m")
+    assert fastnn.models.load_model("m").schema.inputs.words == {"n": ["EU", "NA"]}
+    table = fastnn.datasets.read_csv("a.csv", target="y")
+    assert table.categories == {"n": ["", "EU", "US", "none"]}
 
 
 def test_rows_without_a_number_to_compare_with_are_told(capsys):

@@ -402,6 +402,7 @@ def test_every_layer_class_has_cases():
     assert set(CASES) == exported
 
 
+@pytest.mark.filterwarnings("ignore:fit. the layer .* was neither adapted nor given numbers")
 @pytest.mark.parametrize(("cls", "options", "shape", "out"), EVERY, ids=ids)
 class TestContract:
     def test_shapes(self, cls, options, shape, out):

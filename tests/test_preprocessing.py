@@ -1,5 +1,8 @@
 """Layers that take their numbers from data; labels and class numbers."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -331,3 +334,93 @@ def test_normalize():
 
 def test_float32_stays_float32():
     assert utils.normalize(np.ones((2, 2), np.float32)).dtype == np.float32
+
+
+SCALINGS = pytest.mark.parametrize("kind", [Normalization, MinMaxScaling])
+
+
+def scaled(kind=Normalization, **options):
+    model = Sequential([Input((2,)), kind(name="scaling", **options), Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
+def fitted(model, **options):
+    model.fit(SIGNS, SIGNS[:, 0], verbose=0, **options)
+    return model
+
+
+#: What both kinds leave as it is after adapt, too.
+SIGNS = np.array([[-1.0, 1.0], [1.0, -1.0]])
+
+
+@SCALINGS
+def test_fit_tells_of_scaling_that_nothing_was_adapted_to(kind, tmp_path):
+    message = r"fit: the layer 'scaling' passes .* as they are.*adapt\(x_train\)"
+    model = scaled(kind)
+    with pytest.warns(UserWarning, match=message) as told:
+        fitted(model, checkpoint=tmp_path / "state")
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    fitted(model)
+    fitted(scaled(kind), checkpoint=tmp_path / "state", epochs=2)
+    outer = Sequential([Input((2,)), Sequential([Input((2,)), kind(name="scaling")]), Dense(1)])
+    outer.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match=message):
+        fitted(outer)
+    with pytest.warns(UserWarning, match=message):
+        fitted(scaled(kind), validation_data=(SIGNS, SIGNS[:, 0]))
+    batches = scaled(kind)
+    with pytest.warns(UserWarning, match=message):
+        batches.fit(iter([(SIGNS, SIGNS[:, 0])]), steps_per_epoch=1, verbose=0)
+
+
+@SCALINGS
+def test_fit_says_nothing_of_scaling_that_has_its_numbers(kind, tmp_path):
+    model = scaled(kind)
+    model.layers[0].adapt(SIGNS)
+    model.save(tmp_path / "m")
+    model.save_weights(tmp_path / "w")
+    twin, read = scaled(kind), scaled(kind)
+    twin.set_weights(model.get_weights())
+    read.load_weights(tmp_path / "w")
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    for each in (model, twin, read, load_model(tmp_path / "m"), *copies):
+        assert fitted(each).layers[0].get_weights()[1].tolist() == [1, 1]
+    by_hand = scaled(kind)
+    by_hand.layers[0].weights[0].assign([0.0, 0.0])
+    fitted(by_hand)
+
+
+def test_fit_says_nothing_of_a_mean_that_was_given():
+    fitted(scaled(mean=0.0, variance=1.0))
+
+
+def test_numbers_beyond_the_range_of_a_weight_are_refused():
+    large = np.full((3, 2), [[1e60], [2e60], [4e60]])
+    for kind in (Normalization, MinMaxScaling):
+        model = Sequential([Input((2,)), kind(name="scaling")])
+        model.layers[0].adapt(large)
+        with pytest.raises(DTypeError, match=r"scaling/m.*beyond the range of float32; scale the"):
+            model.predict(SIGNS)
+        model.layers[0].adapt(SIGNS)
+        before = model.predict(SIGNS)
+        with pytest.raises(DTypeError, match=r"scaling/m.*value holds .*e.60, beyond the range"):
+            model.layers[0].adapt(large)
+        assert np.array_equal(model.predict(SIGNS), before)
+    kernel = Dense(1)
+    Sequential([Input((2,)), kernel])
+    with pytest.raises(DTypeError, match=r"kernel: the value holds 1e\+40, beyond the range"):
+        kernel.set_weights([np.full((2, 1), 1e40), [0.0]])
+    kernel.set_weights([np.full((2, 1), np.inf), [0.0]])
+    found = through(Normalization(mean=1e40, variance=1e60), large)
+    assert np.allclose(found, large / 1e30)
+
+
+def test_a_variance_beyond_the_range_leaves_the_mean_as_it_was():
+    model = scaled()
+    model.layers[0].adapt(SIGNS)
+    before = model.get_weights()
+    with pytest.raises(DTypeError, match="scaling/variance: the value holds 1e"):
+        model.layers[0].adapt(1e20 * SIGNS)
+    assert all(map(np.array_equal, before, model.get_weights()))

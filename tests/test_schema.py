@@ -516,3 +516,22 @@ def test_units_are_of_any_length(tmp_path):
     path = write(tmp_path, "q,b\n3 y,1\n1 y,1\n")
     with pytest.raises(DataFileError, match=r"'3 y' in line 2; .* trained on numbers with years"):
         Columns(True, ["q"], [3.0], {}, signs={"q": "years"}).read(path)
+
+
+def test_a_word_that_differs_in_capitals_is_told_with_the_known_one():
+    inputs = Columns(True, ["city"], [None], {"city": ["Berlin", "Rome"]})
+    schema = Schema(inputs, Target("numbers", ["y"], []))
+    with pytest.warns(UserWarning, match=r"such as 'berlin'; did you mean 'Berlin'\?"):
+        schema.read(pandas.DataFrame({"city": ["Ulm", "berlin", "Bern"]}))
+    with pytest.warns(UserWarning, match="such as 'Ulm'$"):
+        schema.read(pandas.DataFrame({"city": ["Ulm", "Bern"]}))
+
+
+def test_a_number_that_nothing_stands_for_is_refused(tmp_path):
+    columns = Columns(True, ["n", "flag"], [None, 0.5], {})
+    schema = Schema(columns, Target("numbers", ["y"], []))
+    assert Schema.from_config(schema.get_config()) == schema
+    assert columns.meanings == ["n", "flag (0.5 if missing)"]
+    (tmp_path / "a.csv").write_text("n,flag\n7,1\n,1\n")
+    with pytest.raises(DataFileError, match="n: 1 number missing, such as that in line 3, and"):
+        schema.read(tmp_path / "a.csv")

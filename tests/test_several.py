@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 import fastnn
-from fastnn import Input, Model
+from fastnn import Input, Model, cross_validate
 from fastnn.errors import LabelError, ShapeError
-from fastnn.layers import Add, Concatenate, Dense
+from fastnn.layers import Add, Concatenate, Dense, Normalization
+from fastnn.models import clone_model
 
 RNG = np.random.default_rng(0)
 A, B = RNG.normal(size=(13, 3)), RNG.normal(size=(13, 4))
@@ -218,6 +219,33 @@ def test_the_only_input_has_a_name_too():
     model = Model(x, Dense(2)(x))
     assert np.array_equal(model.predict({"rows": A}), model.predict(A))
     refused(lambda: model.predict({"row": A}), ValueError, "x has the names row;", "takes rows")
+    assert x.name == "rows"
+    assert model.output.name == model.layers[-1].name
+
+
+@pytest.mark.parametrize("nest", [list, dict])
+def test_samples_may_have_other_columns_besides(nest):
+    a, b = Input((3,), name="a", dtype="float64"), Input((4,), name="b", dtype="float64")
+    inputs = [b, a] if nest is list else {"one": a, "two": b}
+    model = Model(inputs, Dense(1)(Concatenate()([Normalization(name="scaling")(a), b])))
+    model.compile("sgd", "mse")
+    names = ["a", "b"] if nest is list else ["one", "two"]
+    x = {"0": B, "1": B, names[0]: A, names[1]: B, "z": B}
+    told = model.predict([B, A] if nest is list else dict(zip(names, [A, B], strict=True)))
+    assert np.array_equal(model.predict(x), told)
+    model.get_layer("scaling").adapt(A)
+    model.fit(x, A[:, 0], verbose=0, validation_data=(x, A[:, 0]))
+    many = {f"column {i}": A for i in range(99)}
+    refused(lambda: model.predict(many), ValueError, "the names column 0", "model takes ")
+
+    def make():
+        twin = clone_model(model)
+        twin.compile("sgd", "mse")
+        return twin
+
+    found = cross_validate(make, x, A[:, 0], 3)
+    mean = A[found.folds[0][0]].mean(0)
+    assert np.allclose(found.models[0].get_layer("scaling").mean.value, mean)
 
 
 def test_the_summary_of_two_inputs_says_what_is_connected(capsys):

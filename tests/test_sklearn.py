@@ -427,6 +427,55 @@ def test_any_network_becomes_a_model_that_tells_probabilities():
     assert np.allclose(to_model(mlp).predict(X), mlp.predict_proba(X), atol=1e-12)
 
 
+def scaling_network(input_shape):
+    layers = [Normalization(name="scaling"), Dense(4, "relu"), Dense(3)]
+    return fastnn.Sequential([fastnn.Input(input_shape), *layers])
+
+
+def test_a_network_of_the_callers_is_adapted_to_what_it_is_trained_on():
+    network = FastNNClassifier(model=scaling_network, max_iter=1, random_state=0)
+    mean_of = lambda: network.model_.get_layer("scaling").mean.value  # noqa: E731
+    assert np.allclose(mean_of_fit := network.fit(X + 9, LABELS) and mean_of(), (X + 9).mean(0))
+    network.set_params(warm_start=True).fit(X, LABELS)
+    assert np.array_equal(mean_of(), mean_of_fit)
+    network.set_params(warm_start=False, early_stopping=True).fit(X, LABELS)
+    train, _ = train_test_split(
+        np.arange(60), random_state=skipped(0), test_size=0.1, stratify=LABELS
+    )
+    assert np.allclose(mean_of(), X[train].mean(0), rtol=1e-5, atol=1e-7)
+    for model in (network.model_, json.loads(network.model_.to_json())):
+        clone(network).set_params(model=model, early_stopping=False).fit(X, LABELS)
+
+
+def skipped(seed):
+    """Return the numbers that an estimator takes after the seed of its network."""
+    rng = np.random.RandomState(seed)
+    rng.randint(np.iinfo(np.int32).max)
+    return rng
+
+
+def test_parts_of_the_data_go_on_with_the_scaling_of_the_first():
+    network = FastNNClassifier(model=scaling_network, random_state=0)
+    network.partial_fit(X[:30] + 9, LABELS[:30], classes=[0, 1, 2])
+    network.partial_fit(X[30:], LABELS[30:])
+    assert np.allclose(network.model_.layers[0].mean.value, (X[:30] + 9).mean(0))
+
+
+def test_scaling_that_has_numbers_keeps_them():
+    def given():
+        layers = [Normalization(mean=1.0, variance=4.0), Dense(3)]
+        return fastnn.Sequential([fastnn.Input((5,)), *layers])
+
+    network = FastNNClassifier(model=given, max_iter=1).fit(X, LABELS)
+    assert network.model_.get_weights()[0].tolist() == [1] * 5
+
+
+def test_numbers_beyond_float32_are_refused_without_numpys_own_warning():
+    network = FastNNRegressor(3, max_iter=1, dtype="float32").fit(X, SCORES[:, 0])
+    with pytest.raises(ValueError, match="too large for dtype"):
+        network.predict(1e40 * X)
+
+
 def test_a_file_in_c_names_the_features_of_a_frame(tmp_path):
     network = FastNNRegressor((2,), max_iter=1, random_state=0)
     frame = pd.DataFrame(X[:, :2], columns=["age", "x */ y"])

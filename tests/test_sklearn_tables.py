@@ -20,6 +20,7 @@ from sklearn.preprocessing import (
 )
 
 import fastnn
+from fastnn.errors import DataFileError
 from fastnn.sklearn import FastNNClassifier, FastNNRegressor, to_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -140,6 +141,46 @@ def test_what_no_layer_prepares_is_refused(first, words):
     with pytest.raises(TypeError, match=words) as caught:
         to_model(fitted)
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("steps", [[], ["passthrough"], [MaxAbsScaler()]])
+def test_a_frame_is_read_by_the_names_of_its_columns(steps, tmp_path):
+    frame = pd.DataFrame(X[:, :3], columns=["a", "b", "c"])
+    network = FastNNRegressor(5, max_iter=3, dtype="float64", random_state=0)
+    fitted = (make_pipeline(*steps, network) if steps else network).fit(frame, SCORES[:, 0])
+    model = to_model(fitted)
+    other = frame[["c", "a", "b"]].assign(d=1)
+    assert np.array_equal(model.schema.read(other), frame)
+    found = model.predict(model.schema.read(other))[:, 0]
+    assert np.abs(found - fitted.predict(frame)).max() < 1e-12
+    with pytest.raises(DataFileError, match="there is no column b, which the model takes"):
+        model.schema.read(frame[["a", "c"]])
+    frame.loc[[3, 7], "b"] = np.nan
+    refused = "b: 2 numbers missing, such as that in .*, and the model knows none that is usual"
+    with pytest.raises(DataFileError, match=refused):
+        model.schema.read(frame)
+    model.save(tmp_path / "m")
+    assert fastnn.models.load_model(tmp_path / "m").schema == model.schema
+    fastnn.export_c(model, tmp_path / "net.c")
+    assert "x[0] a\n *     x[1] b\n" in (tmp_path / "net.c").read_text()
+
+
+def test_samples_of_other_shapes_than_rows_have_no_columns():
+    frame = pd.DataFrame(X[:, :4], columns=list("abcd"))
+    layers = [fastnn.Input((2, 2)), fastnn.layers.Flatten(), fastnn.layers.Dense(1)]
+    network = FastNNRegressor(model=lambda: fastnn.Sequential(layers), max_iter=1)
+    model = to_model(network.fit(frame, SCORES[:, 0]))
+    assert model.input_shape == (None, 2, 2)
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler, RobustScaler])
+def test_a_scaler_without_a_middle_knows_what_is_usual_if_it_can(scaler):
+    option = "with_mean" if scaler is StandardScaler else "with_centering"
+    frame = pd.DataFrame(X[:, :2], columns=["a", "b"])
+    pipeline = make_pipeline(scaler(**{option: False}), FastNNRegressor(3, max_iter=1))
+    fills = to_model(pipeline.fit(frame, SCORES[:, 0])).schema.inputs.fills
+    known = X[:, :2].mean(0).tolist() if scaler is StandardScaler else [None, None]
+    assert fills == (pytest.approx(known) if scaler is StandardScaler else known)
 
 
 def test_a_word_that_the_pipeline_refuses_is_warned_of():

@@ -17,6 +17,7 @@ from fastnn.data.notation import (
     beside,
     dates,
     given,
+    one_gap,
     strange,
 )
 from fastnn.data.schema import Columns, numbers, one_way
@@ -158,7 +159,7 @@ class _Choice:
         return bool(_ID.search(name)) or (first and name in ("column 1", "Unnamed: 0"))
 
     def _add_words(self, name: str) -> None:
-        values = self._training.column(name)
+        values = one_gap(self._training.column(name))
         plain = self._training.plain(name)
         quantities = beside(plain, units=len(set(values)) <= _MANY_WORDS)
         if reason := _no_kinds(values, wanted=name in self._keep | self._categorical):

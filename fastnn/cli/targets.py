@@ -140,13 +140,21 @@ def _check_varies(name: str, different: Sequence[str]) -> None:
 def _check_classes(name: str, classes: Collection[str], values: Sequence[str]) -> None:
     if len(classes) > max(_FEW, len(values) // 2):
         words = strange(values) or f"such as {next(iter(classes))!r:.60}"
-        numbers = all(as_number(value) is not None for value in values)
-        mend = "use --task regression" if numbers else "nine in ten must be such"
-        mend = dates(values) or beside(values) or f"for numbers {mend}"
         raise DataFileError(
             f"the target {name!r:.60} has {len(classes):,} different values in {len(values):,} "
-            f"rows, {words}: that is no class; {mend}"[:390]
+            f"rows, {words}: that is no class; {_mend_of_many(values)}"[:390]
         )
+
+
+def _mend_of_many(values: Sequence[str]) -> str:
+    """Return what to do about a target of too many different values to be classes."""
+    if all(as_number(value) is not None for value in values):
+        return "to predict them as numbers, use --task regression"
+    few = (
+        "each class needs several rows to be learnt from: name another column by --target, or put "
+        "these together to a few kinds; for numbers nine in ten must be such"
+    )
+    return dates(values) or beside(values) or few
 
 
 def _of_several(columns: dict[str, list[str]], task: str | None) -> tuple[Target, str]:

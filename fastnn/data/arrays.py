@@ -11,7 +11,7 @@ import os
 import sys
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, format_shape
@@ -25,6 +25,7 @@ __all__ = [
     "as_values",
     "as_weights",
     "memory",
+    "require_range",
     "reshape_hint",
 ]
 
@@ -108,6 +109,29 @@ def require_out(who: str, out: object, shape: tuple[int, ...], dtype: str) -> No
         raise DTypeError(
             f"{who}: out must be a writable C-contiguous array of {dtype}, got {out.dtype} with "
             f"strides {out.strides}; make it by numpy.empty({shape}, {dtype!r})"
+        )
+
+
+def require_range(who: str, name: str, array: Array, dtype: DTypeLike) -> None:
+    """Refuse finite numbers that a precision does not have.
+
+    Args:
+        who: the layer, or the method that was called.
+        name: what they are.
+        array: the numbers.
+        dtype: the precision.
+
+    Raises:
+        DTypeError: if there is one.
+    """
+    if array.dtype.kind != "f" or np.can_cast(array.dtype, dtype):
+        return
+    beyond = np.isfinite(array) & (np.abs(array) > np.finfo(dtype).max)
+    if beyond.any():
+        raise DTypeError(
+            f"{who}: {name} holds {array[beyond].flat[0]:g}, beyond the range of "
+            f"{np.dtype(dtype)}; scale the data, or compute in float64: "
+            "Sequential(..., dtype='float64')"
         )
 
 

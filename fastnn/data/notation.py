@@ -29,6 +29,7 @@ __all__ = [
     "given",
     "guess",
     "is_number",
+    "one_gap",
     "other_sign",
     "plain",
     "quantity",
@@ -133,6 +134,20 @@ def as_number(text: str) -> float | None:
 def given(values: Sequence[str]) -> list[str]:
     """Return the values that are there."""
     return [value for value in values if value.lower() not in MISSING]
+
+
+def one_gap(words: Sequence[str]) -> Sequence[str]:
+    """Return words with all signs that there is none as ``""``, if one of them is that: beside an
+    empty cell ``NA`` is one too, and else it may well be a word.  Where there is nothing but such
+    signs, they stay what they are.
+
+    Example:
+        >>> one_gap(["a", "NA", "", "none"]), one_gap(["EU", "NA"])
+        (['a', '', '', 'none'], ['EU', 'NA'])
+    """
+    if "" not in words or not given(words):
+        return words
+    return ["" if word.lower() in NO_WORD else word for word in words]
 
 
 def are_numbers(values: Sequence[str]) -> bool:

@@ -106,7 +106,8 @@ class Columns:
     Attributes:
         header: whether the file has names; else those here are the columns' numbers, from 0.
         names: of the columns, in the order in which the model takes them.
-        fills: what stands for a number that is missing; ``None`` for a column of words.
+        fills: what stands for a number that is missing; ``None`` where nothing does, so that it is
+            refused, and for a column of words.
         words: for each column of words those that the model knows.  Each becomes a feature, which
             is 1 where the column has that word; of any other word all are 0.
         decimal: the mark before the fraction in the table of the training, for numbers that can be
@@ -133,8 +134,8 @@ class Columns:
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
-        of_words = [name for name, fill in zip(self.names, self.fills, strict=True) if fill is None]
-        if len(set(self.names)) < len(self.names) or set(of_words) != set(self.words):
+        unfilled = {name for name, fill in zip(self.names, self.fills, strict=True) if fill is None}
+        if len(set(self.names)) < len(self.names) or not set(self.words) <= unfilled:
             raise ValueError("schema: each column has one name, and a number to fill in, or words")
         if not all(fill is None or math.isfinite(fill) for fill in self.fills):
             raise ValueError("schema: what stands for a missing number is not finite")
@@ -228,18 +229,27 @@ class Columns:
     def _encoded(
         self, name: str, fill: float | None, sheet: Sheet, note: Note, learning: bool
     ) -> Array:
-        if fill is None:
+        if name in self.words:
             return self._indicators(name, sheet.column(name), _silent if learning else note)
         if not learning:
             self.check_sign(name, sheet, note)
         found = numbers(name, sheet, note, self.signs.get(name, ""))
         _check_size(name, found, sheet)
-        if not 0 <= fill <= 1:  # the mean of what is true and false
+        if fill is not None and not 0 <= fill <= 1:  # the mean of what is true and false
             _tell_truths(name, found, sheet, note)
+        return self._filled(name, fill, found, sheet, note)[:, None]
+
+    def _filled(
+        self, name: str, fill: float | None, found: Array, sheet: Sheet, note: Note
+    ) -> Array:
+        """Return numbers with what stands for those that are missing, after telling of these."""
         gone = np.isnan(found)
-        if gone.any():
-            note(self._gaps_told(name, fill, gone))
-        return np.where(gone, fill, found)[:, None]
+        if not gone.any():
+            return found
+        if fill is None:
+            raise _without_fill(name, gone, sheet)
+        note(self._gaps_told(name, fill, gone))
+        return np.where(gone, fill, found)
 
     def _gaps_told(self, name: str, fill: float, gone: Array) -> str:
         """Return what to say of numbers that are missing: a surprise where the training had none,
@@ -279,10 +289,20 @@ class Columns:
         if unknown := list(filter(None, others)):
             what, rows = _counted({*unknown}, "word"), _counted(unknown, "row")
             where = f" in {rows}" if len({*unknown}) < len(unknown) else ""
-            note(f"{name}: {what}{where} that the model does not know, such as {unknown[0]!r:.40}")
+            note(
+                f"{name}: {what}{where} that the model does not know, {self._meant(name, unknown)}"
+            )
         if len(unknown) < len(others):
             note(f"{name}: {len(others) - len(unknown)} missing, as none was in the training")
         return np.asarray(ids[:, None] == np.arange(len(self.words[name])), np.float64)
+
+    def _meant(self, name: str, unknown: Sequence[str]) -> str:
+        """Return one of some unknown words as an example, one that differs from a known one in
+        capitals only if there is such, and that one."""
+        known = {word.casefold(): word for word in self._known(name)}
+        word = next((each for each in unknown if each.casefold() in known), unknown[0])
+        meant = known.get(word.casefold())
+        return f"such as {word!r:.40}" + (f"; did you mean {meant!r:.40}?" if meant else "")
 
     def _words_given(self, name: str, values: Sequence[str]) -> list[str]:
         """Return the words of a column: what stands for none is ``""``, unless it is known, and
@@ -313,6 +333,15 @@ def _check_size(name: str, values: Array, sheet: Sheet) -> None:
             f"{name:.60}: {values[row]:g} in {sheet.place(row)} is above {LARGEST:g}, the "
             "most that can be scaled in float32; mend it, or leave it empty: that is the mean"
         )
+
+
+def _without_fill(name: str, gone: Array, sheet: Sheet) -> DataFileError:
+    """Return the exception for numbers that are missing where none is known to be usual."""
+    return DataFileError(
+        f"{name:.60}: {_counted(np.flatnonzero(gone), 'number')} missing, such as that in "
+        f"{sheet.place(int(gone.argmax()))}, and the model knows none that is usual there; fill "
+        "them in, or leave these rows out"
+    )
 
 
 def _tell_truths(name: str, values: Array, sheet: Sheet, note: Note) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fastnn._checks import path as checked_path
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
-from fastnn.data.notation import are_numbers, as_number, strange
+from fastnn.data.notation import are_numbers, as_number, one_gap, strange
 from fastnn.data.sheets import read_sheet
 from fastnn.errors import DataFileError
 
@@ -51,7 +51,8 @@ def read_csv(
     A column is one of numbers if nine in ten of its values are, as for ``fastnn train``.  NaN
     stands for the others: for an empty value and a usual sign that there is none, such as ``?``,
     and for a stray word, which is warned of.  Any other column is one of words, whose values become
-    the numbers 0, 1, ... of the words in sorted order; an empty value in it is a word, too.  It is
+    the numbers 0, 1, ... of the words in sorted order; an empty value in it is a word, too, and
+    ``NA`` and other usual signs that there is none are the same one where there are such.  It is
     warned of if most of its values are numbers.  Lines without any value do not count.
 
     Args:
@@ -121,6 +122,7 @@ def _column(
     numbers = None if as_words else _numbers(name, values)
     if numbers is not None:
         return numbers
+    values = one_gap(values)
     categories[name] = sorted(set(values))
     ids = {word: number for number, word in enumerate(categories[name])}
     return np.array([ids[word] for word in values], np.float64)

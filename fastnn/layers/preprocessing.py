@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnn import config, ops
+from fastnn import config, initializers, ops
 from fastnn._checks import flag, number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Shape, Tensor, format_shape
@@ -100,6 +100,11 @@ class _Scaling(Layer):
         """Return the sizes of those axes."""
         return tuple(shape[a] or 0 for a in self.places(shape))
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it passes data on as they are, since nothing has given it other numbers."""
+        return self.built and not any(each.assigned for each in self.weights)
+
     def adapt(self, data: ArrayLike | Iterable[ArrayLike]) -> None:
         """Take the layer's numbers from data, in place of those that it had.
 
@@ -156,7 +161,7 @@ class _Scaling(Layer):
 
     @abstractmethod
     def _assign(self, moments: _Moments) -> None:
-        """Take the numbers from the moments of data."""
+        """Take the numbers from the moments of data: all of them, or none."""
 
     def scaled(
         self, x: Tensor, mean: Any = 0.0, variance: Any = 1.0, factor: Any = 1.0, offset: Any = 0.0
@@ -251,8 +256,8 @@ class Normalization(_Scaling):
     adapt.__doc__ = _Scaling.adapt.__doc__
 
     def _assign(self, moments: _Moments) -> None:
-        self.mean.assign(moments.origin + moments.mean)
-        self.variance.assign(moments.squares / moments.count)
+        mean, variance = moments.origin + moments.mean, moments.squares / moments.count
+        self.set_weights([mean, variance, self.count.value])
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` normalised, or the way back."""
@@ -316,9 +321,9 @@ class MinMaxScaling(_Scaling):
         """Make middle and scale, of data that lies in the range already."""
         shape = self.kept(input_shape)
         options: Any = {"trainable": False, "dtype": "float64"}
-        self.middle = self.add_weight(shape, "zeros", name="middle", **options)
+        first = initializers.Constant(self._center)
+        self.middle = self.add_weight(shape, first, name="middle", **options)
         self.scale = self.add_weight(shape, "ones", name="scale", **options)
-        self.middle.assign(np.full(shape, self._center))
 
     @property
     def _center(self) -> float:
@@ -328,8 +333,8 @@ class MinMaxScaling(_Scaling):
     def _assign(self, moments: _Moments) -> None:
         low, high = self.feature_range
         extent = moments.largest - moments.least
-        self.middle.assign(moments.least + extent / 2)
-        self.scale.assign((high - low) / np.where(extent == 0, high - low, extent))
+        scale = (high - low) / np.where(extent == 0, high - low, extent)
+        self.set_weights([moments.least + extent / 2, scale])
 
     def call(self, x: Tensor) -> Tensor:
         """Return ``x`` in the range."""

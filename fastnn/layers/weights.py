@@ -219,6 +219,7 @@ class Weighted(Elsewhere):
 
         Raises:
             ShapeError: if there are not as many, or one has another shape; nothing is changed then.
+            DTypeError: if one does not hold real numbers in the range of its weight; likewise.
         """
         assign_all(self.name, self.weights, weights)
 

@@ -82,8 +82,9 @@ class Trainer(Compilable):
 
         Args:
             x: samples, (rows, ...); float32, float64 and uint8 are read where they are; for several
-                inputs a list of arrays, or a dict by ``input_names``.  Or batches (x, y): a
-                ``fastnn.utils.PyDataset``, a generator, anything else that is iterated.
+                inputs a list of arrays, or a dict by ``input_names``, which may have others
+                besides.  Or batches (x, y): a ``fastnn.utils.PyDataset``, a generator, anything
+                else that is iterated.
             y: targets: labels (rows,), or numbers of the output's shape; for several outputs a list
                 of arrays, or a dict by ``output_names``.
             batch_size: rows of a batch; ``None`` is 32, or what stateful layers are made for.

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastnn import config
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
+from fastnn.adapting import adapt
 from fastnn.errors import DTypeError, NonFiniteError
 from fastnn.layers import Dense
 from fastnn.models import Model
@@ -98,6 +99,8 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             compiled or not, and may have parameters ``input_shape`` and ``n_outputs``; or a model,
             of which each ``fit`` trains an equal one with new weights; or its description, such as
             ``json.loads(model.to_json())``.  If it is compiled, its own optimizer and loss count.
+            Its layers at the input that adapt to data, such as ``Normalization``, do so to what a
+            new network is trained on, unless they were given their numbers or adapted before.
         model_params: more arguments for that function, a dict; a search names them
             ``model__units``.
         input_shape: the shape of a sample as the network takes it, such as ``(8, 8, 1)``; ``None``
@@ -293,11 +296,13 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             raise
 
     def _new_model(self, given: Any, data: Samples, seed: int) -> Model:
-        """Return a compiled network for the data, as it was given and as it was read."""
+        """Return a compiled network for the data, as it was given and as it was read, adapted."""
         shape = self._sample_shape(given, data.x.shape[1])
         task = self._task(shape, data.y)
         penalty = self.alpha / (2 * self._rows(data) * data.mean_weight)
-        return make(self, task, float(penalty), self.dtype or data.x.dtype.name, seed)
+        model = make(self, task, float(penalty), self.dtype or data.x.dtype.name, seed)
+        adapt(model, _shaped(model, data.x))
+        return model
 
     def _train(
         self, model: Model, data: Samples, held: Samples | None, progress: Progress, epochs: int
@@ -401,7 +406,8 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             dtype = "numeric"
         elif self.dtype is not None:
             dtype = config.real_dtype(self.dtype)
-        return validate_data(self, _dense(X), reset=reset, dtype=dtype, **options)
+        with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn refuses what overflows
+            return validate_data(self, _dense(X), reset=reset, dtype=dtype, **options)
 
     def _sample_shape(self, given: Any, features: int) -> tuple[int, ...]:
         """Return the shape of a sample: that of the parameter, or of the array as it was given."""

@@ -21,7 +21,7 @@ from fastnn.sklearn.classifier import FastNNClassifier
 from fastnn.sklearn.estimator import NetworkEstimator
 from fastnn.sklearn.importing import from_sklearn
 from fastnn.sklearn.networks import ending
-from fastnn.sklearn.preparing import Scaling, Table, prepared, scaling, steps_of
+from fastnn.sklearn.preparing import Scaling, Table, prepared, scaling, steps_of, unprepared
 
 __all__ = ["model_of", "to_model"]
 
@@ -51,7 +51,9 @@ def to_model(estimator: Any) -> Model:
     Of a ``ColumnTransformer`` the features are the columns that it takes, in the order in which it
     gives them, and for a column of words a feature for each, 1 or 0:
     ``model.schema.inputs.features``.  ``model.schema.read`` makes them of a data frame, or of a
-    CSV file.
+    CSV file, by the names of the columns if it was a frame that the first step, or the network
+    alone, was fitted on.  It refuses a number that is missing where neither an imputer nor a scaler
+    knows a usual one.
 
     Args:
         estimator: a ``FastNNClassifier`` or ``FastNNRegressor``, or scikit-learn's
@@ -94,13 +96,20 @@ def model_of(who: str, estimator: Any) -> Model:
         estimator: the estimator.
     """
     before, network, after = _parts(who, estimator)
-    table, steps = prepared(who, before)
+    table, steps = prepared(who, before) if before else (_as_they_are(network), [])
     scalings = [scaling(who, *step) for step in steps]
     if network.model_.dtype == "float32":
         _warn_of_coarse(who, [*(table.scalings if table else []), *scalings])
     model = _model(network, table, scalings, [scaling(who, "transformer", each) for each in after])
     model.schema = _schema(network, table, model)
     return model
+
+
+def _as_they_are(estimator: NetworkEstimator) -> Table | None:
+    """Return the columns of a frame that the network itself was fitted on, if it was; samples of
+    other shapes than rows of features have no columns."""
+    names = list(map(str, getattr(estimator, "feature_names_in_", ())))
+    return unprepared(names) if names and len(estimator.model_.input_shape) == 2 else None
 
 
 def _warn_of_coarse(who: str, scalings: Iterable[Scaling]) -> None:

@@ -23,7 +23,7 @@ from sklearn.preprocessing import (
 from fastnn._typing import Array
 from fastnn.data.schema import Columns, canonical
 
-__all__ = ["Scaling", "Table", "prepared", "scaling", "steps_of"]
+__all__ = ["Scaling", "Table", "prepared", "scaling", "steps_of", "unprepared"]
 
 
 class Scaling(NamedTuple):
@@ -66,7 +66,7 @@ class Table:
         places: of the columns among those of the table, in the order of the features.
         words: by place, the words of a column that has some, each of which is a feature.
         fills: (features,), what stands for NaN; NaN leaves it.
-        usual: (features,), a usual number of each.
+        usual: (features,), a usual number of each; NaN where none is known.
         scalings: one after the other.
         names: of all columns of the table; none if it has none.
         width: how many columns the table has.
@@ -97,8 +97,8 @@ class Table:
         complete: list[str] = []  # where no imputer is: a network takes no NaN
         for place in self.places:
             first = [next(features) for _ in self.words.get(place, [""])][:1]
-            usual, no_gaps = (None, False) if place in self.words else first[0]
-            fills.append(usual)
+            usual, no_gaps = (math.nan, False) if place in self.words else first[0]
+            fills.append(None if math.isnan(usual) else usual)
             complete += [names[place]] if no_gaps else []
         words = {names[place]: each for place, each in self.words.items()}
         gaps, dropped = (
@@ -172,6 +172,12 @@ def prepared(who: str, steps: list[tuple[str, Any]]) -> tuple[Table | None, list
     return replace(table, names=names, width=width), others
 
 
+def unprepared(names: Sequence[str]) -> Table:
+    """Return columns that a network sees as they are; what is usual in them nobody knows."""
+    none = np.full(len(names), np.nan)
+    return Table(list(range(len(names))), {}, none, none, names=names, width=len(names))
+
+
 def _of_parts(who: str, whole: ColumnTransformer) -> Table:
     """Return what becomes of the columns of all transformers, side by side."""
     if whole.transformer_weights:
@@ -230,12 +236,13 @@ def _chain(who: str, name: str, steps: list[tuple[str, Any]], places: list[int])
     kinds = [type(step) for _, step in steps]
     if OneHotEncoder in kinds:
         return _of_words(who, name, [step for _, step in steps], places)
-    fills, usual = np.full(len(places), np.nan), np.zeros(len(places))
+    fills = usual = np.full(len(places), np.nan)
     if SimpleImputer in kinds[:1]:
         (_, imputer), *steps = steps
         fills = usual = _statistics(who, name, imputer)
     elif steps and type(steps[0][1]) in _USUAL:
-        usual = np.asarray(_USUAL[type(steps[0][1])](steps[0][1]), np.float64)
+        known = _USUAL[type(steps[0][1])](steps[0][1])
+        usual = usual if known is None else np.asarray(known, np.float64)
     return Table(places, {}, fills, usual, [scaling(who, *step) for step in steps])
 
 
