@@ -441,7 +441,7 @@ cdef class Run:
         """Go on after the epoch that begins with another for each row of ``log``, as if each were
         begun by itself.
 
-        An epoch that another follows leaves ``totals`` in the log, and they begin as ``fresh`` anew.
+        An epoch that another follows leaves ``totals`` in the log, and these begin as ``fresh``.
         """
         self.kept = totals, fresh, log
         self.c.epochs.last = self.c.epoch + len(log)

@@ -300,8 +300,8 @@ class Fit(Job):
         return self._runtime.logs(executable)
 
     def _drive_epochs(self, executable: Executable, run: _core.Run) -> None:
-        """Make the steps of the epoch, and in the same run those of the ones that follow if nobody is
-        told of any on the way."""
+        """Make the steps of the epoch, and in the same run those of all that follow if nobody is told
+        of any on the way."""
         number, log = run.epoch, self._repeat(executable, run)
         try:
             self._drive(executable, run, self._data)
@@ -316,9 +316,10 @@ class Fit(Job):
         """Let a run go on with the epochs that follow; return where it leaves the totals of all but
         the last."""
         memory, optimizer = executable.memory, self._runtime.optimizer
-        watched = len(self._callbacks.every) > 1 or self._validate is not None
         assert optimizer is not None
-        if watched or optimizer.scheduled or memory.fresh is None:
+        told = len(self._callbacks.every) > 1 or self._validate is not None
+        told |= any(node.op.name == "python_call" for node in executable.program.nodes)
+        if told or optimizer.scheduled or memory.fresh is None:
             return np.empty((0, 0))
         most = _LOG_TOTALS // len(memory.fresh)
         more = max(min(self._epochs.stop - self._place.epoch - 1, most), 0)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -109,6 +110,68 @@ def test_going_on_from_initial_epoch_is_going_on():
     parts.fit(X, Y, epochs=1, verbose=0)
     parts.fit(X, Y, epochs=4, initial_epoch=1, verbose=0)
     assert bits(once) == bits(parts)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("options", [{}, {"shuffle": False}, {"steps_per_epoch": 3}], ids=str)
+def test_epochs_in_one_run_are_those_that_callbacks_are_told_of(eager, options):
+    """Nobody hears of the epochs of the one model, so that they are made in one run of the core."""
+    alone, told = model(eager=eager), model(eager=eager)
+    once = alone.fit(X, Y, epochs=5, batch_size=4, verbose=0, **options)
+    each = told.fit(X, Y, epochs=5, batch_size=4, verbose=0, callbacks=[Recorder()], **options)
+    assert bits(alone) == bits(told)
+    assert (once.history, once.epoch, once.epochs) == (each.history, each.epoch, each.epochs)
+    assert alone.epochs_trained == told.epochs_trained == 5
+
+
+def test_of_very_many_epochs_no_more_than_a_buffer_are_made_in_one_run(monkeypatch):
+    monkeypatch.setattr(fastnn.fitting, "_LOG_TOTALS", 9)  # two epochs of two totals of two numbers
+    parts, once = model(), model()
+    history = parts.fit(X, Y, epochs=7, verbose=0)
+    monkeypatch.undo()
+    assert history.history == once.fit(X, Y, epochs=7, verbose=0).history
+    assert history.epoch == list(range(7))
+    assert bits(parts) == bits(once)
+
+
+def test_a_run_of_epochs_ends_soon_where_another_thread_says_so():
+    made = model()
+    timer = threading.Timer(0.1, setattr, (made, "stop_training", True))
+    timer.start()
+    history = made.fit(X, Y, epochs=10**7, verbose=0)
+    assert 0 < len(history.epoch) == made.epochs_trained < 10**7
+    assert steps(made) == len(history.epoch)
+
+
+def test_an_interrupt_in_a_run_of_epochs_leaves_those_that_were_made(monkeypatch):
+    made, run = model(), fastnn.compiler.bind.Compiled.run
+
+    def interrupted(self, run_of):
+        run(self, run_of)  # a slice, or all
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fastnn.compiler.bind.Compiled, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        made.fit(X, Y, epochs=4, verbose=0)
+    monkeypatch.undo()
+    assert made.history.epoch == [0, 1, 2]  # the last had no time to be told
+    assert made.epochs_trained == 3
+    other = model()
+    assert made.history.history["loss"] == other.fit(X, Y, epochs=3, verbose=0).history["loss"]
+
+
+def test_a_layer_in_python_may_stop_the_training_after_the_epoch():
+    class Stops(Layer):
+        def forward(self, x):
+            made.stop_training = True
+            return x
+
+        def backward(self, dy):
+            return dy
+
+    made = Sequential([Input((4,)), Stops(), Dense(3, "softmax")])
+    made.compile("sgd", "sparse_categorical_crossentropy")
+    assert made.fit(X, Y, epochs=9, verbose=0).epoch == [0]
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_samples():

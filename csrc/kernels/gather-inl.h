@@ -63,41 +63,41 @@ static inline void scale_reals(real *x, int64_t n, const scaling *scale)
 }
 
 /* Rows of one element, such as targets, are one loop. */
-#define GATHER(name, type)                                                              \
-    static inline void read_##name(const wanted_rows *rows, real *x, const type *row)   \
-    {                                                                                   \
-        const int64_t n = rows->n;                                                      \
-        if (!rows->scale.scaled) {                                                      \
-            convert_##name(x, row, n);                                                  \
-            return;                                                                     \
-        }                                                                               \
-        for (int64_t i = 0; i < n; i += SCALED_AT_ONCE) {                               \
-            int64_t some = n - i < SCALED_AT_ONCE ? n - i : SCALED_AT_ONCE;             \
-            convert_##name(x + i, row + i, some);                                       \
-            scale_reals(x + i, some, &rows->scale);                                     \
-        }                                                                               \
-    }                                                                                   \
-    static inline void fetch_##name(const wanted_rows *rows, int64_t r)                 \
-    {                                                                                   \
-        const type *data = rows->data;                                                  \
-        if (r < rows->count - rows->ahead)                                              \
-            fetch_bytes(data + row_at(rows, r + rows->ahead) * rows->step,              \
-                        rows->n * (int64_t)sizeof(type));                               \
-    }                                                                                   \
-    static void gather_##name(const wanted_rows *rows, real *x)                         \
-    {                                                                                   \
-        const type *data = rows->data;                                                  \
-        const int64_t n = rows->n, step = rows->step, count = rows->count;              \
-        if (n == 1 && !rows->scale.scaled)                                              \
-            for (int64_t r = 0; r < count; r++) {                                       \
-                fetch_##name(rows, r);                                                  \
-                x[r] = (real)data[row_at(rows, r) * step];                              \
-            }                                                                           \
-        else                                                                            \
-            for (int64_t r = 0; r < count; r++, x += n) {                               \
-                fetch_##name(rows, r);                                                  \
-                read_##name(rows, x, data + row_at(rows, r) * step);                    \
-            }                                                                           \
+#define GATHER(name, type)                                                            \
+    static inline void read_##name(const wanted_rows *rows, real *x, const type *row) \
+    {                                                                                 \
+        const int64_t n = rows->n;                                                    \
+        if (!rows->scale.scaled) {                                                    \
+            convert_##name(x, row, n);                                                \
+            return;                                                                   \
+        }                                                                             \
+        for (int64_t i = 0; i < n; i += SCALED_AT_ONCE) {                             \
+            int64_t some = n - i < SCALED_AT_ONCE ? n - i : SCALED_AT_ONCE;           \
+            convert_##name(x + i, row + i, some);                                     \
+            scale_reals(x + i, some, &rows->scale);                                   \
+        }                                                                             \
+    }                                                                                 \
+    static inline void fetch_##name(const wanted_rows *rows, int64_t r)               \
+    {                                                                                 \
+        const type *data = rows->data;                                                \
+        if (r < rows->count - rows->ahead)                                            \
+            fetch_bytes(data + row_at(rows, r + rows->ahead) * rows->step,            \
+                        rows->n * (int64_t)sizeof(type));                             \
+    }                                                                                 \
+    static void gather_##name(const wanted_rows *rows, real *x)                       \
+    {                                                                                 \
+        const type *data = rows->data;                                                \
+        const int64_t n = rows->n, step = rows->step, count = rows->count;            \
+        if (n == 1 && !rows->scale.scaled)                                            \
+            for (int64_t r = 0; r < count; r++) {                                     \
+                fetch_##name(rows, r);                                                \
+                x[r] = (real)data[row_at(rows, r) * step];                            \
+            }                                                                         \
+        else                                                                          \
+            for (int64_t r = 0; r < count; r++, x += n) {                             \
+                fetch_##name(rows, r);                                                \
+                read_##name(rows, x, data + row_at(rows, r) * step);                  \
+            }                                                                         \
     }
 GATHER(f32, float)
 GATHER(f64, double)
