@@ -192,6 +192,12 @@ static inline void fnn_share(const fnn_task *task, int64_t count, int64_t grain,
     *end = to < count ? to : count;
 }
 
+/* The working memory of another thread at the same op */
+static inline unsigned char *fnn_scratch_of(const fnn_task *task, int thread)
+{
+    return task->scratch + (int64_t)(thread - task->thread) * FNN_SCRATCH;
+}
+
 /* Records that the data is refused; of several refusals the one with the lowest (op, row) is kept,
  * whichever thread finds it.  program.c */
 void fnn_refuse(fnn_run *run, const fnn_op *op, fnn_fault_kind kind, int64_t row, double value);
@@ -199,6 +205,10 @@ void fnn_refuse(fnn_run *run, const fnn_op *op, fnn_fault_kind kind, int64_t row
 /* To be called by long kernels every few hundred microseconds of work: lets thread 0 ask Python for
  * signals every 20 ms.  Nonzero: the step is void, return at once.  program.c */
 int fnn_poll(const fnn_task *task);
+
+/* To be called by all threads of a shared op, after a poll that says so too: none returns before all
+ * have called.  program.c */
+void fnn_meet(const fnn_task *task);
 
 /* The kernel of python_call.  program.c */
 void fnn_python_call(const fnn_op *op, const fnn_task *task);

@@ -132,6 +132,11 @@ int fnn_poll(const fnn_task *task)
     return atomic_load_explicit(&task->run->halt, memory_order_relaxed) == FNN_STOP;
 }
 
+void fnn_meet(const fnn_task *task)
+{
+    if (task->threads > 1) fnn_barrier(task->threads, &task->run->halt);
+}
+
 void fnn_python_call(const fnn_op *op, const fnn_task *task)
 {
     fnn_run *run = task->run;

@@ -300,8 +300,8 @@ class Fit(Job):
         return self._runtime.logs(executable)
 
     def _drive_epochs(self, executable: Executable, run: _core.Run) -> None:
-        """Make the steps of the epoch, and in the same run those of all that follow if nobody is told
-        of any on the way."""
+        """Make the steps of the epoch, and in the same run those of all that follow if nobody is
+        told of any on the way."""
         number, log = run.epoch, self._repeat(executable, run)
         try:
             self._drive(executable, run, self._data)

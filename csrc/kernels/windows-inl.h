@@ -14,6 +14,9 @@
  *       for blocks of FNN_KC windows                       B -> panels, and sums; lines move on
  *         for tiles of rows, for panels
  *
+ * A C of few tiles is not worth parting: threads part the windows then.  The first adds its blocks up, the
+ * others keep each of theirs, and when all are there these are added in order.
+ *
  * Invariant: all sums are the product's, as gemm-inl.h defines them. */
 
 enum {
@@ -216,7 +219,10 @@ typedef struct {
     const window *g;
     window_scratch memory;
     lines lines;
-    int64_t m0, m1, n0, n1, nc;
+    int64_t m0, m1, n0, n1, k0, k1, nc;
+    real *kept;    /* NULL, or where threads but the first keep C and the sums of each block */
+    real *c, *sum; /* where those of the block go that is worked on                         */
+    int add;       /* whether they are added to what is there                               */
     real *a;       /* NULL, or windows copied element by element, WINDOWS_ROW apart */
     int64_t even;  /* rows of C from one multiple of this to the next lie evenly */
     journey ahead; /* of B                                                       */
@@ -267,8 +273,8 @@ static void gather_panel(const gathering *s, int64_t k, int64_t kn, int64_t j, i
     copy_gradient_summed(&p->b, k * p->b.stride + j, kn, cols, to, sum);
     if (!p->sum || s->m0 > 0) return;
     for (int64_t at = 0; at < cols; at += LANES) {
-        real *total = p->sum + j + at;
-        if (k) sum[at / LANES] = v_add(load_lanes(total, cols - at), sum[at / LANES]);
+        real *total = s->sum + j + at;
+        if (s->add) sum[at / LANES] = v_add(load_lanes(total, cols - at), sum[at / LANES]);
         store_lanes(total, sum[at / LANES], cols - at);
     }
 }
@@ -332,7 +338,7 @@ static void gather_tiles(gathering *s, tile *t, int64_t jc, int64_t end)
         for (int64_t j = jc; j < end; j += PANEL) {
             int64_t cols = min_of(end - j, PANEL);
             t->b = s->memory.b + (j - jc) * t->k;
-            t->c = s->p->c.base + i * s->p->c.column + j;
+            t->c = s->c + i * t->c_row + j;
             t->last = (cols - 1) % LANES + 1;
             fetch_ahead(&s->lines.ahead, s->step);
             fetch_ahead(&s->ahead, s->step);
@@ -341,12 +347,26 @@ static void gather_tiles(gathering *s, tile *t, int64_t jc, int64_t end)
     }
 }
 
+/* The reals that are kept of a block: C, then the sums of B's columns */
+static inline int64_t kept_of_block(const product *p) { return (p->m + 1) * p->n; }
+
+/* Says where the sums of the block of windows k.. go. */
+static void place_block(gathering *s, tile *t, int64_t k, int thread)
+{
+    const product *p = s->p;
+    s->c = p->c.base, s->sum = p->sum, s->add = k > 0, t->c_row = p->c.column;
+    if (s->kept && thread > 0) {
+        s->c = s->kept + (k - s->k0) / FNN_KC * kept_of_block(p);
+        s->sum = s->c + p->m * p->n, s->add = 0, t->c_row = p->n;
+    }
+    t->add = s->add;
+}
+
 static void gather_block(gathering *s, tile *t, int64_t k, int64_t jc, int64_t end)
 {
     const product *p = s->p;
     const window *g = s->g;
     t->k = min_of(p->k - k, FNN_KC);
-    t->add = k > 0;
     for (int64_t j = jc; j < end; j += PANEL)
         gather_panel(s, k, t->k, j, min_of(end - j, PANEL), s->memory.b + (j - jc) * t->k);
     move_lines(&s->lines, line_under(&s->lines, k / g->q),
@@ -360,13 +380,47 @@ static void gather_block(gathering *s, tile *t, int64_t k, int64_t jc, int64_t e
 
 static void gather(gathering *s, const fnn_task *task)
 {
-    tile t = {.b_step = PANEL, .c_row = s->p->c.column};
+    tile t = {.b_step = PANEL};
     for (int64_t jc = s->n0; jc < s->n1; jc += s->nc) {
         no_lines(&s->lines);
-        for (int64_t k = 0; k < s->p->k; k += FNN_KC) {
+        for (int64_t k = s->k0; k < s->k1; k += FNN_KC) {
+            place_block(s, &t, k, task->thread);
             gather_block(s, &t, k, jc, min_of(jc + s->nc, s->n1));
             if (fnn_poll(task)) return;
         }
+    }
+}
+
+enum { ADDED_VECS = 4 }; /* of a row that are added at a time */
+
+/* to[n] += the blocks of the other threads, in order; the row is `at` reals from the start of a block. */
+static void add_row_of_blocks(const gathering *s, const fnn_task *task, int64_t at, int64_t n,
+                              real *to)
+{
+    vec total[ADDED_VECS];
+    int64_t offset = (unsigned char *)s->kept - task->scratch, size = kept_of_block(s->p), k, end;
+    for (int64_t v = 0; v * LANES < n; v++) total[v] = load_lanes(to + v * LANES, n - v * LANES);
+    for (fnn_task other = {.thread = 1, .threads = task->threads}; other.thread < task->threads;
+         other.thread++) {
+        const real *block = (real *)(void *)(fnn_scratch_of(task, other.thread) + offset) + at;
+        fnn_share(&other, s->p->k, FNN_KC, &k, &end);
+        for (; k < end; k += FNN_KC, block += size)
+            for (int64_t v = 0; v * LANES < n; v++)
+                total[v] = v_add(total[v], load_lanes(block + v * LANES, n - v * LANES));
+    }
+    for (int64_t v = 0; v * LANES < n; v++) store_lanes(to + v * LANES, total[v], n - v * LANES);
+}
+
+/* Threads share the rows of C, and one of them adds the sums of B's columns, too. */
+static void add_blocks(const gathering *s, const fnn_task *task)
+{
+    const product *p = s->p;
+    int64_t i, end;
+    fnn_share(task, p->m + (p->sum ? 1 : 0), 1, &i, &end);
+    for (; i < end; i++) {
+        real *row = i < p->m ? p->c.base + i * p->c.column : p->sum;
+        for (int64_t j = 0; j < p->n; j += ADDED_VECS * LANES)
+            add_row_of_blocks(s, task, i * p->n + j, min_of(p->n - j, ADDED_VECS * LANES), row + j);
     }
 }
 
@@ -377,12 +431,30 @@ static int64_t lines_of_block(const window *g)
     return rows * g->stride_h + images * height_of(g);
 }
 
+enum { MIN_BLOCKS = 8 }; /* of a thread, where windows are shared */
+
+/* Whether threads share windows; their blocks lie where `rest` is then. */
+static int keep_blocks(gathering *s, const fnn_task *task)
+{
+    const product *p = s->p;
+    int64_t blocks = parts_of(parts_of(p->k, FNN_KC), task->threads);
+    int64_t kept = blocks * kept_of_block(p);
+    if (task->threads == 1 || p->n > s->nc || blocks < MIN_BLOCKS || kept > s->memory.left / 2)
+        return 0;
+    if (p->n >= task->threads * PANEL || p->m >= task->threads * MAX_TILE_ROWS) return 0;
+    s->kept = s->memory.rest;
+    s->memory.rest += kept, s->memory.left -= kept;
+    return 1;
+}
+
 /* Threads share columns where each gets whole panels: then each copies its own part of B alone. */
 static void share_gathering(gathering *s, const fnn_task *task)
 {
     const product *p = s->p;
-    s->m1 = p->m, s->n1 = p->n;
-    if (p->n >= task->threads * PANEL)
+    s->m1 = p->m, s->n1 = p->n, s->k1 = p->k;
+    if (s->kept)
+        fnn_share(task, p->k, FNN_KC, &s->k0, &s->k1);
+    else if (p->n >= task->threads * PANEL)
         fnn_share(task, p->n, PANEL, &s->n0, &s->n1);
     else if (p->m < task->threads * MAX_TILE_ROWS)
         fnn_share(task, p->n, LANES, &s->n0, &s->n1);
@@ -404,6 +476,9 @@ static int plan_gathering(gathering *s, const fnn_task *task)
         s->memory.rest += copy, s->memory.left -= copy;
     }
     if (!have_room(g, count, s->memory.left)) return 0;
+    window_scratch all = s->memory;
+    if (keep_blocks(s, task) && !have_room(g, count, s->memory.left))
+        s->kept = NULL, s->memory = all;
     s->lines = lines_at(s->memory.rest, &p->a, count, s->memory.left);
     s->ahead.s = &p->b;
     share_gathering(s, task);
@@ -422,9 +497,13 @@ static void multiply_patches(const product *p, const fnn_task *task)
     gathering d = {.p = p, .g = g};
     if (!g || !p->m || !p->n || !p->k)
         multiply(p, task);
-    else if (p->a_by_k && plan_gathering(&d, task))
+    else if (p->a_by_k && plan_gathering(&d, task)) {
         gather(&d, task);
-    else if (!p->a_by_k && have_room(g, height_of(g), scratch_of(task, WINDOW_B_REALS).left)) {
+        if (!d.kept) return;
+        fnn_meet(task);
+        add_blocks(&d, task);
+        fnn_meet(task); /* the next group of channels keeps its own there */
+    } else if (!p->a_by_k && have_room(g, height_of(g), scratch_of(task, WINDOW_B_REALS).left)) {
         plan_sliding(&s, task);
         slide(&s, task);
     } else

@@ -195,8 +195,17 @@ _DILATED = (
 )
 
 
+#: of small kernels, whose windows threads share
+_MANY_WINDOWS = (
+    (9, 43, 45, 1, (3, 3), 5, (1, 1), "same"),
+    (5, 61, 58, 6, (2, 2), 34, (1, 1), "same", (1, 1), 2),
+    (2, 93, 190, 2, (1, 2), 70, (1, 2), "valid"),
+)
+
+
 def _conv(op: str) -> Iterator[Case]:
     full = [_convolution(op, *geometry) for geometry in (*_CONV, *_DILATED)]
+    full += [_convolution(op, *each) for each in _MANY_WINDOWS if op == "conv2d_bwd_w"]
     empty = _convolution(op, 0, 3, 3, 1, (2, 2), 3, (1, 1), "valid")
     small = [
         _convolution(op, 2, 5, 4, 3, (3, 2), 7, (2, 1), "same"),
