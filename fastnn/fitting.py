@@ -278,9 +278,12 @@ class Fit(Job):
             run = _core.Run(
                 len(self._data), self._batch, slice_seconds=SLICE_SECONDS, watch=self._watch
             )
-            yield lambda number: self._learn(executable, run, number)
+            log = self._log(executable)
+            yield lambda number: self._learn(executable, run, number, log)
 
-    def _learn(self, executable: Executable, run: _core.Run, number: int) -> dict[str, Any]:
+    def _learn(
+        self, executable: Executable, run: _core.Run, number: int, log: Array
+    ) -> dict[str, Any]:
         run.total = len(self._data)
         run.begin(number, self._model.seed, self._order)
         run.first, run.total = self._place.rows, self._rows
@@ -293,39 +296,40 @@ class Fit(Job):
                 "train",
                 run,
                 self._batch,
-                lambda: self._drive_epochs(executable, run),
+                lambda: self._drive_epochs(executable, run, log),
                 lambda: self._runtime.logs(executable),
                 self._rest(executable, run),
             )
         return self._runtime.logs(executable)
 
-    def _drive_epochs(self, executable: Executable, run: _core.Run) -> None:
-        """Make the steps of the epoch, and in the same run those of all that follow if nobody is
-        told of any on the way."""
-        number, log = run.epoch, self._repeat(executable, run)
-        try:
-            self._drive(executable, run, self._data)
-        finally:
-            made, first = run.epoch - number, self._place.epoch
-            for epoch, totals in enumerate(log[:made], first):
-                self._history.on_epoch_end(epoch, self._runtime.logs(executable, totals))
-            self._model.epochs_trained = self._number + made
-            self._place.epoch += made
-
-    def _repeat(self, executable: Executable, run: _core.Run) -> Array:
-        """Let a run go on with the epochs that follow; return where it leaves the totals of all but
-        the last."""
-        memory, optimizer = executable.memory, self._runtime.optimizer
+    def _log(self, executable: Executable) -> Array:
+        """Return where a run leaves the totals of all its epochs but the last; it has no room where
+        somebody is told of each."""
+        fresh, optimizer = executable.memory.fresh, self._runtime.optimizer
         assert optimizer is not None
         told = len(self._callbacks.every) > 1 or self._validate is not None
         told |= any(node.op.name == "python_call" for node in executable.program.nodes)
-        if told or optimizer.scheduled or memory.fresh is None:
+        if told or optimizer.scheduled or fresh is None:
             return np.empty((0, 0))
-        most = _LOG_TOTALS // len(memory.fresh)
-        more = max(min(self._epochs.stop - self._place.epoch - 1, most), 0)
-        log = np.empty((more, len(memory.fresh)))
-        run.repeat(memory.buffers["totals"], memory.fresh, log)
-        return log
+        more = min(len(self._epochs) - 1, _LOG_TOTALS // len(fresh))
+        return np.empty((max(more, 0), len(fresh)))
+
+    def _drive_epochs(self, executable: Executable, run: _core.Run, log: Array) -> None:
+        """Make the steps of the epoch, and in the same run those of the epochs that follow, as many
+        as the log has room for."""
+        number, memory = run.epoch, executable.memory
+        more = min(self._epochs.stop - self._place.epoch - 1, len(log))
+        if more > 0 and memory.fresh is not None:
+            run.repeat(memory.buffers["totals"], memory.fresh, log[:more])
+        try:
+            self._drive(executable, run, self._data)
+        finally:
+            for totals in log[: run.epoch - number]:
+                self._history.on_epoch_end(
+                    self._place.epoch, self._runtime.logs(executable, totals)
+                )
+                self._model.epochs_trained = self._number + 1
+                self._place.epoch += 1
 
     def _rest(self, executable: Executable, run: _core.Run) -> Rest | None:
         """Return where to make backups in the middle of an epoch, if anywhere."""
