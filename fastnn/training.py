@@ -13,7 +13,7 @@ from fastnn._typing import Array
 from fastnn.callbacks import CallbackList
 from fastnn.compiler.graph import Node, Shape
 from fastnn.data import arrays
-from fastnn.data.foreign import refuse_sparse
+from fastnn.data.foreign import names_of, refuse_sparse
 from fastnn.errors import DTypeError, ShapeError
 from fastnn.runtime import Executable, Runtime, Weighing
 
@@ -89,6 +89,7 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
     ends = model.ends
     if len(ends.input_shapes) == 1:
         if not isinstance(x, np.ndarray):
+            refuse_order(who, model, x)
             rank = len(ends.input_shapes[0])
             x = _unwrapped(x, lambda only: only.ndim == rank)
         if not isinstance(x, dict):
@@ -105,6 +106,34 @@ def check_samples(who: str, model: Connected, x: Any) -> list[Array]:
     for each, label in zip(xs[1:], ends.input_labels[1:], strict=True):
         arrays.same_length(who, xs[0], each, ends.input_labels[0], label)
     return xs
+
+
+def refuse_order(who: str, model: Connected, x: Any) -> None:
+    """Refuse a data frame, or a row of one, whose columns are not the numbers of a sample in their
+    order, to a model that knows their names.
+
+    Raises:
+        ValueError: if so.
+    """
+    schema = getattr(model, "schema", None)
+    if schema is None or not getattr(schema.inputs, "header", False):
+        return
+    names, features = names_of(x), schema.inputs.features
+    if names and names != features:
+        raise ValueError(
+            f"{who}: {_first_other(names, features)}; model.schema.read(x) makes samples of a data "
+            "frame, by the names of its columns"
+        )
+
+
+def _first_other(names: Sequence[str], features: Sequence[str]) -> str:
+    """Return how the names of columns first differ from those that a model takes."""
+    for place, (name, feature) in enumerate(zip(names, features, strict=False)):
+        if name != feature:
+            return f"column {place} of x is {name!r:.90}, where the model takes {feature!r:.90}"
+    if len(names) < len(features):
+        return f"x has no column {features[len(names)]!r:.90}, which the model takes"
+    return f"x has a column {names[len(features)]!r:.90}, which the model does not take"
 
 
 def _tell_of_files(model: Connected, error: DTypeError) -> None:

@@ -101,6 +101,36 @@ def test_a_table_is_prepared_by_the_model(name, tmp_path):
     assert np.array_equal(again.predict(again.schema.read(frame)), model.predict(samples))
 
 
+WAYS = {
+    "predict": lambda m, x: m.predict(x),
+    "evaluate": lambda m, x: m.evaluate(x, LABELS[: len(x)], verbose=0),
+    "fit": lambda m, x: m.fit(x, LABELS[: len(x)], verbose=0),
+    "predict_one": lambda m, x: m.predict_one(x.iloc[0]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("text", [False, True])
+def test_frames_with_columns_in_another_order_are_refused(way, text):
+    frame = people()[["age", "job"] if text else ["age", "pay"]].dropna()
+    first = make_column_transformer((OneHotEncoder(), ["job"]), remainder="passthrough")
+    network = FastNNClassifier(5, max_iter=3, dtype="float64", random_state=0)
+    fitted = make_pipeline(first if text else StandardScaler(), network)
+    model = to_model(fitted.fit(frame, LABELS[: len(frame)]))
+    model.compile(loss="sparse_categorical_crossentropy")
+    taken = pd.DataFrame(model.schema.read(frame), columns=model.schema.inputs.features)
+    given = {
+        "column 0 of x is": taken[taken.columns[::-1]],
+        "a column 'more', which the model does not": taken.assign(more=1),
+        f"no column '{taken.columns[-1]}', which the model takes": taken[taken.columns[:-1]],
+    }
+    for words, x in given.items():
+        with pytest.raises(ValueError, match=rf"^{way}: .*{words}.*; model.schema.read\(x\) makes"):
+            WAYS[way](model, x)
+    WAYS[way](model, taken)
+    WAYS[way](model, taken.set_axis(range(len(taken.columns)), axis=1))  # names of no meaning
+
+
 @pytest.mark.parametrize("first", [SimpleImputer(), imputed(), OneHotEncoder()])
 def test_arrays_with_gaps_are_prepared_by_the_model(first):
     x = np.round(X)

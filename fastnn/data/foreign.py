@@ -18,6 +18,7 @@ __all__ = [
     "BATCHES",
     "NUMBERS",
     "is_sparse",
+    "names_of",
     "plain",
     "refusal_of",
     "refuse_batches",
@@ -71,6 +72,17 @@ def plain(who: str, name: str, data: Any) -> Array:
         return np.asarray(data)
     except ValueError:
         raise _ragged(who, name, data) from None
+
+
+def names_of(data: Any) -> list[str]:
+    """Return the names of the columns of a data frame, or of a row of one; none if there are none,
+    or they are no texts."""
+    if isinstance(data, np.ndarray):
+        return []
+    row = getattr(data, "index", ()) if getattr(data, "ndim", 0) == 1 else ()
+    labels: Any = getattr(data, "columns", row)
+    names = list(labels) if hasattr(type(labels), "__iter__") else []
+    return names if all(isinstance(name, str) for name in names) else []
 
 
 def is_sparse(data: object) -> bool:

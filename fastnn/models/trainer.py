@@ -454,6 +454,7 @@ class Trainer(Compilable):
         outs = [out] if len(shapes) == 1 else nests.flatten(out)
         for each, shape in zip(outs, shapes, strict=True):
             arrays.require_out(who, each, shape, self.dtype)
+        training.refuse_order(who, self, x)
         given = training.split(who, "x", x, self.input_names, self._inputs_nest)
         samples = [arrays.as_array(who, "x", each) for each in given]
         for sample, expected in zip(samples, self.ends.input_shapes, strict=True):
