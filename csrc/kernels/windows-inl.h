@@ -400,13 +400,13 @@ static void add_row_of_blocks(const gathering *s, const fnn_task *task, int64_t 
     vec total[ADDED_VECS];
     int64_t offset = (unsigned char *)s->kept - task->scratch, size = kept_of_block(s->p), k, end;
     for (int64_t v = 0; v * LANES < n; v++) total[v] = load_lanes(to + v * LANES, n - v * LANES);
-    for (fnn_task other = {.thread = 1, .threads = task->threads}; other.thread < task->threads;
-         other.thread++) {
-        const real *block = (real *)(void *)(fnn_scratch_of(task, other.thread) + offset) + at;
+    for (int which = 1; which < task->threads; which++) {
+        fnn_task other = {.thread = which, .threads = task->threads};
+        const real *from = (real *)(void *)(fnn_scratch_of(task, which) + offset) + at;
         fnn_share(&other, s->p->k, FNN_KC, &k, &end);
-        for (; k < end; k += FNN_KC, block += size)
+        for (; k < end; k += FNN_KC, from += size)
             for (int64_t v = 0; v * LANES < n; v++)
-                total[v] = v_add(total[v], load_lanes(block + v * LANES, n - v * LANES));
+                total[v] = v_add(total[v], load_lanes(from + v * LANES, n - v * LANES));
     }
     for (int64_t v = 0; v * LANES < n; v++) store_lanes(to + v * LANES, total[v], n - v * LANES);
 }
