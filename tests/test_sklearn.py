@@ -4,7 +4,6 @@ import json
 import pickle
 import subprocess
 import sys
-import warnings
 from functools import partial
 from pathlib import Path
 
