@@ -305,7 +305,7 @@ def test_classes_of_ones_own(keras, float32, tmp_path):
 @pytest.mark.parametrize(
     ("name", "shape", "make", "said"),
     [
-        ("MultiHeadAttention", (4, 8), lambda L, x: L.MultiHeadAttention(1, 2)(x, x), "no attention"),
+        ("MultiHeadAttention", (4, 8), lambda L, x: L.MultiHeadAttention(1, 2)(x, x), "attention"),
         ("Conv3D", (3, 3, 3, 1), lambda L, x: L.Conv3D(1, 2)(x), "no layers of volumes"),
         ("RandomHue", (4, 4, 3), lambda L, x: L.RandomHue(0.1)(x), "fastnn does not have it"),
     ],
@@ -314,8 +314,9 @@ def test_what_keras_alone_has(keras, float32, tmp_path, name, shape, make, said)
     x = keras.Input(shape)
     theirs = keras.Model(x, make(keras.layers, x))
     theirs.save(tmp_path / "m.keras")
+    message = f"'{name}'; it is Keras's own, .*{said}"
     for source in (theirs, tmp_path / "m.keras"):
-        with pytest.raises(ModelFileError, match=f"'{name}'; it is Keras's own, .*{said}") as caught:
+        with pytest.raises(ModelFileError, match=message) as caught:
             fastnn.from_keras(source)
         assert "if it is yours" not in str(caught.value)
         assert len(str(caught.value)) < 400
@@ -338,17 +339,16 @@ def test_a_class_of_ones_own_takes_the_place_of_keras_own(keras, float32):
 
 
 @pytest.mark.parametrize(
-    ("name", "made"),
+    ("rule", "loss", "message"),
     [
-        ("no loss class 'Circle'; it is Keras's own, fastnn has no Circle loss", {"loss": "Circle"}),
-        ("no optimizer class 'Muon'; it is Keras's own", {"loss": "Huber", "optimizer": "Muon"}),
+        ("SGD", "Circle", "no loss class 'Circle'; it is Keras's own, fastnn has no Circle loss"),
+        ("Muon", "Huber", "no optimizer class 'Muon'; it is Keras's own"),
     ],
 )
-def test_losses_and_optimizers_that_keras_alone_has(keras, float32, name, made):
+def test_losses_and_optimizers_that_keras_alone_has(keras, float32, rule, loss, message):
     theirs = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
-    loss = getattr(keras.losses, made["loss"])()
-    theirs.compile(getattr(keras.optimizers, made.get("optimizer", "SGD"))(0.1), loss)
-    with pytest.raises(ModelFileError, match=f"{name}.*compile=False"):
+    theirs.compile(getattr(keras.optimizers, rule)(0.1), getattr(keras.losses, loss)())
+    with pytest.raises(ModelFileError, match=f"{message}.*compile=False"):
         fastnn.from_keras(theirs)
     assert fastnn.from_keras(theirs, compile=False).built
 
