@@ -1,5 +1,6 @@
 """A search with scikit-learn: how large a network of digits should be, how much it should drop."""
 
+import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -14,7 +15,7 @@ x, y = load_digits(return_X_y=True)
 x_train, x_test, y_train, y_test = train_test_split(x, y, test_size=0.3, random_state=0, stratify=y)
 
 network = FastNNClassifier(
-    learning_rate_init=0.005, max_iter=30, n_iter_no_change=30, dtype="float32", random_state=0
+    learning_rate_init=0.005, max_iter=30, n_iter_no_change=np.inf, dtype="float32", random_state=0
 )
 pipeline = make_pipeline(StandardScaler(), network)
 sizes, drops = [(8,), (32,), (128, 64)], [0.0, 0.25, 0.5]

@@ -225,26 +225,34 @@ class Network:
     def __post_init__(self) -> None:
         found = list(_depth_first(self.outputs))
         sources = [symbol.call for symbol in self.inputs]
+        missing = [c.layer.name for c in found if not c.inputs and c not in sources]
         for symbol in self.inputs:
             if symbol.call not in found or symbol.call.inputs:
-                raise ValueError(
-                    f"{self.who}: {_list(self.outputs)} does not depend on the input {symbol!r}; "
-                    "inputs has to be what Input returned"
-                )
+                raise ValueError(self._unconnected(symbol, missing))
             if sources.count(symbol.call) > 1:
                 raise ValueError(f"{self.who}: the input {symbol!r} is given twice")
-        for call in found:
-            if not call.inputs and call not in sources:
-                raise ValueError(
-                    f"{self.who}: the output also depends on the Input {call.layer.name!r}; give "
-                    "all of them: Model(inputs=[...], outputs)"
-                )
+        if missing:
+            raise ValueError(
+                f"{self.who}: the output also depends on the Input {missing[0]!r}; give all of "
+                "them: Model(inputs=[...], outputs)"
+            )
         self.calls = [call for call in found if call not in sources]
         self.layers = _by_depth(found, self.outputs)
         names = [layer.name for layer in self.layers]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"{self.who}: two layers are named {name!r}; each needs its own")
+
+    def _unconnected(self, symbol: Symbol, missing: Sequence[str]) -> str:
+        """Return what is wrong with an input that leads to no output; ``missing`` are the names of
+        the inputs that do, and were not given."""
+        said = f"{self.who}: {_list(self.outputs)} does not depend on the input {symbol!r}"
+        if not missing:
+            return f"{said}; leave it out of inputs, or connect it to an output"
+        return (
+            f"{said}, but on the Input {missing[0][:60]!r}, which inputs does not have; give that, "
+            "or call the layers on what inputs has"
+        )
 
     def __call__(self, xs: Sequence[Tensor], training: bool) -> list[Tensor]:
         """Return the outputs for the inputs ``xs``, composed in the graph that those belong to."""

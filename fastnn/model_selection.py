@@ -239,7 +239,8 @@ def _classes(who: str, y: NDArray[Any]) -> NDArray[np.intp]:
     """Return the number of each row's class."""
     if y.dtype.kind == "f" and y.ndim == 1 and np.any(y != np.rint(y)):
         raise ValueError(
-            f"{who}: there are fractions, which name no classes; pass stratify=False, or use KFold"
+            f"{who}: y has fractions, which name no classes; for regression pass stratify=False, "
+            "or use KFold"
         )
     # return_inverse has had two shapes among NumPy's versions when axis is given.
     return np.unique(y, axis=0, return_inverse=True)[1].reshape(-1)

@@ -18,6 +18,7 @@ __all__ = [
     "NotThere",
     "clear_session",
     "closest",
+    "instead",
     "knowing_arguments",
     "lookup",
     "public",
@@ -147,6 +148,13 @@ def knowing_arguments(function: Function) -> Function:
     return cast(Function, checked)
 
 
+def instead(name: str) -> str | None:
+    """Return what there is to say of a name that is known elsewhere: what does so here, or that
+    nothing does."""
+    kind = next((kind for part, kind in ABSENT.items() if part in name.lower()), None)
+    return NAMES.get(name) or (kind and f"fastnn has no {kind} (README.md, What it is not)")
+
+
 class NotThere(AttributeError):
     """A name that a module does not have; says which was meant when somebody reads it.
 
@@ -158,14 +166,10 @@ class NotThere(AttributeError):
 
     def __str__(self) -> str:
         module, name, known = self.args
-        absent = next((what for part, what in ABSENT.items() if part in name.lower()), None)
-        close = None if absent or name.startswith("_") else closest(name, known)
-        hint = f"; did you mean {close!r}?" if close else ""
-        if name in NAMES:
-            hint = f"; {NAMES[name]}"
-        elif absent:
-            hint = f"; fastnn has no {absent} (README.md, What it is not)"
-        return f"module {module!r} has no attribute {name[:60]!r}{hint}"
+        said = instead(name)
+        close = None if said or name.startswith("_") else closest(name, known)
+        hint = f"did you mean {close!r}?" if close else said
+        return f"module {module!r} has no attribute {name[:60]!r}" + (f"; {hint}" if hint else "")
 
 
 def public(module: str, names: Iterable[str]) -> tuple[Callable[[str], Any], Callable[[], Any]]:

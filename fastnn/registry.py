@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 
 from fastnn.errors import ModelFileError
-from fastnn.naming import lookup
+from fastnn.naming import instead, lookup
 
 __all__ = [
     "callers",
@@ -21,6 +21,7 @@ __all__ = [
     "deserialize",
     "foreign_parts",
     "function",
+    "is_kerases",
     "knowing",
     "named_parts",
     "register_keras_serializable",
@@ -76,12 +77,26 @@ def deserialize(
     custom = {**callers(), **(custom_objects or {})}
     cls: Any = {**known, **custom}.get(name)
     if cls is None:
-        mend = f"if it is yours, pass it: custom_objects={{{name[:60]!r}: ...}}"
-        without = "" if kind == "layer" else ", or load with compile=False"
-        raise ModelFileError(f"no {kind} class {name[:60]!r}; {mend}{without}")
+        raise ModelFileError(_unknown(kind, name, parts))
     with knowing(custom):
         thing: T = cls.from_config(config)
     return thing
+
+
+def _unknown(kind: str, name: str, description: Mapping[str, Any]) -> str:
+    """Return what there is to say of a class that is not known."""
+    handed = f"custom_objects={{{name[:60]!r}: ...}}"
+    mend = f"if it is yours, pass it: {handed}"
+    if is_kerases(description):
+        said = instead(name) or "fastnn does not have it"
+        mend = f"it is Keras's own, {said}; one of yours can take its place: {handed}"
+    without = "" if kind == "layer" else ", or load with compile=False"
+    return f"no {kind} class {name[:60]!r}; {mend}{without}"
+
+
+def is_kerases(description: Mapping[str, Any]) -> bool:
+    """Return whether it is Keras's own that is described: descriptions of Keras say a module."""
+    return str(description.get("module") or "").partition(".")[0] == "keras"
 
 
 def callers() -> dict[str, Any]:

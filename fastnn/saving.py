@@ -80,12 +80,12 @@ def save_model(
     """Write a model to ``path``, whole or not at all, and with it how it is compiled or not."""
     from fastnn.interchange import formats
 
-    formats.refuse_suffix("save", path)
     if format == "h5":
         raise ValueError(
             "save: format h5 is that of Keras 2; format='keras' writes what Keras 3 reads, and "
             "save_weights('model.weights.h5') the weights"
         )
+    formats.refuse_suffix("save", path)
     one_of("save", "format", format, ("fastnn", "keras"))
     if format == "keras":
         from fastnn.interchange import keras_files

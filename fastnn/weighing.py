@@ -99,10 +99,7 @@ def _by_class(
 ) -> Array:
     """Return the weight of each target's class; a class that is not named has 1."""
     if len(objective.compared) != 1 or not isinstance(given, Mapping):
-        raise ValueError(
-            f"{who}: class_weight must be a dict from classes to weights, for a model of one "
-            "output; give sample_weight otherwise"
-        )
+        raise ValueError(f"{who}: {_no_weights_of_classes(given)}")
     (index,) = objective.compared
     loss, shape = objective.losses[index], model.output_shapes[index]
     assert loss is not None
@@ -121,6 +118,17 @@ def _by_class(
     for name, weight in given.items():
         weights[labels == name] = number(who, f"the weight of class {name}", weight)
     return weights
+
+
+def _no_weights_of_classes(given: Any) -> str:
+    """Return what is wrong with weights of classes that cannot be taken."""
+    what = "class_weight must be a dict from classes to weights"
+    if isinstance(given, str):
+        return (
+            f"{what}, got {given[:40]!r}; for classes that count alike, of labels y: "
+            "n = numpy.bincount(y), class_weight=dict(enumerate(len(y) / len(n) / n))"
+        )
+    return f"{what}, for a model of one output; give sample_weight otherwise"
 
 
 def _require_classes(who: str, given: Iterable[Any], count: int) -> None:

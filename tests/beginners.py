@@ -258,7 +258,7 @@ MISTAKES = [
     ("validation_steps 0", fit(validation_data=(X, Y), validation_steps=0), ValueError, "steps 0"),
     ("validation_batch_size 0", fit(validation_batch_size=0), ValueError, "batch_size 0"),
     ("steps_per_epoch -1", fit(steps_per_epoch=-1), ValueError, "steps_per_epoch positive -1"),
-    ("class_weight balanced", fit(class_weight="balanced"), ValueError, "class_weight dict"),
+    ("class_weight balanced", fit(class_weight="balanced"), ValueError, "dict bincount(y)"),
     ("class_weight of words", fit(class_weight={0: "x"}), TypeError, "weight class 0 number str"),
     ("class_weight of a name", fit(class_weight={"a": 1.0}), ValueError, "class 'a' 0 to 2"),
     (

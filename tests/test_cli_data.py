@@ -1004,7 +1004,12 @@ def test_a_model_without_a_schema_takes_numbers(capsys):
     write("b.csv", [["a", "b"], [1, "x"]])
     assert "columns b have words" in run(capsys, "predict", "m", "b.csv", code=1).err
     write("c.csv", [["a"], [1]])
-    assert "(rows, 2)" in run(capsys, "predict", "m", "c.csv", code=1).err
+    error = run(capsys, "predict", "m", "c.csv", code=1).err
+    assert "c.csv: the model takes 2 columns, all there are" in error
+    assert "the file has 1: a; give" in error
+    write("d.csv", [[*"abcdef"], range(6)])
+    error = run(capsys, "predict", "m", "d.csv", code=1).err
+    assert "the file has 6: a, b, c, d, ...; give" in error
     assert "no schema" in run(capsys, "evaluate", "m", "a.csv", code=1).err
     inputs = fastnn.Input((2,))
     fastnn.Model(inputs, [inputs + 1, inputs * 2]).save("two")

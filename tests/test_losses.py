@@ -338,6 +338,20 @@ def test_class_weights_are_the_weights_of_labels():
     )
 
 
+def test_weights_of_classes_that_count_alike_are_told_in_a_line():
+    y = np.array([0, 0, 1, 0, 2, 2])
+    with pytest.raises(ValueError, match="got 'balanced'") as caught:
+        trained(Z[:6], y, class_weight="balanced")
+    assert "n = numpy.bincount(y), class_weight=dict(enumerate(len(y) / len(n) / n))" in str(
+        caught.value
+    )
+    assert len(str(caught.value)) < 400
+    n = np.bincount(y)
+    given = dict(enumerate(len(y) / len(n) / n))
+    assert [given[label] * count for label, count in enumerate(n)] == [2.0] * 3
+    trained(Z[:6], y, class_weight=given)
+
+
 @pytest.mark.parametrize("batch", [1, 4, 9])
 @pytest.mark.parametrize("eager", [False, True])
 def test_weighted_means_do_not_depend_on_batches(batch, eager):

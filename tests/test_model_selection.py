@@ -188,7 +188,7 @@ def test_a_class_smaller_than_the_folds_warns():
         (lambda: StratifiedKFold(2).split([1, 2]), ValueError, "y is missing"),
         (lambda: StratifiedKFold(2).split([1, 2], [1]), ValueError, "x has 2 rows, y has 1"),
         (lambda: StratifiedKFold(2).split([1, 2], [0, 1]), ValueError, "1 rows of the largest"),
-        (lambda: StratifiedKFold(2).split([1, 2], [0.5, 1]), ValueError, "use KFold"),
+        (lambda: StratifiedKFold(2).split([1, 2], [0.5, 1]), ValueError, "for regression .* KFold"),
     ],
 )
 def test_mistakes_of_folds(split, error, words):

@@ -328,7 +328,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-network = fastnn.sklearn.FastNNClassifier(max_iter=20, n_iter_no_change=20, random_state=0)
+network = fastnn.sklearn.FastNNClassifier(max_iter=20, n_iter_no_change=np.inf, random_state=0)
 grid = {"fastnnclassifier__hidden_layer_sizes": [(4,), (8,)]}
 search = GridSearchCV(make_pipeline(StandardScaler(), network), grid, cv=2)
 search.fit(*load_iris(return_X_y=True))

@@ -138,10 +138,11 @@ def test_a_missing_library_is_named(backend, module, says, monkeypatch):
         run(backend=backend)
 
 
-@pytest.mark.filterwarnings("ignore:.*the loss was still going down")
 def test_a_grid_search_of_scikit_learn_on_dask(cluster):
     """Through joblib's own backend of Dask: nothing of fastnn knows of it."""
-    network = fastnn.sklearn.FastNNClassifier(4, max_iter=3, random_state=0)
+    network = fastnn.sklearn.FastNNClassifier(
+        4, max_iter=3, n_iter_no_change=np.inf, random_state=0
+    )
     grid = {"hidden_layer_sizes": [2, 6], "learning_rate_init": [0.001, 0.1]}
     found = []
     for backend, options in (("sequential", {}), ("dask", {"client": cluster})):

@@ -73,8 +73,8 @@ def test_saving_the_loaded_gives_the_same_bytes():
     assert saving.to_bytes(saving.from_bytes(content)) == content
 
 
-@pytest.mark.parametrize("name", ["m", "m.fastnn", "m.keras", "m.h5", "m.npz", "ä b.zip"])
-def test_any_suffix_will_do(tmp_path, name):
+@pytest.mark.parametrize("name", ["m", "m.fastnn", "m.keras", "ä b.model", "m.1", ".csv"])
+def test_any_suffix_will_do_that_is_of_no_other_kind_of_file(tmp_path, name):
     model = convnet()
     model.save(str(tmp_path / name))
     assert os.listdir(tmp_path) == [name]
@@ -121,8 +121,8 @@ def test_a_class_without_config_is_not_registered():
 
 def test_numpy_opens_it_without_pickle(tmp_path):
     model = convnet()
-    model.save(tmp_path / "m.npz")
-    with np.load(tmp_path / "m.npz", allow_pickle=False) as archive:
+    model.save(tmp_path / "m.fastnn")
+    with np.load(tmp_path / "m.fastnn", allow_pickle=False) as archive:
         assert np.array_equal(archive["weights/" + model.weights[0].path], model.get_weights()[0])
         assert all(archive[name].dtype.kind in "fui" for name in archive.files)
 

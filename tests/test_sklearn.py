@@ -616,12 +616,22 @@ def test_validation_data_of_the_callers_own():
 def test_training_stops_by_the_loss_and_warns_if_it_does_not():
     done = FastNNRegressor(4, tol=0.1, n_iter_no_change=3, random_state=0).fit(X, SCORES[:, 0])
     assert done.n_iter_ < 200
-    with pytest.warns(ConvergenceWarning, match="max_iter=15 epochs"):
-        FastNNRegressor(4, max_iter=15).fit(X, SCORES[:, 0])
+    for epochs in (5, 10, 15):  # fewer than n_iter_no_change as well
+        message = f"max_iter={epochs} epochs .* n_iter_no_change=numpy.inf"
+        with pytest.warns(ConvergenceWarning, match=message) as caught:
+            FastNNRegressor(4, max_iter=epochs, n_iter_no_change=10).fit(X, SCORES[:, 0])
+        assert len(caught) == 1
+        assert len(str(caught[0].message)) < 400
+
+
+def test_training_that_never_stops_by_itself_makes_all_epochs_and_does_not_warn():
+    options = {"tol": 0.1, "random_state": 0}
+    alone = FastNNRegressor(4, max_iter=40, n_iter_no_change=np.inf, **options)
+    step = FastNNRegressor(4, max_iter=1, n_iter_no_change=1, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        chosen = FastNNRegressor(4, max_iter=15, n_iter_no_change=15).fit(X, SCORES[:, 0])
-    assert chosen.n_iter_ == 15
+        assert alone.fit(X, SCORES[:, 0]).n_iter_ == 40
+        assert step.partial_fit(X, SCORES[:, 0]).n_iter_ == 1  # was asked for one epoch
 
 
 def test_warm_starts_go_on_from_the_weights_and_begin_the_optimizer_anew():

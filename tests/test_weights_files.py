@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import zipfile
+from contextlib import nullcontext
 
 import h5py
 import numpy as np
@@ -104,6 +105,43 @@ def test_a_suffix_of_another_program_is_refused(tmp_path, suffix, mend):
         assert mend in str(error.value)
     assert os.listdir(tmp_path) == []
     assert equal(model.get_weights(), before)
+
+
+DATA = [".csv", ".TSV", ".txt", ".json", ".pkl", ".joblib", ".xlsx", ".npy", ".png", ".py", ".gz"]
+HDF5 = [".h5", ".hdf5"]
+
+
+@pytest.mark.parametrize("suffix", [*DATA, *HDF5])
+def test_a_model_replaces_no_file_of_another_kind(tmp_path, suffix):
+    model, path = branching(), tmp_path / f"m{suffix}"
+    path.write_text("a,b")
+    model.compile("sgd", "mse")
+    checkpoint = fastnn.callbacks.ModelCheckpoint(path)
+    writers = {
+        "save": lambda: model.save(path),
+        "save_weights": lambda: model.save_weights(str(path)),
+        "ModelCheckpoint": lambda: model.fit(X, np.ones((5, 2)), verbose=0, callbacks=[checkpoint]),
+    }
+    mend = "is named .keras or .fastnn" if suffix in HDF5 else "name it .fastnn"
+    for who, write in writers.items():
+        with pytest.raises(ValueError, match=f"^{who}: .* ends in {suffix.lower()}; ") as error:
+            write()
+        assert mend in str(error.value)
+        assert len(str(error.value)) < 400
+    assert path.read_text() == "a,b"
+
+
+@pytest.mark.parametrize("name", ["w.npz", "w.safetensors", "w.weights.h5"])
+def test_files_of_weights_take_no_model(tmp_path, name):
+    model, path = branching(), tmp_path / name
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="save_weights"):
+        model.save(path)
+    for weights in (False, True):
+        keep = fastnn.callbacks.ModelCheckpoint(path, save_weights_only=weights)
+        with nullcontext() if weights else pytest.raises(ValueError, match="save_weights"):
+            model.fit(X, np.ones((5, 2)), verbose=0, callbacks=[keep])
+        assert path.exists() == weights
 
 
 def test_what_others_wrote_is_read(tmp_path):

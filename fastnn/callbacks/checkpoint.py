@@ -81,7 +81,7 @@ class ModelCheckpoint(MonitorCallback):
         from fastnn import saving  # slow to import
         from fastnn.interchange import formats
 
-        formats.refuse_suffix("ModelCheckpoint", self.filepath)
+        formats.refuse_suffix("ModelCheckpoint", self.filepath, weights=self.save_weights_only)
         if self.save_weights_only:
             return
         try:

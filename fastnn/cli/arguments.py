@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastnn.interchange.formats import FOREIGN
+from fastnn.interchange.formats import instead_of
 
 __all__ = [
     "DELIMITERS",
@@ -45,17 +45,6 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|", "space": 
 
 #: For options that are not there unless they are given.
 LEFT_OUT: dict[str, Any] = {"default": argparse.SUPPRESS}
-
-
-# fmt: off
-#: Suffixes of data, pictures, texts and models of others, one of which a model would replace.
-_OF_OTHERS = frozenset((
-    *FOREIGN,
-    ".csv", ".tsv", ".tab", ".txt", ".npz", ".npy", ".json", ".xls", ".xlsx", ".parquet", ".h5",
-    ".pkl", ".zip", ".gz", ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".svg", ".pdf", ".dot",
-    ".html", ".md", ".py", ".ipynb", ".h", ".log", ".yaml", ".toml",
-))
-# fmt: on
 
 
 def command(commands: Any, name: str, run: Any, help: str, about: str, examples: str) -> Any:
@@ -186,7 +175,7 @@ def _encoding(text: str) -> str:
 def model_file(text: str) -> Path:
     """Return the path of a model to write, whose name is none of another kind of file."""
     path = new_file(text)
-    if path.suffix.lower() in _OF_OTHERS:
+    if instead_of(path) is not None:
         raise argparse.ArgumentTypeError(
             f"{text} ends as another kind of file does; a model's file ends in .fastnn"
         )

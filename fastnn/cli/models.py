@@ -165,4 +165,17 @@ def samples(model: Any, options: Any, source: Path) -> Array:
             f"{path}: the columns {', '.join(table.categories)} have words, and the model has no "
             "schema that says what they mean; one that `fastnn train` saved has"[:390]
         )
+    _check_width(model, path, table.names)
     return table.x
+
+
+def _check_width(model: Any, path: Path, names: Sequence[str]) -> None:
+    """Refuse a table of more or fewer columns than a model without a schema takes."""
+    shape = model.input_shape if model.built else None
+    if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] in (None, len(names)):
+        return
+    shown = ", ".join(f"{name:.30}" for name in names[:4]) + (", ..." if len(names) > 4 else "")
+    raise DataFileError(
+        f"{path}: the model takes {shape[1]} columns, all there are, as it has no schema that "
+        f"names them; the file has {len(names)}: {shown}; give one with those alone, in their order"
+    )

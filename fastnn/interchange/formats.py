@@ -8,7 +8,7 @@ from typing import BinaryIO
 from fastnn import _checks
 from fastnn.errors import ModelFileError
 
-__all__ = ["FOREIGN", "FORMATS", "format_of", "format_to_write", "refuse_suffix"]
+__all__ = ["FORMATS", "format_of", "format_to_write", "instead_of", "refuse_suffix"]
 
 #: What files hold: fastnn's own archive, NumPy's npz, safetensors, Keras's HDF5, Keras's zip.
 FORMATS = ("fastnn", "npz", "safetensors", "h5", "keras")
@@ -17,7 +17,7 @@ FORMATS = ("fastnn", "npz", "safetensors", "h5", "keras")
 _SUFFIXES = {".npz": "npz", ".safetensors": "safetensors"}
 
 #: Suffixes of files that neither ``save`` nor ``save_weights`` writes -> what does.
-FOREIGN = {
+_FOREIGN = {
     ".onnx": "fastnn.onnx.export(model, path) writes ONNX",
     ".c": "fastnn.export_c(model, path) writes C",
     ".tflite": "fastnn.export_c(model, 'net.c') writes C, and fastnn.onnx.export ONNX",
@@ -27,6 +27,22 @@ FOREIGN = {
         "(docs/weights.md)",
     ),
 }
+
+# fmt: off
+#: Suffixes of data, texts, pictures, programs, archives and pickles, one of which a model would
+#: replace without a word.
+_OF_OTHERS = frozenset((
+    ".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".npy", ".xls", ".xlsx", ".ods", ".parquet",
+    ".feather", ".mat", ".sqlite", ".db", ".pkl", ".pickle", ".joblib", ".pb",
+    ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg", ".pdf", ".dot",
+    ".html", ".htm", ".xml", ".md", ".rst", ".doc", ".docx", ".log", ".yaml", ".yml", ".toml",
+    ".py", ".ipynb", ".h", ".sh", ".zip", ".gz", ".bz2", ".xz", ".tar", ".tgz", ".7z",
+))
+# fmt: on
+
+#: Those of HDF5: Keras 2's models, data, and, as ``.weights.h5``, Keras's weights.
+_HDF5_SUFFIXES = (".h5", ".hdf5")
+_KERAS_WEIGHTS = ".weights.h5"
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 #: Tags in a protocol buffer of ONNX after that of its version: of the producer, the graph, opsets.
@@ -49,20 +65,24 @@ def format_to_write(who: str, path: str | os.PathLike[str], chosen: str | None) 
         chosen: what the caller says; ``None`` leaves it to the suffix.
 
     Raises:
-        ValueError: if it is none of these, or the suffix is that of another program's files.
+        ValueError: if it is none of these, or the suffix is that of another kind of file.
     """
-    refuse_suffix(who, path)
+    refuse_suffix(who, path, weights=True, chosen=chosen)
     if chosen is not None:
         return _checks.one_of(who, "format", chosen, ("fastnn", "npz", "safetensors", "keras"))
     return _SUFFIXES.get(_suffix(path), "fastnn")
 
 
-def refuse_suffix(who: str, path: str | os.PathLike[str]) -> None:
-    """Refuse to write a file whose suffix says that it is another program's.
+def refuse_suffix(
+    who: str, path: str | os.PathLike[str], *, weights: bool = False, chosen: str | None = None
+) -> None:
+    """Refuse to write a file whose suffix says that it is of another kind.
 
     Args:
         who: the method that was called, for messages.
         path: the file.
+        weights: whether weights alone are to be written.
+        chosen: the format, if the caller says it.
 
     Raises:
         TypeError: if it is no path.
@@ -70,12 +90,39 @@ def refuse_suffix(who: str, path: str | os.PathLike[str]) -> None:
     """
     if not isinstance(path, bytes):
         _checks.path(who, "filepath", path)
-    suffix = _suffix(path)
-    if suffix in FOREIGN:
+    mend = instead_of(path, weights=weights, chosen=chosen)
+    if mend is not None:
         raise ValueError(
             f"{who}: expected the path of a file of fastnn's or Keras's, got one that ends in "
-            f"{suffix}; {FOREIGN[suffix]}"
+            f"{_suffix(path)}; {mend}"
         )
+
+
+def instead_of(
+    path: str | os.PathLike[str], *, weights: bool = False, chosen: str | None = None
+) -> str | None:
+    """Return what to do instead of writing to a path, or ``None`` if its suffix is as good as any.
+
+    Args:
+        path: the file.
+        weights: whether weights alone are to be written, instead of a model.
+        chosen: the format, if the caller says it.
+    """
+    suffix = _suffix(path)
+    if suffix in _FOREIGN:
+        return _FOREIGN[suffix]
+    if suffix in _OF_OTHERS:
+        return "other kinds of files end so, one of which it would replace; name it .fastnn"
+    if suffix in _HDF5_SUFFIXES and not (weights and _is_for_weights(path, chosen)):
+        return f"a model's file is named .keras or .fastnn, one of save_weights {_KERAS_WEIGHTS}"
+    if suffix in _SUFFIXES and not weights:
+        return "save_weights writes weights alone to such files; name a model's .fastnn"
+    return None
+
+
+def _is_for_weights(path: str | os.PathLike[str], chosen: str | None) -> bool:
+    """Return whether a file of HDF5 is called one of weights, or asked for."""
+    return chosen == "keras" or os.fsdecode(path).lower().endswith(_KERAS_WEIGHTS)
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:

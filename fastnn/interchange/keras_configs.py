@@ -14,6 +14,7 @@ from typing import Any
 from fastnn import config as settings
 from fastnn import losses, metrics, nests, ops, optimizers, registry
 from fastnn.errors import ModelFileError
+from fastnn.registry import is_kerases
 
 __all__ = ["architecture", "compile_options"]
 
@@ -35,6 +36,9 @@ _IGNORED = ("renorm_clipping", "renorm_momentum")
 
 #: Keras's classes of layers whose ``data_format`` fastnn's do not have.
 _CHANNELS_LAST_ALONE = ("RandomBrightness", "RandomContrast")
+
+#: What marks the description of a class of Keras's own, so that messages say so.
+_KERASES = {"module": "keras"}
 
 #: The functions of ``fastnn.ops`` by what remains of them and of Keras's classes in lower case.
 _FUNCTIONS = {name.replace("_", ""): name for name in ops.__all__}
@@ -120,14 +124,14 @@ class _Reader:
             return {"shared": number}
         special = {"InputLayer": self._input, "Sequential": self._sequential}
         special |= {"Functional": self._functional, "Lambda": self._lambda}
-        if not _is_kerases(description):
+        if not is_kerases(description):
             made = self._own(name, config)
         elif _is_operation(description):
             made = _operation(name, config)
         elif name in special:
             made = special[name](config)
         else:
-            made = {"class_name": name, "config": self._options(name, config)}
+            made = {"class_name": name, "config": self._options(name, config), **_KERASES}
         if number is None:
             return made
         self._shared.add(number)
@@ -190,17 +194,18 @@ class _Reader:
         if module.startswith(("keras.layers", "keras.src.models")) or module == "keras":
             return self.layer(given)
         name, config = _parts(given)
-        if not _is_kerases(given):
+        mark = _KERASES if is_kerases(given) else {}
+        if not mark:
             self._require(name)
         options = {key: self.value(each) for key, each in config.items()}
         if module.startswith(("keras.losses", "keras.metrics")):
             options.pop("dtype", None)
-        return {"class_name": name, "config": options}
+        return {"class_name": name, "config": options, **mark}
 
     def _function(self, given: Description) -> str:
         """Return the name of a function."""
         name = str(given["config"])
-        if not _is_kerases(given) and name not in metrics.__all__:  # Keras's losses say no module
+        if not is_kerases(given) and name not in metrics.__all__:  # Keras's losses say no module
             self._require(name)
         return name
 
@@ -296,7 +301,7 @@ class _Reader:
             known = name
         else:
             known = self._function(function)
-            known = f"ops.{known}" if _is_kerases(function) else known
+            known = f"ops.{known}" if is_kerases(function) else known
         options = {"name": _name(name), "arguments": self.value(config.get("arguments"))}
         return {"class_name": "Lambda", "config": {**options, "function": known, "dtype": None}}
 
@@ -447,11 +452,6 @@ def _parts(description: Any) -> tuple[str, Description]:
             f"a description has a class_name and a config, got {str(description)[:60]}"
         )
     return name, config
-
-
-def _is_kerases(description: Description) -> bool:
-    """Whether it is Keras's own that is described."""
-    return str(description.get("module") or "").partition(".")[0] == "keras"
 
 
 def _is_operation(description: Description) -> bool:

@@ -34,7 +34,7 @@ def save_model(
 
     Raises:
         FileExistsError: if there is one, and it may not.
-        ValueError: if the suffix is that of another program's files.
+        ValueError: if the suffix is that of another kind of file.
     """
     model.save(filepath, overwrite, include_optimizer=include_optimizer, format=format)
 

@@ -289,8 +289,8 @@ class Model(Trainer):
         """Write the model, with the optimizer's state, to a file; whole or not at all.
 
         Args:
-            filepath: the file; any suffix but those of other programs' files: ``.onnx``, ``.c``,
-                ``.pt``, ``.pth``, ``.tflite``.
+            filepath: the file, such as ``m.fastnn``; any suffix but those of other programs'
+                models, such as ``.onnx``, and of other kinds of files, such as ``.csv`` or ``.h5``.
             overwrite: whether a file that is there is replaced.
             include_optimizer: whether to write how the model is compiled, too: losses and metrics
                 that are functions by their names; a ``lambda`` has none.
@@ -301,7 +301,8 @@ class Model(Trainer):
         Raises:
             FileExistsError: if it is there and ``overwrite`` is false.
             ValueError: if it is to be Keras's, which has no such layer, or a file cannot name a
-                function of the model, or the suffix is another program's; nothing is written then.
+                function of the model, or the suffix is that of another kind of file; nothing is
+                written then.
         """
         from fastnn import saving  # slow to import, and seldom needed
 
@@ -331,7 +332,8 @@ class Model(Trainer):
         """Write the weights, with the optimizer's state, to a file; whole or not at all.
 
         Args:
-            filepath: the file; any suffix that ``save`` takes.
+            filepath: the file; any suffix that ``save`` takes, ``.npz``, ``.safetensors``, or
+                ``.weights.h5``.
             overwrite: whether a file that is there is replaced.
             format: ``"npz"`` and ``"safetensors"`` write the weights alone, under the names of
                 ``named_weights``; ``"keras"`` what Keras's ``load_weights`` reads, which wants the
@@ -341,7 +343,7 @@ class Model(Trainer):
         Raises:
             FileExistsError: if it is there and ``overwrite`` is false.
             ImportError: if the library for the format is missing: h5py, safetensors.
-            ValueError: if the suffix is another program's; nothing is written then.
+            ValueError: if the suffix is that of another kind of file; nothing is written then.
         """
         from fastnn import saving
 

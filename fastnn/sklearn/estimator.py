@@ -75,7 +75,8 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             (t + 1)^power_t``; or ``"adaptive"``, a fifth of it whenever training would stop.
         learning_rate_init: the first rate, positive.
         power_t: as above, 0 or more.
-        max_iter: the most epochs, 1 or more; a warning says if they were over too soon.
+        max_iter: the most epochs, 1 or more; a warning says if they were over before training
+            stopped by itself.
         shuffle: whether each epoch has an order of its own.
         random_state: what first weights, order, dropout and the part held out follow from: a whole
             number gives the same bits each time, whatever runs beside it; ``None`` other ones.
@@ -90,7 +91,8 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
         beta_1: of Adam and its kin, in [0, 1).
         beta_2: likewise.
         epsilon: likewise, positive.
-        n_iter_no_change: how many epochs may be no better in a row, 1 or more, or infinity.
+        n_iter_no_change: how many epochs may be no better in a row, 1 or more; ``numpy.inf`` makes
+            all of ``max_iter``, without a warning.
         dropout: the share of the units of each hidden layer that is left out in training, [0, 1).
         dtype: what a perceptron computes in: ``"float32"``, ``"float64"``, ``"mixed_bfloat16"``;
             ``None`` is the type of ``X``: float32 if it is that, else float64.
@@ -261,7 +263,8 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             if goes_on:
                 model.set_weights(self.model_.get_weights())
                 model.epochs_trained, progress = self.model_.epochs_trained, Progress.of(self)
-            self._train(model, data, held, progress, int(self.max_iter))
+            converged = self._train(model, data, held, progress, int(self.max_iter))
+            self._tell_if_cut_short(progress.n_iter, converged)
         return self
 
     def _partial_fit(
@@ -306,8 +309,9 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
 
     def _train(
         self, model: Model, data: Samples, held: Samples | None, progress: Progress, epochs: int
-    ) -> None:
-        """Train a network, and keep it with what there is to tell."""
+    ) -> bool:
+        """Train a network, and keep it with what there is to tell; return whether it stopped by
+        itself."""
         validation, score = None, None
         if held is not None:
             measured = _shaped(model, held.x)
@@ -329,13 +333,19 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
         )
         self._keep(model, progress)
         self.history_ = history
-        if epochs == progress.n_iter > self.n_iter_no_change and not watch.converged:
-            warn_caller(
-                f"fit: max_iter={epochs} epochs were over before training had stopped by itself; "
-                "raise max_iter, scale the features, or take n_iter_no_change=max_iter if so many "
-                "epochs are what you want",
-                ConvergenceWarning,
-            )
+        return watch.converged
+
+    def _tell_if_cut_short(self, n_iter: int, converged: bool) -> None:
+        """Warn, as scikit-learn does, if training ended only because ``max_iter`` epochs were over;
+        whoever never lets it stop by itself wants just these."""
+        if n_iter < self.max_iter or converged or self.n_iter_no_change == math.inf:
+            return
+        warn_caller(
+            f"fit: max_iter={self.max_iter} epochs were over before training had stopped by "
+            "itself; raise max_iter, scale the features, or take n_iter_no_change=numpy.inf if so "
+            "many epochs are what you want",
+            ConvergenceWarning,
+        )
 
     def _keep(self, model: Model, progress: Progress) -> None:
         """Keep a trained network, and tell of it in attributes.

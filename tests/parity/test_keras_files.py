@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn.errors import ModelFileError
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ impl")  # of Keras's variables
 
@@ -299,6 +300,57 @@ def test_classes_of_ones_own(keras, float32, tmp_path):
     theirs = keras.Sequential([keras.Input((4,)), peers["Block"](), keras.layers.Dense(2)])
     random_weights(theirs)
     check(keras, theirs, RNG.normal(size=(3, 4)).astype("float32"), tmp_path, own, peers)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "make", "said"),
+    [
+        ("MultiHeadAttention", (4, 8), lambda L, x: L.MultiHeadAttention(1, 2)(x, x), "attention"),
+        ("Conv3D", (3, 3, 3, 1), lambda L, x: L.Conv3D(1, 2)(x), "no layers of volumes"),
+        ("RandomHue", (4, 4, 3), lambda L, x: L.RandomHue(0.1)(x), "fastnn does not have it"),
+    ],
+)
+def test_what_keras_alone_has(keras, float32, tmp_path, name, shape, make, said):
+    x = keras.Input(shape)
+    theirs = keras.Model(x, make(keras.layers, x))
+    theirs.save(tmp_path / "m.keras")
+    message = f"'{name}'; it is Keras's own, .*{said}"
+    for source in (theirs, tmp_path / "m.keras"):
+        with pytest.raises(ModelFileError, match=message) as caught:
+            fastnn.from_keras(source)
+        assert "if it is yours" not in str(caught.value)
+        assert len(str(caught.value)) < 400
+
+
+def test_a_class_of_ones_own_takes_the_place_of_keras_own(keras, float32):
+    class RandomHue(fastnn.layers.Layer):
+        def __init__(self, factor, **options):
+            super().__init__(**{k: v for k, v in options.items() if k in ("name", "trainable")})
+
+        def call(self, x):
+            return x * 2
+
+        def get_config(self):
+            return {**super().get_config(), "factor": 0.1}
+
+    theirs = keras.Sequential([keras.Input((2, 2, 3)), keras.layers.RandomHue(0.1)])
+    ours = fastnn.from_keras(theirs, {"RandomHue": RandomHue})
+    assert np.array_equal(ours.predict(np.ones((1, 2, 2, 3))), 2 * np.ones((1, 2, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("rule", "loss", "message"),
+    [
+        ("SGD", "Circle", "no loss class 'Circle'; it is Keras's own, fastnn has no Circle loss"),
+        ("Muon", "Huber", "no optimizer class 'Muon'; it is Keras's own"),
+    ],
+)
+def test_losses_and_optimizers_that_keras_alone_has(keras, float32, rule, loss, message):
+    theirs = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    theirs.compile(getattr(keras.optimizers, rule)(0.1), getattr(keras.losses, loss)())
+    with pytest.raises(ModelFileError, match=f"{message}.*compile=False"):
+        fastnn.from_keras(theirs)
+    assert fastnn.from_keras(theirs, compile=False).built
 
 
 def test_a_sub_classed_model(keras, float32, tmp_path):

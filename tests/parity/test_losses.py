@@ -354,6 +354,32 @@ WEIGHTS = np.random.default_rng(1).random(37)
 
 
 @pytest.mark.parametrize(
+    ("activation", "loss", "logits", "y", "most"),
+    [
+        ("softmax", "sparse_categorical_crossentropy", [30.0, 0, -10], 2, 16.118),
+        ("softmax", "categorical_crossentropy", [30.0, 0, -10], [0.0, 0, 1], 16.118),
+        ("sigmoid", "binary_crossentropy", [40.0], [0.0], 15.942),
+    ],
+)
+def test_sure_wrong_answers_cost_what_they_do(keras, float32, activation, loss, logits, y, most):
+    """Keras's loss stops growing at a probability of 1e-7, and does not teach there any more."""
+    said, moved = {}, {}
+    x = np.eye(len(logits), dtype="float32")[:1]
+    for module in (fastnn, keras):
+        dense = module.layers.Dense(len(logits), activation)
+        model = module.Sequential([module.Input((len(logits),)), dense])
+        model.compile(module.optimizers.SGD(1.0), loss)
+        model.set_weights([np.zeros((len(logits),) * 2), np.array(logits)])
+        said[module] = model.evaluate(x, np.array([y]), verbose=0)
+        model.train_on_batch(x, np.array([y]))
+        moved[module] = np.abs(model.get_weights()[1] - logits).max()
+    assert said[fastnn] == 40.0
+    assert said[keras] == pytest.approx(most, abs=1e-3)
+    assert moved[fastnn] == pytest.approx(1.0)
+    assert moved[keras] < 1e-3
+
+
+@pytest.mark.parametrize(
     "options",
     [
         {"sample_weight": WEIGHTS},
