@@ -391,36 +391,33 @@ static void gather(gathering *s, const fnn_task *task)
     }
 }
 
-enum { ADDED_VECS = 4 }; /* of a row that are added at a time */
-
 /* to[n] += the blocks of the other threads, in order; the row is `at` reals from the start of a block. */
 static void add_row_of_blocks(const gathering *s, const fnn_task *task, int64_t at, int64_t n,
                               real *to)
 {
-    vec total[ADDED_VECS];
     int64_t offset = (unsigned char *)s->kept - task->scratch, size = kept_of_block(s->p), k, end;
-    for (int64_t v = 0; v * LANES < n; v++) total[v] = load_lanes(to + v * LANES, n - v * LANES);
-    for (int which = 1; which < task->threads; which++) {
-        fnn_task other = {.thread = which, .threads = task->threads};
-        const real *from = (real *)(void *)(fnn_scratch_of(task, which) + offset) + at;
-        fnn_share(&other, s->p->k, FNN_KC, &k, &end);
-        for (; k < end; k += FNN_KC, from += size)
-            for (int64_t v = 0; v * LANES < n; v++)
-                total[v] = v_add(total[v], load_lanes(from + v * LANES, n - v * LANES));
+    for (int64_t j = 0; j < n; j += LANES) {
+        vec total = load_lanes(to + j, n - j);
+        for (int which = 1; which < task->threads; which++) {
+            fnn_task other = {.thread = which, .threads = task->threads};
+            const real *from = (real *)(void *)(fnn_scratch_of(task, which) + offset) + at + j;
+            fnn_share(&other, s->p->k, FNN_KC, &k, &end);
+            for (; k < end; k += FNN_KC, from += size)
+                total = v_add(total, load_lanes(from, n - j));
+        }
+        store_lanes(to + j, total, n - j);
     }
-    for (int64_t v = 0; v * LANES < n; v++) store_lanes(to + v * LANES, total[v], n - v * LANES);
 }
 
 /* Threads share the rows of C, and one of them adds the sums of B's columns, too. */
-static void add_blocks(const gathering *s, const fnn_task *task)
+static __attribute__((noinline)) void add_blocks(const gathering *s, const fnn_task *task)
 {
     const product *p = s->p;
     int64_t i, end;
     fnn_share(task, p->m + (p->sum ? 1 : 0), 1, &i, &end);
     for (; i < end; i++) {
         real *row = i < p->m ? p->c.base + i * p->c.column : p->sum;
-        for (int64_t j = 0; j < p->n; j += ADDED_VECS * LANES)
-            add_row_of_blocks(s, task, i * p->n + j, min_of(p->n - j, ADDED_VECS * LANES), row + j);
+        add_row_of_blocks(s, task, i * p->n, p->n, row);
     }
 }
 
