@@ -35,7 +35,8 @@ FLAGS = ["-std=c11", "-g0", "-fvisibility=hidden", "-fno-math-errno", "-ffp-cont
 # Kernels are vectors already: what -O3 does beyond this pays nothing (docs/decisions/0010-o2.md).
 KERNEL_FLAGS = ["-O1"] if SANITIZE else ["-O2"]
 if not (SANITIZE or MACOS or WINDOWS):  # Clang unswitches anyway
-    KERNEL_FLAGS += ["-funswitch-loops"]
+    # No exception passes through a kernel, so that tables for unwinding it are weight alone.
+    KERNEL_FLAGS += ["-funswitch-loops", "-fno-asynchronous-unwind-tables"]
 GLUE_FLAGS = ["-O1" if SANITIZE else "-O2"]
 LINK_FLAGS = ["-pthread", "-lm", "-Wl,-x" if MACOS else "-Wl,-s"]
 if WINDOWS:  # without a library to link with the module in the wheel
