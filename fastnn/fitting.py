@@ -227,16 +227,24 @@ class Job(ABC):
             run.total = run.first + run.rows
 
     def _tell_of_nonfinite(self, number: int, batch: int, where: str, aloud: bool = True) -> None:
-        """Raise or warn, and note if training is to stop."""
+        """Raise or warn, and note if training is to stop.
+
+        Args:
+            number: that keys the epoch; people are told the one of this fit.
+            batch: of the epoch.
+            where: what was not finite first.
+            aloud: whether to warn.
+        """
+        epoch = self._place.epoch + number - self._number
         mend = "" if "look for NaN" in where else ". Scale the inputs or lower the learning rate"
         message = (
-            f"fit: the loss of epoch {number + 1}, batch {batch + 1} is not finite; {where}{mend}"
+            f"fit: the loss of epoch {epoch + 1}, batch {batch + 1} is not finite; {where}{mend}"
         )
         if self._on_nonfinite == "raise":
             raise NonFiniteError(message)
         if aloud:
             warn_caller(message, NonFiniteWarning)
-        self._callbacks.call("on_nonfinite", self._place.epoch, batch)
+        self._callbacks.call("on_nonfinite", epoch, batch)
         if self._on_nonfinite == "stop":
             self._model.stop_training = True
 

@@ -721,6 +721,18 @@ def test_nan_in_the_data_warns_once_and_names_epoch_batch_and_data(eager):
     assert one.filename == __file__
 
 
+@pytest.mark.parametrize("told", [False, True])
+def test_the_epoch_that_is_named_is_counted_as_progress_does(told):
+    """In a second fit, and where epochs are made in one run of the core."""
+    made, callbacks = model("sgd"), [Recorder()] if told else []
+    made.fit(X, Y, epochs=4, verbose=0)
+    (one,) = warned(model(fastnn.optimizers.SGD(1e20)), X, Y, epochs=9, callbacks=callbacks)
+    first = one.message.args[0].split(",")[0]
+    made.compile(fastnn.optimizers.SGD(1e20), made.loss)
+    (one,) = warned(made, X, Y, epochs=9, callbacks=callbacks)
+    assert one.message.args[0].split(",")[0] == first == "fit: the loss of epoch 2"
+
+
 @pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize("batches", [False, True])
 def test_a_batch_that_stops_training_changes_nothing(eager, batches):
