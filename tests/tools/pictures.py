@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/pictures.md: runs the page's code in docs/pictures.
+"""Makes the pictures of docs/pictures.md, by the page's code, and those of README.md, by examples.
 
     python tests/tools/pictures.py
 
@@ -7,12 +7,15 @@ They are kept with 128 colours, which makes them small.
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 from PIL import Image
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+README = re.findall(r"\(docs/pictures/(\w+)\.png\)", (ROOT / "README.md").read_text())
 
 
 def code(page):
@@ -35,6 +38,13 @@ def make(folder):
         os.chdir(before)
 
 
+def draw_examples(folder):
+    """Runs the examples that draw the pictures of README.md."""
+    for name in README:
+        script = ROOT / "examples" / f"{name}.py"
+        subprocess.run([sys.executable, script, "--plot", folder / f"{name}.png"], check=True)
+
+
 def shrink(path):
     """Leaves a picture 128 colours."""
     with Image.open(path) as picture:
@@ -45,5 +55,6 @@ def shrink(path):
 if __name__ == "__main__":
     pictures = DOCS / "pictures" if len(sys.argv) == 1 else Path(sys.argv[1])
     make(pictures)
-    for name in shown():
+    draw_examples(pictures)
+    for name in [*shown(), *(f"{name}.png" for name in README)]:
         shrink(pictures / name)
