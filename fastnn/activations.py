@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import ops, registry
 from fastnn._checks import not_negative
 from fastnn.compiler.graph import Tensor
-from fastnn.naming import lookup
+from fastnn.naming import lookup, public
 from fastnn.ops.curves import (
     bent_line,
     celu,
@@ -71,6 +71,9 @@ __all__ = [
     "tanh_shrink",
     "threshold",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 Activation = Callable[[Tensor], Tensor]
 

@@ -7,12 +7,12 @@ runs in the compiled step, between the optimizer and the next batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import ops, registry
 from fastnn._checks import fraction, integer, not_negative, shown
 from fastnn.compiler.graph import Tensor
-from fastnn.naming import snake_case
+from fastnn.naming import public, snake_case
 
 __all__ = [
     "Constraint",
@@ -28,6 +28,9 @@ __all__ = [
     "serialize",
     "unit_norm",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 Projection = Callable[[Tensor], Tensor]
 

@@ -39,6 +39,15 @@ NAMES = {
     **dict.fromkeys(("load", "load_model"), "it is fastnn.models.load_model(path)"),
     "to_keras": "it is model.save(path, format='keras')",
     "np_utils": "it is fastnn.utils",
+    "load_csv": "it is fastnn.datasets.read_csv(path)",
+    **dict.fromkeys(
+        ("load_iris", "load_wine", "load_breast_cancer", "load_diabetes", "fetch_openml"),
+        "sklearn.datasets has it; fit takes its arrays",
+    ),
+    **dict.fromkeys(
+        ("imdb", "reuters", "boston_housing", "california_housing"),
+        "keras.datasets has it; fit takes its arrays",
+    ),
     "BCELoss": "it is losses.BinaryCrossentropy",
     "BCEWithLogitsLoss": "it is losses.BinaryCrossentropy(from_logits=True)",
     "CrossEntropyLoss": "it is losses.SparseCategoricalCrossentropy(from_logits=True)",
@@ -75,6 +84,8 @@ _MEMBERS = {
     "lr": "it is learning_rate",
     **dict.fromkeys(("fit_generator", "evaluate_generator"), "fit and evaluate take generators"),
     "predict_generator": "predict takes generators",
+    "export": "fastnn.export_c(model, path) writes C, and fastnn.onnx.export ONNX",
+    "score": "it is evaluate, which gives the loss, and metrics if compile had some",
     "predict_classes": "it is predict(x).argmax(-1), or predict(x) > 0.5 for one unit",
 }
 

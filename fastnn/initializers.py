@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from fastnn._checks import seed as checked_seed
 from fastnn._typing import Array
 from fastnn.draws import Draws
 from fastnn.errors import ShapeError
-from fastnn.naming import snake_case
+from fastnn.naming import public, snake_case
 
 __all__ = [
     "Constant",
@@ -41,6 +41,9 @@ __all__ = [
     "get",
     "serialize",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 Shape = Sequence[int]
 

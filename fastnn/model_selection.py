@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,9 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from fastnn._checks import count, flag
 from fastnn._warnings import warn_caller
 from fastnn.data.foreign import plain
-from fastnn.naming import KnowingArguments, knowing_arguments
+from fastnn.naming import KnowingArguments, knowing_arguments, public
 
 __all__ = ["KFold", "StratifiedKFold", "train_test_split"]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 Rows = NDArray[np.intp]
 

@@ -8,13 +8,13 @@ comes for free.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import ops, registry
 from fastnn._checks import not_negative, one_of
 from fastnn.compiler.graph import Tensor, format_shape
 from fastnn.errors import ShapeError
-from fastnn.naming import snake_case
+from fastnn.naming import public, snake_case
 
 __all__ = [
     "L1",
@@ -30,6 +30,9 @@ __all__ = [
     "orthogonal_regularizer",
     "serialize",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 Penalty = Callable[[Tensor], Tensor]
 

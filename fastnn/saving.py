@@ -331,7 +331,8 @@ def opened(path: str | os.PathLike[str]) -> Iterator[tuple[Any, int]]:
             f"{os.fsdecode(path)[:200]}: a folder, expected a file, as model.save writes it; of "
             "TensorFlow's SavedModel make one: model.save('m.keras') in Keras"
         )
-    with open(os.open(path, _READING), "rb") as file:
+    # not by the descriptor alone: formats.format_of asks for the name
+    with open(path, "rb", opener=lambda path, _: os.open(path, _READING)) as file:
         try:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

@@ -78,6 +78,21 @@ def test_an_argument_that_nobody_takes_says_which_was_meant():
         (fastnn, "Sequental", "module 'fastnn' has no .* did you mean 'Sequential'"),
         (layers, "MultiHeadAttention", "fastnn has no attention .README"),
         (layers, "Conv3D", "fastnn has no layers of volumes"),
+        (fastnn.models, "Sequentail", "module 'fastnn.models' .* did you mean 'Sequential'[?]$"),
+        (fastnn.datasets, "load_csv", "it is fastnn.datasets.read_csv.path.$"),
+        (fastnn.datasets, "load_iris", "sklearn.datasets has it; fit takes its arrays$"),
+        (fastnn.datasets, "imdb", "keras.datasets has it"),
+        (fastnn.sklearn, "FastNNClasifier", "did you mean 'FastNNClassifier'"),
+        (fastnn.onnx, "exprt", "did you mean 'export'"),
+        (fastnn.distributed, "MPIs", "did you mean 'MPI'"),
+        (fastnn.preprocessing, "sequences", "did you mean 'sequence'"),
+        (fastnn.activations, "rleu", "did you mean 'relu'"),
+        (fastnn.initializers, "HeNormel", "did you mean 'HeNormal'"),
+        (fastnn.regularizers, "L22", "did you mean 'L2'|'l2'"),
+        (fastnn.constraints, "MaxNrom", "did you mean 'MaxNorm'"),
+        (fastnn.schedules, "CosineDecayy", "did you mean 'CosineDecay'"),
+        (fastnn.model_selection, "StratKFold", "did you mean 'StratifiedKFold'"),
+        (fastnn.mixed_precision, "set_policy", "did you mean 'set_dtype_policy'"),
         (fastnn.ops, "__wrapped__", "no attribute '__wrapped__'$"),
     ],
 )
@@ -96,6 +111,8 @@ def test_a_name_that_is_not_there_says_which_was_meant(module, name, said):
         ("eval", "fit trains; predict and evaluate do not"),
         ("zero_grad", "fit and train_on_batch make steps"),
         ("fit_generator", "fit and evaluate take generators"),
+        ("export", r"fastnn\.export_c\(model, path\) writes C, and fastnn\.onnx\.export ONNX"),
+        ("score", "it is evaluate, which gives the loss"),
         ("summery", "'Sequential' object has no attribute 'summery'$"),
     ],
 )
@@ -125,7 +142,10 @@ def test_what_a_property_lacks_is_told_and_not_the_property():
         Own().width  # noqa: B018
 
 
-@pytest.mark.parametrize("module", [layers, plots, fastnn.utils, fastnn.losses, fastnn.ops])
+@pytest.mark.parametrize(
+    "module",
+    [layers, plots, fastnn.utils, fastnn.losses, fastnn.ops, fastnn.models, fastnn.datasets],
+)
 def test_modules_show_the_names_that_are_for_others(module):
     assert dir(module) == sorted(module.__all__)
 

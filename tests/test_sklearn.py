@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -17,7 +18,7 @@ import pytest
 from scipy import sparse
 from sklearn import datasets
 from sklearn.base import clone
-from sklearn.compose import TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
@@ -34,6 +35,7 @@ from sklearn.preprocessing import (
 import fastnn
 from fastnn.bench import estimators as comparison
 from fastnn.callbacks import Callback
+from fastnn.errors import DataFileError, ModelFileError
 from fastnn.layers import Conv2D, Dense, Flatten, Normalization
 from fastnn.sklearn import FastNNClassifier, FastNNRegressor, from_sklearn, to_model
 
@@ -43,6 +45,10 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 5))
 SCORES = X @ RNG.normal(size=(5, 3))
 LABELS = SCORES.argmax(1)
+
+NETWORK = FastNNRegressor(2, max_iter=1, random_state=0)
+POLYNOMIAL = make_pipeline(PolynomialFeatures(), NETWORK)
+LOG_OF_TARGET = TransformedTargetRegressor(NETWORK, func=np.log1p, inverse_func=np.expm1)
 TARGETS = {
     "binary": (SCORES[:, 0] > 0).astype(int),
     "classes": LABELS,
@@ -377,6 +383,7 @@ SIZES = np.array([1.0, 1e-9, 1e5, 1.0, 1e20])  # some with variances that float3
         "passthrough",
         None,
         Pipeline([("nothing", "passthrough"), ("a", RobustScaler()), ("b", MinMaxScaler())]),
+        make_pipeline(RobustScaler(), make_pipeline(RobustScaler())),  # of one name
     ],
     ids=str,
 )
@@ -409,6 +416,44 @@ def test_targets_become_what_they_were(size):
     inner = make_pipeline(StandardScaler(), FastNNRegressor(8, max_iter=5, random_state=0))
     scaled = TransformedTargetRegressor(inner, transformer=StandardScaler()).fit(X, y)
     assert np.allclose(to_model(scaled).predict(X), scaled.predict(X), rtol=1e-10)
+
+
+@pytest.mark.parametrize("way", [None, make_pipeline(StandardScaler(), MinMaxScaler((2, 5)))])
+def test_targets_take_all_steps_of_their_way_back(way):
+    network = FastNNRegressor(8, max_iter=5, random_state=0)
+    scaled = TransformedTargetRegressor(network, transformer=way).fit(X, 100 + SCORES[:, :2])
+    assert np.allclose(to_model(scaled).predict(X), scaled.predict(X), rtol=1e-10)
+
+
+def test_a_target_whose_name_was_not_handed_on_is_one_to_rename(tmp_path):
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    price = pd.Series(SCORES[:, 0], name="price_eur")
+    scaled = TransformedTargetRegressor(NETWORK, transformer=StandardScaler())
+    pipeline = make_pipeline(StandardScaler(), clone(scaled)).fit(frame, price)
+    schema = to_model(pipeline).schema
+    table = frame.assign(price_eur=price)
+    with pytest.raises(DataFileError, match="no column 'y' to compare with; rename the one that"):
+        schema.target.encode(schema.inputs.sheet(table))
+    renamed = schema.inputs.sheet(table.rename(columns={"price_eur": "y"}))
+    assert np.array_equal(schema.target.encode(renamed)[:, 0], price)
+
+
+@pytest.mark.parametrize("compress", [0, 3, "gzip"])
+def test_a_file_of_joblib_is_not_read_and_says_who_does(compress, tmp_path):
+    fitted = clone(NETWORK).fit(X, SCORES[:, 0])
+    joblib.dump(fitted, tmp_path / "a.joblib", compress=compress)
+    with pytest.raises(ModelFileError, match=r"a\.joblib: it holds a pickle.* joblib\.load or pic"):
+        fastnn.models.load_model(tmp_path / "a.joblib")
+    again = joblib.load(tmp_path / "a.joblib")
+    assert to_model(again).count_params() == to_model(fitted).count_params()
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_a_pickle_of_an_estimator_is_known_by_what_it_begins_with(protocol, tmp_path):
+    for estimator in (NETWORK, GridSearchCV(POLYNOMIAL, {}), LOG_OF_TARGET):
+        (tmp_path / "m").write_bytes(pickle.dumps(estimator, protocol))
+        with pytest.raises(ModelFileError, match=r"pickle.* joblib\.load or pickle\.load does"):
+            fastnn.models.load_model(tmp_path / "m")
 
 
 def test_any_network_becomes_a_model_that_tells_probabilities():
@@ -541,12 +586,56 @@ def test_the_model_of_an_estimator_knows_what_its_outputs_are(estimator, y, outp
 
 
 @pytest.mark.parametrize(
+    ("estimator", "part"),
+    [
+        (POLYNOMIAL, "pipeline[-1]"),
+        (make_pipeline(StandardScaler(), POLYNOMIAL), "pipeline[-1][-1]"),
+        (make_pipeline(PolynomialFeatures(), LOG_OF_TARGET), "pipeline[-1].regressor_"),
+        (GridSearchCV(POLYNOMIAL, {}, cv=2), "grid_search_cv.best_estimator_[-1]"),
+        (LOG_OF_TARGET, "transformed_target_regressor.regressor_"),
+        (
+            clone(LOG_OF_TARGET).set_params(regressor=make_pipeline(StandardScaler(), NETWORK)),
+            "transformed_target_regressor.regressor_",
+        ),
+        (
+            clone(LOG_OF_TARGET).set_params(regressor=POLYNOMIAL),
+            "transformed_target_regressor.regressor_[-1]",
+        ),
+        (
+            GridSearchCV(TransformedTargetRegressor(LOG_OF_TARGET), {}, cv=2),
+            "grid_search_cv.best_estimator_.regressor_.regressor_",
+        ),
+        (
+            make_pipeline(
+                ColumnTransformer([("a", PolynomialFeatures(), [0])]), StandardScaler(), NETWORK
+            ),
+            "pipeline[-1]",
+        ),
+    ],
+)
+def test_a_refused_step_says_which_part_does_without(estimator, part):
+    fitted = clone(estimator).fit(X, np.abs(SCORES[:, 0]))
+    with pytest.raises(TypeError, match=r"is no layer there; StandardScaler, .* are") as caught:
+        to_model(fitted)
+    said = re.search(r"\. Give (\S+) alone, and do the rest yourself$", str(caught.value))[1]
+    assert said == part
+    assert ("SimpleImputer" in str(caught.value)) == ("transformer is" not in str(caught.value))
+    assert len(str(caught.value)) < 400
+    name = part[: re.search(r"[.[]", part).start()]
+    assert to_model(eval(part, {name: fitted})).count_params() > 0
+
+
+@pytest.mark.parametrize(
     ("estimator", "fits", "words"),
     [
         (make_pipeline(PolynomialFeatures(), FastNNRegressor(max_iter=1)), True, "is no layer"),
         (LogisticRegression(), True, "expected a fitted FastNNClassifier .*, got LogisticReg"),
         (make_pipeline(StandardScaler(), LogisticRegression()), True, "got LogisticRegression"),
-        (TransformedTargetRegressor(FastNNRegressor(max_iter=1)), True, "'transformer' is a Fun"),
+        (
+            LOG_OF_TARGET,
+            True,
+            ": the target's transformer is a FunctionTransformer",
+        ),
         (GridSearchCV(FastNNRegressor(), {}), False, "search with refit=True .* got GridSearchCV"),
         (FastNNRegressor(), False, "not fitted yet"),
         (make_pipeline(FastNNRegressor()), False, "not fitted yet"),

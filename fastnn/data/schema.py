@@ -601,9 +601,10 @@ class Target:
         """
         for name in self.names:
             if name not in sheet.names:
+                mend = _likely([name], sheet.names) or f"rename the one that is {name!r:.60}; "
                 raise DataFileError(
-                    f"there is no column {name!r:.60} to compare with; "
-                    f"{_likely([name], sheet.names)}there are {', '.join(sheet.names)}"[:390]
+                    f"there is no column {name!r:.60} to compare with; {mend}"
+                    f"there are {', '.join(sheet.names)}"[:390]
                 )
         columns = [self._encoded(place, sheet, note) for place in range(len(self.names))]
         return np.stack(columns, axis=1)

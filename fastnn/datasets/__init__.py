@@ -1,5 +1,7 @@
 """Data: what ships with the package, what can be made up, what can be read from files."""
 
+from typing import TYPE_CHECKING
+
 from fastnn.data.idx import read_idx
 from fastnn.data.npz import read_npz
 from fastnn.data.tables import Table, read_csv
@@ -18,6 +20,7 @@ from fastnn.datasets.synthetic import (
     make_xor,
 )
 from fastnn.model_selection import train_test_split
+from fastnn.naming import public
 
 __all__ = [
     "Table",
@@ -41,3 +44,6 @@ __all__ = [
     "read_npz",
     "train_test_split",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)

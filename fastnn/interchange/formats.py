@@ -28,12 +28,15 @@ _FOREIGN = {
     ),
 }
 
+#: Suffixes of pickles other than PyTorch's.
+_OF_PICKLES = (".pkl", ".pickle", ".joblib")
+
 # fmt: off
 #: Suffixes of data, texts, pictures, programs, archives and pickles, one of which a model would
 #: replace without a word.
 _OF_OTHERS = frozenset((
     ".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".npy", ".xls", ".xlsx", ".ods", ".parquet",
-    ".feather", ".mat", ".sqlite", ".db", ".pkl", ".pickle", ".joblib", ".pb",
+    ".feather", ".mat", ".sqlite", ".db", ".pb", *_OF_PICKLES,
     ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".svg", ".pdf", ".dot",
     ".html", ".htm", ".xml", ".md", ".rst", ".doc", ".docx", ".log", ".yaml", ".yml", ".toml",
     ".py", ".ipynb", ".h", ".sh", ".zip", ".gz", ".bz2", ".xz", ".tar", ".tgz", ".7z",
@@ -47,12 +50,19 @@ _KERAS_WEIGHTS = ".weights.h5"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 #: Tags in a protocol buffer of ONNX after that of its version: of the producer, the graph, opsets.
 _AFTER_VERSION = (b"\x12", b"\x3a", b"\x42")
+#: How far into a pickle of an estimator the module of its class stands.
+_HEAD = 100
 _END, _SEALED = b"PK\5\6", 64  # the comment of fastnn's archives is a SHA-256
 
 _PICKLE = (
     "it holds a pickle, as PyTorch's .pt and .pth do, which could run any code; write it anew "
     "where PyTorch is: numpy.savez('w.npz', **{k: v.numpy() for k, v in "
     "model.state_dict().items()}), and read that with fastnn.load_state_dict(model, 'w.npz')"
+)
+_ESTIMATOR = (
+    "it holds a pickle, as joblib.dump and pickle.dump write of estimators, which could run any "
+    "code, so that fastnn does not read it; if you trust it, joblib.load or pickle.load does, and "
+    "fastnn.sklearn.to_model makes a model of a fitted estimator"
 )
 
 
@@ -135,18 +145,22 @@ def format_of(file: BinaryIO, size: int) -> str:
     Raises:
         ModelFileError: if it is a pickle, or ONNX.
     """
-    head = file.read(9)
+    head = file.read(_HEAD)
+    is_dumped = _suffix(getattr(file, "name", "")) in _OF_PICKLES
     try:
         if head[:8] == _HDF5:
             return "h5"
         if head[:4] == b"PK\3\4":
             return _format_of_zip(file, size)
         if head[:1] == b"\x80" and head[8:9] != b"{":
-            raise ModelFileError(_PICKLE)
+            raise ModelFileError(_ESTIMATOR if is_dumped or b"sklearn" in head else _PICKLE)
         if head[:1] == b"\x08" and head[2:3] in _AFTER_VERSION:
             raise ModelFileError("it is an ONNX file, which fastnn.onnx.load reads")
-        header = int.from_bytes(head[:8], "little")
-        return "safetensors" if head[8:9] == b"{" and header <= size - 8 else "fastnn"
+        if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
+            return "safetensors"
+        if head and is_dumped:  # compressed, as joblib does, or of an old protocol
+            raise ModelFileError(_ESTIMATOR)
+        return "fastnn"
     finally:
         file.seek(0)
 

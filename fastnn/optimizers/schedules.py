@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastnn import registry
 from fastnn._checks import flag, not_negative, number, positive_number
+from fastnn.naming import public
 
 __all__ = [
     "CosineDecay",
@@ -24,6 +25,9 @@ __all__ = [
     "deserialize",
     "serialize",
 ]
+
+if not TYPE_CHECKING:  # a name that is not there says which was meant
+    __getattr__, __dir__ = public(__name__, __all__)
 
 
 class LearningRateSchedule:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,21 @@ from fastnn.layers import Input, Reshape
 from fastnn.layers.operation import Operation
 from fastnn.layers.preprocessing import coarse, standardizing
 from fastnn.models import Model, Sequential
+from fastnn.naming import snake_case
 from fastnn.sklearn.classifier import FastNNClassifier
 from fastnn.sklearn.estimator import NetworkEstimator
 from fastnn.sklearn.importing import from_sklearn
 from fastnn.sklearn.networks import ending
-from fastnn.sklearn.preparing import Scaling, Table, prepared, scaling, steps_of, unprepared
+from fastnn.sklearn.preparing import (
+    NoLayer,
+    Scaling,
+    Table,
+    prepared,
+    scaling,
+    steps_of,
+    unprepared,
+    unscaling,
+)
 
 __all__ = ["model_of", "to_model"]
 
@@ -32,12 +43,15 @@ class _Parts(NamedTuple):
     Attributes:
         before: the steps that samples go through, with their names.
         network: the estimator that has the network.
-        after: the scalers whose ways back its outputs take.
+        where: what to write for that estimator, for messages: ``"pipeline[-1]"``.
+        after: the scalers whose ways back its outputs take, with what to write for the regressor
+            that does without.
     """
 
     before: list[tuple[str, Any]]
     network: NetworkEstimator
-    after: list[Any]
+    where: str
+    after: list[tuple[str, Any]]
 
 
 def to_model(estimator: Any) -> Model:
@@ -61,7 +75,8 @@ def to_model(estimator: Any) -> Model:
             ``StandardScaler``, ``MinMaxScaler``, ``MaxAbsScaler`` or ``RobustScaler``, which become
             layers, and before these a ``SimpleImputer``, an ``OneHotEncoder``, or a
             ``ColumnTransformer`` of all of them; a ``TransformedTargetRegressor`` with such a
-            scaler; or a search over these.
+            scaler, whose target is ``"y"`` in the schema, as scikit-learn does not hand on the
+            name of a series; or a search over these.
 
     Returns:
         A model that is not compiled.  It has the very weights of the estimator's network, and a
@@ -95,14 +110,29 @@ def model_of(who: str, estimator: Any) -> Model:
         who: what needs it, for messages.
         estimator: the estimator.
     """
-    before, network, after = _parts(who, estimator)
-    table, steps = prepared(who, before) if before else (_as_they_are(network), [])
-    scalings = [scaling(who, *step) for step in steps]
+    before, network, where, after = _parts(who, estimator, snake_case(type(estimator).__name__))
+    with _offering(where):
+        table, steps = prepared(who, before) if before else (_as_they_are(network), [])
+        scalings = [scaling(who, *step) for step in steps]
     if network.model_.dtype == "float32":
         _warn_of_coarse(who, [*(table.scalings if table else []), *scalings])
-    model = _model(network, table, scalings, [scaling(who, "transformer", each) for each in after])
+    model = _model(network, table, scalings, [_unscaling(who, *each) for each in after])
     model.schema = _schema(network, table, model)
     return model
+
+
+@contextmanager
+def _offering(where: str) -> Iterator[None]:
+    """Say in the refusal of a transformer which part of the whole does without."""
+    try:
+        yield
+    except NoLayer as error:
+        raise TypeError(f"{error}. Give {where:.120} alone, and do the rest yourself") from None
+
+
+def _unscaling(who: str, where: str, transformer: Any) -> Scaling:
+    with _offering(where):
+        return unscaling(who, transformer)
 
 
 def _as_they_are(estimator: NetworkEstimator) -> Table | None:
@@ -136,9 +166,10 @@ def _model(
     flat = table is not None or bool(before)
     taken = (estimator.n_features_in_,) if flat else shape
     inputs: Any = Input(taken, name=title, dtype=network.dtype)
-    x = _filled(inputs, table, network)
+    names = {layer.name for layer in network.layers}
+    x = _filled(inputs, table, names)
     for each in before:
-        x = _scaled(x, each, network)
+        x = _scaled(x, each, names)
     if flat and len(shape) > 1:
         x = Reshape(shape)(x)
     for part in network.layers if type(network) is Sequential else [network]:
@@ -146,22 +177,25 @@ def _model(
     _, loss = ending(network)
     y = loss.proba(x)
     for each in after:
-        y = _scaled(y, each._replace(name="unscaled"), network, back=True)
+        y = _scaled(y, each, names, back=True)
     return Model(inputs, y, name=network.name, dtype=network.dtype_policy)
 
 
-def _filled(x: Any, table: Table | None, network: Model) -> Any:
+def _filled(x: Any, table: Table | None, names: set[str]) -> Any:
     """Return features with what an imputer puts where NaN is."""
     if table is None or np.isnan(table.fills).all():
         return x
-    gaps = Operation("isnan", name=_unused("gaps", network))(x)
-    filled = Operation("where", name=_unused("filled", network))
+    gaps = Operation("isnan", name=_unused("gaps", names))(x)
+    filled = Operation("where", name=_unused("filled", names))
     return filled(gaps, table.fills.tolist(), x)
 
 
-def _unused(name: str, network: Model) -> str | None:
-    """Return the name of a layer beside a network's, or ``None`` for any if one of those has it."""
-    return None if name in {layer.name for layer in network.layers} else name
+def _unused(name: str, names: set[str]) -> str | None:
+    """Return the name of a layer beside others, and note it; ``None`` for any if one has it."""
+    if name in names:
+        return None
+    names.add(name)
+    return name
 
 
 def _schema(estimator: NetworkEstimator, table: Table | None, model: Model) -> Schema | None:
@@ -191,21 +225,29 @@ def _names(estimator: NetworkEstimator, count: int) -> list[str]:
     return ["y"] if count == 1 else [f"y[{place}]" for place in range(count)]
 
 
-def _parts(who: str, estimator: Any) -> _Parts:
-    """Return the parts of a fitted estimator, whatever it is inside of."""
+def _parts(who: str, estimator: Any, where: str) -> _Parts:
+    """Return the parts of a fitted estimator, whatever it is inside of.
+
+    Args:
+        who: what needs them, for messages.
+        estimator: the estimator.
+        where: what to write for it.
+    """
     if hasattr(estimator, "best_estimator_"):
-        return _parts(who, estimator.best_estimator_)
+        return _parts(who, estimator.best_estimator_, f"{where}.best_estimator_")
     if isinstance(estimator, Pipeline):
         check_is_fitted(estimator)
-        before, network, after = _parts(who, estimator.steps[-1][1])
+        parts = _parts(who, estimator.steps[-1][1], f"{where}[-1]")
         steps = [each for step in estimator.steps[:-1] for each in steps_of(*step)]
-        return _Parts([*steps, *before], network, after)
+        return parts._replace(before=[*steps, *parts.before])
     if isinstance(estimator, TransformedTargetRegressor):
         check_is_fitted(estimator)
-        before, network, after = _parts(who, estimator.regressor_)
-        return _Parts(before, network, [*after, estimator.transformer_])
+        inside = f"{where}.regressor_"
+        parts = _parts(who, estimator.regressor_, inside)
+        steps = [(inside, step) for _, step in steps_of("transformer", estimator.transformer_)]
+        return parts._replace(after=[*parts.after, *reversed(steps)])
     if isinstance(estimator, MLPClassifier | MLPRegressor):
-        return _Parts([], from_sklearn(estimator), [])
+        return _Parts([], from_sklearn(estimator), where, [])
     if not isinstance(estimator, NetworkEstimator):
         raise TypeError(
             f"{who}: expected a fitted FastNNClassifier or FastNNRegressor, a Pipeline that ends "
@@ -213,14 +255,14 @@ def _parts(who: str, estimator: Any) -> _Parts:
             f"{type(estimator).__name__}"
         )
     check_is_fitted(estimator)
-    return _Parts([], estimator, [])
+    return _Parts([], estimator, where, [])
 
 
-def _scaled(x: Any, how: Scaling, network: Model, back: bool = False) -> Any:
-    """Return what a scaler makes of features, or the way back, by layers beside a network's."""
-    name = _unused(how.name, network)
+def _scaled(x: Any, how: Scaling, names: set[str], back: bool = False) -> Any:
+    """Return what a scaler makes of features, or the way back, by layers beside others."""
+    name = _unused(how.name, names)
     for layer in standardizing(how.middle, how.scale, back, name):
         x = layer(x)
     if not how.limits or back:
         return x
-    return Operation("clip", name=_unused(f"{how.name}_clip", network))(x, *how.limits)
+    return Operation("clip", name=_unused(f"{how.name}_clip", names))(x, *how.limits)

@@ -23,7 +23,20 @@ from sklearn.preprocessing import (
 from fastnn._typing import Array
 from fastnn.data.schema import Columns, canonical
 
-__all__ = ["Scaling", "Table", "prepared", "scaling", "steps_of", "unprepared"]
+__all__ = [
+    "NoLayer",
+    "Scaling",
+    "Table",
+    "prepared",
+    "scaling",
+    "steps_of",
+    "unprepared",
+    "unscaling",
+]
+
+
+class NoLayer(TypeError):
+    """A transformer does what no layer does; those who know the whole say what to take of it."""
 
 
 class Scaling(NamedTuple):
@@ -126,18 +139,37 @@ def _does_nothing(step: Any) -> bool:
 
 
 def scaling(who: str, name: str, step: Any) -> Scaling:
-    """Return what a scaler does.
+    """Return what a step does that is a scaler.
 
     Raises:
-        TypeError: if it is none.
+        NoLayer: if it is none.
     """
     if type(step) not in _SCALERS:
-        known = ", ".join(kind.__name__ for kind in _SCALERS)
-        raise TypeError(
-            f"{who}: the step {name!r:.60} is a {type(step).__name__}, which is no layer there; "
-            f"{known} are, and before them a SimpleImputer, or a ColumnTransformer of these and "
-            "OneHotEncoder. Take the network alone, pipeline[-1], and do the rest yourself"
+        raise NoLayer(
+            f"{who}: the step {name!r:.60} is {_no_scaler(step)}, and before them a "
+            "SimpleImputer, or a ColumnTransformer of these and OneHotEncoder"
         )
+    return _scaling(name, step)
+
+
+def unscaling(who: str, transformer: Any) -> Scaling:
+    """Return what a target's transformer does, whose way back the outputs take.
+
+    Raises:
+        NoLayer: if it is no scaler.
+    """
+    if type(transformer) not in _SCALERS:
+        raise NoLayer(f"{who}: the target's transformer is {_no_scaler(transformer)}")
+    return _scaling("unscaled", transformer)
+
+
+def _no_scaler(step: Any) -> str:
+    known = ", ".join(kind.__name__ for kind in _SCALERS)
+    return f"a {type(step).__name__:.40}, which is no layer there; {known} are"
+
+
+def _scaling(name: str, step: Any) -> Scaling:
+    """Return what a scaler does."""
     middle, scale = _SCALERS[type(step)](step)
     size = (step.n_features_in_,)
     low, high = getattr(step, "feature_range", (0, 1))
@@ -181,7 +213,7 @@ def unprepared(names: Sequence[str]) -> Table:
 def _of_parts(who: str, whole: ColumnTransformer) -> Table:
     """Return what becomes of the columns of all transformers, side by side."""
     if whole.transformer_weights:
-        raise TypeError(f"{who}: a ColumnTransformer with transformer_weights is no layer")
+        raise NoLayer(f"{who}: a ColumnTransformer with transformer_weights is no layer")
     parts = []
     for name, step, chosen in whole.transformers_:
         places = _places(who, chosen, whole)
@@ -206,7 +238,7 @@ def _beside(who: str, parts: list[Table]) -> Table:
     """Return several parts of a table as one."""
     places = [place for part in parts for place in part.places]
     if len(set(places)) < len(places):
-        raise TypeError(f"{who}: a column goes to two transformers, which layers cannot tell apart")
+        raise NoLayer(f"{who}: a column goes to two transformers, which layers cannot tell apart")
     depth = max((len(part.scalings) for part in parts), default=0)
     scalings = [_level(who, parts, level) for level in range(depth)]
     words = {place: words for part in parts for place, words in part.words.items()}
@@ -223,7 +255,7 @@ def _level(who: str, parts: list[Table], level: int) -> Scaling:
     """Return the scalings at one depth of all parts as one; a part without has its numbers kept."""
     found = [part.scalings[level] if level < len(part.scalings) else None for part in parts]
     if any(each is not None and each.limits for each in found):
-        raise TypeError(f"{who}: a scaler with clip=True is no layer in a ColumnTransformer")
+        raise NoLayer(f"{who}: a scaler with clip=True is no layer in a ColumnTransformer")
     sizes = [len(part.fills) for part in parts]
     middle = [np.zeros(n) if s is None else s.middle for s, n in zip(found, sizes, strict=True)]
     scale = [np.ones(n) if s is None else s.scale for s, n in zip(found, sizes, strict=True)]
@@ -252,7 +284,7 @@ def _statistics(who: str, name: str, imputer: SimpleImputer) -> Array:
     numeric = found.dtype.kind in "fiu" and np.isfinite(found.astype(np.float64)).all()
     of_nan = isinstance(imputer.missing_values, float) and math.isnan(imputer.missing_values)
     if not numeric or not of_nan or imputer.add_indicator:
-        raise TypeError(
+        raise NoLayer(
             f"{who}: the imputer of {name!r:.60} is no layer: it has to put a number into each "
             "column where NaN is, and no more; words have an OneHotEncoder after it"
         )
@@ -264,7 +296,7 @@ def _of_words(who: str, name: str, steps: list[Any], places: list[int]) -> Table
     *before, encoder = steps
     infrequent = getattr(encoder, "_infrequent_enabled", False)
     if len(before) > 1 or infrequent or not isinstance(encoder, OneHotEncoder):
-        raise TypeError(
+        raise NoLayer(
             f"{who}: {name!r:.60} is no layer: words have an OneHotEncoder that takes all of them, "
             "and before it at most a SimpleImputer"
         )
@@ -290,7 +322,7 @@ def _of_words(who: str, name: str, steps: list[Any], places: list[int]) -> Table
 def _given_words(who: str, name: str, step: Any) -> list[str]:
     """Return the word that an imputer puts where one is missing, for each column."""
     if not isinstance(step, SimpleImputer) or step.add_indicator:
-        raise TypeError(
+        raise NoLayer(
             f"{who}: the step before the OneHotEncoder of {name!r:.60} is no layer; a "
             "SimpleImputer without add_indicator is"
         )
