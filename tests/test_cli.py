@@ -32,7 +32,7 @@ def test_digits_are_read(capsys):
     output = capsys.readouterr().out
     assert accuracy(output) >= 0.98
     assert fastnn.isa() in output
-    assert "1 thread" in output
+    assert "1 thread; the weights are those of the last\n" in output
     assert "val_accuracy" in output
 
 

@@ -649,6 +649,16 @@ def test_targets_in_arrays(capsys, y, task, classes):
     assert told(capsys, "evaluate", "m", "a.npz")["rows"] == 60
 
 
+@pytest.mark.parametrize("words", [["--target", "x"], ["--inputs", "y"]], ids=str)
+def test_an_array_is_not_predicted_from_itself(capsys, words):
+    np.savez("a.npz", x=RNG.normal(size=(60, 6)), y=RNG.normal(size=60))
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "a.npz", *words])
+    error = capsys.readouterr().err
+    assert f"{words[1]!r} is both the array of samples and the target" in error
+    assert "name another by --inputs or by --target; there are x, y" in error
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -1669,8 +1679,21 @@ def test_the_index_of_a_frame_is_an_id(capsys, name):
     index = np.random.default_rng(0).permutation(80).tolist()
     write("a.csv", [[name, "x", "y"], *([i, i % 7, i * 1.5] for i in index)])
     said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
-    assert "it looks like an id" in said
+    assert "it looks like an id: first, no name, whole numbers, no two alike" in said
     assert re.search(r"^numbers +x$", said, re.M)
+    keep = ["--keep", name or "column 1"]
+    assert f"(--keep {keep[1]!r} takes it)" in said
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", *keep).out
+    assert re.search(rf"^numbers +{keep[1]}, x$", said, re.M)
+
+
+@pytest.mark.parametrize("name", ["customer_id", "Order-No", "row id", "ID", "customerId"])
+@pytest.mark.parametrize("is_id", [True, False])
+def test_whole_numbers_are_an_id_if_they_are_called_as_one(capsys, name, is_id):
+    name = name if is_id else re.sub("[ _-]?(no|id)$", "z", name, flags=re.I)
+    write("a.csv", [[name, "x", "y"], *([10000 + 7 * i, i % 7, i * 1.5] for i in range(80))])
+    said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
+    assert (f"{name}: it looks like an id: it is called as one, whole" in said) is is_id
 
 
 def test_constants_of_any_size_are_constants(capsys):

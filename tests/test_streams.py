@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import threading
 import time
@@ -263,6 +264,76 @@ def test_steps_per_epoch_of_arrays_leave_the_rest_of_an_epoch_out():
     shuffled = model()
     shuffled.fit(X, Y, 5, epochs=40, steps_per_epoch=2, verbose=0)
     assert shuffled.runtime.buffers["step"][0] == 80
+
+
+SAID = ": {} is 9, but {} samples make {}: so many are gone through; leave {} out "
+
+
+@pytest.mark.parametrize(
+    ("call", "who", "argument", "samples", "there"),
+    [
+        (
+            lambda m: m.fit(X, Y, 5, steps_per_epoch=9),
+            "fit",
+            "steps_per_epoch",
+            23,
+            "5 batches of 5",
+        ),
+        (
+            lambda m: m.fit(X, Y, 5, steps_per_epoch=9, validation_split=0.5),
+            "fit",
+            "steps_per_epoch",
+            11,
+            "3 batches of 5",
+        ),
+        (
+            lambda m: m.fit(X, Y, validation_data=(X, Y), validation_steps=9),
+            "fit: validation_data",
+            "validation_steps",
+            23,
+            "1 batch of 32",
+        ),
+        (lambda m: m.evaluate(X, Y, 5, steps=9), "evaluate", "steps", 23, "5 batches of 5"),
+        (lambda m: m.predict(X, 5, steps=9), "predict", "steps", 23, "5 batches of 5"),
+        (lambda m: m.predict(X.tolist(), 5, steps=9), "predict", "steps", 23, "5 batches of 5"),
+    ],
+)
+def test_more_steps_than_there_are_batches_are_warned_of(call, who, argument, samples, there):
+    said = re.escape(who + SAID.format(argument, samples, there, argument))
+    with pytest.warns(UserWarning, match=f"^{said}") as caught:
+        call(model())
+    assert [each.filename for each in caught] == [__file__]
+
+
+def test_as_many_steps_as_there_are_batches_are_not_warned_of():
+    made, twin = model(), model()
+    made.fit(X, Y, 5, steps_per_epoch=5, validation_data=(X, Y), validation_steps=1, verbose=0)
+    made.evaluate(X, Y, 5, steps=5, verbose=0)
+    made.predict(X, 5, steps=5)
+    twin.fit(X, Y, 5, verbose=0)
+    assert bits(made) == bits(twin)
+
+
+def test_an_epoch_of_more_steps_than_there_are_batches_is_one_of_all():
+    made, twin = model(), model()
+    with pytest.warns(UserWarning, match="23 samples make 5 batches of 5") as caught:
+        made.fit(X, Y, 5, epochs=3, steps_per_epoch=9, verbose=0)
+    twin.fit(X, Y, 5, epochs=3, verbose=0)
+    assert len(caught) == 1
+    assert bits(made) == bits(twin)
+
+
+def test_a_pass_that_ends_before_its_steps_is_warned_of():
+    made = model()
+    want = made.evaluate(X, Y, 5, verbose=0)
+    told = ": {} is 9, but the data ran out after 5 batches, and the result is of these"
+    with pytest.warns(UserWarning, match="^evaluate" + told.format("steps")) as caught:
+        assert made.evaluate(batches(), steps=9, verbose=0) == want
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="^predict" + told.format("steps")):
+        assert len(made.predict(batches(), steps=9)) == 23
+    with pytest.warns(UserWarning, match="^fit: validation_data" + told.format("validation_steps")):
+        made.fit(X, Y, validation_data=Loader(), validation_steps=9, verbose=0)
 
 
 @pytest.mark.parametrize("kind", ["arrays", "dataset", "generator"])

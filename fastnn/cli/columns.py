@@ -143,7 +143,7 @@ class _Choice:
     def _add_numbers(self, name: str) -> None:
         values = numbers(name, self._training)
         every = numbers(name, self._sheet)
-        reason = _no_quantity(every, values, self._is_index(name))
+        reason = _no_quantity(every, values, self._index(name))
         if no_size := too_large(every) or too_small(values):
             self.left_out[name] = no_size
         elif reason and (name not in self._keep or np.isnan(values).all()):
@@ -152,11 +152,15 @@ class _Choice:
             self.fills[name], self.sizes[name] = float(np.nanmean(values)), _size(values)
             self.complete += [] if np.isnan(values).any() else [name]
 
-    def _is_index(self, name: str) -> bool:
-        """Whether it is called as an id, or first and without a name, where pandas writes the index
-        of a frame."""
+    def _index(self, name: str) -> str:
+        """Return what whole numbers make an id of: its name, or that it is first and without one,
+        where pandas writes the index of a frame; and how to take it all the same."""
+        if _ID.search(name):
+            return "it is called as one, whole numbers, no two alike (--keep takes it)"
         first = name == self._sheet.names[0] and self._sheet.header
-        return bool(_ID.search(name)) or (first and name in ("column 1", "Unnamed: 0"))
+        if first and name in ("column 1", "Unnamed: 0"):  # no place: those of --keep begin with 0
+            return f"first, no name, whole numbers, no two alike (--keep {name!r} takes it)"
+        return ""
 
     def _add_words(self, name: str) -> None:
         values = one_gap(self._training.column(name))
@@ -192,13 +196,13 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")
 
 
-def _no_quantity(every: Array, values: Array, is_index: bool) -> str:
+def _no_quantity(every: Array, values: Array, index: str) -> str:
     """Return why numbers tell nothing of other rows, if they do not.
 
     Args:
         every: those of all rows.
         values: those of the rows to train on.
-        is_index: whether their name is that of an id.
+        index: what makes them an id, if no two are alike; nothing where they cannot be one.
     """
     present = values[~np.isnan(values)]
     if not present.size or (present == present[0]).all():
@@ -208,8 +212,8 @@ def _no_quantity(every: Array, values: Array, is_index: bool) -> str:
     steps = np.diff(every)
     if (steps == 1).all() or (steps == -1).all():
         return "it counts the rows"
-    if is_index and len(np.unique(every)) == len(every):
-        return "it looks like an id: whole numbers, no two alike (--keep takes it)"
+    if index and len(np.unique(every)) == len(every):
+        return f"it looks like an id: {index}"
     return ""
 
 

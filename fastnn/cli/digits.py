@@ -85,7 +85,7 @@ def _speed(epochs: int, images: int, seconds: float) -> str:
     return (
         f"{epochs} epoch{'s' * (epochs > 1)} of {images:,} images, each with its test, "
         f"in {seconds:.1f} s: {epochs * images / seconds:,.0f} images/s, "
-        f"{fastnn.isa()}, {threads} thread{'s' * (threads > 1)}"
+        f"{fastnn.isa()}, {threads} thread{'s' * (threads > 1)}; the weights are those of the last"
     )
 
 

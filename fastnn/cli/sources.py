@@ -293,6 +293,8 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     for each in (name, wanted):
         if problem := _no_array(arrays, each):
             options.refuse(problem)
+    if name == wanted:
+        options.refuse(_learnt_from_itself(name, arrays))
     x, values = _as_samples(path, name, _array(arrays, name), say), _array(arrays, wanted)
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
@@ -334,6 +336,14 @@ def _no_array(arrays: Mapping[str, Array], name: str) -> str:
     return (
         f"there is no array {name!r:.60}; there are {', '.join(arrays)}; choose by --inputs "
         "and --target"[:390]
+    )
+
+
+def _learnt_from_itself(name: str, arrays: Mapping[str, Array]) -> str:
+    """Return what to say of an array that would be predicted from itself."""
+    return (
+        f"{name!r:.60} is both the array of samples and the target, which would be predicted from "
+        f"itself; name another by --inputs or by --target; there are {', '.join(arrays)}"[:390]
     )
 
 

@@ -209,6 +209,17 @@ class Stream:
                     due = math.inf
                 yield batch
         self.position = (self.position[0] + 1, self.position[1] + number)
+        if self._who != "fit" and 0 < number < (self.steps or 0):  # which says so by itself
+            self._tell_of_early_end(number)
+
+    def _tell_of_early_end(self, number: int) -> None:
+        """Warn of a pass that had fewer batches than were asked for."""
+        warn_caller(
+            f"{self._who}: {self._argument} is {self.steps:,}, but the data ran out after "
+            f"{number:,} batch{'es' * (number > 1)}, and the result is of these; lower it, or give "
+            "more data",
+            UserWarning,
+        )
 
     def _may_never_end(self) -> bool:
         """Whether nobody said that a pass ends, which shows nothing on its way; one that has ended

@@ -13,6 +13,7 @@ import numpy as np
 from fastnn import config, fitting, nests, streaming, training
 from fastnn._checks import count, flag, one_of, shown
 from fastnn._typing import Array
+from fastnn._warnings import warn_caller
 from fastnn.callbacks import Callback, CallbackList, History
 from fastnn.callbacks.backup import Backup
 from fastnn.callbacks.display import as_text
@@ -101,7 +102,8 @@ class Trainer(Compilable):
             sample_weight: what each sample's loss is multiplied by: (rows,), or for sequences
                 (rows, steps); for several outputs a list of arrays, or a dict by ``output_names``.
             initial_epoch: the number of the first epoch, counted from 0, to go on with a training.
-            steps_per_epoch: batches of an epoch; ``None`` is all there are.
+            steps_per_epoch: batches of an epoch; ``None`` is all there are; arrays that have fewer
+                are warned of, and make an epoch of all.
             validation_steps: batches to measure on; ``None`` is all there are.
             validation_batch_size: rows of a batch when measuring; ``None`` is ``batch_size``.
             validation_freq: measure each so many epochs; or the numbers of the epochs after which
@@ -163,9 +165,7 @@ class Trainer(Compilable):
             training.check_labels("fit", runtime, data)
             if validation_data is None:
                 data, held_out = _hold_out(data, validation_split)
-            steps = steps_per_epoch
-            if steps is not None:
-                steps = positive("fit", "steps_per_epoch", steps)
+            steps = _steps("fit", "steps_per_epoch", steps_per_epoch, len(data), rows)
             fit: Callable[..., fitting.Job] = fitting.Fit
             if distribute is not None:
                 fit = _fit_by(distribute)
@@ -232,8 +232,9 @@ class Trainer(Compilable):
             return fitting.Measure(means, stream, stream.steps)
         self._refuse_batches(who, x, y)
         data = training.check_data(who, self, self._compiled(who, x), x, y, sample_weight)
+        steps = _steps(who, argument, steps, len(data), rows)
         if steps is not None:
-            data = data.part(0, rows * positive(who, argument, steps))
+            data = data.part(0, rows * steps)
         return fitting.evaluation(self.runtime, data, rows, who)
 
     @knowing_arguments
@@ -310,12 +311,13 @@ class Trainer(Compilable):
         """
         if is_stream(x):
             return self._predict_stream(x, batch_size, steps, callbacks)
-        most: int | None = None
-        if steps is not None:
-            most = positive("predict", "steps", steps) * _rows(
-                "predict", "batch_size", batch_size, self.kept_rows or 32
-            )
-        return self._predict("predict", x, batch_size, callbacks, most)
+        if steps is None:
+            return self._predict("predict", x, batch_size, callbacks)
+        rows = _rows("predict", "batch_size", batch_size, self.kept_rows or 32)
+        most = positive("predict", "steps", steps) * rows
+        outs = self._predict("predict", x, batch_size, callbacks, most)
+        _steps("predict", "steps", steps, len(nests.flatten(outs)[0]), rows)
+        return outs
 
     def _predict_stream(self, x: Any, batch_size: Any, steps: int | None, callbacks: Any) -> Any:
         if batch_size is not None:
@@ -537,6 +539,29 @@ class Trainer(Compilable):
 def _rows(who: str, name: str, given: int | None, default: int) -> int:
     """Return the rows of a batch that were asked for."""
     return default if given is None else positive(who, name, given)
+
+
+def _steps(who: str, argument: str, given: Any, samples: int, rows: int) -> int | None:
+    """Return the batches of a pass that were asked for, after a warning if arrays have fewer.
+
+    Args:
+        who: the method that was called.
+        argument: what its caller calls them.
+        given: what was asked for; ``None`` is all there are.
+        samples: rows of the arrays.
+        rows: those of a batch.
+    """
+    if given is None:
+        return None
+    steps, there = positive(who, argument, given), -(-samples // rows)
+    if steps > there:
+        warn_caller(
+            f"{who}: {argument} is {steps:,}, but {samples:,} samples make {there:,} "
+            f"batch{'es' * (there != 1)} of {rows:,}: so many are gone through; leave {argument} "
+            "out to take all there are, or give fewer rows to a batch",
+            UserWarning,
+        )
+    return steps
 
 
 def _fit_by(distribute: Any) -> Callable[..., fitting.Job]:
