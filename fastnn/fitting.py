@@ -298,7 +298,8 @@ class Fit(Job):
         executable.memory.clear_totals()
         if self._place.totals is not None:
             executable.memory.buffers["totals"][...] = self._place.totals
-        if not self._model.stop_training:  # as it is in a backup that was made thereafter
+        # a backup in the middle of an epoch may have been made after it was told to stop
+        if not (self._place.batches and self._model.stop_training):
             drive_stage(
                 self._callbacks,
                 "train",
@@ -327,7 +328,7 @@ class Fit(Job):
         as the log has room for."""
         number, memory = run.epoch, executable.memory
         more = min(self._epochs.stop - self._place.epoch - 1, len(log))
-        if more > 0 and memory.fresh is not None:
+        if more > 0 and memory.fresh is not None and not self._model.stop_training:
             run.repeat(memory.buffers["totals"], memory.fresh, log[:more])
         try:
             self._drive(executable, run, self._data)

@@ -143,6 +143,19 @@ def test_a_run_of_epochs_ends_soon_where_another_thread_says_so():
     assert steps(made) == len(history.epoch)
 
 
+def test_an_epoch_that_has_begun_is_made_though_another_thread_says_stop(monkeypatch):
+    made = model()
+    learn = fastnn.fitting.Fit._learn
+
+    def late(self, *args):
+        made.stop_training = True
+        return learn(self, *args)
+
+    monkeypatch.setattr(fastnn.fitting.Fit, "_learn", late)
+    history = made.fit(X, Y, epochs=3, verbose=0)
+    assert steps(made) == len(history.epoch) == 1
+
+
 def test_an_interrupt_in_a_run_of_epochs_leaves_those_that_were_made(monkeypatch):
     made, run = model(), fastnn.compiler.bind.Compiled.run
 
