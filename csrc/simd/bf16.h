@@ -82,14 +82,17 @@ static inline void add_step(const spread *a, const spread *b, float *c, int64_t 
 {
     for (int i = 0; i < TILE; i += SPREAD_ROWS) {
         vec even[SPREAD_ROWS], odd[SPREAD_ROWS];
+#pragma GCC unroll 8
         for (int r = 0; r < SPREAD_ROWS; r++) even[r] = odd[r] = v_zero();
         for (int k = 0; k < TILE; k++) {
             vec b_even = v_load(b->even + k * TILE), b_odd = v_load(b->odd + k * TILE);
+#pragma GCC unroll 8
             for (int r = 0; r < SPREAD_ROWS; r++) {
                 even[r] = v_fma(v_set1(a->even[(i + r) * TILE + k]), b_even, even[r]);
                 odd[r] = v_fma(v_set1(a->odd[(i + r) * TILE + k]), b_odd, odd[r]);
             }
         }
+#pragma GCC unroll 8
         for (int r = 0; r < SPREAD_ROWS; r++) {
             float *row = c + (i + r) * c_row;
             v_store(row, v_add(add ? v_load(row) : v_zero(), v_add(even[r], odd[r])));
