@@ -53,8 +53,8 @@ void fnn_program_lend(fnn_program *program, int array, void *at);
 /* Goes on with the next epoch of several; returns 0 if there is none. */
 int fnn_next_epoch(fnn_run *run);
 
-/* Runs until all rows are processed, of every epoch, the slice is over, or the run has to stop; returns why.  After
- * FNN_SLICE or FNN_NONFINITE a further call goes on where this one left. */
+/* Runs until all rows of every epoch are processed, the slice is over, or the run has to stop; returns
+ * why.  After FNN_SLICE or FNN_NONFINITE a further call goes on where this one left. */
 fnn_status fnn_program_run(fnn_program *program, fnn_run *run);
 
 /* Nanoseconds of a clock that only goes forward. */

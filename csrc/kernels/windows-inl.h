@@ -435,7 +435,7 @@ static int keep_blocks(gathering *s, const fnn_task *task)
 {
     const product *p = s->p;
     int64_t blocks = parts_of(parts_of(p->k, FNN_KC), task->threads);
-    int64_t kept = blocks * kept_of_block(p);
+    int64_t kept = whole_vectors(blocks * kept_of_block(p));
     if (task->threads == 1 || p->n > s->nc || blocks < MIN_BLOCKS || kept > s->memory.left / 2)
         return 0;
     if (p->n >= task->threads * PANEL || p->m >= task->threads * MAX_TILE_ROWS) return 0;
