@@ -194,7 +194,7 @@ MISTAKES = [
         "steps of one",
         lambda m: m.predict(X[:, None]),
         ShapeError,
-        "(10, 1, 4) (rows, 4) x.reshape(-1, 4)",
+        "(10, 1, 4) (rows, 4) numpy.reshape(x, (-1, 4))",
     ),
     ("batches of one shape", lambda m: m.fit([(X, X)] * 3), ShapeError, f"fit x {BATCHES_COME}"),
     (

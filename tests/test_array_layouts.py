@@ -4,6 +4,7 @@ no real numbers is refused by name, and changes nothing."""
 import array
 import datetime
 import mmap
+import re
 import tempfile
 import tracemalloc
 
@@ -337,13 +338,17 @@ REFUSED = {
     "durations": (X.astype("m8[s]"), "timedelta64"),
     "fields": (STRUCTURED, "dtype structured_to_unstructured"),
     "raw bytes": (X.view("V4"), "|V4"),
-    "text": (X.astype(str), "<U class_ids"),
+    "text": (X.astype(str), "<U texts pandas.to_numeric"),
     "bytes": (X.astype(bytes), "|S class_ids"),
-    "texts of any length": (X.astype(str).astype("T"), "StringDType class_ids"),
+    "texts of any length": (X.astype(str).astype("T"), "StringDType pandas.to_numeric"),
     "words in lists": ([list("abcd")] * ROWS, "<U1 class_ids"),
     "masked": (MASKED, "masked array .filled(0)"),
     "no array": (object(), "object"),
     "pandas text": (FRAME.assign(b="x"), f"{COLUMN} str class_ids"),
+    "pandas numbers as texts": (
+        FRAME.assign(b=["?", *"1" * (ROWS - 1)]),
+        f"{COLUMN} str numbers as texts pandas.to_numeric",
+    ),
     "pandas objects": (FRAME.assign(b=[{}] * ROWS), f"{COLUMN} object"),
     "pandas categories": (
         FRAME.assign(b=pd.Categorical(["u", *"v" * (ROWS - 1)])),
@@ -422,3 +427,17 @@ def test_ranges_are_learnt_from_a_frame_as_from_its_array():
 def test_the_columns_of_a_frame_are_counted():
     with pytest.raises(ShapeError, match=r"x has shape \(23, 3\)"):
         model().fit(FRAME[["a", "b", "c"]], LABELS, verbose=0)
+
+
+def test_advice_on_rows_of_frames_holds_for_frames():
+    """What messages say to write, on what was given: a row of a frame, and a frame with gaps."""
+    made, x = model(), FRAME.iloc[0]
+    with pytest.raises(ShapeError, match=r"numpy\.reshape\(x, \(-1, 4\)\)"):
+        made.predict(x)
+    assert np.array_equal(made.predict(np.reshape(x, (-1, COLUMNS))), made.predict(X[:1]))
+    data = FRAME.assign(b=[np.nan, *X[1:, 1]])
+    layer = fastnn.layers.Normalization()
+    with pytest.raises(ValueError, match=re.escape("data[numpy.isfinite(data).all(axis=1)]")):
+        layer.adapt(data)
+    layer.adapt(data[np.isfinite(data).all(axis=1)])
+    assert np.allclose(layer.mean.value, X[1:].mean(axis=0))

@@ -73,7 +73,12 @@ MISTAKES = [
     ("nothing", fit(None), DTypeError, "x real numbers None"),
     ("ragged rows", fit([[1, 2, 3, 4], [1]]), ShapeError, "x lengths pad"),
     ("no rows", fit(X[:0], Y[:0]), ShapeError, "no samples (0, 4)"),
-    ("one sample", lambda m: m.predict(X[0]), ShapeError, "(4,) (rows, 4) x.reshape(-1, 4)"),
+    (
+        "one sample",
+        lambda m: m.predict(X[0]),
+        ShapeError,
+        "(4,) (rows, 4) numpy.reshape(x, (-1, 4))",
+    ),
     ("a number", lambda m: m.predict(3.0), ShapeError, "() (rows, 4)"),
     ("features missing", fit(X[:, :3]), ShapeError, "(10, 3) (rows, 4) 'm'"),
     ("an axis too many", fit(X[:, :, None]), ShapeError, "(10, 4, 1) reshape"),

@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import pandas
 import pytest
 
 import fastnn
@@ -32,6 +33,25 @@ def test_a_session_that_is_cleared_begins_anew_with_names():
 
 
 # ---- labels and sequences ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "category", "string", "numbers", "objects", "dates"], ids=str
+)
+def test_labels_that_are_missing_are_refused_with_their_place(kind):
+    words = pandas.Series(["a", "b", np.nan, "a", np.nan])
+    given = {
+        "numbers": [1.0, 2.0, np.nan, 1.0, np.nan],
+        "objects": np.array(["a", "b", None, "a", None], object),
+        "dates": pandas.Series([*pandas.to_datetime(["2020", "2021"]), pandas.NaT, 1, pandas.NaT]),
+    }.get(kind, words if kind is None else None)
+    given = words.astype(kind) if given is None else given
+    with pytest.raises(LabelError, match="labels are missing, 2 of 5, first in place 2; drop them"):
+        fastnn.utils.class_ids(given)
+    if kind in (None, "string"):
+        ids, classes = fastnn.utils.class_ids(given.fillna("none"))
+        assert ids.tolist() == [0, 1, 2, 0, 2]
+        assert classes.tolist() == ["a", "b", "none"]
 
 
 def test_one_hot_rows():

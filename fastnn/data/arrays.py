@@ -344,7 +344,8 @@ def reshape_hint(name: str, array: Array, shape: Shape) -> str:
         return ""
     if array.ndim and len(array) * math.prod(sizes) != array.size and array.shape != shape[1:]:
         return ""
-    return f"; reshape it: {name}.reshape({', '.join(map(str, (-1, *sizes)))})"
+    # not by a method, which rows of data frames have not
+    return f"; reshape it: numpy.reshape({name}, ({', '.join(map(str, (-1, *sizes)))}))"
 
 
 def _channels_first(found: tuple[int, ...], shape: Shape) -> bool:

@@ -38,6 +38,9 @@ _MENDS = {
 }
 
 
+#: Texts that are looked at to tell what they are.
+_LOOKED_AT = 100
+
 #: What to do who has a list of batches.
 BATCHES = (
     "batches come from a generator, an object with __iter__ or a fastnn.utils.PyDataset, not in a "
@@ -206,9 +209,13 @@ def refusal_of(data: object, array: Array) -> str:
 
 
 def _mend(array: Array) -> str:
+    from fastnn.data.notation import are_numbers  # slow to import, and seldom needed
+
     kind = array.dtype.kind
     if kind == "O" and array.size and isinstance(array.flat[0], str):
         kind = "U"
+    if kind in "UT" and are_numbers([str(each) for each in array.ravel()[:_LOOKED_AT].tolist()]):
+        return "these are numbers as texts: pandas.to_numeric(values, errors='coerce') reads them"
     return _MENDS.get(kind, "convert it: numpy.asarray(values, dtype='float32')")
 
 

@@ -155,7 +155,7 @@ class _Scaling(Layer):
         if not np.isfinite(values).all():
             raise ValueError(
                 f"{self.name}: adapt expects finite numbers, got NaN or infinity; fill or drop "
-                "those rows first: data[numpy.isfinite(data).all(axis=-1)]"
+                "those rows first: data[numpy.isfinite(data).all(axis=1)]"
             )
         return values
 

@@ -47,7 +47,7 @@ def class_ids(labels: ArrayLike, classes: ArrayLike | None = None) -> tuple[Arra
         ``(ids, classes)``: int64 of the shape of ``labels``, with ``classes[ids] == labels``.
 
     Raises:
-        LabelError: if a label is none of ``classes``, or one stands there twice.
+        LabelError: if a label is missing or none of ``classes``, or one stands there twice.
 
     Example:
         >>> import fastnn
@@ -56,6 +56,7 @@ def class_ids(labels: ArrayLike, classes: ArrayLike | None = None) -> tuple[Arra
         (array([1, 0, 1]), array(['cat', 'dog'], dtype='<U3'))
     """
     given = np.asarray(labels)
+    _refuse_missing(given)
     if classes is None:
         known, ids = np.unique(given, return_inverse=True)
         return ids.reshape(given.shape).astype(np.int64), known
@@ -70,6 +71,21 @@ def class_ids(labels: ArrayLike, classes: ArrayLike | None = None) -> tuple[Arra
         raise LabelError(f"class_ids: {wrong!r:.60} is none of the {len(known)} classes")
     found = [numbers[label] for label in given.ravel().tolist()]
     return np.array(found, np.int64).reshape(given.shape), known
+
+
+def _refuse_missing(labels: Array) -> None:
+    """Refuse ``None``, NaN and pandas's ``NA``, which no order has a place for."""
+    if labels.dtype.kind in "OfM":
+        gone = [at for at, each in enumerate(labels.ravel().tolist()) if _is_missing(each)]
+        if gone:
+            raise LabelError(
+                f"class_ids: labels are missing, {len(gone):,} of {labels.size:,}, first in place "
+                f"{gone[0]:,}; drop them, or give them a name: labels.fillna('none') in pandas"
+            )
+
+
+def _is_missing(label: Any) -> bool:
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or label != label
 
 
 def numbered(who: str, labels: ArrayLike, names: Any = None) -> tuple[Array, Any]:
