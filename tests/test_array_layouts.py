@@ -349,6 +349,15 @@ REFUSED = {
         FRAME.assign(b=["?", *"1" * (ROWS - 1)]),
         f"{COLUMN} str numbers as texts pandas.to_numeric",
     ),
+    "pandas numbers and words": (
+        FRAME.assign(b=pd.Series([*range(ROWS - 2), "x", pd.NA], dtype=object)),
+        f"{COLUMN} object some texts pandas.to_numeric",
+    ),
+    "pandas words with gaps": (
+        FRAME.assign(b=pd.Series(["x", None, np.nan, *"y" * (ROWS - 3)], dtype=object)),
+        f"{COLUMN} object class_ids",
+    ),
+    "arrays in an array": (np.array([[X], [{}]], object), "object convert"),
     "pandas objects": (FRAME.assign(b=[{}] * ROWS), f"{COLUMN} object"),
     "pandas categories": (
         FRAME.assign(b=pd.Categorical(["u", *"v" * (ROWS - 1)])),
@@ -441,3 +450,24 @@ def test_advice_on_rows_of_frames_holds_for_frames():
         layer.adapt(data)
     layer.adapt(data[np.isfinite(data).all(axis=1)])
     assert np.allclose(layer.mean.value, X[1:].mean(axis=0))
+
+
+@pytest.mark.parametrize(
+    ("series", "words"),
+    [
+        (
+            pd.Series(["u"] * ROWS, name="answer"),
+            "a column 'answer' of str; fastnn.utils",
+        ),
+        (pl.Series("answer", ["u"] * ROWS), "a column 'answer' of String; fastnn.utils"),
+        (pd.Series(["u"] * ROWS), "a series of str; fastnn.utils.class_ids"),
+        (pd.Series([1, *"x" * (ROWS - 1)], name="mix"), "a column 'mix' of object; some are texts"),
+        (
+            pd.Series([DATE] * ROWS, name="day", dtype="datetime64[s]"),
+            "column 'day' of datetime64",
+        ),
+    ],
+)
+def test_a_series_is_refused_by_its_name(series, words):
+    with pytest.raises(DTypeError, match=re.escape(words)):
+        model().fit(X, series, verbose=0)

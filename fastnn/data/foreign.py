@@ -17,6 +17,7 @@ from fastnn.errors import DTypeError, ShapeError
 __all__ = [
     "BATCHES",
     "NUMBERS",
+    "is_missing",
     "is_sparse",
     "names_of",
     "plain",
@@ -34,8 +35,10 @@ _MENDS = {
     "M": "subtract a date, and divide by a numpy.timedelta64",
     "m": "divide it by a numpy.timedelta64",
     "V": "numpy.lib.recfunctions.structured_to_unstructured makes columns of fields",
-    **dict.fromkeys("UST", "fastnn.utils.class_ids makes numbers of names"),
+    **dict.fromkeys("US", "fastnn.utils.class_ids makes numbers of names"),
 }
+_CONVERT = "convert it: numpy.asarray(values, dtype='float32')"
+_TO_NUMERIC = "pandas.to_numeric(values, errors='coerce')"
 
 
 #: Texts that are looked at to tell what they are.
@@ -86,6 +89,13 @@ def names_of(data: Any) -> list[str]:
     labels: Any = getattr(data, "columns", row)
     names = list(labels) if hasattr(type(labels), "__iter__") else []
     return names if all(isinstance(name, str) for name in names) else []
+
+
+def is_missing(value: object) -> bool:
+    """Return whether a value stands for none: ``None``, NaN, pandas's ``NA`` or ``NaT``."""
+    if isinstance(value, float | np.floating):
+        return bool(value != value)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def is_sparse(data: object) -> bool:
@@ -205,18 +215,36 @@ def refusal_of(data: object, array: Array) -> str:
     """Return what is no array of numbers, and what to do about it."""
     if array.dtype.kind == "O" and array.size and is_sparse(array.flat[0]):
         return "a list of a sparse matrix; make it an array: toarray()"
-    return _no_array(data) or f"an array of dtype {str(array.dtype)[:150]}; {_mend(array)}"
+    return _no_array(data) or f"{_kind_of(data, array)}; {_mend(array)}"
+
+
+def _kind_of(data: Any, array: Array) -> str:
+    """Return what the numbers are not in: a series says its name and type, an array its type."""
+    if isinstance(data, np.ndarray) or not all(hasattr(data, each) for each in ("name", "dtype")):
+        return f"an array of dtype {str(array.dtype)[:150]}"
+    name = f"column {shown(data.name)}" if data.name else "series"
+    return f"a {name} of {str(data.dtype)[:60]}"
 
 
 def _mend(array: Array) -> str:
+    if array.dtype.kind in "OUT":
+        return _mend_texts(array)
+    return _MENDS.get(array.dtype.kind, _CONVERT)
+
+
+def _mend_texts(array: Array) -> str:
+    """Return what to do about texts, or objects some of which are: numbers, names, or both."""
     from fastnn.data.notation import are_numbers  # slow to import, and seldom needed
 
-    kind = array.dtype.kind
-    if kind == "O" and array.size and isinstance(array.flat[0], str):
-        kind = "U"
-    if kind in "UT" and are_numbers([str(each) for each in array.ravel()[:_LOOKED_AT].tolist()]):
-        return "these are numbers as texts: pandas.to_numeric(values, errors='coerce') reads them"
-    return _MENDS.get(kind, "convert it: numpy.asarray(values, dtype='float32')")
+    present = [each for each in array.ravel().tolist() if not is_missing(each)]
+    texts = [each for each in present if isinstance(each, str)]
+    if not texts:
+        return _CONVERT
+    if len(texts) < len(present):
+        return f"some are texts: {_TO_NUMERIC} makes NaN of what is no number"
+    if are_numbers(texts[:_LOOKED_AT]):
+        return f"these are numbers as texts: {_TO_NUMERIC} reads them"
+    return _MENDS["U"]
 
 
 def _no_array(data: object) -> str:

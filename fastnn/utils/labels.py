@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastnn._typing import Array
 from fastnn.data.arrays import as_array
+from fastnn.data.foreign import is_missing
 from fastnn.errors import LabelError, ShapeError
 
 __all__ = ["class_ids", "class_labels", "normalize", "numbered"]
@@ -76,16 +77,12 @@ def class_ids(labels: ArrayLike, classes: ArrayLike | None = None) -> tuple[Arra
 def _refuse_missing(labels: Array) -> None:
     """Refuse ``None``, NaN and pandas's ``NA``, which no order has a place for."""
     if labels.dtype.kind in "OfM":
-        gone = [at for at, each in enumerate(labels.ravel().tolist()) if _is_missing(each)]
+        gone = [at for at, each in enumerate(labels.ravel().tolist()) if is_missing(each)]
         if gone:
             raise LabelError(
                 f"class_ids: labels are missing, {len(gone):,} of {labels.size:,}, first in place "
                 f"{gone[0]:,}; drop them, or give them a name: labels.fillna('none') in pandas"
             )
-
-
-def _is_missing(label: Any) -> bool:
-    return label is None or type(label).__name__ in ("NAType", "NaTType") or label != label
 
 
 def numbered(who: str, labels: ArrayLike, names: Any = None) -> tuple[Array, Any]:
