@@ -131,7 +131,16 @@ def test_frames_with_columns_in_another_order_are_refused(way, text):
     WAYS[way](model, taken.set_axis(range(len(taken.columns)), axis=1))  # names of no meaning
 
 
-@pytest.mark.parametrize("first", [SimpleImputer(), imputed(), OneHotEncoder()])
+@pytest.mark.parametrize(
+    "first",
+    [
+        SimpleImputer(),
+        SimpleImputer(strategy="constant"),
+        SimpleImputer(strategy="constant", fill_value=-1.5),
+        imputed(),
+        OneHotEncoder(),
+    ],
+)
 def test_arrays_with_gaps_are_prepared_by_the_model(first):
     x = np.round(X)
     if not isinstance(first, OneHotEncoder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -281,6 +282,8 @@ def _chain(who: str, name: str, steps: list[tuple[str, Any]], places: list[int])
 def _statistics(who: str, name: str, imputer: SimpleImputer) -> Array:
     """Return what a fitted imputer puts where a number is missing."""
     found = imputer.statistics_
+    if all(isinstance(each, Real) for each in found.tolist()):  # constants are objects there
+        found = found.astype(np.float64)
     numeric = found.dtype.kind in "fiu" and np.isfinite(found.astype(np.float64)).all()
     of_nan = isinstance(imputer.missing_values, float) and math.isnan(imputer.missing_values)
     if not numeric or not of_nan or imputer.add_indicator:
