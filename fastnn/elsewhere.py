@@ -85,6 +85,9 @@ _MEMBERS = {
     **dict.fromkeys(("fit_generator", "evaluate_generator"), "fit and evaluate take generators"),
     "predict_generator": "predict takes generators",
     "export": "fastnn.export_c(model, path) writes C, and fastnn.onnx.export ONNX",
+    "quantize": "mixed_bfloat16 is the one policy of less precision (Sequential(dtype=...))",
+    "save_model": "it is save(path)",
+    "to_yaml": "it is to_json()",
     "score": "it is evaluate, which gives the loss, and metrics if compile had some",
     "predict_classes": "it is predict(x).argmax(-1), or predict(x) > 0.5 for one unit",
 }

@@ -20,7 +20,7 @@ from fastnn import allowance, archive, atomic, losses, metrics, optimizers, regi
 from fastnn._checks import one_of
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
-from fastnn.errors import ModelFileError, ShapeError
+from fastnn.errors import ModelFileError, NotBuiltError, ShapeError
 from fastnn.registry import knowing as custom_object_scope
 from fastnn.registry import register_keras_serializable
 
@@ -154,6 +154,7 @@ def _contents(
     model: Model, include_optimizer: bool = True
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return the config and the arrays of a model's file."""
+    _require_restorable(model)
     config, arrays = weights_of(model)
     architecture = {
         "class_name": type(model).__name__,
@@ -167,6 +168,17 @@ def _contents(
         model.schema.check(model.input_shape, model.output_shape)
         architecture["schema"] = model.schema.get_config()
     return {**config, **architecture}, arrays
+
+
+def _require_restorable(model: Model) -> None:
+    """Refuse weights of layers, such as what ``adapt`` found, in a model that a file cannot build:
+    who reads it would get fresh ones."""
+    if model.weights and not model.built:
+        raise NotBuiltError(
+            f"{model.name:.60}: it has {next(iter(model.named_weights())):.100} already, which a "
+            "file could not give back, since the model's shapes are not known yet; start the "
+            "layers with Input(shape), or call build((None, ...)), fit or predict first"
+        )
 
 
 def weights_of(model: Trainer) -> tuple[dict[str, Any], dict[str, Array]]:

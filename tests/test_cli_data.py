@@ -701,17 +701,17 @@ def test_arrays_that_do_not_fit_are_told(capsys, arrays, message):
 
 
 def test_rows_of_other_classes_are_counted_whatever_the_file(capsys):
-    told_of = "rows have none of the model's classes: left out"
+    left_out = "{0} rows have none of the model's classes ({0} '2'): left out".format
     x, y = RNG.normal(size=(60, 3)), np.arange(60) % 3
     np.savez("a.npz", x_train=x, y_train=y % 2, x_test=x, y_test=y)
-    assert f"y_train: 20 {told_of}" in told(capsys, "train", "a.npz", "--save", "m")["notes"][2]
+    assert f"y_train: {left_out(20)}" in told(capsys, "train", "a.npz", "--save", "m")["notes"][2]
     np.savez("b.npz", x_train=x, y_train=y)
-    assert f"note: y_train: 20 {told_of}" in run(capsys, "evaluate", "m", "b.npz", "--json").err
+    assert f"note: y_train: {left_out(20)}" in run(capsys, "evaluate", "m", "b.npz", "--json").err
     labels = np.c_[y % 2, y > 0]
     np.savez("c.npz", x=x, y=labels)
     run(capsys, "train", "c.npz", "--epochs", "1", "--save", "m")
     np.savez("d.npz", x=x, y=labels * [1, 2])
-    assert f"note: y[1]: 40 {told_of}" in run(capsys, "evaluate", "m", "d.npz").err
+    assert f"note: y[1]: {left_out(40)}" in run(capsys, "evaluate", "m", "d.npz").err
 
 
 @pytest.mark.parametrize("task", ["classification", "multi-label"])
@@ -802,7 +802,7 @@ def test_a_folder_of_images(capsys):
         Path("others", name).mkdir(parents=True)
         Image.new("RGB", (12, 9)).save(Path("others", name, "a.png"))
     err = run(capsys, "evaluate", "m", "others").err
-    assert "note: class: 1 rows have none of the model's classes: left out" in err
+    assert "note: class: 1 row has none of the model's classes (1 'dim'): left out" in err
     assert told(capsys, *words, "--image-size", "16")["inputs"] == [16, 16, 3]
     Path("pictures/dark/more/0.png").write_bytes(b"no image")
     assert "0.png: no image that can be read" in run(capsys, *words, code=1).err

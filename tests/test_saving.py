@@ -11,8 +11,17 @@ from attacks import tiny
 
 import fastnn
 from fastnn import Input, Model, Sequential, ops, registry, saving
-from fastnn.errors import ModelFileError
-from fastnn.layers import Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
+from fastnn.errors import ModelFileError, NotBuiltError
+from fastnn.layers import (
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPooling2D,
+    MinMaxScaling,
+    Normalization,
+)
 from fastnn.models import load_model
 
 RNG = np.random.default_rng(6)
@@ -132,6 +141,22 @@ def test_not_compiled_not_built_and_empty_models_have_files_too():
         again = saving.from_bytes(saving.to_bytes(model))
         assert (again.built, again.loss) == (model.built, None)
         assert all(map(np.array_equal, again.get_weights(), model.get_weights()))
+
+
+@pytest.mark.parametrize("layer", [Normalization, MinMaxScaling])
+@pytest.mark.parametrize(
+    "work", [saving.to_bytes, copy.deepcopy, pickle.dumps, lambda model: model.save("m.fastnn")]
+)
+def test_what_a_file_could_not_give_back_is_not_written(tmp_path, monkeypatch, layer, work):
+    monkeypatch.chdir(tmp_path)
+    model = Sequential([layer(name="scaled"), Dense(2)])
+    model.layers[0].adapt(X)
+    with pytest.raises(NotBuiltError, match=r"it has scaled/m\w+ already.*; start the layers wi"):
+        work(model)
+    assert not os.listdir()
+    model.build((None, *X.shape[1:]))
+    again = copy.deepcopy(model)
+    assert np.array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
 def test_compiled_but_not_built():

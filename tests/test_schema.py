@@ -387,7 +387,7 @@ def test_targets(tmp_path):
     sheet = read_sheet(write(tmp_path, "y,p,q\n1.0,no,1\nx,yes,0.0\n7,,1\n"))
     notes = []
     assert np.array_equal(CLASSES.encode(sheet, notes.append), [[0], [2], [np.nan]], equal_nan=True)
-    assert notes == ["y: 1 rows have none of the model's classes: left out"]
+    assert notes == ["y: 1 row has none of the model's classes (1 '7'): left out"]
     found = LABELS.encode(sheet)
     assert np.array_equal(found, [[0, 1], [1, 0], [np.nan, 1]], equal_nan=True)
     assert LABELS.answers(np.array([[0.2, 0.9], [0.6, 0.1]])) == [["no", "yes"], ["1", "0"]]

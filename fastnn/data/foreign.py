@@ -220,7 +220,7 @@ def refusal_of(data: object, array: Array) -> str:
 
 def _kind_of(data: Any, array: Array) -> str:
     """Return what the numbers are not in: a series says its name and type, an array its type."""
-    if isinstance(data, np.ndarray) or not all(hasattr(data, each) for each in ("name", "dtype")):
+    if not all(hasattr(data, each) for each in ("name", "dtype", "to_numpy")):
         return f"an array of dtype {str(array.dtype)[:150]}"
     name = f"column {shown(data.name)}" if data.name else "series"
     return f"a {name} of {str(data.dtype)[:60]}"

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from fastnn._checks import shown
 from fastnn._typing import Array
 from fastnn._warnings import warn_caller
 from fastnn.data.arrays import as_array, reshape_hint
@@ -618,8 +619,10 @@ class Target:
     def ids(self, place: int, values: Sequence[str], note: Note = _silent) -> Array:
         """Return the numbers of classes, float64, NaN for what is none."""
         ids, name = _Words(self.classes[place]).places(values, np.nan), self.names[place]
-        if np.isnan(ids).any():
-            note(f"{name}: {np.isnan(ids).sum()} rows have none of the model's classes: left out")
+        unknown = [each for each, none in zip(values, np.isnan(ids), strict=True) if none]
+        if unknown:
+            have = "1 row has" if len(unknown) == 1 else f"{len(unknown)} rows have"
+            note(f"{name}: {have} none of the model's classes ({_most(unknown)}): left out")
         return ids
 
     def answers(self, outputs: Array) -> list[list[Any]]:
@@ -631,6 +634,13 @@ class Target:
             [classes[int(each)] for each in column]
             for classes, column in zip(self.classes, ids.T, strict=True)
         ]
+
+
+def _most(words: Sequence[str]) -> str:
+    """Return the most frequent of some words, with how often there are such."""
+    most = Counter(words).most_common(3)
+    told = [f"{count} {shown(word) if word else 'empty'}" for word, count in most]
+    return ", ".join(told) + (", ..." if len(set(words)) > len(most) else "")
 
 
 class _Words:

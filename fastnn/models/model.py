@@ -299,6 +299,8 @@ class Model(Trainer):
                 optimizer's state; needs h5py.
 
         Raises:
+            NotBuiltError: if the shapes are not known yet, and layers have weights, as after
+                ``adapt``, or it is to be Keras's.
             FileExistsError: if it is there and ``overwrite`` is false.
             ValueError: if it is to be Keras's, which has no such layer, or a file cannot name a
                 function of the model, or the suffix is that of another kind of file; nothing is
@@ -395,6 +397,7 @@ class Model(Trainer):
         """Pickle and copy by way of the model file's bytes.
 
         Raises:
+            NotBuiltError: if layers have weights and the model's shapes are not known yet.
             ValueError: if the model, or a part of it, has no config.
         """
         from fastnn import saving

@@ -342,8 +342,8 @@ class NetworkEstimator(BaseEstimator):  # the constructor only stores, and sciki
             return
         warn_caller(
             f"fit: max_iter={self.max_iter} epochs were over before training had stopped by "
-            "itself; raise max_iter, scale the features, or take n_iter_no_change=numpy.inf if so "
-            "many epochs are what you want",
+            "itself; raise max_iter, scale the features, of a regression also the target, or take "
+            "n_iter_no_change=numpy.inf if so many epochs are what you want",
             ConvergenceWarning,
         )
 

@@ -166,7 +166,7 @@ def unscaling(who: str, transformer: Any) -> Scaling:
 
 def _no_scaler(step: Any) -> str:
     known = ", ".join(kind.__name__ for kind in _SCALERS)
-    return f"a {type(step).__name__:.40}, which is no layer there; {known} are"
+    return f"{type(step).__name__:.40}, which is no layer there; {known} are"
 
 
 def _scaling(name: str, step: Any) -> Scaling:
