@@ -36,7 +36,7 @@ from fastnn.bench.workloads import WORKLOADS, Unsupported
 from fastnn.cli import main
 from fastnn.ops.table import table
 
-HURRY = Pace(rounds=2, seconds=0.001, startup=60, patience=60)
+HURRY = Pace(rounds=2, seconds=0.001, pause=0, startup=60, patience=60)
 BRIEF = kernels.Effort(rounds=1, seconds=1e-4)
 
 

@@ -75,12 +75,15 @@ class Pace:
     Attributes:
         rounds: turns of each contender.
         seconds: least length of a turn.
+        pause: seconds before a turn: threads of the contender before may go on spinning for tens of
+            milliseconds, which would be the slowest calls of this one.
         startup: seconds until a contender must be ready; compilers are slow.
         patience: seconds that a turn may take besides its length.
     """
 
     rounds: int = 7
     seconds: float = 0.5
+    pause: float = 0.1
     startup: float = 300.0
     patience: float = 120.0
 
@@ -289,6 +292,7 @@ def _ready(entry: Entry, worker: Worker, pace: Pace) -> None:
 def _turn(entry: Entry, worker: Worker, pace: Pace) -> None:
     if entry.error:
         return
+    time.sleep(pace.pause)
     answer = worker.ask({"seconds": pace.seconds}, pace.patience + pace.seconds)
     entry.error = answer.get("error", "")
     if not entry.error:
