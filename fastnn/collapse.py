@@ -69,7 +69,7 @@ def _map(model: Model) -> tuple[Array, Array]:
         kind = _kind(nonlinear)
         raise ValueError(
             f"collapse: the layer {nonlinear.layer!r} is not linear ({kind}), so that "
-            f"{model.name!r} is more than one dense layer"
+            f"{model.name!r} is not one linear layer"
         )
     shape = concrete(runtime.input_shapes[0][1:], 1)
     n = math.prod(shape)
@@ -85,4 +85,6 @@ def _map(model: Model) -> tuple[Array, Array]:
 def _kind(node: Node) -> str:
     """Return the function that a node applies."""
     named = (node.attrs.get(name) for name in ("activation", "curve", "binary", "reduction"))
-    return next((name for name in named if name not in (None, "linear")), node.op.name)
+    return next(
+        (name for name in named if name not in (None, "linear")), node.op.name.removesuffix("_fwd")
+    )

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NonFinite", "find_nonfinite", "first_nonfinite"]
 
+#: The size of weights that no training means to reach.
+_DIVERGED = 1e8
+
 
 @dataclass(frozen=True)
 class NonFinite:
@@ -158,7 +161,9 @@ def first_nonfinite(executable: Executable, sources: Mapping[str, Array], run: _
         return "the data is not, or what it is rescaled to: look for NaN in x, and at the scale"
     if node.op.name.startswith("gather"):
         return "the data itself is not: look for NaN in x and y"
-    return f"the first layer whose output is not is {node.layer!r}"
+    largest = np.abs(buffers["params"]).max(initial=0)
+    grown = f", and weights are as large as {largest:.0e} already" if largest > _DIVERGED else ""
+    return f"the first layer whose output is not is {node.layer!r}{grown}"
 
 
 def _is_nonfinite(node: Node, memory: Memory, rows: int) -> bool:

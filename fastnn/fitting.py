@@ -236,9 +236,9 @@ class Job(ABC):
             aloud: whether to warn.
         """
         epoch = self._place.epoch + number - self._number
-        mend = "" if "look for NaN" in where else ". Scale the inputs or lower the learning rate"
         message = (
-            f"fit: the loss of epoch {epoch + 1}, batch {batch + 1} is not finite; {where}{mend}"
+            f"fit: the loss of epoch {epoch + 1}, batch {batch + 1} is not finite; {where}"
+            f"{_mend_of_nonfinite(where)}"
         )
         if self._on_nonfinite == "raise":
             raise NonFiniteError(message)
@@ -247,6 +247,15 @@ class Job(ABC):
         self._callbacks.call("on_nonfinite", epoch, batch)
         if self._on_nonfinite == "stop":
             self._model.stop_training = True
+
+
+def _mend_of_nonfinite(where: str) -> str:
+    """Return what to do about what was not finite first."""
+    if "look for NaN" in where:
+        return ""
+    spoilt = where.endswith(" already")
+    again = "Begin with a new model, or the weights of a file; before that, s" if spoilt else "S"
+    return f". {again}cale the inputs or lower the learning rate"
 
 
 class Fit(Job):

@@ -69,14 +69,15 @@ def clear_session(free_memory: bool = True) -> None:
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
-    """Return which known name was probably meant, if one was: one that is but a letter or two off,
-    else one that has all of its words, else one that is written alike."""
+    """Return which known name was probably meant, if one was: one of the same letters, one that is
+    but a letter or two off, one that has all of its words, or one that is written alike."""
     import difflib  # slow to import, and only for those who mistyped
 
     spelt, words = {each.lower(): each for each in known}, _words(name)
     alike = 0.6 if len(name) > _SHORT else 0.7
+    mixed = [low for low in spelt if sorted(low) == sorted(name.lower())]
     whole = [low for low, each in spelt.items() if words and words <= _words(each)]
-    for among, least in ((list(spelt), 0.85), (whole, 0.0), (list(spelt), alike)):
+    for among, least in ((mixed, 0.0), (list(spelt), 0.85), (whole, 0.0), (list(spelt), alike)):
         close = difflib.get_close_matches(name.lower(), among, 1, least)
         if close:
             return spelt[close[0]]

@@ -349,6 +349,10 @@ REFUSED = {
         FRAME.assign(b=["?", *"1" * (ROWS - 1)]),
         f"{COLUMN} str numbers as texts pandas.to_numeric",
     ),
+    "pandas numbers with a sign": (
+        FRAME.assign(b=["€ 673,700", *["€ 5,100"] * (ROWS - 1)]),
+        f"{COLUMN} str numbers with values.str.replace('€', '')",
+    ),
     "pandas numbers and words": (
         FRAME.assign(b=pd.Series([*range(ROWS - 2), "x", pd.NA], dtype=object)),
         f"{COLUMN} object some texts pandas.to_numeric",
@@ -457,10 +461,13 @@ def test_advice_on_rows_of_frames_holds_for_frames():
     [
         (
             pd.Series(["u"] * ROWS, name="answer"),
-            "a column 'answer' of str; fastnn.utils",
+            "a column 'answer' of str; ids, names = fastnn.utils",
         ),
-        (pl.Series("answer", ["u"] * ROWS), "a column 'answer' of String; fastnn.utils"),
-        (pd.Series(["u"] * ROWS), "a series of str; fastnn.utils.class_ids"),
+        (
+            pl.Series("answer", ["u"] * ROWS),
+            "a column 'answer' of String; ids, names = fastnn.utils",
+        ),
+        (pd.Series(["u"] * ROWS), "a series of str; ids, names = fastnn.utils.class_ids"),
         (pd.Series([1, *"x" * (ROWS - 1)], name="mix"), "a column 'mix' of object; some are texts"),
         (
             pd.Series([DATE] * ROWS, name="day", dtype="datetime64[s]"),

@@ -212,10 +212,13 @@ def test_on_a_terminal_a_message_is_written_over_the_bar(monkeypatch, capsys):
 
 
 def test_a_number_that_is_not_in_the_logs_warns_and_names_those_that_are():
-    text = "EarlyStopping: the logs have no 'val_loss', but loss; did you mean 'loss'?"
+    text = "EarlyStopping: the logs have no 'val_loss', but loss; give fit validation_data or"
     with pytest.warns(UserWarning, match=re.escape(text)) as warned:
         assert len(fit(model(), callbacks.EarlyStopping(), epochs=3).epoch) == 3
     assert len(warned) == 1
+    text = "EarlyStopping: the logs have no 'los', but loss; did you mean 'loss'?"
+    with pytest.warns(UserWarning, match=re.escape(text)):
+        fit(model(), callbacks.EarlyStopping("los"))
 
 
 @pytest.mark.parametrize(

@@ -556,6 +556,11 @@ def test_few_rows(capsys):
     [
         ("a,b\n1,\n3,\n", ["--target", "b"], "has no value in any row"),
         ("a,b\n1,x\n3,x\n", ["--target", "b"], "is 'x' in every row: there is nothing to predict"),
+        (
+            "a,b\n1,x\n3,n/a\n4,x\n5,\n",
+            ["--target", "b"],
+            "row but 2, where it is empty, n/a, which",
+        ),
         ("a,b\n1,2\n3,2.0\n", ["--target", "b"], "is '2' in every row: there is nothing to"),
         ("a,b,c\n1,2,1\n3,2,4\n4,2,7\n", ["--target", "b,c"], "'b' is '2' in every row"),
         ("b\nx\ny\n", ["--target", "b"], "no column to learn from: there is the target alone; if"),
@@ -1334,7 +1339,8 @@ def test_a_training_that_goes_on_says_from_where(capsys):
     assert "trained      2" not in again
     notes = told(capsys, *words, "--epochs", "3")["notes"]
     assert "resumed      goes on with epoch 3" in notes
-    err = run(capsys, *words, "--epochs", "3", "--seed", "5", code=1).err
+    assert "\ntrained      5 epochs, 2 of them now, in " in run(capsys, *words, "--epochs", "5").out
+    err = run(capsys, *words, "--epochs", "5", "--seed", "5", code=1).err
     assert "training.fastnn: this training was begun with another seed than 5" in err
 
 
@@ -1681,7 +1687,7 @@ def test_the_index_of_a_frame_is_an_id(capsys, name):
     said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1").out
     assert "it looks like an id: first, no name, whole numbers, no two alike" in said
     assert re.search(r"^numbers +x$", said, re.M)
-    keep = ["--keep", name or "column 1"]
+    keep = ["--keep", name or "column 0"]
     assert f"(--keep {keep[1]!r} takes it)" in said
     said = run(capsys, "train", "a.csv", "--target", "y", "--epochs", "1", *keep).out
     assert re.search(rf"^numbers +{keep[1]}, x$", said, re.M)

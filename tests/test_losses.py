@@ -418,8 +418,10 @@ def test_linear_hidden_layers_warn_and_others_do_not():
     def compiled(*layers):
         Sequential([Input((5,)), *layers]).compile("sgd", "mse")
 
-    with pytest.warns(fastnn.errors.CollapseWarning, match="collapse"):
+    with pytest.warns(fastnn.errors.CollapseWarning, match=r"one linear layer before its sigmoid;"):
         compiled(Dense(4), Dense(3), Dense(2, "sigmoid"))
+    with pytest.warns(fastnn.errors.CollapseWarning, match=r"layer \(collapse\(\) makes it\);"):
+        compiled(Dense(4), Dense(3))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         compiled(Dense(4, "relu"), Dense(2))

@@ -36,6 +36,8 @@ def test_other_names_are_the_same_classes():
         ("???", ("epochs",), None),
         ("random", ("grad", "losses"), None),
         ("adm", ("SGD", "Adam"), "Adam"),
+        ("adma", ("Adamax", "Adam"), "Adam"),
+        ("sdg", ("Adam", "SGD"), "SGD"),
     ],
 )
 def test_who_is_meant_is_but_a_letter_off_or_has_all_of_the_words(given, known, meant):

@@ -498,6 +498,11 @@ def test_the_backup_goes_when_the_training_is_complete_unless_asked(tmp_path, ke
         assert os.listdir(folder) == ["training.fastnn"]
 
 
+def test_a_checkpoint_is_a_file_and_no_folder(tmp_path):
+    with pytest.raises(ModelFileError, match=r"checkpoint: .* is a folder, .*training\.fastnn"):
+        convnet().fit(X, np.arange(len(X)) % 3, checkpoint=tmp_path, verbose=0)
+
+
 def test_other_files_in_the_folder_stay(tmp_path):
     (tmp_path / "mine").touch()
     fit(convnet(), [BackupAndRestore(tmp_path)])

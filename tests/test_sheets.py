@@ -82,7 +82,7 @@ def test_columns_that_pandas_counted_have_names(tmp_path):
 
 def test_names_are_made_distinct(tmp_path):
     found = sheet(tmp_path, ",a,b,a,a.1,a\n1,2,3,4,5,6\n", header=True)
-    assert found.names == ["column 1", "a", "b", "a.1", "a.1.1", "a.2"]
+    assert found.names == ["column 0", "a", "b", "a.1", "a.1.1", "a.2"]
     assert found.repeated == ["a"]
     assert found.column("a.2") == ("6",)
 

@@ -746,6 +746,14 @@ def test_the_epoch_that_is_named_is_counted_as_progress_does(told):
     assert one.message.args[0].split(",")[0] == first == "fit: the loss of epoch 2"
 
 
+@pytest.mark.parametrize(("size", "how"), [(1e30, "as large as 1e+30"), (np.nan, "not finite")])
+def test_weights_that_are_spoilt_need_others(size, how):
+    made = model()
+    made.set_weights([np.full_like(each, size) for each in made.get_weights()])
+    (one,) = warned(made, X, Y)
+    assert f" weights are {how} already. Begin with a new model" in str(one.message)
+
+
 @pytest.mark.parametrize("eager", [False, True])
 @pytest.mark.parametrize("batches", [False, True])
 def test_a_batch_that_stops_training_changes_nothing(eager, batches):

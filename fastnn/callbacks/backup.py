@@ -84,6 +84,11 @@ class Backup(Callback):
         from fastnn import saving
 
         self._batches = 0
+        if os.path.isdir(self.path):
+            raise ModelFileError(
+                f"checkpoint: {self.path[:160]} is a folder, expected a file, there or not, such "
+                f"as {os.path.join(self.path, STATE)[:160]}"
+            )
         try:
             return saving.read(self.path, _BESIDE, _BESIDE)
         except (FileNotFoundError, ModelFileError) as error:

@@ -63,8 +63,10 @@ class MonitorCallback(Callback):
         if self._warned:
             return
         self._warned = True
-        close = closest(self.monitor, logs)
+        bare, close = self.monitor.removeprefix("val_"), closest(self.monitor, logs)
         hint = f"did you mean {close!r}?" if close else "choose one of them as monitor"
+        if bare != self.monitor and bare in logs:
+            hint = "give fit validation_data or validation_split"
         warn_caller(
             f"{type(self).__name__}: the logs have no {self.monitor!r}, but "
             f"{', '.join(logs)}; {hint}",

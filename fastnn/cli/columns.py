@@ -158,7 +158,7 @@ class _Choice:
         if _ID.search(name):
             return "it is called as one, whole numbers, no two alike (--keep takes it)"
         first = name == self._sheet.names[0] and self._sheet.header
-        if first and name in ("column 1", "Unnamed: 0"):  # no place: those of --keep begin with 0
+        if first and name in ("column 0", "Unnamed: 0"):
             return f"first, no name, whole numbers, no two alike (--keep {name!r} takes it)"
         return ""
 

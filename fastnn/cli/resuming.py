@@ -47,15 +47,17 @@ class Resumed(Callback):
         say: takes the line.
 
     Attributes:
-        trained: whether any epoch ran.
+        begun: the epochs that had been trained before; ``None`` while none has begun.
     """
 
     def __init__(self, say: Callable[[str], object]):
         self._say = say
-        self.trained = False
+        self.begun: int | None = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Say it at the first epoch, unless that is the first of all."""
-        if epoch and not self.trained:
+        if self.begun is not None:
+            return
+        self.begun = epoch
+        if epoch:
             self._say(f"{'resumed':<13}goes on with epoch {epoch + 1}")
-        self.trained = True

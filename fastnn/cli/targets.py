@@ -45,9 +45,11 @@ def of_sheet(sheet: Sheet, names: Sequence[str], task: str | None) -> tuple[Targ
     for name, values in columns.items():
         if not values:
             raise _without_value(name)
-    if len(names) == 1:
-        return _of_one(names[0], columns[names[0]], task)
-    return _of_several(columns, task)
+    if len(names) > 1:
+        return _of_several(columns, task)
+    name, values = names[0], columns[names[0]]
+    taken, pairs = set(values), zip(sheet.plain(name), sheet.column(name), strict=True)
+    return _of_one(name, values, task, [written for plain, written in pairs if plain not in taken])
 
 
 def _without_value(name: str) -> DataFileError:
@@ -77,12 +79,14 @@ def _task(values: Sequence[str], numeric: bool) -> str:
     return "regression" if numeric and not (whole and few) else "classification"
 
 
-def _of_one(name: str, values: list[str], task: str | None) -> tuple[Target, str]:
+def _of_one(
+    name: str, values: list[str], task: str | None, left_out: Sequence[str] = ()
+) -> tuple[Target, str]:
     numbers = all(as_number(value) is not None for value in values)
     numeric = numbers and (task == "regression" or not are_codes(values))
     classes = _classes(values, numeric)
     if len(values) > 1 or not numbers:
-        _check_varies(name, list(classes))
+        _check_varies(name, list(classes), left_out)
     if task == "multi-label":
         raise DataFileError(f"multi-label needs several columns of yes and no: --target {name},...")
     if (task or _task(values, numeric)) == "regression":
@@ -129,12 +133,17 @@ def _classes(values: Sequence[str], numeric: bool) -> Counter[str]:
     return Counter({each: counts[each] for each in sorted(counts, key=place)})
 
 
-def _check_varies(name: str, different: Sequence[str]) -> None:
-    if len(different) < 2:
-        raise DataFileError(
-            f"the target {name!r:.60} is {different[0]!r:.60} in every row: there is nothing "
-            "to predict"
-        )
+def _check_varies(name: str, different: Sequence[str], left_out: Sequence[str] = ()) -> None:
+    """Refuse a target of one kind; ``left_out`` are the words that stand for none."""
+    if len(different) > 1:
+        return
+    words = _some(sorted({word or "empty" for word in left_out}))
+    but = f" but {len(left_out):,}, where it is {words}, which counts as none" if words else ""
+    mend = "; give those of a kind of their own another word" if words else ""
+    raise DataFileError(
+        f"the target {name!r:.60} is {different[0]!r:.60} in every row{but}: there is nothing to "
+        f"predict{mend}"[:390]
+    )
 
 
 def _check_classes(name: str, classes: Collection[str], values: Sequence[str]) -> None:

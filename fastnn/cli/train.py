@@ -379,8 +379,9 @@ class _Training:
         """Return what to say of the epochs, and of which of them the weights are."""
         kept = f"the best, number {best}" if self.plan.patience else "the last"
         weights = f"the weights are those of {kept}"
-        if self.resumed.trained:
-            return f"{'trained':<13}{ran} epoch{'s' * (ran > 1)} in {seconds:.1f} s; {weights}"
+        if self.resumed.begun is not None:
+            now = f", {ran - self.resumed.begun} of them now," if self.resumed.begun else ""
+            return f"{'trained':<13}{ran} epoch{'s' * (ran > 1)}{now} in {seconds:.1f} s; {weights}"
         why, mend = self._complete(ran, best)
         return f"{why}: nothing was trained; {weights}{mend}"
 

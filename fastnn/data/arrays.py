@@ -323,6 +323,11 @@ def memory() -> int:
 
 def _labels_hint(array: Array, shape: Shape, loss: str) -> str:
     labels = array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1)
+    if labels and len(shape) == 3:
+        return (
+            "; the model predicts for each step: return_sequences=False, or a pooling, Flatten or "
+            "GlobalAveragePooling1D before the last layer makes one of a sample"
+        )
     if not labels or len(shape) != 2:
         return ""
     if "categorical" in loss:

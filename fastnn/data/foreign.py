@@ -35,7 +35,7 @@ _MENDS = {
     "M": "subtract a date, and divide by a numpy.timedelta64",
     "m": "divide it by a numpy.timedelta64",
     "V": "numpy.lib.recfunctions.structured_to_unstructured makes columns of fields",
-    **dict.fromkeys("US", "fastnn.utils.class_ids makes numbers of names"),
+    **dict.fromkeys("US", "ids, names = fastnn.utils.class_ids(values) makes numbers of names"),
 }
 _CONVERT = "convert it: numpy.asarray(values, dtype='float32')"
 _TO_NUMERIC = "pandas.to_numeric(values, errors='coerce')"
@@ -234,7 +234,7 @@ def _mend(array: Array) -> str:
 
 def _mend_texts(array: Array) -> str:
     """Return what to do about texts, or objects some of which are: numbers, names, or both."""
-    from fastnn.data.notation import are_numbers  # slow to import, and seldom needed
+    from fastnn.data.notation import are_numbers, sign_of  # slow to import, and seldom needed
 
     present = [each for each in array.ravel().tolist() if not is_missing(each)]
     texts = [each for each in present if isinstance(each, str)]
@@ -244,6 +244,11 @@ def _mend_texts(array: Array) -> str:
         return f"some are texts: {_TO_NUMERIC} makes NaN of what is no number"
     if are_numbers(texts[:_LOOKED_AT]):
         return f"these are numbers as texts: {_TO_NUMERIC} reads them"
+    if sign := sign_of(texts[:_LOOKED_AT]):
+        return (
+            f"these are numbers with {sign}: take it off first, values.str.replace({sign!r}, ''), "
+            f"and marks between thousands; then {_TO_NUMERIC} reads them"
+        )
     return _MENDS["U"]
 
 

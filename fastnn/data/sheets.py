@@ -280,7 +280,7 @@ def _distinct(given: Sequence[str]) -> list[str]:
     """Return names of which no two are alike, as pandas makes them."""
     names: dict[str, None] = {}
     for place, name in enumerate(given):
-        stem = name or f"column {place + 1}"
+        stem = name or f"column {place}"
         numbered = (f"{stem}.{n}" for n in itertools.count(1))
         names[next(each for each in itertools.chain([stem], numbered) if each not in names)] = None
     return list(names)

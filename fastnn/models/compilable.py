@@ -169,9 +169,11 @@ class Compilable(Connected):
         lower.training(self.network, self.input_shapes, objective, parameters, None)
         heads, linear = lower.heads(self.network, self.input_shapes)
         if linear:
+            curved = next((head for head in heads if head != "linear"), None)
+            amounts = f"before its {curved}" if curved else "(collapse() makes it)"
             warn_caller(
                 f"compile: every hidden layer of {self.name!r} is linear, so that the model is one "
-                "linear layer (collapse() makes it); give them an activation, such as 'relu'",
+                f"linear layer {amounts}; give them an activation, such as 'relu'",
                 CollapseWarning,
             )
         objective = replace(objective, heads=heads, shapes=tuple(self.output_shapes))
