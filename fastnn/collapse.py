@@ -85,6 +85,5 @@ def _map(model: Model) -> tuple[Array, Array]:
 def _kind(node: Node) -> str:
     """Return the function that a node applies."""
     named = (node.attrs.get(name) for name in ("activation", "curve", "binary", "reduction"))
-    return next(
-        (name for name in named if name not in (None, "linear")), node.op.name.removesuffix("_fwd")
-    )
+    known = (name for name in named if name not in (None, "linear"))
+    return next(known, node.op.name.removesuffix("_fwd"))

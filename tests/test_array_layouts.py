@@ -465,7 +465,7 @@ def test_advice_on_rows_of_frames_holds_for_frames():
         ),
         (
             pl.Series("answer", ["u"] * ROWS),
-            "a column 'answer' of String; ids, names = fastnn.utils",
+            "a column 'answer' of String; ids, names = fastnn",
         ),
         (pd.Series(["u"] * ROWS), "a series of str; ids, names = fastnn.utils.class_ids"),
         (pd.Series([1, *"x" * (ROWS - 1)], name="mix"), "a column 'mix' of object; some are texts"),

@@ -559,7 +559,7 @@ def test_few_rows(capsys):
         (
             "a,b\n1,x\n3,n/a\n4,x\n5,\n",
             ["--target", "b"],
-            "row but 2, where it is empty, n/a, which",
+            "row but 2, where it is empty, n/a",
         ),
         ("a,b\n1,2\n3,2.0\n", ["--target", "b"], "is '2' in every row: there is nothing to"),
         ("a,b,c\n1,2,1\n3,2,4\n4,2,7\n", ["--target", "b,c"], "'b' is '2' in every row"),

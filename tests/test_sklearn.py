@@ -634,7 +634,7 @@ def test_a_refused_step_says_which_part_does_without(estimator, part):
         (
             LOG_OF_TARGET,
             True,
-            ": the target's transformer is a FunctionTransformer",
+            ": the target's transformer is FunctionTransformer",
         ),
         (GridSearchCV(FastNNRegressor(), {}), False, "search with refit=True .* got GridSearchCV"),
         (FastNNRegressor(), False, "not fitted yet"),
