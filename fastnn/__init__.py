@@ -24,10 +24,9 @@ from typing import TYPE_CHECKING, Any
 try:
     from fastnn import _core as _core
 except ImportError as error:
-    raise ImportError(
-        f"fastnn's compiled core cannot be imported ({error}). It works in the main interpreter; "
-        "in a source folder, build it first: pip install -e ."
-    ) from error
+    from fastnn._missing import no_core
+
+    raise ImportError(no_core(error)) from error
 
 from fastnn import (
     activations,

@@ -5,9 +5,11 @@ What could hang or harm the process runs in one of its own, as a script that pri
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,6 +125,17 @@ def test_sub_interpreters_are_refused(first, kind):
     assert done.returncode == 0, done.stderr
     assert "fastnn's compiled core cannot be imported" in done.stdout
     assert "works in the main interpreter" in done.stdout
+
+
+def test_a_source_folder_that_is_not_built_says_what_to_do(tmp_path):
+    package = Path(fastnn.__file__).parent
+    for each in ("__init__.py", "_missing.py"):
+        (tmp_path / "fastnn").mkdir(exist_ok=True)
+        shutil.copy(package / each, tmp_path / "fastnn" / each)
+    code = [sys.executable, "-c", IMPORT]
+    done = subprocess.run(code, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "without its compiled core" in done.stdout
+    assert "work in another folder, or build this one: pip install -e ." in done.stdout
 
 
 def test_the_import_needs_numpy_alone():

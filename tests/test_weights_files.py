@@ -205,6 +205,20 @@ def test_what_does_not_fit_changes_nothing(tmp_path, name):
     assert changed.count(False) == 7  # of the model inside, and the kernel behind it
 
 
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("name", ["w", "w.npz", "w.weights.h5"])
+def test_names_none_of_which_the_file_has_are_told(tmp_path, name, skip):
+    kind = "keras" if name.endswith("h5") else None
+    source, other = (
+        fastnn.Sequential([fastnn.Input((4,)), layers.Dense(3, name=own)]) for own in "ab"
+    )
+    source.save_weights(tmp_path / name, format=kind)
+    before = other.get_weights()
+    with pytest.warns(UserWarning, match="no layer has the name of one of the file: all 2 weights"):
+        other.load_weights(tmp_path / name, by_name=True, skip_mismatch=skip)
+    assert equal(before, other.get_weights())
+
+
 @pytest.mark.parametrize("name", ["w.npz", "w.safetensors", "w.h5", "w.fastnn"])
 def test_by_name(tmp_path, name):
     dense = layers.Dense

@@ -21,7 +21,7 @@ _SCRATCH = {"rnn_fwd": "hhg", "lstm_fwd": "hhhg", "gru_fwd": "hhhg"}
 
 #: Why an operation is not there.
 _REASONS = {
-    "python_call": "is Python code; compose it of fastnn.ops",
+    "python_call": "is Python code, forward in NumPy: write call, of fastnn.ops",
     "recall": "keeps a state from one batch to the next (stateful=True)",
     "remember": "keeps a state from one batch to the next (stateful=True)",
 }
@@ -140,7 +140,7 @@ def _checked(node: Node, size: int) -> int:
 def _refusal(node: Node) -> str:
     reason = _REASONS.get(node.op.name, f"needs the operation {node.op.name!r}")
     return (
-        f"export_c: layer {node.layer!r} {reason}, which a file in C has not. It has dense, "
+        f"export_c: layer {node.layer!r} {reason}. A file in C has dense, "
         "convolutional, pooling, recurrent, normalising, embedding, merging and reshaping layers, "
         "all activations, and what fastnn.ops composes of functions, sums and products"
     )

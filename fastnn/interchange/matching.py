@@ -59,6 +59,12 @@ def take(
             f"the file has; {_listed(wanted)}; by_name=True or skip_mismatch=True leaves it out"
         )
     fitting = {name: each for name, each in wanted.items() if _fits(each, given.get(name))}
+    if by_name and not (fitting or left):
+        warn_caller(
+            f"load_weights: no layer has the name of one of the file: all {len(wanted)} weights "
+            f"stay as they are, such as {_first(wanted)}; the file has {_first(given)}",
+            UserWarning,
+        )
     with model.changing("load_weights"):
         values = [each.check(given[name][()]) for name, each in fitting.items()]
         for variable, value in zip(fitting.values(), values, strict=True):
@@ -125,6 +131,10 @@ def _mismatch(
         f"{who}: the file has no {name!r:.80} of shape {variable.shape}, which {variable.path} "
         f"needs; {_listed(given)}; {mend}"
     )
+
+
+def _first(names: Iterable[str]) -> str:
+    return min(names, default="none")[:80]
 
 
 def _listed(names: Iterable[str]) -> str:
