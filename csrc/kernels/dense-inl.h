@@ -12,7 +12,8 @@ static void dense_fwd(const fnn_op *op, const fnn_task *task)
                  .b = plain(op->arg[1], o),
                  .c = rows_of(op->arg[3], r, o),
                  .bias = op->arg[2],
-                 .activation = (int)op->attr[0]};
+                 .activation = (int)op->attr[0],
+                 .only = 1};
     multiply(&p, task);
 }
 

@@ -13,8 +13,8 @@
  *             for tiles of rows, for panels of B: C tile (+)= A tile B panel
  *
  * A strip stays in the L1 cache while the panels come by from the L2 cache; meanwhile the lines of the next
- * strip and of the next part of B are sent for.  Four shapes go another way: C of one column, sums of one
- * term (column-inl.h), one row of few columns (row-inl.h), and few rows times a transposed matrix, which are
+ * strip and of the next part of B are sent for.  Some shapes go another way: C of one column, sums of one
+ * term (column-inl.h), one row of few columns or on several threads (row-inl.h), and few rows times a transposed matrix, which are
  * summed without packing (dots).
  *
  * Invariant: an element of C is the sum of its FNN_KC-blocks in order, each the chain of v_fma over
@@ -569,6 +569,8 @@ static void multiply(const product *p, const fnn_task *task)
         multiply_term(p, task);
     else if (is_one_row(p))
         multiply_row(p, task);
+    else if (is_parted_row(p, task->threads))
+        multiply_parted_row(p, task);
     else
         multiply_shared(p, task);
 }

@@ -21,6 +21,7 @@ typedef struct {
     places_of_c c;
     const real *bias; /* [n] or NULL */
     int activation;
+    int only; /* whether it is all that its op does, so that nobody soon needs the working memory */
     real *sum; /* [n] or NULL: gets the sums of the columns of B */
 } product;
 
