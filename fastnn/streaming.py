@@ -197,7 +197,7 @@ class StreamFit(Job):
     def _warn_of_the_end(self, epoch: int) -> None:
         warn_caller(
             f"fit: the data ran out in epoch {epoch + 1} of {self._epochs.stop}, and training "
-            "ends; make the generator endless, or pass what can be gone through again: an object "
-            "with __iter__, or a fastnn.utils.PyDataset",
+            "ends; pass what can be gone through again, an object with __iter__ or a "
+            "fastnn.utils.PyDataset, or an endless generator and steps_per_epoch",
             UserWarning,
         )

@@ -737,3 +737,18 @@ def test_the_page_names_the_operators_that_there_are():
     others = re.findall(r"`([\w.]+)`", section[section.rindex("calculated once, become") :])
     assert sorted(firsts + others) == sorted(OPERATORS)
     assert f"[{len(OPERATORS)} operators]" in (Path(__file__).parents[1] / "README.md").read_text()
+
+
+@pytest.mark.parametrize("values", [(2020, 2024), (20000, 20010)])
+@pytest.mark.parametrize("invert", [False, True])
+def test_data_far_from_0_is_scaled_as_exactly(values, invert):
+    x = np.random.default_rng(0).integers(*values, (200, 2)).astype("float32")
+    scaling = L.Normalization(invert=invert)
+    scaling.adapt(x)
+    model = Sequential([Input((2,)), scaling])
+    y, proto = model.predict(x, verbose=0), fastnn.onnx.to_proto(model)
+    session = onnxruntime.InferenceSession(proto.SerializeToString())
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    again = fastnn.onnx.from_proto(proto).predict(x, verbose=0)
+    assert abs(found - y).max() <= 1e-6 * abs(y).max()
+    assert abs(again - y).max() <= 1e-6 * abs(y).max()

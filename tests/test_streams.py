@@ -220,10 +220,12 @@ def test_who_has_not_ended_for_long_is_named(monkeypatch):
         made.predict(iter(few))
     with pytest.warns(UserWarning, match="^fit: validation_data: .* give validation_steps$"):
         made.fit(X, Y, validation_data=iter(few), verbose=0)
+    with pytest.warns(UserWarning, match="^fit: 1 batch in 0 s, .* give steps_per_epoch$"):
+        made.fit(iter(few), verbose=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made.evaluate(iter(few), steps=3, verbose=0)
-        made.fit(iter(few), verbose=0)
+        made.fit(Loader(), verbose=0)
         made.fit(endless(), steps_per_epoch=2, verbose=0)
         made.fit(X, Y, validation_data=Sized(), verbose=0)
         made.predict(Sized())
@@ -416,7 +418,7 @@ def test_the_bar_shows_batches_without_a_total(capsys, monkeypatch):
 
 def test_data_that_runs_out_ends_the_training_with_a_warning():
     made = model()
-    with pytest.warns(UserWarning, match="ran out in epoch 2 of 3") as caught:
+    with pytest.warns(UserWarning, match="in epoch 2 of 3.* and steps_per_epoch") as caught:
         history = made.fit(batches(), epochs=3, verbose=0)
     assert history.epoch == [0]
     assert caught[0].filename == __file__

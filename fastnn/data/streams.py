@@ -222,9 +222,12 @@ class Stream:
         )
 
     def _may_never_end(self) -> bool:
-        """Whether nobody said that a pass ends, which shows nothing on its way; one that has ended
-        will again."""
-        unknown = self.steps is None and self._who != "fit" and not self.position[0]
+        """Whether nobody said that a pass ends; one that has ended will again.
+
+        What ``fit`` can go through again is thought to end: an epoch may well be long.
+        """
+        again = self._who == "fit" and iter(self._source) is not self._source
+        unknown = self.steps is None and not self.position[0] and not again
         return unknown and not _has_length(self._source)
 
     def _tell_of_no_end(self, number: int) -> None:

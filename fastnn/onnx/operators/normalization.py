@@ -23,8 +23,7 @@ def _batch(r: Reader, node: OpNode) -> Held:
     data = r.data(x, axes)
     if all(held.is_known for held in statistics) and not epsilon:
         scale, offset, mean, variance = (held.data.astype(np.float64) for held in statistics)
-        factor = scale / np.sqrt(variance)
-        y = ops.add(ops.multiply(data, factor), offset - mean * factor)
+        y = ops.add(ops.multiply(ops.subtract(data, mean), scale / np.sqrt(variance)), offset)
         return r.made(y, axes, x.type)
     if all(held.is_known for held in statistics) and x.rank > 1:
         weights = [held.data for held in statistics]

@@ -15,6 +15,14 @@ def _normalize(w: Writer, node: Node) -> None:
     x, mean, variance, gamma, beta, other = node.inputs
     assert x is not None
     assert other is None, "sums are absorbed after this"
+    if not node.attrs["epsilon"]:
+        assert mean is not None
+        assert variance is not None
+        # what others make of BatchNormalization, x scale + offset, cancels for data such as years
+        y = w.emit("Sub", w.name(x), w.name(mean))
+        y = _affine(w, w.emit("Div", y, w.emit("Sqrt", w.name(variance))), gamma, beta)
+        w.bind(node.outputs[0], activation(w, node.attrs["activation"], y))
+        return
     channels = x.shape[-1] or 0
     scale = w.real(np.ones(channels)) if gamma is None else w.name(gamma)
     offset = w.real(np.zeros(channels)) if beta is None else w.name(beta)
