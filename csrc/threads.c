@@ -15,10 +15,10 @@
 
 #include <string.h>
 
-enum { LINE = 128 };           /* bytes: two cache lines, which CPUs fetch in pairs */
-enum { STACK = 1 << 20 };      /* bytes: the same everywhere (musl's default is 128 KiB) */
-enum { SPIN_NS = 25000 };      /* about what a sleep and a wake-up cost: at worst twice the best */
-enum { SPINS_PER_CLOCK = 64 }; /* looks between two looks at the clock */
+enum { LINE = 128 };             /* bytes: two cache lines, which CPUs fetch in pairs */
+enum { STACK = 1 << 20 };        /* bytes: the same everywhere (musl's default is 128 KiB) */
+enum { SPIN_NS = 100000 };       /* longer than an interrupt mostly holds a thread up */
+enum { SPINS_PER_CLOCK = 64 };   /* looks between two looks at the clock */
 enum { MISSES = 4, RETRY = 16 }; /* after so many vain spins in a row, one wait in so many spins */
 enum { ASK_NS = 1000000000 };    /* how old the number of processors may be: to ask takes 40 us */
 
