@@ -906,6 +906,21 @@ def test_names_that_are_given_one_by_one_are_all_taken(capsys):
 
 
 @pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--hidden", "8-4"], "whole numbers with commas between, such as 64,32, got '8-4'"),
+        (["--hidden", "8,-4"], "argument --hidden: must be at least 1, got -4"),
+        (["--epochs", "-3"], "argument --epochs: must be at least 1, got -3"),
+        (["--batch-size", "0"], "argument --batch-size: must be at least 1, got 0"),
+        (["--threads", "two"], "argument --threads: must be a whole number, got 'two'"),
+        (["--seed", "-1"], "argument --seed: must be at least 0, got -1"),
+    ],
+)
+def test_numbers_out_of_their_range_are_told_the_range(capsys, words, message):
+    assert message in refused(capsys, "train", "digits", *words)
+
+
+@pytest.mark.parametrize(
     ("source", "words", "message"),
     [
         ("a.csv", ["--inputs", "x"], "--inputs is for an .npz file; a.csv is a CSV file"),

@@ -129,25 +129,29 @@ def _number(text: str) -> float:
 
 def positive(text: str) -> int:
     """Return a whole number above 0."""
-    value = natural(text)
-    if value == 0:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+    return _whole(text, 1)
 
 
 def natural(text: str) -> int:
     """Return a whole number that is not negative."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from None
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {value}")
+    if value < least:
+        raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
     return value
 
 
 def widths(text: str) -> list[int]:
     """Return the units of hidden layers: ``"64,32"``, or ``"0"`` for no such layer."""
+    if not all(each.strip().lstrip("+-").isdecimal() for each in text.split(",")):
+        message = f"must be whole numbers with commas between, such as 64,32, got {text!r:.60}"
+        raise argparse.ArgumentTypeError(message)
     return [] if text == "0" else [positive(each) for each in text.split(",")]
 
 

@@ -189,6 +189,10 @@ class Model(Trainer):
     ) -> None:
         """Show the program: each operation with its operands, their places, FLOPs and bytes.
 
+        FLOPs are those of the rows of docs/ops.md, for all rows of the batch: a function that is
+        part of another operation, such as ``activation=relu``, has none, where ``summary``, which
+        looks at layers, counts one for each number; what is made ready once a step is counted.
+
         With ``x`` and ``y``, a few samples and their targets, it shows the computational graph
         instead: each node with its values, local derivatives and gradients ``dJ/d...`` of the mean
         loss J, by the NumPy reference, in the mode of inference; and what one walk backwards
