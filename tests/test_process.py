@@ -132,7 +132,7 @@ def test_a_source_folder_that_is_not_built_says_what_to_do(tmp_path):
     for each in ("__init__.py", "_missing.py"):
         (tmp_path / "fastnn").mkdir(exist_ok=True)
         shutil.copy(package / each, tmp_path / "fastnn" / each)
-    code = [sys.executable, "-c", IMPORT]
+    code = [sys.executable, "-S", "-c", IMPORT]  # an editable install would find the core
     done = subprocess.run(code, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "without its compiled core" in done.stdout
     assert "work in another folder, or build this one: pip install -e ." in done.stdout
