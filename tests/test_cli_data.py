@@ -1734,6 +1734,18 @@ def test_truth_that_is_written_in_many_ways_is_one_column(capsys):
     assert "classification: on has 2 classes (FALSE, TRUE)" in out
 
 
+@pytest.mark.parametrize("written", ["m2", "m^2", "m\u00b2", "kg/m2"])
+def test_powers_of_units_are_read_however_they_are_written(capsys, written):
+    rows = [["size", "y"], *([f"{i / 7:.2f} {written}", i] for i in range(60, 120))]
+    write("a.csv", rows)
+    said = run(capsys, "train", "a.csv", "--target", "y", "--save", "m").out
+    sign = written.replace("m2", "m\u00b2").replace("m^2", "m\u00b2")
+    assert f"numbers are read without their {sign}: size" in said
+    write("b.csv", [[a.replace(written, sign), y] for a, y in rows])
+    scores = [told(capsys, "evaluate", "m", each)["scores"] for each in ("a.csv", "b.csv")]
+    assert scores[0] == scores[1]
+
+
 def test_another_unit_than_that_of_the_training_is_refused(capsys):
     rows = [["mass", "y"], *([f"{i / 7:.2f} kg", f"{2 * i} m"] for i in range(60, 120))]
     write("a.csv", rows)

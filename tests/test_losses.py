@@ -414,6 +414,16 @@ def test_a_function_is_a_loss_and_a_metric():
     assert isinstance(model.loss, losses.MeanSquaredError)
 
 
+@pytest.mark.parametrize("head", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("kind", [losses.BinaryCrossentropy, losses.CategoricalCrossentropy])
+def test_probabilities_are_no_logits_whatever_the_loss(kind, head):
+    model = Sequential([Input((5,)), Dense(2, head)])
+    with pytest.raises(ValueError, match=r"expects logits, but .*(leave out|or) the activation"):
+        model.compile(loss=kind(from_logits=True))
+    bare = Sequential([Input((5,)), Dense(2)])
+    bare.compile(loss=kind(from_logits=True))
+
+
 def test_linear_hidden_layers_warn_and_others_do_not():
     def compiled(*layers):
         Sequential([Input((5,)), *layers]).compile("sgd", "mse")

@@ -101,6 +101,9 @@ _BESIDE = re.compile(
 _SHORT = 2  # letters of a sign that may be another unit, unlike a longer word that is none
 _MOST_SIGNS = 5  # beside the numbers of a column; more of them are parts of names
 
+#: The power of a length, as it is typed: ``77.6 m2``, ``800 ft^2``, ``25 kg/m2``.
+_POWER = re.compile(r"(?<=[\d.\s/])((?:[kcmd\u00b5]?m|ft|yd|in|mi)(?=\^?[23]$))\^?([23])")
+
 #: A number with any sign, of which some that are known may not be in ``_BESIDE``.
 _SIGNED = re.compile(r"([+-]?)([^\d.,+-]*)([+-]?[.,]?\d(?:.*\d)?[.,]?)(\D*)")
 
@@ -256,8 +259,15 @@ def quantity(text: str) -> re.Match[str] | None:
         >>> bool(quantity("5 kg")), bool(quantity("5")), bool(quantity("5 to 0"))
         (True, True, False)
     """
-    found = _BESIDE.fullmatch(text)
+    found = _BESIDE.fullmatch(_raised(text))
     return found if found and is_number(found["number"]) else None
+
+
+def _raised(text: str) -> str:
+    """Return a text with the power of its unit written small, as in ``m²``."""
+    if text[-1:] not in ("2", "3"):
+        return text
+    return _POWER.sub(lambda found: found[1] + ("²" if found[2] == "2" else "³"), text)
 
 
 def _sign_in(found: re.Match[str]) -> str:
@@ -329,7 +339,7 @@ def unsigned(text: str, sign: str) -> str:
         >>> unsigned("1 year old", "years old"), unsigned("5 Lbs", "lb"), unsigned("- $5", "$")
         ('1', '5', '-5')
     """
-    found = _SIGNED.fullmatch(text) if sign else None
+    found = _SIGNED.fullmatch(_raised(text)) if sign else None
     if found is None:
         return text
     minus, before, bare, after = found.groups()
@@ -355,8 +365,10 @@ def sign_of(values: Sequence[str], units: bool = True) -> str:
         ('years', 'kg')
         >>> sign_of(["120 sq ft", "90 sq ft"]), sign_of(["kg 13", "kg 1"]), sign_of(["Room 12"])
         ('sq ft', 'kg', '')
+        >>> sign_of(["77.6 m2", "80 m\u00b2"]), sign_of(["25.1 kg/m^2"]), sign_of(["5 A2", "7 A2"])
+        ('m\u00b2', 'kg/m\u00b2', '')
     """
-    first = list(islice(values, _ENOUGH))
+    first = [_raised(value) for value in islice(values, _ENOUGH)]
     found = next(filter(None, map(_SIGN.search, first)), None)
     if found:
         return found[0] if _are_signed(values, found[0], bare=True) else ""

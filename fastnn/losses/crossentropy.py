@@ -24,6 +24,9 @@ __all__ = [
     "of_classes",
 ]
 
+#: Activations whose outputs are no logits, whatever the loss.
+_PROBABILITIES = ("sigmoid", "softmax")
+
 #: Which loss goes with an activation, for those who took another.
 _OTHER = {
     "softmax": ", or a loss for softmax: categorical_crossentropy, sparse_categorical_crossentropy",
@@ -111,7 +114,7 @@ class CrossEntropy(AlongAxis):
             head = head_of(tensor)
             if head.name == self.head:
                 break
-        if self.from_logits and head.name != self.head:
+        if self.from_logits and head.name not in _PROBABILITIES:
             return moved
         if not self.from_logits and head.name == self.head:
             return self.behind(head, tensor, moved)
@@ -125,12 +128,12 @@ class CrossEntropy(AlongAxis):
 
     def _refusal(self, head: Head) -> ValueError:
         have, layer = head.name or "linear", head.layer
-        mend = (
-            f"drop from_logits=True, or the activation of {layer!r}"
-            if self.from_logits
-            else f"use activation={self.head!r}, or {type(self).__name__}(from_logits=True)"
-            f"{_OTHER.get(have, '')}"
-        )
+        if self.from_logits:
+            drop = "drop from_logits=True, or" if have == self.head else "leave out"
+            mend = f"{drop} the activation of {layer!r}"
+        else:
+            logits = f"{type(self).__name__}(from_logits=True) and no activation"
+            mend = f"use activation={self.head!r}, or {logits}{_OTHER.get(have, '')}"
         kind = "logits" if self.from_logits else f"the output of a {self.head}"
         return ValueError(
             f"compile: {self.name} expects {kind}, but the activation of the last layer "
