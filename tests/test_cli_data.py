@@ -1431,6 +1431,19 @@ def test_a_recall_that_chance_explains_is_none(confusion, useless):
     assert found.is_of_no_use is useless
 
 
+def test_the_auc_of_a_rare_class_is_that_of_all_pairs(capsys):
+    z = np.random.default_rng(3).normal(size=3000).round(2)
+    words = np.where(np.random.default_rng(4).random(3000) < np.exp(z - 6.5), "yes", "no")
+    write("a.csv", [["x", "y"], *zip(z.tolist(), words.tolist(), strict=True)])
+    run(capsys, "train", "a.csv", "--target", "y", "--epochs", "3", "--save", "m")
+    found = told(capsys, "evaluate", "m", "a.csv")["scores"]["auc"]
+    rows = table(run(capsys, "predict", "m", "a.csv", "--proba").out)
+    share = np.array([float(row[rows[0].index("y=yes")]) for row in rows[1:]])
+    gaps = share[words == "yes"][:, None] - share[words == "no"]
+    assert share.max() < 0.1
+    assert found == pytest.approx((gaps > 0).mean() + (gaps == 0).mean() / 2, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("confusion", "area", "useless"),
     [

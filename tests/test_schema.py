@@ -377,7 +377,9 @@ def test_a_missing_column_is_named(tmp_path):
         COLUMNS.read(write(tmp_path, "n,Kind,m\n1,2,3\n"))
     with pytest.raises(DataFileError, match="no row under the names"):
         COLUMNS.read(write(tmp_path, "n,kind,m\n"))
-    with pytest.raises(DataFileError, match="with; if one is 'y', rename it; there are n"):
+    with pytest.raises(
+        DataFileError, match="with; if another column is it, rename that to 'y'; there are n"
+    ):
         NUMBERS.encode(read_sheet(write(tmp_path, "n\n1\n")))
     with pytest.raises(DataFileError, match="compare with; if 'Y' is 'y', rename it; there are Y"):
         NUMBERS.encode(read_sheet(write(tmp_path, "Y\n1\n")))

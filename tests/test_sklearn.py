@@ -432,7 +432,9 @@ def test_a_target_whose_name_was_not_handed_on_is_one_to_rename(tmp_path):
     pipeline = make_pipeline(StandardScaler(), clone(scaled)).fit(frame, price)
     schema = to_model(pipeline).schema
     table = frame.assign(price_eur=price)
-    with pytest.raises(DataFileError, match="no column 'y' to compare with; rename the one that"):
+    with pytest.raises(
+        DataFileError, match="no column 'y' to compare with; if another column is it, ren"
+    ):
         schema.target.encode(schema.inputs.sheet(table))
     renamed = schema.inputs.sheet(table.rename(columns={"price_eur": "y"}))
     assert np.array_equal(schema.target.encode(renamed)[:, 0], price)

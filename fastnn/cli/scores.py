@@ -219,9 +219,22 @@ def of(model: Any, x: Array, y: Array) -> Scores:
         recalls, _ = _recalls(confusion)
         metrics["balanced_accuracy"] = float(recalls.mean())
         baseline["balanced_accuracy"] = 1 / len(recalls)
-        if "auc" in metrics and len(recalls) < 2:
-            metrics["auc"] = math.nan
+        if "auc" in metrics:
+            metrics["auc"] = _auc(outputs[:, -1], y.reshape(-1) > 0)
     return Scores(target, len(x), metrics, baseline, confusion, outputs, y)
+
+
+def _auc(scores: Array, is_true: Array) -> float:
+    """Return the share of pairs, of a sample of the class and one that is none, that scores put in
+    order, half of those that have the same; ``metrics.AUC``, which counts batch by batch, has
+    thresholds, all of which may be above the scores of a rare class."""
+    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (count.cumsum() - (count - 1) / 2)[place.reshape(-1)]
+    positive = int(is_true.sum())
+    pairs = positive * (len(is_true) - positive)
+    if not pairs:
+        return math.nan
+    return float((ranks[is_true].sum() - positive * (positive + 1) / 2) / pairs)
 
 
 def _errors(given: Array, y: Array, squared: bool) -> dict[str, float]:

@@ -602,7 +602,10 @@ class Target:
         """
         for name in self.names:
             if name not in sheet.names:
-                mend = _likely([name], sheet.names) or f"if one is {name!r:.60}, rename it; "
+                mend = (
+                    _likely([name], sheet.names)
+                    or f"if another column is it, rename that to {name!r:.60}; "
+                )
                 raise DataFileError(
                     f"there is no column {name!r:.60} to compare with; {mend}"
                     f"there are {', '.join(sheet.names)}"[:390]
