@@ -371,7 +371,7 @@ def test_words_that_are_rare_are_counted(capsys):
     words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
     found = run(capsys, *words, "--validation", "0", "--keep", "a,b")
     assert "a (4 of 64 words: the others come fewer than 3 times)" in found.out
-    assert "b (100 of 150 words: the others are less frequent)" in found.out
+    assert "b (100 of 150 words: the others are no more frequent)" in found.out
     assert "does not know" not in found.out + found.err
 
 

@@ -253,4 +253,4 @@ def _counted(words: Sequence[str], every: Collection[str], rare: str) -> str:
     missing = " and missing" if "" in words else ""
     if chosen == different:
         return f"{chosen}{missing}"
-    return f"{chosen} of {different} words{missing}: the others {rare or 'are less frequent'}"
+    return f"{chosen} of {different} words{missing}: the others {rare or 'are no more frequent'}"
