@@ -14,8 +14,8 @@
  *
  * A strip stays in the L1 cache while the panels come by from the L2 cache; meanwhile the lines of the next
  * strip and of the next part of B are sent for.  Some shapes go another way: C of one column, sums of one
- * term (column-inl.h), one row of few columns or on several threads (row-inl.h), and few rows times a transposed matrix, which are
- * summed without packing (dots).
+ * term (column-inl.h), one row of few columns or on several threads (row-inl.h), and few rows times a
+ * transposed matrix, which are summed without packing (dots).
  *
  * Invariant: an element of C is the sum of its FNN_KC-blocks in order, each the chain of v_fma over
  * ascending k from zero.  Blocks begin at multiples of FNN_KC, and nothing else (tile shape, packing,

@@ -225,16 +225,13 @@ def of(model: Any, x: Array, y: Array) -> Scores:
 
 
 def _auc(scores: Array, is_true: Array) -> float:
-    """Return the share of pairs, of a sample of the class and one that is none, that scores put in
-    order, half of those that have the same; ``metrics.AUC``, which counts batch by batch, has
-    thresholds, all of which may be above the scores of a rare class."""
-    _, place, count = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (count.cumsum() - (count - 1) / 2)[place.reshape(-1)]
-    positive = int(is_true.sum())
-    pairs = positive * (len(is_true) - positive)
-    if not pairs:
+    """Return the exact area under the ROC curve; ``metrics.AUC``, which
+    counts batch by batch, has thresholds, all of which may be above the scores of a rare class."""
+    from fastnn.plots.rates import Judged, rates
+
+    if is_true.all() or not is_true.any():
         return math.nan
-    return float((ranks[is_true].sum() - positive * (positive + 1) / 2) / pairs)
+    return rates("evaluate", Judged("", is_true, scores)).area
 
 
 def _errors(given: Array, y: Array, squared: bool) -> dict[str, float]:

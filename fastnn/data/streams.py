@@ -226,7 +226,7 @@ class Stream:
 
         What ``fit`` can go through again is thought to end: an epoch may well be long.
         """
-        again = self._who == "fit" and iter(self._source) is not self._source
+        again = self._who == "fit" and not isinstance(self._source, Iterator)
         unknown = self.steps is None and not self.position[0] and not again
         return unknown and not _has_length(self._source)
 
