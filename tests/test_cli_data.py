@@ -261,6 +261,38 @@ def test_codes_with_leading_zeros_are_words_and_keep_them(capsys):
     assert "regression: zip is numbers, 3 different" in said
 
 
+def test_codes_that_have_lost_their_zeros_are_what_they_were(capsys):
+    codes = ["01067", "10115", "80331"]
+    lost = {0: "1067", 30: "1067"}
+    rows = [[lost.get(i, codes[i % 3]), i % 3 * 100.5] for i in range(90)]
+    write("a.csv", [["zip", "y"], *rows])
+    words = ["train", "a.csv", "--epochs", "1", "--save", "m", "--target"]
+    for options in ([], ["--categorical", "zip"]):
+        said = run(capsys, *words, "y", *options).out
+        assert "words        zip (3): a feature each" in said
+        assert "taken as words" in said
+    names = [f"zip={code}" for code in codes]
+    assert told(capsys, "explain", "m")["inputs"] == names
+    assert "zip has 3 classes (01067, 10115, 80331); zeros" in run(capsys, *words, "zip").out
+    assert told(capsys, "evaluate", "m", "a.csv")["rows"] == 90
+
+
+def test_zeros_before_a_few_numbers_are_told(capsys):
+    months = ["1", "02", "3", "12"]
+    write("a.csv", [["month", "y"], *([months[i % 4], i % 7 + 0.5] for i in range(80))])
+    words = ["train", "a.csv", "--epochs", "1", "--target"]
+    said = run(capsys, *words, "y").out
+    assert "numbers      month" in said
+    assert "month: '02' is taken as the number 2 (--categorical takes such as words)" in said
+    said = run(capsys, *words, "y", "--categorical", "month").out
+    assert "words        month (4)" in said
+    assert "'02'" not in said
+    assert "month has 4 classes (1, 2, 3, 12);" in (said := run(capsys, *words, "month").out)
+    assert "; '02' is taken as the number 2\n" in said
+    said = run(capsys, *words, "month", "--task", "regression").out
+    assert "month is numbers, 4 different ones; '02' is taken as the number 2\n" in said
+
+
 def test_dates_of_few_values_and_what_is_no_number_are_named(capsys):
     rows = [
         [f"0{i % 9 + 1}.02.2024", i % 7, "k.A." if i % 5 == 2 else f"{i},5", i % 7]
@@ -339,12 +371,13 @@ def test_a_stray_word_among_numbers_to_predict_leaves_its_row_out(capsys):
 
 
 def test_numbers_that_are_words_for_what_is_beside_them_are_named(capsys):
-    rows = ([f"{i}k", f"{i % 50}{'kg' if i % 3 else 'lb'}", f"({i})", i] for i in range(300))
+    sizes = [f"{i % 50}{'kg' if i % 3 else 'lb'}" for i in range(300)]
+    rows = ([f"{max(i, 9)}k", sizes[i], f"({i % 80})", i] for i in range(300))
     write("a.csv", [["a", "b", "c", "y"], *rows])
-    words = ["train", "a.csv", "--epochs", "1", "--keep", "c", "--target"]
+    words = ["train", "a.csv", "--epochs", "1", "--target"]
     said = run(capsys, *words, "y").out
-    assert "left out     a: 240 different words in 240 rows" in said
-    assert "(--keep takes them); numbers with k beside them, which are read as numbers if" in said
+    assert "different words in 240 rows, such as '9k' (--keep takes them); numbers with k" in said
+    assert "numbers with k beside them, which are read as numbers if" in said
     assert "             b: numbers with kg and lb beside them" in said
     assert "             c: numbers in brackets" in said
     assert "...); numbers with kg and lb beside them" in run(capsys, *words, "b").out
@@ -366,13 +399,28 @@ def test_numbers_in_several_units_are_named_however_few_they_are(capsys):
 
 
 def test_words_that_are_rare_are_counted(capsys):
-    rows = [[f"w{i % 4}" if i < 240 else f"rare {i}", f"x{i % 150}", i % 7] for i in range(300)]
+    rows = [[f"w{i % 4}" if i < 390 else f"rare {i}", f"x{i % 150}", i % 7] for i in range(450)]
     write("a.csv", [["a", "b", "y"], *rows])
     words = ["train", "a.csv", "--target", "y", "--epochs", "1"]
     found = run(capsys, *words, "--validation", "0", "--keep", "a,b")
     assert "a (4 of 64 words: the others come fewer than 3 times)" in found.out
     assert "b (100 of 150 words: the others are no more frequent)" in found.out
     assert "does not know" not in found.out + found.err
+
+
+def test_words_that_all_are_rare_are_no_features_even_if_they_are_wanted(capsys):
+    days = [f"2024-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(300)]
+    rows = [[f"name {i}", days[i], f"w{i // 2}", i % 4, i % 7] for i in range(300)]
+    write("a.csv", [["name", "day", "pair", "a", "y"], *rows])
+    words = ["train", "a.csv", "--target", "y", "--epochs", "1", "--validation", "0"]
+    said = run(capsys, *words).out
+    assert "name: 300 different words in 300 rows, such as 'name 0', none of them 3 times" in said
+    assert "pair: 150 different words in 300 rows, such as 'w0', none of them 3 times" in said
+    assert "day: dates, such as '2024-01-01', which are not read; put what matters" in said
+    assert "--keep" not in said
+    said = run(capsys, *words, "--keep", "name", "--categorical", "day").out
+    assert "name: 300 different words in 300 rows, such as 'name 0', none of them 3 times" in said
+    assert "day: 300 different words in 300 rows" in said
 
 
 def test_a_target_without_squares_is_refused(capsys):

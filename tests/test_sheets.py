@@ -316,6 +316,8 @@ def test_a_first_line_of_prices_has_no_names(tmp_path):
         (["01067", "80331", ""], True),
         (["030", "0351", "k.A."], True),
         (["07", "12", "7"], False),
+        ([*["01067"] * 9, "1067"], True),
+        ([*["01067"] * 8, "1067"], False),
         (["0", "1"], False),
         (["0.5", "01"], False),
         (["a"], False),

@@ -18,6 +18,7 @@ from fastnn.data.notation import (
     dates,
     given,
     one_gap,
+    padded,
     strange,
 )
 from fastnn.data.schema import Columns, numbers, one_way
@@ -60,14 +61,8 @@ def infer(
     if not choice.fills and not choice.words:
         raise DataFileError(f"there is no column to learn from: {_why_none(choice.left_out)}"[:390])
     _tell(choice.fills, choice.counted, say)
-    for name in filter(choice.codes.__contains__, choice.words):
-        say(f"{'':<13}{name}: numbers with zeros before them, as codes have: taken as words")
-    for name, what in choice.quantities.items():
-        if what:
-            say(f"{'':<13}{name}: {what}")
-    for name, words in choice.words.items():
-        if pair := alike(words):
-            say(f"{'':<13}{name}: {pair}")
+    for name, remark in choice.remarks:
+        say(f"{'':<13}{name}: {remark}")
     names = [name for name in sheet.names if name in choice.fills or name in choice.words]
     told = {sheet.column(name) for name in target}
     for name in (name for name in names if sheet.column(name) in told):
@@ -113,9 +108,8 @@ class _Choice:
         complete: those of which none is missing in the rows to train on.
         words: for columns of words those that become features.
         counted: how many these are, and why not all.
-        quantities: what keeps many of these from being numbers, if they look like such.
         left_out: for the others, why.
-        codes: those whose numbers are codes.
+        remarks: names, with what else there is to say of a column that is not left out.
     """
 
     def __init__(self, sheet: Sheet, training: Array, chosen: Chosen):
@@ -127,18 +121,24 @@ class _Choice:
         self.complete: list[str] = []
         self.words: dict[str, list[str]] = {}
         self.counted: dict[str, str] = {}
-        self.quantities: dict[str, str] = {}
         self.left_out: dict[str, str] = {}
-        self.codes = {name for name in sheet.names if are_codes(sheet.column(name))}
+        self.remarks: list[tuple[str, str]] = []
+        self._codes = {name for name in sheet.names if are_codes(sheet.column(name))}
 
     def add(self, name: str) -> None:
         """Look at a column."""
         if name in self._ignore:
             self.left_out[name] = _IGNORED
-        elif name not in self._categorical | self.codes and are_numbers(self._training.plain(name)):
+        elif name not in self._categorical | self._codes and are_numbers(
+            self._training.plain(name)
+        ):
             self._add_numbers(name)
         else:
             self._add_words(name)
+
+    def _has_numbers(self, name: str) -> bool:
+        named = name in self._categorical or name in self._codes
+        return not named and are_numbers(self._training.plain(name))
 
     def _add_numbers(self, name: str) -> None:
         values = numbers(name, self._training)
@@ -151,6 +151,8 @@ class _Choice:
         else:
             self.fills[name], self.sizes[name] = float(np.nanmean(values)), _size(values)
             self.complete += [] if np.isnan(values).any() else [name]
+            zeros = padded(self._sheet.plain(name))
+            self._remark(name, zeros and f"{zeros} (--categorical takes such as words)")
 
     def _index(self, name: str) -> str:
         """Return what whole numbers make an id of: its name, or that it is first and without one,
@@ -169,8 +171,13 @@ class _Choice:
         if reason := _no_kinds(values, wanted=name in self._keep | self._categorical):
             self.left_out[name] = "; ".join(filter(None, [reason, strange(plain), quantities]))
         else:
-            self.quantities[name] = quantities
             self.words[name], self.counted[name] = _categories(values)
+            codes = "numbers with zeros before them, as codes have: taken as words"
+            remarks = (codes if name in self._codes else "", quantities, alike(self.words[name]))
+            self._remark(name, *remarks)
+
+    def _remark(self, name: str, *remarks: str) -> None:
+        self.remarks += [(name, each) for each in remarks if each]
 
 
 def _why_none(left_out: Mapping[str, str]) -> str:
@@ -219,32 +226,40 @@ def _no_quantity(every: Array, values: Array, index: str) -> str:
 
 def _no_kinds(values: Sequence[str], wanted: bool) -> str:
     """Return why words tell nothing of other rows, if they do not."""
-    different = len(one_way(Counter(values)))
-    if different == 1:
+    counts, least = one_way(Counter(values)), _least(values)
+    if len(counts) == 1:
         return "it is the same in all rows to train on"
-    if wanted:
+    rare = max(counts.values()) < least
+    if not wanted and (reason := _no_words(values, "" if rare else " (--keep takes them)")):
+        return reason
+    many = len(counts) > max(_MANY_WORDS, len(values) // 2) and not wanted
+    if not (rare or many):
         return ""
+    example = f"such as {next(iter(given(values)), '')!r:.40}"
+    kept = f", none of them {least} times" if rare else " (--keep takes them)"
+    return f"{len(counts):,} different words in {len(values):,} rows, {example}{kept}"
+
+
+def _no_words(values: Sequence[str], mend: str) -> str:
+    """Return what values are that are no words, and what takes them all the same."""
     if not given(values):
         return "it has no value in the rows to train on (--keep takes its signs of that)"
-    if said := dates(values):
-        return f"{said} (--keep takes them as words)"
-    if different > max(_MANY_WORDS, len(values) // 2):
-        example = f"such as {next(iter(given(values)), '')!r:.40}"
-        return (
-            f"{different:,} different words in {len(values):,} rows, {example} (--keep takes them)"
-        )
-    return ""
+    said = dates(values)
+    return said and said + mend
+
+
+def _least(values: Sequence[str]) -> int:
+    """Return how often a word comes at the least, to become a feature."""
+    return 1 if len(values) < _ROWS_OF_RARE else _RARE
 
 
 def _categories(values: Sequence[str]) -> tuple[list[str], str]:
     """Return the words that become features, and how many they are, and why not all."""
-    counts = one_way(Counter(values))
-    least = 1 if len(values) < _ROWS_OF_RARE else _RARE
+    counts, least = one_way(Counter(values)), _least(values)
     frequent = counts.most_common(_MOST_WORDS)
     common = [word for word, times in frequent if times >= least]
-    words = common or [word for word, _ in frequent]
-    rare = 0 < len(common) < len(frequent)
-    return sorted(words), _counted(words, counts, f"come fewer than {least} times" if rare else "")
+    rare = f"come fewer than {least} times" if len(common) < len(frequent) else ""
+    return sorted(common), _counted(common, counts, rare)
 
 
 def _counted(words: Sequence[str], every: Collection[str], rare: str) -> str:

@@ -18,6 +18,7 @@ from fastnn.data.notation import (
     beside,
     dates,
     given,
+    padded,
     strange,
 )
 from fastnn.data.schema import Target, canonical, one_way
@@ -90,9 +91,13 @@ def _of_one(
     if task == "multi-label":
         raise DataFileError(f"multi-label needs several columns of yes and no: --target {name},...")
     if (task or _task(values, numeric)) == "regression":
-        return _of_numbers(name, values)
-    _check_classes(name, classes, values)
-    return _of_classes(name, classes, "quantities" if numeric else "codes" if numbers else "")
+        target, why = _of_numbers(name, values)
+    else:
+        _check_classes(name, classes, values)
+        kind = "quantities" if numeric else "codes" if numbers else ""
+        target, why = _of_classes(name, classes, kind)
+    zeros = padded(values) if numeric else ""
+    return target, f"{why}; {zeros}" if zeros else why
 
 
 def _of_numbers(name: str, values: list[str]) -> tuple[Target, str]:

@@ -31,6 +31,7 @@ __all__ = [
     "is_number",
     "one_gap",
     "other_sign",
+    "padded",
     "plain",
     "quantity",
     "sign_of",
@@ -108,6 +109,9 @@ _POWER = re.compile(r"(?<=[\d.\s/])((?:[kcmd\u00b5]?m|ft|yd|in|mi)(?=\^?[23]$))\
 _SIGNED = re.compile(r"([+-]?)([^\d.,+-]*)([+-]?[.,]?\d(?:.*\d)?[.,]?)(\D*)")
 
 _WORD = re.compile(r"[^\W\d_]+")
+
+#: A whole number with a zero before it.
+_PADDED = re.compile(r"0\d+")
 
 #: The s of several, as in ``lbs``, but not in ``ms``.
 _PLURAL = re.compile(r"(?<=ch)es$|(?<=\w\w)s$", re.I)
@@ -498,14 +502,29 @@ def _most(votes: Counter[str]) -> str:
 
 
 def are_codes(values: Sequence[str]) -> bool:
-    """Return whether the numbers among some values are padded with zeros, as quantities are not.
+    """Return whether the numbers among some values are padded with zeros, as quantities are not:
+    all are whole, and few are shorter, as one is that has lost its zeros.
 
     Example:
         >>> are_codes(["01067", "80331", "?"]), are_codes(["07", "7", "12"]), are_codes(["0.5"])
         (True, False, False)
+        >>> are_codes([*["01067"] * 9, "1067"])
+        True
     """
-    padded = [len(each) for each in values if re.fullmatch(r"0\d+", each)]
+    padded = [len(each) for each in values if _PADDED.fullmatch(each)]
     if not padded:
         return False
     numbers = [value for value in values if as_number(value) is not None]
-    return all(map(str.isdecimal, numbers)) and min(map(len, numbers)) >= min(padded)
+    whole = sum(len(each) >= min(padded) for each in numbers)
+    return all(map(str.isdecimal, numbers)) and whole >= ALMOST * len(numbers)
+
+
+def padded(values: Iterable[str]) -> str:
+    """Return that numbers have zeros before them that tell nothing, by the first; else nothing.
+
+    Example:
+        >>> padded(["7", "07", "12"]), padded(["0", "0.5", "12"])
+        ("'07' is taken as the number 7", '')
+    """
+    found = next(filter(_PADDED.fullmatch, values), "")
+    return found and f"{found!r:.40} is taken as the number {found.lstrip('0') or '0'}"

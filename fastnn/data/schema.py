@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
@@ -63,6 +64,9 @@ _LONGEST_SIGN = 40  # of a currency or a unit
 
 #: How truth is written, in small letters: by R and Excel, SQL, pandas.
 _TRUTH = {"true": 1.0, "false": 0.0}
+
+#: A whole number, as it is read where others have a fraction, too.
+_WHOLE = re.compile(r"[0-9]+(\.0*)?")
 
 _MODES = {"grayscale": 1, "rgb": 3}
 
@@ -678,22 +682,37 @@ def _as_number_is(text: str) -> str:
 
 
 def one_way(counts: Counter[str]) -> Counter[str]:
-    """Return how often words come, where true and false are written in one way: the most frequent.
+    """Return how often words come, where whole numbers, and true and false, are written in one way:
+    the most frequent, of equally frequent ones the longest.
 
     Example:
         >>> one_way(Counter({"TRUE": 5, "true": 3, "False": 2})), one_way(Counter({"A": 1, "a": 2}))
         (Counter({'TRUE': 8, 'False': 2}), Counter({'a': 2, 'A': 1}))
+        >>> one_way(Counter({"01067": 9, "1067": 1}))
+        Counter({'01067': 10})
     """
-    if not _are_truths(counts):
-        return counts
+    same = _as_number_is if _are_truths(counts) else _as_whole_is
     ways: dict[str, Counter[str]] = {}
     for word, times in counts.items():
-        ways.setdefault(_as_number_is(word), Counter())[word] = times
-    return Counter({max(way, key=way.__getitem__): way.total() for way in ways.values()})
+        ways.setdefault(same(word), Counter())[word] = times
+    usual = {max(way, key=lambda word: (way[word], len(word))): way for way in ways.values()}
+    return Counter({word: way.total() for word, way in usual.items()})
+
+
+def _as_whole_is(text: str) -> str:
+    """Return the text of a class, if that is a whole number."""
+    return canonical(text) if _WHOLE.fullmatch(text) else text
 
 
 def canonical(text: str) -> str:
-    """Return the text of a class: of a number the shortest, as it may be 1 here, and 1.0 there."""
+    """Return the text of a class: of a number the shortest, as it may be 1 here, and 1.0 there.
+
+    Example:
+        >>> canonical("1.0"), canonical("01067"), canonical("0"), canonical("12345678901234567890")
+        ('1', '1067', '0', '12345678901234567890')
+    """
+    if text.isascii() and text.isdecimal():  # which may have more digits than a float
+        return text.lstrip("0") or "0"
     number = as_number(text)
     if number is None or not math.isfinite(number):
         return text
