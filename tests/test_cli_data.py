@@ -107,7 +107,8 @@ def test_numbers_are_learnt_from_an_untidy_table_and_told_of_another(capsys):
     found = run(capsys, "predict", "m.fastnn", "b.csv")
     (name,), *rows = table(found.out)
     assert name == "price"
-    assert run(capsys, "predict", "m.fastnn", "b.csv", "--out", "predictions.csv").out == ""
+    said = run(capsys, "predict", "m.fastnn", "b.csv", "--out", "predictions.csv").out
+    assert said == "2 rows in predictions.csv\n"
     assert table(Path("predictions.csv").read_text()) == [[name], *rows]
     assert abs(float(rows[1][0]) - 250_000) < 50_000
     model = fastnn.models.load_model("m.fastnn")
@@ -487,6 +488,7 @@ def test_yes_and_no_and_rows_without_an_answer(capsys):
     with np.load("a.npz") as file:
         assert file["outputs"].tolist() == ["ok=No", "ok=Yes"]
         assert np.allclose(file["probability"].sum(axis=1), 1)
+    assert run(capsys, "evaluate", "m", "a.csv", "--plot", "a.svg").out.endswith("in a.svg\n")
     found = told(capsys, "evaluate", "m", "a.csv", "--plot", "a.svg")
     assert Path("a.svg").read_text().startswith("<?xml")
     assert found["files"] == {"picture": "a.svg"}
@@ -1106,6 +1108,7 @@ def test_a_model_is_explained(capsys):
     assert found["flops"] == sum(each["flops"] for each in found["operations"])
     assert all(each["seconds"] >= 0 for each in found["operations"])
     assert {each["threads"] for each in found["operations"]} <= {"one", "all"}
+    assert run(capsys, "explain", "m", "--html", "m.html").out.endswith("page in m.html\n")
     assert told(capsys, "explain", "m", "--html", "m.html")["files"] == {"page": "m.html"}
     page = Path("m.html").read_text("utf-8")
     for part in ("<p>inputs: long, wide</p>", ">Total params", ">dense_fwd", "</body></html>"):

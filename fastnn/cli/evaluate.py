@@ -86,4 +86,6 @@ def _run(options: argparse.Namespace) -> int:
         )
     else:
         print(output.printable_lines(found.text(f"of {options.data}")))
+        if options.plot:
+            print(f"picture in {options.plot}")
     return 0

@@ -73,6 +73,8 @@ def _run(options: argparse.Namespace) -> int:
         print(output.printable(line))
     model.summary()
     print(found)
+    if options.html:
+        print(f"page in {options.html}")
     return 0
 
 

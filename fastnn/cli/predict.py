@@ -98,6 +98,8 @@ def _run(options: argparse.Namespace) -> int:
         output.document("predict", **facts, predictions=found.columns(), file=options.out)
     elif options.out is None:
         _write_csv(sys.stdout, found, output.printable if sys.stdout.isatty() else str)
+    else:
+        print(f"{output.counted(len(x), 'row')} in {options.out}")
     return 0
 
 
