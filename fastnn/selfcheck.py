@@ -110,7 +110,10 @@ def _refuse_unknown(only: Sequence[str], isas: Sequence[str]) -> None:
     for pattern in only:
         if not any(fnmatchcase(op, pattern) for op in ops):
             near = ", ".join(_near(pattern, ops))
-            raise ValueError(f"selfcheck: no operation is called {pattern!r:.60}; there are {near}")
+            raise ValueError(
+                f"selfcheck: no operation is called {pattern!r:.60}; there are {near}; 'name*' is "
+                "all that begin so"
+            )
     for isa in isas:
         if isa not in known:
             has = ", ".join(sorted(known))

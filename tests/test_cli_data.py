@@ -675,6 +675,9 @@ def test_images_in_arrays(capsys):
     assert found["choices"]["filters"] == [32]
     kinds = [type(layer).__name__ for layer in fastnn.models.load_model("m").layers]
     assert kinds[:3] == ["Rescaling", "Conv2D", "MaxPooling2D"]
+    np.savez("b.npz", x=x)
+    err = run(capsys, "evaluate", "m", "b.npz", code=1).err
+    assert "b.npz: there is no array 'y_train'; there are x; the model needs that to compare with" in err
     run(capsys, "predict", "m", "a.npz", "--proba", "--out", "predictions.npz")
     with np.load("predictions.npz") as file:
         assert file["prediction"].shape == (600,)
@@ -922,7 +925,7 @@ def test_no_output_is_a_file_that_is_read_or_another_output(capsys):
         (["predict", "m.fastnn", "a.csv", "--out", "./a.csv"], "a.csv is the same file as DATA"),
         (["plot", "m.fastnn", "also.png"], "file to write also.png is the same file as MODEL"),
         ([*train, "--plot", "x.svg", "--save", "x", "--export", "x.c", "--export", "x.c"], "--exp"),
-        ([*train, "--resume", "m", "--save", "m/training.fastnn"], "in folder m"),
+        ([*train, "--resume", "m", "--save", "m/training.fastnn"], "no folder m; make it"),
     ):
         assert message in refused(capsys, *words)
     Path("r").mkdir()
@@ -1572,7 +1575,7 @@ def test_the_epoch_that_is_kept_is_named(capsys):
     write("a.csv", flowers(60))
     words = ["train", "a.csv", "--target", "kind"]
     said = run(capsys, *words, "--epochs", "1", "--batch-size", "64").out
-    assert "at most 1 epoch of 1 batch of 64, ends after" in said
+    assert "1 epoch of 1 batch of 64, takes the best by val_loss; adam" in said
     assert "trained      1 epoch in " in said
     assert "the weights are those of the best, number 1\n" in said
     said = run(capsys, *words, "--epochs", "2", "--validation", "0").out

@@ -9,7 +9,7 @@ import pytest
 
 import fastnn
 from fastnn import Input, Sequential, explain
-from fastnn.errors import DTypeError, NotBuiltError, ShapeError
+from fastnn.errors import DTypeError, NotBuiltError, NotCompiledError, ShapeError
 from fastnn.layers import Activation, Conv2D, Dense, Dropout, Flatten, Layer, MaxPooling2D
 
 X = np.linspace(-1, 1, 44).reshape(11, 4).astype(np.float32)
@@ -149,6 +149,17 @@ def test_add_appends_and_pop_removes():
     assert model.pop().name == "more"
     assert model.output_shape == (None, 3)
     assert [layer.name for layer in model.layers] == ["first", "last"]
+
+
+@pytest.mark.parametrize("change", [lambda m: m.add(Dense(2)), lambda m: m.pop()])
+def test_a_model_of_other_layers_than_were_compiled_says_so(change):
+    model = compiled(mlp())
+    change(model)
+    with pytest.raises(NotCompiledError, match="other layers than when it was compiled; call com"):
+        model.fit(X, Y, verbose=0)
+    assert not model.compiled
+    with pytest.raises(NotCompiledError, match="has no loss yet"):
+        mlp().fit(X, Y, verbose=0)
 
 
 def test_add_and_pop_keep_the_weights_that_stay():

@@ -441,7 +441,7 @@ def test_mistakes(tmp_path):
             return x
 
     with pytest.raises(NotImplementedError, match="units"):
-        Lossy(3).get_config()
+        Lossy(Dense(3)).get_config()
 
 
 # ---- on arrays -----------------------------------------------------------------------------------

@@ -256,12 +256,60 @@ def test_own_layers_can_be_copied():
     assert state(copy.deepcopy(model)) == state(model)
 
 
+class Bands(Layer):
+    """A layer that has no get_config; its first argument is called as in other languages."""
+
+    def __init__(this, units, scales=(1, 2), factor=1.0, **options):
+        super().__init__(**options)
+        this.units, this.scales, this.factor = units, scales, factor
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight((input_shape[-1], self.units))
+
+    def call(self, x):
+        return ops.matmul(x, self.kernel) * self.factor * sum(self.scales)
+
+
+class Banded(Model):
+    """A model that has none."""
+
+    def __init__(self, units, **options):
+        super().__init__(**options)
+        self.bands = Bands(units, factor=0.5)
+
+    def call(self, x):
+        return self.bands(x)
+
+
+def test_plain_arguments_of_own_layers_are_saved_without_a_get_config():
+    scales = [2, 3]
+    layer = Bands(4, scales, name="bands", activity_regularizer="l2")
+    scales.append(4)  # who changes it afterwards changes no argument
+    config = layer.get_config()
+    assert (config["units"], config["scales"], config["name"]) == (4, [2, 3], "bands")
+    assert "factor" not in config
+    classes = {"Bands": Bands, "Banded": Banded}
+    for model in (Sequential([Input((3,)), Bands(4, (2, 3)), Dense(1)]), Banded(2, name="banded")):
+        x = np.arange(6.0).reshape(2, 3)
+        expected = model.predict(x)
+        again = saving.from_bytes(saving.to_bytes(model), classes)
+        for each in (again, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert each.predict(x).tobytes() == expected.tobytes()
+            assert each.get_config() == model.get_config()
+
+
+@pytest.mark.parametrize("argument", [np.ones(2), Dense, [Dense(3)], {"a": lambda x: x}, {1: 2}])
+def test_other_arguments_of_own_layers_need_a_get_config(argument):
+    with pytest.raises(NotImplementedError, match="Bands: its constructor takes units, scales, fa"):
+        Bands(4, argument).get_config()
+
+
 class Wide(Model):
     """A model whose config would lose its argument."""
 
-    def __init__(self, units):
+    def __init__(self, dense):
         super().__init__(name="wide")
-        self.dense = Dense(units)
+        self.dense = dense
 
     def call(self, x):
         return self.dense(x)
@@ -271,7 +319,7 @@ class Wide(Model):
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        (lambda: Wide(3), "takes units, which its config would lose; write get_config"),
+        (lambda: Wide(Dense(3)), "takes dense, which its config would lose; write get_config"),
         (lambda: Sequential([Dense(2, lambda z: z)], name="wide"), "a function of your own"),
         (lambda: compiled_by(lambda t, y: (t - y) ** 2), r"has no name .* clone_model\(model\)"),
     ],

@@ -217,8 +217,7 @@ def new_file(text: str) -> Path:
         raise argparse.ArgumentTypeError("is empty, expected the name of a file")
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder")
-    if not os.access(path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"cannot write in folder {path.parent}")
+    _require_writable(path.parent)
     return path
 
 
@@ -227,9 +226,15 @@ def new_folder(text: str) -> Path:
     path = Path(text)
     if path.exists() and not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is no folder")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"cannot write in folder {path.parent}")
+    _require_writable(path if path.exists() else path.parent)
     return path
+
+
+def _require_writable(folder: Path) -> None:
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {folder}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write in folder {folder}")
 
 
 def picture_file(text: str) -> Path:

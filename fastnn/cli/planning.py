@@ -166,6 +166,8 @@ def _training(made: Plan, steps: int) -> str:
     batches = f"{steps:,} batch{'es' * (steps > 1)} of {made.batch_size}"
     if not made.patience:
         return f"{epochs} of {batches}; {made.optimizer}"
+    if made.patience >= made.epochs:
+        return f"{epochs} of {batches}, takes the best by val_loss; {made.optimizer}"
     ends = f"ends after {made.patience} without a better val_loss, and takes the best"
     return f"at most {epochs} of {batches}, {ends}; {made.optimizer}"
 

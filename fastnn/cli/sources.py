@@ -104,7 +104,9 @@ def labelled(
         from fastnn.data.npz import read_npz
 
         arrays = _test_arrays(read_npz(path), inputs.name, inputs.target)
-        values = _array(arrays, inputs.target)
+        if problem := _no_array(arrays, inputs.target):
+            raise DataFileError(f"{path}: {problem}; the model needs that to compare with"[:390])
+        values = arrays[inputs.target]
         x, y = inputs.take(arrays, path), targets.of_array(target, values, note)
     else:
         sheet = sheet_like(inputs, path, target.names, **text)
@@ -292,10 +294,10 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     name, wanted = options.inputs or _x_name(arrays), named[0]
     for each in (name, wanted):
         if problem := _no_array(arrays, each):
-            options.refuse(problem)
+            options.refuse(f"{problem}; choose by --inputs and --target"[:390])
     if name == wanted:
         options.refuse(_learnt_from_itself(name, arrays))
-    x, values = _as_samples(path, name, _array(arrays, name), say), _array(arrays, wanted)
+    x, values = _as_samples(path, name, arrays[name], say), arrays[wanted]
     if len(x) != len(values):
         raise DataFileError(f"{path}: {name!r} has {len(x)} rows, {wanted!r} has {len(values)}")
     target, why = targets.of_values(wanted, values, options.task)
@@ -323,20 +325,11 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     return Data(x[training], y[training], held_out, schema)
 
 
-def _array(arrays: Mapping[str, Array], name: str) -> Array:
-    if problem := _no_array(arrays, name):
-        raise DataFileError(problem)
-    return arrays[name]
-
-
 def _no_array(arrays: Mapping[str, Array], name: str) -> str:
     """Return what to say of an array that is not there; else nothing."""
     if name in arrays and arrays[name].ndim:
         return ""
-    return (
-        f"there is no array {name!r:.60}; there are {', '.join(arrays)}; choose by --inputs "
-        "and --target"[:390]
-    )
+    return f"there is no array {name!r:.60}; there are {', '.join(arrays):.250}"
 
 
 def _learnt_from_itself(name: str, arrays: Mapping[str, Array]) -> str:

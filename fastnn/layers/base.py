@@ -81,6 +81,8 @@ class Layer(Weighted, metaclass=Constructed):
     #: Whether the mask of the input goes on to the output.
     supports_masking: bool = False
 
+    #: What the constructor was given, by name, where all of it is plain numbers and texts.
+    given: Mapping[str, Any] | None = None
     given_shape: Shape | None = None  # of the input, where the constructor was given it
     given_rows: int | None = None  # of every batch, likewise
 
@@ -162,9 +164,10 @@ class Layer(Weighted, metaclass=Constructed):
         return previous_mask
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make an equal layer."""
-        registry.require_config(type(self), Layer)
-        config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        """Return the arguments that make an equal layer; one of your own whose constructor takes
+        other things than numbers, texts, and lists and dicts of these writes this."""
+        own = registry.own_arguments(self, Layer, self.given)
+        config = {**own, "name": self.name, "trainable": self._trainable, "dtype": self.dtype}
         for what in self._described:
             config[f"{what}_initializer"] = initializers.serialize(self._option(what))
             for kind, module in (("regularizer", regularizers), ("constraint", constraints)):

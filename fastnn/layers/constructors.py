@@ -12,6 +12,7 @@ from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape
 from fastnn.errors import ShapeError
 from fastnn.naming import KnowingArguments
+from fastnn.registry import plain_arguments
 
 __all__ = ["Constructed", "with_defaults"]
 
@@ -19,13 +20,15 @@ Constructor = TypeVar("Constructor", bound=Callable[..., None])
 
 
 class Constructed(KnowingArguments):
-    """Lets any layer take the shape of a model's input, as old scripts for Keras give it."""
+    """Lets any layer take the shape of a model's input, as old scripts for Keras give it, and know
+    what it was given."""
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         own = cls.__signature__.parameters
         taken = [name for name in _SHAPES if name in options and name not in own]
         shapes = {name: options.pop(name) for name in taken}
         layer = super().__call__(*args, **options)
+        layer.given = plain_arguments(cls, args, options)
         for name, value in shapes.items():
             layer.given_shape = _given_shape(layer.name, name, value)
             if name == "batch_input_shape":

@@ -31,6 +31,7 @@ class Compilable(Connected):
         super().__init__(**options)
         self._runtime: Runtime | None = None
         self._recipe: dict[str, Any] | None = None
+        self._outdated = False  # whether layers have changed since it was compiled
         self._told: list[Variable] = []
 
     @property
@@ -136,7 +137,7 @@ class Compilable(Connected):
         with self._guard.training("compile"):
             if self.built:
                 self._start(policy, **recipe)
-            self.dtype_policy, self._recipe = policy, recipe
+            self.dtype_policy, self._recipe, self._outdated = policy, recipe, False
 
     def _policy_for_compile(self, dtype: str | None) -> str:
         """Return the policy that ``compile`` is asked for: one of the weights' own type."""
@@ -227,10 +228,11 @@ class Compilable(Connected):
 
     def _compiled(self, who: str, x: Any) -> Runtime:
         if self._recipe is None:
-            raise NotCompiledError(
-                f"{who}: the model {self.name!r} has no loss yet; "
-                "call compile(optimizer, loss) first"
-            )
+            if self._outdated:
+                why = "has other layers than when it was compiled; call compile again"
+            else:
+                why = "has no loss yet; call compile(optimizer, loss) first"
+            raise NotCompiledError(f"{who}: the model {self.name!r} {why}")
         self._build_for(who, x)
         return self.runtime
 

@@ -96,12 +96,13 @@ class Model(Trainer):
         return Network(who, *cut(*ends))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes an equal model, with other weights; a sub-classed model that takes
-        arguments of its own writes this."""
+        """Return what makes an equal model, with other weights; a sub-classed model whose
+        constructor takes other things than numbers, texts, and lists and dicts of these writes
+        this."""
         if type(self) is not Model:
-            registry.require_config(type(self), Model)
+            own = registry.own_arguments(self, Model, self.given)
             policy = self.dtype_policy if self._dtype_is_given else None
-            return {"name": self.name, "trainable": self._trainable, "dtype": policy}
+            return {**own, "name": self.name, "trainable": self._trainable, "dtype": policy}
         assert isinstance(self._network, Network)
         return {
             "name": self.name,

@@ -84,13 +84,13 @@ class Sequential(Model):
             ShapeError: if the layer cannot take what the last one gives; it is not added then.
         """
         with self._guard.training("add"):
-            recipe, known = self._recipe, _layer(layer)
+            before, known = (self._outdated, self._recipe), _layer(layer)
             self._append(known)
             try:
                 self._rebuild()
             except BaseException:
                 self._layers.remove(known)
-                self._recipe = recipe
+                self._outdated, self._recipe = before
                 raise
 
     def pop(self) -> Layer:
@@ -139,7 +139,7 @@ class Sequential(Model):
             self.build(first.given_shape)
 
     def _rebuild(self) -> None:
-        self._recipe = None
+        self._outdated, self._recipe = self._outdated or self.compiled, None
         if self.built:
             self.build(self.input_shape)
         else:
