@@ -677,7 +677,10 @@ def test_images_in_arrays(capsys):
     assert kinds[:3] == ["Rescaling", "Conv2D", "MaxPooling2D"]
     np.savez("b.npz", x=x)
     err = run(capsys, "evaluate", "m", "b.npz", code=1).err
-    assert "b.npz: there is no array 'y_train'; there are x; the model needs that to compare with" in err
+    assert (
+        "b.npz: there is no array 'y_train'; there are x; the model needs that to compare with"
+        in err
+    )
     run(capsys, "predict", "m", "a.npz", "--proba", "--out", "predictions.npz")
     with np.load("predictions.npz") as file:
         assert file["prediction"].shape == (600,)

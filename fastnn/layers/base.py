@@ -82,7 +82,7 @@ class Layer(Weighted, metaclass=Constructed):
     supports_masking: bool = False
 
     #: What the constructor was given, by name, where all of it is plain numbers and texts.
-    given: Mapping[str, Any] | None = None
+    _arguments_given: Mapping[str, Any] | None = None
     given_shape: Shape | None = None  # of the input, where the constructor was given it
     given_rows: int | None = None  # of every batch, likewise
 
@@ -166,7 +166,7 @@ class Layer(Weighted, metaclass=Constructed):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer; one of your own whose constructor takes
         other things than numbers, texts, and lists and dicts of these writes this."""
-        own = registry.own_arguments(self, Layer, self.given)
+        own = registry.own_arguments(self, Layer, self._arguments_given)
         config = {**own, "name": self.name, "trainable": self._trainable, "dtype": self.dtype}
         for what in self._described:
             config[f"{what}_initializer"] = initializers.serialize(self._option(what))

@@ -28,7 +28,7 @@ class Constructed(KnowingArguments):
         taken = [name for name in _SHAPES if name in options and name not in own]
         shapes = {name: options.pop(name) for name in taken}
         layer = super().__call__(*args, **options)
-        layer.given = plain_arguments(cls, args, options)
+        layer._arguments_given = plain_arguments(cls, args, options)
         for name, value in shapes.items():
             layer.given_shape = _given_shape(layer.name, name, value)
             if name == "batch_input_shape":

@@ -100,7 +100,7 @@ class Model(Trainer):
         constructor takes other things than numbers, texts, and lists and dicts of these writes
         this."""
         if type(self) is not Model:
-            own = registry.own_arguments(self, Model, self.given)
+            own = registry.own_arguments(self, Model, self._arguments_given)
             policy = self.dtype_policy if self._dtype_is_given else None
             return {**own, "name": self.name, "trainable": self._trainable, "dtype": policy}
         assert isinstance(self._network, Network)
