@@ -384,6 +384,10 @@ def test_the_result_of_the_example_is_json_too(tmp_path, capsys):
     assert (found["schema"], found["command"], found["source"]) == (1, "train", "digits")
     assert 0.2 < found["scores"]["accuracy"] == found["history"]["val_accuracy"][0]
     assert found["files"] == {"model": str(path), "picture": None, "exports": []}
+    assert found["rows"] == {"training": 1437, "held_out": 360}
+    assert (found["task"], found["inputs"], found["epochs_run"]) == ("classes", [8, 8, 1], 1)
+    assert (found["choices"]["filters"], found["best_epoch"]) == ([64, 128], 1)
+    assert sum(map(sum, found["confusion"])) == 360
 
 
 @pytest.mark.parametrize("mistake", [KeyError("what"), AssertionError(), RecursionError("deep")])

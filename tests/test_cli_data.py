@@ -466,6 +466,13 @@ def test_a_number_for_classes_a_line_without_names_and_places_of_columns(capsys)
     assert "2 has 3 classes (0, 1, 2); --task regression takes them as numbers" in said
     write("b.csv", [[0.1, -0.1], [4.1, 3.9]])
     assert table(run(capsys, "predict", "m", "b.csv").out) == [["2"], ["0"], ["2"]]
+    run(capsys, "predict", "m", "b.csv", "--out", "b.npz")
+    with np.load("b.npz") as file:
+        assert file["prediction"].tolist() == [0, 2]
+    write("b.csv", [["width", "length"], [0.1, -0.1], [4.1, 3.9]])
+    found = run(capsys, "predict", "m", "b.csv")
+    assert table(found.out) == [["2"], ["0"], ["2"]]
+    assert "note: b.csv: its first line has names, of which the model knows none" in found.err
     said = run(capsys, "train", "a.csv", "--target", "2", "--task", "regression", "--epochs", "1")
     assert "regression: 2 is numbers, 3 different" in said.out
 
@@ -492,6 +499,8 @@ def test_yes_and_no_and_rows_without_an_answer(capsys):
     found = told(capsys, "evaluate", "m", "a.csv", "--plot", "a.svg")
     assert Path("a.svg").read_text().startswith("<?xml")
     assert found["files"] == {"picture": "a.svg"}
+    example = told(capsys, "train", "digits", "--epochs", "1")
+    assert set(example) == set(told(capsys, "train", "a.csv", "--target", "ok", "--epochs", "1"))
     assert found["rows"] == sum(row[2] != "NA" for row in rows)
 
 
@@ -675,17 +684,24 @@ def test_images_in_arrays(capsys):
     assert found["choices"]["filters"] == [32]
     kinds = [type(layer).__name__ for layer in fastnn.models.load_model("m").layers]
     assert kinds[:3] == ["Rescaling", "Conv2D", "MaxPooling2D"]
+    np.savez("b.npz", x=x, y=y)
+    assert told(capsys, "evaluate", "m", "b.npz")["rows"] == len(x)
+    assert len(table(run(capsys, "predict", "m", "b.npz").out)) == 1 + len(x)
+    np.savez("b.npz", x_test=x[:50], y_test=y[:50])
+    assert told(capsys, "evaluate", "m", "b.npz")["rows"] == 50
+    assert len(table(run(capsys, "predict", "m", "b.npz").out)) == 1 + 50
     np.savez("b.npz", x=x)
     err = run(capsys, "evaluate", "m", "b.npz", code=1).err
     assert (
         "b.npz: there is no array 'y_train'; there are x; the model needs that to compare with"
         in err
     )
-    run(capsys, "predict", "m", "a.npz", "--proba", "--out", "predictions.npz")
+    said = run(capsys, "predict", "m", "a.npz", "--proba", "--out", "predictions.npz").err
+    assert "a.npz: 'x_test' is read, not 'x_train', which was learnt from" in said
     with np.load("predictions.npz") as file:
-        assert file["prediction"].shape == (600,)
-        assert file["probability"].shape == (600, 10)
-        assert (file["prediction"].astype(int) == y[:600]).mean() > 0.85
+        assert file["prediction"].shape == (200,)
+        assert file["probability"].shape == (200, 10)
+        assert (file["prediction"] == y[600:800]).mean() > 0.85
         assert file["outputs"][3] == "y_train=3"
     assert told(capsys, "evaluate", "m", "a.npz")["rows"] == 200
 

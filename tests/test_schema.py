@@ -365,7 +365,15 @@ def test_how_large_numbers_were_is_kept_and_checked():
 def test_columns_without_names_go_by_their_place(tmp_path):
     columns = Columns(False, ["1", "0"], [0.0, 0.0], {})
     assert columns.read(write(tmp_path, "1,0\n3,4\n")).tolist() == [[0, 1], [4, 3]]
-    assert columns.read(write(tmp_path, "a,b\n3,4\n")).tolist() == [[0, 0], [4, 3]]
+    notes = []
+    found = columns.read(write(tmp_path, "a,b\n3,4\n"), notes.append)
+    assert found.tolist() == [[4, 3]]
+    assert "its first line has names, of which the model knows none" in notes[0]
+    for first in ("?,b", "a,a", "a,7"):  # no names
+        assert len(columns.read(write(tmp_path, f"{first}\n3,4\n"))) == 2
+    columns = Columns(False, ["0", "1"], [0.0, None], {"1": ["red", "blue"]})
+    for first, rows in (("size,colour", 1), ("k.A.,red", 2), ("k.A.,", 2)):
+        assert len(columns.read(write(tmp_path, f"{first}\n3,blue\n"))) == rows
 
 
 def test_a_missing_column_is_named(tmp_path):

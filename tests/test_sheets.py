@@ -129,7 +129,7 @@ def test_a_pipe_is_read_once(tmp_path):
         (b"", "nothing in it"),
         (b"\n\n,,\n", "nothing in it"),
         (b"a,b\n1,2,3\n", "line 2 has 3 values, the first has 2"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0", "no table of text: it is a picture; pictures to learn from"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0", "no table of text: it is a picture; a model of pictures"),
         (b"\xff\xfe\0", "no table of text"),
         (b"PK\3\4xl/workbook.xml", "as Excel's files are: save it as CSV"),
         (b'[{"a": 1, "b": 2}]', "no table of text: it is JSON: save it as CSV"),

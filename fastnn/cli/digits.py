@@ -8,11 +8,14 @@ from functools import partial
 from typing import Any
 
 from fastnn.cli import keeping, output
+from fastnn.cli.planning import Plan
+from fastnn.cli.sources import Data
 
 __all__ = ["train_digits"]
 
 #: Options of `fastnn train` that the example has, with their defaults.
 _DEFAULTS = {"epochs": 30, "batch_size": 32}
+_FILTERS, _DROPOUT, _OPTIMIZER = [64, 128], 0.5, "adam"
 _KNOWN = {*_DEFAULTS, "seed", "threads", "save", "plot", "export", "quiet", "json"}
 
 
@@ -27,6 +30,7 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
         options.refuse(f"the example digits has no option --{name.replace('_', '-')}")
     import fastnn
     from fastnn import extras, plots
+    from fastnn.cli import scores
     from fastnn.datasets import load_digits, train_test_split
 
     epochs, batch = (getattr(options, name) or value for name, value in _DEFAULTS.items())
@@ -47,11 +51,10 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
         verbose=0 if options.quiet or options.json else 1,
     )
     seconds = time.perf_counter() - began
-    probabilities = model.predict_proba(x_test)
-    accuracy = (probabilities.argmax(axis=1) == y_test).mean()
-    result = f"{accuracy:.2%} of {len(y_test)} test images read right"
+    found = scores.of(model, x_test, y_test)
+    result = f"{found.metrics['accuracy']:.2%} of {len(y_test)} test images read right"
     say = _silent if options.json else print
-    report = partial(plots.training_report, history, x_test, y_test, probabilities, title=result)
+    report = partial(plots.training_report, history, x_test, y_test, found.outputs, title=result)
     try:
         lines = keeping.keep(options, model, report, x_test)
     finally:  # where the disk is full, the scores are what is left of the training
@@ -66,12 +69,22 @@ def train_digits(options: argparse.Namespace, given: set[str]) -> int:
         output.document(
             "train",
             source=options.source,
+            **Data(x_train, y_train, (x_test, y_test), model.schema).facts(),
+            choices=_plan(epochs, batch).choices(),
+            notes=[],
+            epochs_run=epochs,
+            best_epoch=epochs,  # none is better than the last, whose weights are kept
             seconds=seconds,
-            scores={"accuracy": accuracy},
+            **found.facts(),
             history=history.history,
             files=keeping.files(options),
         )
     return 0
+
+
+def _plan(epochs: int, batch_size: int) -> Plan:
+    """Return how the example is trained, as others are described."""
+    return Plan(_FILTERS, [], _DROPOUT, epochs, batch_size, None, _OPTIMIZER, 0, None, {})
 
 
 def _silent(text: str) -> None:
@@ -101,15 +114,17 @@ def _digits_model() -> Any:
         [
             fastnn.Input(schema.inputs.shape),
             layers.Rescaling(1 / 16),
-            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.Conv2D(_FILTERS[0], 3, padding="same", activation="relu"),
             layers.MaxPooling2D(2),
-            layers.Conv2D(128, 3, padding="same", activation="relu"),
+            layers.Conv2D(_FILTERS[1], 3, padding="same", activation="relu"),
             layers.MaxPooling2D(2),
             layers.Flatten(),
-            layers.Dropout(0.5),
+            layers.Dropout(_DROPOUT),
             layers.Dense(digits.units, activation="softmax"),
         ]
     )
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer=_OPTIMIZER, loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     model.schema = schema
     return model

@@ -21,8 +21,8 @@ __all__ = ["add"]
 
 _ABOUT = """Compares what a model predicts with what is true, and prints metrics; for classes
 also how often each was taken for which. The data is of the kind that `fastnn train` was
-given, with the target. Rows without one, or with another class than the model knows, are
-left out, and counted in a note."""
+given, with the target; of an npz file x_test and y_test if they are there. Rows without a
+target, or with another class than the model knows, are left out, and counted in a note."""
 
 _EXAMPLES = """  fastnn evaluate houses.fastnn test.csv
   fastnn evaluate flowers.fastnn test/ --json

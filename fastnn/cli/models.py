@@ -92,7 +92,7 @@ def sheet_like(inputs: Columns, path: Path, known: Sequence[str] = (), **text: A
         known: other columns that are looked for.
         text: how it is to be read, ``delimiter`` and ``encoding``.
     """
-    sheet = inputs.sheet(path, known, **text)
+    sheet = inputs.sheet(path, known, note=output.note, **text)
     if sheet.names[0] not in (*inputs.names, *known):
         check_separated(path, sheet)
     return sheet

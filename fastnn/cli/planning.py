@@ -60,7 +60,7 @@ def plan(data: Data, options: argparse.Namespace) -> Plan:
     rows, spatial = len(data.x), data.x.ndim == 4
     filters = _filters(data.x.shape[1:3]) if spatial else []
     hidden = _given(options.hidden, [64] if spatial else _widths(rows))
-    dropout = _given(options.dropout, _dropout(data, spatial))
+    dropout = _given(options.dropout, _dropout(data, spatial)) if hidden else 0.0
     batch = _given(options.batch_size, _batch(rows))
     steps = -(-rows // batch)
     epochs = _given(options.epochs, int(np.clip(_STEPS // steps, *_EPOCHS)))

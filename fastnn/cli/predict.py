@@ -22,20 +22,22 @@ from fastnn.cli.arguments import (
     source,
     suffixed,
 )
+from fastnn.data.schema import canonical
 
 __all__ = ["add"]
 
 _ABOUT = """Prints what a model predicts for each row of a file, as CSV, with a line of names.
 
 The data is of the kind that the model was trained on: a CSV file with the same columns, in
-any order and among others; an npz file; an image or a folder of them. A word that the
-training had not is none of the known ones, a missing number is the mean of the training; a
-note says how many. A model that `fastnn train` has not made takes all columns of a CSV file,
-which have to be numbers, and its outputs are printed as they are.
+any order and among others; an npz file, of which x_test is read if it is there; an image or a
+folder of them. A word that the training had not is none of the known ones, a missing number
+is the mean of the training; a note says how many. A model that `fastnn train` has not made
+takes all columns of a CSV file, which have to be numbers, and its outputs are printed as they
+are.
 
-An npz file from --out has the arrays prediction (rows,) or (rows, n) and names, with --proba
-also probability (rows, n) and outputs, their names; of images also paths; with --with also
-beside (rows, n), texts, and beside_names."""
+An npz file from --out has the arrays prediction (rows,) or (rows, n), numbers, or texts where
+classes are words, and names, with --proba also probability (rows, n) and outputs, their names;
+of images also paths; with --with also beside (rows, n), texts, and beside_names."""
 
 _EXAMPLES = """  fastnn predict houses.fastnn new.csv
   fastnn predict flowers.fastnn new.csv --proba --out predictions.csv
@@ -182,7 +184,7 @@ def _keep(path: Path, found: _Answers) -> None:
 def _npz(found: _Answers) -> bytes:
     import numpy as np
 
-    answers = np.array(list(found.answers.values())).T
+    answers = np.array(list(map(_whole, found.answers.values()))).T
     arrays: dict[str, Any] = {"prediction": answers[:, 0] if answers.shape[1] == 1 else answers}
     arrays["names"] = np.array(list(found.answers))
     if found.chances:
@@ -196,6 +198,13 @@ def _npz(found: _Answers) -> bytes:
     file = io.BytesIO()
     np.savez(file, **arrays)
     return file.getvalue()
+
+
+def _whole(answers: list[Any]) -> list[Any]:
+    """Return classes that are whole numbers as numbers, as who asks for arrays has them."""
+    texts = {each for each in answers if isinstance(each, str)}
+    whole = all(canonical(each) == each and each.lstrip("-").isdecimal() for each in texts)
+    return list(map(int, answers)) if texts and whole else answers
 
 
 def _write_csv(file: Any, found: _Answers, shown: Callable[[str], str] = str) -> None:

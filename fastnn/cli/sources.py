@@ -103,11 +103,11 @@ def labelled(
     elif isinstance(inputs, Arrays):
         from fastnn.data.npz import read_npz
 
-        arrays = _test_arrays(read_npz(path), inputs.name, inputs.target)
-        if problem := _no_array(arrays, inputs.target):
+        arrays = read_npz(path)
+        name, answers = inputs.pair(arrays, answered=True)
+        if problem := _no_array(arrays, answers):
             raise DataFileError(f"{path}: {problem}; the model needs that to compare with"[:390])
-        values = arrays[inputs.target]
-        x, y = inputs.take(arrays, path), targets.of_array(target, values, note)
+        x, y = inputs.take(arrays, path, name), targets.of_array(target, arrays[answers], note)
     else:
         sheet = sheet_like(inputs, path, target.names, **text)
         x, y = inputs.encode(sheet, note), target.encode(sheet, note)
@@ -310,13 +310,13 @@ def _of_arrays(path: Path, options: argparse.Namespace, say: Say) -> Data:
     x, y = x[known], targets.for_loss(target, y[known])
     _check_finite(path, f"{name!r:.60}", x)
     _check_varies(path, f"{name!r:.60}", x)
-    schema = Schema(Arrays(name, list(x.shape[1:]), wanted), target)
+    inputs = Arrays(name, list(x.shape[1:]), wanted)
+    schema = Schema(inputs, target)
     if target.task == "numbers":
         _tell_coarse(target.names, y, say)
-    if schema.inputs.features:
-        _tell_coarse(schema.inputs.features, x, say)
-    tested = _test_arrays(arrays, name, wanted)
-    if tested is not arrays:
+    if inputs.features:
+        _tell_coarse(inputs.features, x, say)
+    if inputs.pair(arrays, answered=True) != (name, wanted):
         if options.validation != options.defaults["validation"]:
             options.refuse("--validation: the file has rows of its own to test on, x_test")
         return Data(x, y, labelled(schema, path, _noting(say)), schema)
@@ -346,14 +346,6 @@ def _x_name(arrays: Mapping[str, Array]) -> str:
 
 def _y_name(arrays: Mapping[str, Array]) -> str:
     return "y_train" if "y_train" in arrays else "y"
-
-
-def _test_arrays(arrays: dict[str, Array], x: str, y: str) -> dict[str, Array]:
-    """Return the arrays with those to test on in place of those to train on, if there are some."""
-    pairs = {name: name.replace("train", "test") for name in (x, y)}
-    if all(test != name and test in arrays for name, test in pairs.items()):
-        return {**arrays, **{name: arrays[test] for name, test in pairs.items()}}
-    return arrays
 
 
 def _as_samples(path: Path, name: str, x: Array, say: Say) -> Array:

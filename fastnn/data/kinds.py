@@ -13,7 +13,7 @@ FASTNN = "it is a fastnn model"
 #: What it says of a zip that cannot be read, which may have been a model's file.
 DAMAGED = "it is a damaged zip, as Excel's files are: save it as CSV"
 
-_PICTURE = "it is a picture; pictures to learn from are given as a folder"
+_PICTURE = "it is a picture; a model of pictures is trained on a folder of them"
 _HEAD = 100  # characters, to see how a text begins
 _ZIP = b"PK\3\4"
 

@@ -49,7 +49,14 @@ MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "non
 #: What stands for a word that is not known; a word may well be "none", or "-".
 NO_WORD = MISSING - {"none", "-", "."}
 
-_DATE = re.compile(r"\d{4}([-./])\d\d?\1\d\d?\b|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b")
+#: Months as they are called in English and in German, or as both are shortened.
+_MONTH = "(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]{0,6}"
+_DATE = re.compile(
+    r"\d{4}([-./])\d\d?\1\d\d?(?:\b|(?=T\d))|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b"
+    rf"|\d\d?\.?[-\s/]?{_MONTH}\.?[-\s/,]{{1,2}}(\d{{4}}|\d\d)\b"
+    rf"|{_MONTH}\.?\s\d\d?,?\s\d{{4}}\b",
+    re.I,
+)
 
 #: What else is between thousands: spaces, which may be narrow and keep a line together, and an
 #: apostrophe.
@@ -205,6 +212,8 @@ def dates(values: Sequence[str]) -> str:
     Example:
         >>> dates(["2024-01-31", "?", "2024-02-01"])[:23], dates(["1.5", "a"])
         ("dates, such as '2024-01", '')
+        >>> [dates([each])[:5] for each in ("2024-01-31T12:00", "31 Jan 2024", "Jan 31, 2024")]
+        ['dates', 'dates', 'dates']
     """
     present = given(values)
     if not present or sum(map(bool, map(_DATE.match, present))) < ALMOST * len(present):

@@ -185,7 +185,7 @@ class Columns:
 
     def read(self, path: str | os.PathLike[str], note: Note = _silent, **text: Any) -> Array:
         """Return the samples of a CSV file, (rows, features), float64, read as by ``sheet``."""
-        return self.encode(self.sheet(path, **text), note)
+        return self.encode(self.sheet(path, note=note, **text), note)
 
     def sheet(
         self,
@@ -193,6 +193,7 @@ class Columns:
         known: Sequence[str] = (),
         delimiter: str | None = None,
         encoding: str | None = None,
+        note: Note = _silent,
     ) -> Sheet:
         """Return the sheet of a CSV file like that of the training, or of such a data frame."""
         if isinstance(path, str | os.PathLike):
@@ -201,10 +202,26 @@ class Columns:
             sheet = read_sheet(path, *how)
         else:
             sheet = sheet_of(path, self.decimal, self.signs, self.sizes)
+        if not sheet.header and self._begins_with_names(sheet):
+            note(f"{os.fspath(path)}: its first line has names, of which the model knows none")
+            sheet = sheet.part(range(1, len(sheet.rows)))
         if not sheet.rows:
             where = os.fspath(path) if sheet.separator else "the data frame"
             raise DataFileError(f"{where}: there is no row under the names")
         return sheet
+
+    def _begins_with_names(self, sheet: Sheet) -> bool:
+        """Return whether the first row of a sheet without names has nothing but such."""
+        if not sheet.rows or not set(self.names) <= set(sheet.names):
+            return False
+        first = sheet.part([0])
+        numeric = [name for name in self.names if name not in self.words]
+        words = {name: first.column(name)[0] for name in self.names}
+        named = all(as_number(first.plain(name)[0]) is None for name in numeric)
+        given = not any(word.lower() in MISSING for word in words.values())
+        unknown = not any(words[name] in self._known(name) for name in self.words)
+        distinct = len({*words.values()}) == len(words) > 1
+        return bool(numeric) and named and given and unknown and distinct
 
     def encode(self, sheet: Sheet, note: Note = _silent, learning: bool = False) -> Array:
         """Return samples, (rows, features), float64.
@@ -469,15 +486,36 @@ class Arrays:
         """Return the samples of an npz file, or of an array."""
         from fastnn.data.npz import read_npz
 
-        if isinstance(path, str | os.PathLike):
-            return self.take(read_npz(path), path)
-        return self.take({self.name: as_array("read", "x", path)}, "read")
+        if not isinstance(path, str | os.PathLike):
+            return self.take({self.name: as_array("read", "x", path)}, "read", self.name)
+        arrays = read_npz(path)
+        name, _ = self.pair(arrays, answered=False)
+        if name != self.name and self.name in arrays:
+            note(f"{os.fspath(path)}: {name!r} is read, not {self.name!r}, which was learnt from")
+        return self.take(arrays, path, name)
 
-    def take(self, arrays: Mapping[str, Array], path: str | os.PathLike[str]) -> Array:
-        """Return the samples among the arrays of a file, (rows, ...)."""
-        name = (
-            self.name if self.name in arrays else next(iter(arrays), "") if len(arrays) == 1 else ""
-        )
+    def pair(self, arrays: Mapping[str, Array], answered: bool) -> tuple[str, str]:
+        """Return which arrays of a file are samples and targets: those to test on, such as
+        ``x_test``, if it has them; else those of the training; else ``x``, whatever these were.
+
+        Args:
+            arrays: those of the file.
+            answered: whether targets have to be there.
+        """
+        pair = (self.name, self.target)
+        stems = tuple(name.replace("_train", "") for name in pair)
+        tests = tuple(name.replace("train", "test") for name in pair)
+        others = tuple(f"{stem}_test" for stem in stems)
+        ways = [*([tests] if tests != pair else []), pair, stems, others]
+        for x, y in ways:
+            if x in arrays and x != y and (y in arrays or not answered):
+                return x, y
+        return pair
+
+    def take(self, arrays: Mapping[str, Array], path: str | os.PathLike[str], name: str) -> Array:
+        """Return the samples of a file, (rows, ...): those of a name, or of the only array."""
+        if len(arrays) == 1:
+            name = next(iter(arrays))
         if name not in arrays:
             raise DataFileError(
                 f"{os.fspath(path)}: there is no array {self.name!r}; there are "
