@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import ops, registry
 from fastnn._checks import fraction, integer, not_negative, shown
 from fastnn.compiler.graph import Tensor
+from fastnn.configured import Configured
 from fastnn.naming import public, snake_case
 
 __all__ = [
@@ -35,7 +36,7 @@ if not TYPE_CHECKING:  # a name that is not there says which was meant
 Projection = Callable[[Tensor], Tensor]
 
 
-class Constraint:
+class Constraint(metaclass=Configured):
     """A projection with options that a model file can hold; your own overrides ``__call__``.
 
     Example:
@@ -52,7 +53,6 @@ class Constraint:
 
     def get_config(self) -> dict[str, Any]:
         """Return the options that make an equal constraint."""
-        registry.require_config(type(self), Constraint)
         return {}
 
     @classmethod

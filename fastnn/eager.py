@@ -56,8 +56,8 @@ def compute(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping
     arrays = [leaf for leaf in map(_numbers, nests.flatten(given)) if isinstance(leaf, np.ndarray)]
     wide = any(array.dtype == np.float64 for array in arrays)
     dtype, graph = "float64" if wide else config.floatx(), Graph()
+    known, named = nests.apply(_numbers, given)
     with graph.scope(""):
-        known, named = nests.apply(_numbers, given)
         result = function(*known, **named)
         results = Shelf(graph, "results")
         kept = nests.apply(lambda y: results.keep(y) if isinstance(y, Tensor) else y, result)

@@ -115,6 +115,8 @@ class KnowingArguments(ABCMeta):
 
     @property
     def __signature__(cls) -> inspect.Signature:
+        if cls.__init__ is object.__init__:  # type: ignore[misc]
+            return inspect.Signature()
         signature = inspect.signature(cls.__init__)  # type: ignore[misc]
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Operators"]
+__all__ = ["OPERATORS", "Operators", "apply"]
 
 
 #: NumPy's functions that its arrays call for operators -> those of ``fastnn.ops``.
-_OPERATORS = {
+OPERATORS = {
     name: name
     for name in (
         *("add", "subtract", "multiply", "divide", "floor_divide", "power", "matmul"),
@@ -20,7 +20,7 @@ _OPERATORS = {
 } | {"remainder": "mod"}
 
 
-def _apply(name: str, *operands: Any) -> Any:
+def apply(name: str, *operands: Any) -> Any:
     """Return ``fastnn.ops.name(*operands)``."""
     from fastnn import ops  # which is made of what has operators
 
@@ -49,84 +49,84 @@ class Operators:
     __iter__ = None
 
     def __add__(self, other: Any) -> Any:
-        return _apply("add", self, other)
+        return apply("add", self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return _apply("add", other, self)
+        return apply("add", other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return _apply("subtract", self, other)
+        return apply("subtract", self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return _apply("subtract", other, self)
+        return apply("subtract", other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return _apply("multiply", self, other)
+        return apply("multiply", self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return _apply("multiply", other, self)
+        return apply("multiply", other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return _apply("divide", self, other)
+        return apply("divide", self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _apply("divide", other, self)
+        return apply("divide", other, self)
 
     def __floordiv__(self, other: Any) -> Any:
-        return _apply("floor_divide", self, other)
+        return apply("floor_divide", self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return _apply("floor_divide", other, self)
+        return apply("floor_divide", other, self)
 
     def __mod__(self, other: Any) -> Any:
-        return _apply("mod", self, other)
+        return apply("mod", self, other)
 
     def __rmod__(self, other: Any) -> Any:
-        return _apply("mod", other, self)
+        return apply("mod", other, self)
 
     def __pow__(self, other: Any) -> Any:
-        return _apply("power", self, other)
+        return apply("power", self, other)
 
     def __rpow__(self, other: Any) -> Any:
-        return _apply("power", other, self)
+        return apply("power", other, self)
 
     def __matmul__(self, other: Any) -> Any:
-        return _apply("matmul", self, other)
+        return apply("matmul", self, other)
 
     def __rmatmul__(self, other: Any) -> Any:
-        return _apply("matmul", other, self)
+        return apply("matmul", other, self)
 
     def __neg__(self) -> Any:
-        return _apply("negative", self)
+        return apply("negative", self)
 
     def __pos__(self) -> Any:
         return self
 
     def __abs__(self) -> Any:
-        return _apply("absolute", self)
+        return apply("absolute", self)
 
     def __lt__(self, other: Any) -> Any:
-        return _apply("less", self, other)
+        return apply("less", self, other)
 
     def __le__(self, other: Any) -> Any:
-        return _apply("less_equal", self, other)
+        return apply("less_equal", self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return _apply("greater", self, other)
+        return apply("greater", self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return _apply("greater_equal", self, other)
+        return apply("greater_equal", self, other)
 
     def __getitem__(self, key: Any) -> Any:
-        return _apply("get_item", self, _described(key))
+        return apply("get_item", self, _described(key))
 
     def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
         """Return what ``array + tensor`` stands for; refuse NumPy's other functions."""
         name = str(ufunc.__name__)
         if name in ("equal", "not_equal"):  # as objects, like == of two tensors
             return (operands[0] is operands[1]) == (name == "equal")
-        if method == "__call__" and name in _OPERATORS and not options:
-            return _apply(_OPERATORS[name], *operands)
+        if method == "__call__" and name in OPERATORS and not options:
+            return apply(OPERATORS[name], *operands)
         raise TypeError(
             f"numpy.{name}: {self!r:.100} has no numbers yet, so NumPy cannot compute with it; use "
             f"the functions of fastnn.ops, such as ops.{name}"

@@ -24,10 +24,7 @@ __all__ = [
     "is_kerases",
     "knowing",
     "named_parts",
-    "own_arguments",
-    "plain_arguments",
     "register_keras_serializable",
-    "require_config",
     "require_distinct",
     "require_name",
     "serialize",
@@ -238,84 +235,9 @@ def construct(cls: type[T], config: Mapping[str, Any]) -> T:
         return cls(**config)
     later = {name: config[name] for name in ("name", "trainable") if name in config}
     later = {name: value for name, value in later.items() if name not in known}
-    rest = {k: v for k, v in config.items() if k not in later and (k in known or v is not None)}
+    gone = {*later, *({"dtype"} - known.keys())}  # that of the model
+    rest = {k: v for k, v in config.items() if k not in gone and (k in known or v is not None)}
     thing = cls(**rest)
     for name, value in later.items():
         setattr(thing, name, value)
     return thing
-
-
-def plain_arguments(cls: type[Any], args: Iterable[Any], options: Mapping[str, Any]) -> Any:
-    """Return by their names the arguments that a constructor was called with, as JSON holds them;
-    ``None`` if it cannot, or if some have no names."""
-    signature = inspect.signature(cls)
-    try:
-        own, bound = signature.parameters, signature.bind(*args, **options).arguments
-    except TypeError:  # a decorator gives others
-        return None
-    named = {name: value for name, value in bound.items() if own[name].kind not in _VARIADIC}
-    for name in bound.keys() - named.keys():
-        if own[name].kind is inspect.Parameter.VAR_POSITIONAL:
-            return None
-        named.update(bound[name])
-    return _plain(named) if all(map(_is_plain, named.values())) else None
-
-
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(type(key) is str and _is_plain(each) for key, each in value.items())
-    return value is None or type(value) in (bool, int, float, str)
-
-
-def _plain(value: Any) -> Any:
-    """Return a copy of what is plain."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return list(map(_plain, value)) if isinstance(value, list | tuple) else value
-
-
-def own_arguments(thing: Any, base: type[Any], given: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the constructor of a thing was given beside what that of ``base`` takes, if
-    nothing else says so.
-
-    Args:
-        thing: what has the ``get_config`` of ``base``, or calls it.
-        base: the class.
-        given: all that it was given, as ``plain_arguments`` found it; ``None`` is not known.
-
-    Raises:
-        NotImplementedError: as ``require_config``.
-    """
-    if type(thing).get_config is not base.get_config:
-        return {}
-    if given is None:
-        require_config(type(thing), base)
-    return {name: value for name, value in (given or {}).items() if name not in _taken(base)}
-
-
-def _taken(cls: type[Any]) -> list[str]:
-    """Return the names of what the constructor of a class takes."""
-    known = inspect.signature(cls.__init__).parameters
-    return [name for name in [*known][1:] if known[name].kind not in _VARIADIC]
-
-
-def require_config(cls: type[Any], base: type[Any]) -> None:
-    """Refuse a class whose constructor takes arguments that its inherited config would lose.
-
-    Raises:
-        NotImplementedError: if ``cls`` takes arguments that ``base`` does not, but has the
-            ``get_config`` of ``base``.
-    """
-    if cls.get_config is not base.get_config:
-        return
-    lost = [name for name in _taken(cls) if name not in _taken(base)]
-    if lost:
-        raise NotImplementedError(
-            f"{cls.__name__}: its constructor takes {', '.join(lost)}, which its config would "
-            "lose; write get_config, which returns them with those of super().get_config()"
-        )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fastnn import ops, registry
 from fastnn._checks import not_negative, one_of
 from fastnn.compiler.graph import Tensor, format_shape
+from fastnn.configured import Configured
 from fastnn.errors import ShapeError
 from fastnn.naming import public, snake_case
 
@@ -37,7 +38,7 @@ if not TYPE_CHECKING:  # a name that is not there says which was meant
 Penalty = Callable[[Tensor], Tensor]
 
 
-class Regularizer:
+class Regularizer(metaclass=Configured):
     """A penalty with options that a model file can hold; one of your own overrides ``__call__``.
 
     Example:
@@ -63,7 +64,6 @@ class Regularizer:
 
     def get_config(self) -> dict[str, Any]:
         """Return the options that make an equal regularizer."""
-        registry.require_config(type(self), Regularizer)
         return {}
 
     @classmethod

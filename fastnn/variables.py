@@ -24,6 +24,7 @@ from fastnn.allowance import charge
 from fastnn.copying import Attributes, state_of
 from fastnn.data.arrays import as_array, require_range
 from fastnn.errors import ShapeError
+from fastnn.operators import OPERATORS, Operators, apply
 
 __all__ = ["Parameters", "State", "Store", "Variable", "padded"]
 
@@ -47,8 +48,14 @@ class _Numbers:
         return self.path.rpartition("/")[0]
 
     @property
-    def value(self) -> Array:
-        """The live value: a view that training changes, for reading; see ``numpy``, ``assign``."""
+    def value(self) -> Any:
+        """The live value: a view that training changes, for reading; see ``numpy``, ``assign``.
+        While a layer is called, it is the weight itself, whose numbers are those of each call."""
+        return self if _is_composed() else self.live
+
+    @property
+    def live(self) -> Array:
+        """A view of the numbers, whatever is going on."""
         view = self._value.view()
         view.flags.writeable = False
         return view
@@ -63,18 +70,25 @@ class _Numbers:
         Raises:
             TypeError: while a layer is called, whose result would keep the numbers of now.
         """
-        from fastnn.compiler.graph import Graph  # which comes later
-
-        if Graph.composed() is not None:
+        if _is_composed():
             raise TypeError(
                 f"{self.path}: NumPy would take the numbers of now for those of every call; use "
                 "the functions of fastnn.ops on it"
             )
-        return np.array(self.value, dtype, copy=copy is not False)
+        return np.array(self.live, dtype, copy=copy is not False)
 
 
-class Variable(_Numbers):
-    """A weight of a layer.
+def _is_composed() -> bool:
+    """Return whether a layer is called, whose operations are noted to be computed later."""
+    from fastnn.compiler.graph import Graph  # which comes later
+
+    graph = Graph.composed()
+    return graph is not None and not graph.builds
+
+
+class Variable(_Numbers, Operators):
+    """A weight of a layer, which computes as a NumPy array does: ``layer.kernel * 2`` is an array,
+    and in a layer's ``call`` what the weight then is, twice.
 
     Args:
         shape: its shape.
@@ -165,6 +179,27 @@ class Variable(_Numbers):
         place = store.buffer[offset : offset + self.size].reshape(self.shape)
         place[...] = self._value
         self._value, self.store, self.offset = place, store, offset
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *operands: Any, **options: Any) -> Any:
+        """Return what NumPy's function makes of the numbers; in a layer's ``call`` what an operator
+        stands for."""
+        if _is_composed():
+            if method == "__call__" and ufunc.__name__ in OPERATORS and not options:
+                return apply(OPERATORS[ufunc.__name__], *operands)
+            return self.__array__()  # which refuses it
+        if any(isinstance(each, Variable) for each in options.get("out", ())):
+            raise TypeError(f"{self.path}: NumPy cannot write into a weight; use its assign(value)")
+        plain = (np.asarray(each) if isinstance(each, Variable) else each for each in operands)
+        return getattr(ufunc, method)(*plain, **options)
+
+    def __float__(self) -> float:
+        return float(np.asarray(self))
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{self.path}: a weight is neither true nor false; to see whether there is one, use "
+            "`is not None`"
+        )
 
     def __getstate__(self) -> Attributes:
         """Return a copy, which is in no store: that is of models."""
@@ -265,7 +300,7 @@ class Store:
     def __init__(self, variables: Iterable[Variable], dtype: str):
         order = sorted(variables, key=lambda variable: not variable.trainable)
         for variable in order:  # before the first of them moves
-            require_range(variable.path, "the value", variable.value, dtype)
+            require_range(variable.path, "the value", variable.live, dtype)
         offsets = np.cumsum([0, *(padded(v.size) for v in order)])
         self.buffer = _core.aligned_zeros(int(offsets[-1]), dtype)
         self.changes = 0

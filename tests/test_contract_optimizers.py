@@ -251,7 +251,10 @@ class Plain(optimizers.Optimizer):
 def test_classes_of_one_s_own_are_described_or_say_what_they_lack():
     again = schedules.deserialize(schedules.serialize(Halves()), {"Halves": Halves})
     assert again(3) == 0.0125
-    for lacking in (Forgetful(0.1), Plain(3)):
+    for own, given in ((Forgetful(0.1), {"rate": 0.1}), (Plain(3), {"speed": 3})):
+        assert given.items() <= own.get_config().items()
+        assert type(own).from_config(own.get_config()).get_config() == own.get_config()
+    for lacking in (Forgetful(np.ones(2)), Plain(lambda step: 1.0)):
         with pytest.raises(NotImplementedError, match="write get_config"):
             lacking.get_config()
     with pytest.raises(fastnn.errors.ModelFileError, match=r"custom_objects=\{'Halves'"):

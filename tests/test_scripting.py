@@ -139,6 +139,94 @@ def test_numpy_takes_a_weight_for_its_numbers():
     assert np.asarray(kernel, "float16").tobytes() == values.astype("f2").tobytes()
 
 
+def test_a_weight_computes_as_an_array_does():
+    kernel = penalised().layers[0].kernel
+    values = kernel.numpy()
+    ones = np.ones_like(values)
+    pairs = [
+        (kernel * 2, values * 2),
+        (1 - kernel, 1 - values),
+        (-kernel, -values),
+        (kernel**2, values**2),
+        (kernel * kernel, values * values),
+        (kernel[0], values[0]),
+        (kernel[:, 1:], values[:, 1:]),
+        (ones + kernel, ones + values),
+        (kernel + ones, ones + values),
+        (np.exp(kernel), np.exp(values)),
+        (np.add.reduce(kernel, axis=0), values.sum(axis=0)),
+    ]
+    for found, wanted in pairs:
+        assert type(found) is np.ndarray
+        assert np.allclose(found, wanted, rtol=1e-6)
+    assert np.array_equal(kernel > 0, values > 0)
+    assert float(kernel[0, 0]) == values[0, 0]
+    assert kernel == kernel
+    with pytest.raises(TypeError, match="neither true nor false; to see whether there is one"):
+        bool(kernel)
+    with pytest.raises(TypeError, match=r"cannot write into a weight; use its assign\(value\)"):
+        np.add(values, 1, out=kernel)
+    assert kernel.numpy().tobytes() == values.tobytes()
+
+
+class Table(layers.Layer):
+    """A layer that uses its weight in all ways to write it."""
+
+    def build(self, input_shape):
+        self.table = self.add_weight((8, input_shape[-1]), "glorot_uniform")
+        self.gate = self.add_weight((input_shape[-1],), "ones")
+        self.gate.assign(0.5 * np.asarray(self.gate) + self.gate.value)  # also inside of another
+
+    def call(self, x):
+        first = self.table[:3] - 1 + self.table[1:4] ** 2
+        return x * self.gate.value * (1 - self.gate) + np.ones(4) * self.gate + first
+
+
+class Around(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.inside = Table()
+
+    def call(self, x):
+        return self.inside(x)
+
+
+@pytest.mark.parametrize("make", [Table, Around])
+def test_a_weight_in_call_is_what_it_is_in_each_call(make):
+    model = Sequential([Input((3, 4)), make()], dtype="float64")
+    x = np.arange(24.0).reshape(2, 3, 4)
+    table, gate = model.get_weights()
+    assert np.allclose(gate, 1.5)
+    model.set_weights([table, gate := gate + np.arange(4.0)])
+    expected = x * gate * (1 - gate) + gate + table[:3] - 1 + table[1:4] ** 2
+    assert np.allclose(model.predict(x), expected)
+    model.compile("sgd", "mse")
+    assert fastnn.gradcheck(model, x, np.zeros((2, 3, 4))).ok
+
+
+class Looking(layers.Layer):
+    def call(self, x):
+        return x * np.exp(self.gate)
+
+    def build(self, input_shape):
+        self.gate = self.add_weight((input_shape[-1],), "ones")
+
+
+def test_numpy_s_functions_of_a_weight_are_refused_in_call():
+    with pytest.raises(TypeError, match="NumPy would take the numbers of now"):
+        Sequential([Input((4,)), Looking()])
+
+
+class Unbegun(fastnn.Model):
+    def __init__(self):
+        self.units = 3
+
+
+def test_a_constructor_that_does_not_begin_is_refused_at_once():
+    with pytest.raises(RuntimeError, match=r"Unbegun: its __init__ has to begin with super\(\)\._"):
+        Unbegun()
+
+
 def test_an_array_of_a_weight_is_a_copy_unless_there_is_to_be_none():
     kernel = penalised().layers[0].kernel
     before = kernel.numpy()

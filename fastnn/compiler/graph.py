@@ -175,7 +175,7 @@ class Graph:
     ``dtype`` the precision of layers that are built on the way, ``None`` if all are.  ``notes`` are
     tensors that a layer makes once for all of its calls, by a key of its own.  ``fold`` is that of
     rows which are made of nothing.  ``batch_size`` is how many rows every batch has, if that is
-    known.
+    known.  ``builds`` is whether a layer is being built on the way.
     """
 
     nodes: list[Node] = field(default_factory=list)
@@ -184,6 +184,7 @@ class Graph:
     dtype: str | None = None
     fold: int = 1
     batch_size: int | None = None
+    builds: bool = False
     penalties: list[Tensor] = field(default_factory=list)
     totals: list[Array] = field(default_factory=list)
     notes: dict[Any, Tensor] = field(default_factory=dict)
@@ -216,6 +217,17 @@ class Graph:
     def composed() -> Graph | None:
         """Return the graph that is being composed, if one is."""
         return _composed.get()
+
+    @staticmethod
+    @contextmanager
+    def building() -> Iterator[None]:
+        """Let weights have numbers inside, where a layer is built on the way."""
+        graph = _composed.get() or Graph()
+        outer, graph.builds = graph.builds, True
+        try:
+            yield
+        finally:
+            graph.builds = outer
 
     @contextmanager
     def mode(self, training: bool) -> Iterator[None]:

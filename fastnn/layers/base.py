@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from fastnn import config, constraints, initializers, nests, ops, registry, regularizers
 from fastnn._checks import as_name, flag
 from fastnn._typing import Array
-from fastnn.compiler.graph import Shape, Tensor
+from fastnn.compiler.graph import Graph, Shape, Tensor
 from fastnn.copying import Attributes, state_of
 from fastnn.eager import call_on_arrays, penalties
 from fastnn.errors import MaskWarning
@@ -81,8 +81,6 @@ class Layer(Weighted, metaclass=Constructed):
     #: Whether the mask of the input goes on to the output.
     supports_masking: bool = False
 
-    #: What the constructor was given, by name, where all of it is plain numbers and texts.
-    _arguments_given: Mapping[str, Any] | None = None
     given_shape: Shape | None = None  # of the input, where the constructor was given it
     given_rows: int | None = None  # of every batch, likewise
 
@@ -166,8 +164,7 @@ class Layer(Weighted, metaclass=Constructed):
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal layer; one of your own whose constructor takes
         other things than numbers, texts, and lists and dicts of these writes this."""
-        own = registry.own_arguments(self, Layer, self._arguments_given)
-        config = {**own, "name": self.name, "trainable": self._trainable, "dtype": self.dtype}
+        config = {"name": self.name, "trainable": self._trainable, "dtype": self.dtype}
         for what in self._described:
             config[f"{what}_initializer"] = initializers.serialize(self._option(what))
             for kind, module in (("regularizer", regularizers), ("constraint", constraints)):
@@ -384,7 +381,8 @@ class Layer(Weighted, metaclass=Constructed):
         for layer in self.descendants():
             if layer.own_dtype is None and self.dtype is not None:
                 layer.adopt_dtype(self.dtype)
-        self.build(shape)
+        with Graph.building():
+            self.build(shape)
         self.built = True
         return True
 

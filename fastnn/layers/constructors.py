@@ -10,25 +10,26 @@ from typing import Any, TypeVar, cast
 
 from fastnn.compiler.geometry import is_size
 from fastnn.compiler.graph import Shape
+from fastnn.configured import Configured
 from fastnn.errors import ShapeError
-from fastnn.naming import KnowingArguments
-from fastnn.registry import plain_arguments
 
 __all__ = ["Constructed", "with_defaults"]
 
 Constructor = TypeVar("Constructor", bound=Callable[..., None])
 
 
-class Constructed(KnowingArguments):
-    """Lets any layer take the shape of a model's input, as old scripts for Keras give it, and know
-    what it was given."""
+class Constructed(Configured):
+    """Lets any layer take the shape of a model's input, as old scripts for Keras give it."""
+
+    set_later = ("name", "trainable", "input_shape")  # the last is what a Sequential is built for
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         own = cls.__signature__.parameters
         taken = [name for name in _SHAPES if name in options and name not in own]
         shapes = {name: options.pop(name) for name in taken}
         layer = super().__call__(*args, **options)
-        layer._arguments_given = plain_arguments(cls, args, options)
+        if "name" not in vars(layer):
+            raise RuntimeError(f"{cls.__name__}: its __init__ has to begin with super().__init__()")
         for name, value in shapes.items():
             layer.given_shape = _given_shape(layer.name, name, value)
             if name == "batch_input_shape":

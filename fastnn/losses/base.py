@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from fastnn import functions, ops, registry
+from fastnn import functions, ops
 from fastnn._checks import as_name
 from fastnn.compiler.graph import Shape, Tensor, format_shape
+from fastnn.configured import Configured
 from fastnn.errors import ShapeError
 from fastnn.naming import snake_case
 
@@ -66,7 +67,7 @@ def saying_whose(who: str, kind: str) -> Iterator[None]:
         raise ShapeError(f"{who}: {str(error)[:280]}: {mend}"[:400]) from error
 
 
-class Loss:
+class Loss(metaclass=Configured):
     """A loss; one of your own overrides ``call``.
 
     Args:
@@ -173,7 +174,6 @@ class Loss:
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal loss."""
-        registry.require_config(type(self), Loss)
         return {"reduction": self.reduction, "name": self.name}
 
     @classmethod

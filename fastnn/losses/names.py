@@ -78,7 +78,7 @@ _BY_NAME: dict[str, type[Loss]] = {
     "msle": MeanSquaredLogarithmicError,
 }
 #: What a description may be of.
-_DESCRIBED = {**CLASSES, "LossFunctionWrapper": LossFunctionWrapper}
+_DESCRIBED: dict[str, type[Loss]] = {**CLASSES, "LossFunctionWrapper": LossFunctionWrapper}
 _FUNCTIONS: dict[Any, type[Loss]] = {
     functions.mean_squared_error: MeanSquaredError,
     functions.half_mean_squared_error: HalfMeanSquaredError,

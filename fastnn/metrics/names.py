@@ -142,7 +142,7 @@ _BY_NAME: dict[str, type[Metric]] = {
 }
 
 #: What a description may be of.
-_DESCRIBED = {**CLASSES, "MeanMetricWrapper": MeanMetricWrapper}
+_DESCRIBED: dict[str, type[Metric]] = {**CLASSES, "MeanMetricWrapper": MeanMetricWrapper}
 
 #: fastnn's own functions whose metric has a name, which a file can hold.
 _FUNCTIONS: dict[Any, type[Metric]] = {

@@ -100,9 +100,8 @@ class Model(Trainer):
         constructor takes other things than numbers, texts, and lists and dicts of these writes
         this."""
         if type(self) is not Model:
-            own = registry.own_arguments(self, Model, self._arguments_given)
             policy = self.dtype_policy if self._dtype_is_given else None
-            return {**own, "name": self.name, "trainable": self._trainable, "dtype": policy}
+            return {"name": self.name, "trainable": self._trainable, "dtype": policy}
         assert isinstance(self._network, Network)
         return {
             "name": self.name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fastnn import registry
 from fastnn.compiler.graph import Shape
 from fastnn.errors import ShapeError
 from fastnn.functional import Network, Symbol
@@ -174,7 +175,8 @@ class Sequential(Model):
         return source.output, output
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes an equal model, with other weights."""
+        """Return what makes an equal model, with other weights; of a class whose constructor makes
+        the layers, what that was given."""
         return {
             "name": self.name,
             "trainable": self._trainable,
@@ -194,10 +196,14 @@ class Sequential(Model):
             config: what ``get_config`` returned.
             custom_objects: classes that are not fastnn's, by name.
         """
-        layers = serialization.deserialize_all(config["layers"], custom_objects)
-        model = cls(layers, name=config["name"], dtype=config["dtype"])
-        model._batch_size = config.get("batch_size")
-        if config["input_shape"] is not None:
+        if "layers" in config:
+            layers = serialization.deserialize_all(config["layers"], custom_objects)
+            model = cls(layers, name=config["name"], dtype=config["dtype"])
+            model._batch_size = config.get("batch_size")
+        else:
+            given = {name: each for name, each in config.items() if name != "input_shape"}
+            model = registry.construct(cls, given)
+        if config["input_shape"] is not None and not model.built:
             model.build(config["input_shape"])
         model._trainable = bool(config["trainable"])
         return model

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastnn import registry
 from fastnn._checks import as_name, count, flag, fraction, not_negative, number, positive_number
 from fastnn._typing import Array
 from fastnn.compiler.graph import Graph, Tensor
+from fastnn.configured import Configured
 from fastnn.copying import Attributes, state_of
 from fastnn.elsewhere import Elsewhere, not_here
 from fastnn.errors import ShapeError
@@ -37,7 +37,7 @@ class State(NamedTuple):
     scalars: Tensor
 
 
-class Optimizer(Elsewhere):
+class Optimizer(Elsewhere, metaclass=Configured):
     """A rule that changes weights by their gradients.
 
     Args:
@@ -311,7 +311,6 @@ class Optimizer(Elsewhere):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make an equal optimizer."""
-        registry.require_config(type(self), Optimizer)
         options = (
             *("name", "weight_decay", "clipnorm", "global_clipnorm", "clipvalue", "use_ema"),
             *("ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastnn import registry
 from fastnn._checks import flag, not_negative, number, positive_number
+from fastnn.configured import Configured
 from fastnn.naming import public
 
 __all__ = [
@@ -30,7 +31,7 @@ if not TYPE_CHECKING:  # a name that is not there says which was meant
     __getattr__, __dir__ = public(__name__, __all__)
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(metaclass=Configured):
     """A schedule with options that a model file can hold; your own overrides ``__call__``.
 
     Example:
@@ -50,7 +51,6 @@ class LearningRateSchedule:
 
     def get_config(self) -> dict[str, Any]:
         """Return the options that make an equal schedule."""
-        registry.require_config(type(self), LearningRateSchedule)
         return {}
 
     @classmethod

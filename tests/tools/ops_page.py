@@ -41,7 +41,8 @@ program's precision: a `dtype` says what they are, not how they are kept. Answer
 first axis of a batch, written (rows, ...), stays the first, and nothing is moved or reduced along
 it: what a row gives does not depend on the others.
 
-`x + 1`, `x @ w`, `x[:, 0]`, `x < y` and the other operators are functions of this page.
+`x + 1`, `x @ w`, `x[:, 0]`, `x < y` and the other operators are functions of this page,
+also of a layer's weights: `1 - self.gate`, `self.table[:3]`.
 """
 
 #: Modules side by side in one section, in the order of the page.
