@@ -56,10 +56,13 @@ NAMES = {
     "L1Loss": "it is losses.MeanAbsoluteError",
     **dict.fromkeys(("HuberLoss", "SmoothL1Loss"), "it is losses.Huber"),
     "KLDivLoss": "it is losses.KLDivergence",
+    "Variable": "a layer's add_weight makes one",
+    "convert_to_numpy": "functions of arrays return arrays; of a weight, weight.numpy()",
+    "einsum": "ops.matmul, ops.transpose and ops.sum together are that",
 }
 
 #: What arguments are called elsewhere -> what they are called here.
-ARGUMENTS = {"random_state": "seed", "save_format": "format"}
+ARGUMENTS = {"random_state": "seed", "save_format": "format", "alpha": "negative_slope"}
 
 #: What arguments there are elsewhere -> the argument that does so here, and what that is.
 NO_ARGUMENTS = {
