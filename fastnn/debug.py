@@ -158,9 +158,9 @@ def first_nonfinite(executable: Executable, sources: Mapping[str, Array], run: _
         return "no layer's output is, so the loss overflowed"
     node = program.nodes[index]
     if node.attrs.get("scaled"):
-        return "the data is not, or what it is rescaled to: look for NaN in x, and at the scale"
+        return "x, or what it is rescaled to, is not either: look for NaN in x, and at the scale"
     if node.op.name.startswith("gather"):
-        return "the data itself is not: look for NaN in x and y"
+        return "x or y has NaN or infinity in it: look for NaN in both"
     largest = np.abs(buffers["params"]).max(initial=0)
     grown = f", and weights are as large as {largest:.0e} already" if largest > _DIVERGED else ""
     return f"the first layer whose output is not is {node.layer!r}{grown}"

@@ -422,7 +422,7 @@ def _restore(
     known: dict[str, Any] = {"Model": models.Model, "Sequential": models.Sequential}
     known |= {
         name: each
-        for name, each in (custom_objects or {}).items()
+        for name, each in {**registry.callers(), **(custom_objects or {})}.items()
         if isinstance(each, type) and issubclass(each, models.Model)
     }
     if config["class_name"] not in known:

@@ -1377,6 +1377,25 @@ def test_a_model_of_others_is_told(capsys, name, words):
     assert words in run(capsys, "predict", name, "a.csv", code=1).err
 
 
+class Mine(fastnn.Model):
+    """A model of a caller's."""
+
+    def call(self, x):
+        return x + 1
+
+
+def test_a_model_of_own_classes_is_for_python_whatever_its_file_is_called(capsys):
+    own, short = Mine(), Path("short.keras")
+    own.predict(np.ones((2, 3)))
+    for name in ("m.fastnn", "m.keras"):
+        own.save(name)
+        err = run(capsys, "explain", name, code=1).err
+        assert f"fastnn: {name}: no model class 'Mine'; if it is yours, pass it" in err
+        assert "in Python, as the command line knows fastnn's own alone" in err
+    short.write_bytes(Path("m.keras").read_bytes()[:-100])
+    assert "short.keras: the file is truncated" in run(capsys, "explain", str(short), code=1).err
+
+
 def test_a_model_behind_the_data_is_told(capsys):
     plain_model()
     write("a.csv", [["a", "b"], [1, 2]])

@@ -66,7 +66,7 @@ def test_commands_print_what_the_document_says(tmp_path):
 def at_any_speed(text):
     """The text without times, and with fastnn called by its name."""
     named = re.sub(r"^next: \S+ -m fastnn ", "next: fastnn ", text, flags=re.M)
-    return re.sub(r"\d+\.\d s", "TIME", same_on_any_cpu(named))
+    return re.sub(r"\d+(\.\d s| ms)", "TIME", same_on_any_cpu(named))
 
 
 # ---- links and names -----------------------------------------------------------------------------

@@ -118,9 +118,29 @@ def test_classes_are_handed_over_for_the_whole_process_or_in_a_block(monkeypatch
         saving.from_bytes(content)
     with saving.custom_object_scope({"Shifted": Shifted}):
         assert saving.from_bytes(content).predict([[1.0]]) == 2
+    own = Own(by=2.0)
+    assert own.predict([[1.0]]) == 3
+    whole = saving.to_bytes(own)
+    with saving.custom_object_scope({"Own": Own}):
+        assert saving.from_bytes(whole).predict([[1.0]]) == 3
     monkeypatch.setattr(registry, "_registered", {})
     assert saving.register_keras_serializable(package="mine")(Shifted) is Shifted
     assert saving.from_bytes(content).predict([[1.0]]) == 2
+    with pytest.raises(ModelFileError, match="no model class 'Own'"):
+        saving.from_bytes(whole)
+    assert saving.register_keras_serializable()(Own) is Own
+    assert saving.from_bytes(whole).predict([[1.0]]) == 3
+
+
+class Own(Model):
+    """A model of a caller's."""
+
+    def __init__(self, by, **options):
+        super().__init__(**options)
+        self.by = by
+
+    def call(self, x):
+        return x + self.by
 
 
 def test_a_class_without_config_is_not_registered():

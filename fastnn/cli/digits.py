@@ -97,7 +97,7 @@ def _speed(epochs: int, images: int, seconds: float) -> str:
     threads = fastnn.get_num_threads()
     return (
         f"{epochs} epoch{'s' * (epochs > 1)} of {images:,} images, each with its test, "
-        f"in {seconds:.1f} s: {epochs * images / seconds:,.0f} images/s, "
+        f"in {output.duration(seconds)}: {epochs * images / seconds:,.0f} images/s, "
         f"{fastnn.isa()}, {threads} thread{'s' * (threads > 1)}; the weights are those of the last"
     )
 

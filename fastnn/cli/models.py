@@ -56,9 +56,12 @@ def _no_model(options: Any, error: Exception) -> str:
         return f"{options.model}: no model; {data} is one: MODEL comes first, then DATA"[:390]
     if options.model.is_dir():
         return f"{options.model}: a folder; a model is a file, which `fastnn train --save` writes"
-    if options.model.suffix in _ELSEWHERE:
+    what = kind_of(options.model)
+    if what == FASTNN and "custom_objects" in str(error):
+        return f"{error}; in Python, as the command line knows fastnn's own alone"[:390]
+    if options.model.suffix in _ELSEWHERE and what not in (FASTNN, DAMAGED):
         return f"{options.model}: no fastnn model; {_ELSEWHERE[options.model.suffix]}"
-    if (what := kind_of(options.model)) not in ("", FASTNN, DAMAGED):
+    if what not in ("", FASTNN, DAMAGED):
         mend = "`fastnn train --save` writes models"
         return f"{options.model}: no fastnn model: {what}; {mend}"[:390]
     return str(error)
@@ -155,7 +158,10 @@ def samples(model: Any, options: Any, source: Path) -> Array:
 
         arrays = read_npz(path)
         if len(arrays) != 1 and "x" not in arrays:
-            raise DataFileError(f"{path}: expected an array 'x', got {', '.join(arrays)}"[:390])
+            raise DataFileError(
+                f"{path}: the model has no schema that names its array, so that it takes 'x', or "
+                f"the only one; there are {', '.join(arrays)}"[:390]
+            )
         return arrays["x"] if "x" in arrays else next(iter(arrays.values()))
     from fastnn.data.tables import read_csv
 

@@ -19,6 +19,7 @@ __all__ = [
     "Stream",
     "counted",
     "document",
+    "duration",
     "fail",
     "next_command",
     "note",
@@ -100,6 +101,16 @@ def note(text: str) -> None:
 def counted(count: int, noun: str) -> str:
     """Return how many there are of something."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people read it.
+
+    Example:
+        >>> duration(0.0456), duration(4.56)
+        ('46 ms', '4.6 s')
+    """
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
 
 
 def shortened(names: Sequence[str], most: int) -> list[str]:

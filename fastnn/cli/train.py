@@ -381,7 +381,8 @@ class _Training:
         weights = f"the weights are those of {kept}"
         if self.resumed.begun is not None:
             now = f", {ran - self.resumed.begun} of them now," if self.resumed.begun else ""
-            return f"{'trained':<13}{ran} epoch{'s' * (ran > 1)}{now} in {seconds:.1f} s; {weights}"
+            epochs, took = f"{ran} epoch{'s' * (ran > 1)}", output.duration(seconds)
+            return f"{'trained':<13}{epochs}{now} in {took}; {weights}"
         why, mend = self._complete(ran, best)
         return f"{why}: nothing was trained; {weights}{mend}"
 
