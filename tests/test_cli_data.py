@@ -878,6 +878,10 @@ def test_a_folder_of_images(capsys):
     for name in ("bright", "dim"):
         Path("others", name).mkdir(parents=True)
         Image.new("RGB", (12, 9)).save(Path("others", name, "a.png"))
+    Path("flat").mkdir()
+    Image.new("RGB", (12, 9)).save("flat/a.png")
+    err = run(capsys, "evaluate", "m", "flat", code=1).err
+    assert "flat: expected a folder of images for each class, which it is called as" in err
     err = run(capsys, "evaluate", "m", "others").err
     assert "note: class: 1 row has none of the model's classes (1 'dim'): left out" in err
     assert told(capsys, *words, "--image-size", "16")["inputs"] == [16, 16, 3]
@@ -1554,6 +1558,28 @@ def test_a_model_that_ranks_the_rows_is_of_use(confusion, area, useless):
     assert found.is_of_no_use is useless
     assert ("no better than the baseline" in found.text("here")) is useless
     assert ("--class-weight balanced" not in found.text("here")) is useless
+    assert "--class-weight balanced" not in found.text("here", weighed=True)
+
+
+def test_a_class_that_is_not_rare_is_not_to_be_weighed_up():
+    confusion = np.array([[40, 0], [40, 0]])
+    target, y = Target("binary", ["y"], [["cat", "dog"]]), np.zeros((80, 1))
+    worth = {"accuracy": 0.5, "auc": 0.9}
+    found = scores.Scores(target, 80, worth, {"accuracy": 0.5}, confusion, y, y)
+    assert "--class-weight" not in found.text("here")
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_column_that_counts_rows_does_so_where_some_have_no_target(capsys, step):
+    rows = [[step * i, RNG.normal(), "" if i in (7, 8, 90) else "ab"[i % 2]] for i in range(120)]
+    write("a.csv", [["respondent", "age", "buy"], *rows])
+    said = run(capsys, "train", "a.csv", "--target", "buy", "--epochs", "1").out
+    assert "3 rows without buy" in said
+    assert "left out     respondent: it counts the rows" in said
+    rows[50][0], rows[51][0] = rows[51][0], rows[50][0]
+    write("a.csv", [["respondent", "age", "buy"], *rows])
+    said = run(capsys, "train", "a.csv", "--target", "buy", "--epochs", "1").out
+    assert "numbers      respondent, age" in said
 
 
 def test_long_names_of_classes_stay_apart():

@@ -275,9 +275,18 @@ def test_what_stands_for_no_word_is_none(words, texts, places):
 
 def test_what_stands_for_no_word_is_no_other_word(tmp_path):
     path, notes = write(tmp_path, "kind;n\nNA;1\n;1\n?;1\nn/a;1\n"), []
-    columns = Columns(True, ["kind"], [None], {"kind": ["NA", "a"]})
-    assert columns.read(path, notes.append).tolist() == [[1, 0], [0, 0], [0, 0], [0, 0]]
+    columns = Columns(True, ["kind"], [None], {"kind": ["NA", "null", "a"]})
+    assert columns.read(path, notes.append).tolist() == [[1, 0, 0], *[[0, 0, 0]] * 3]
     assert notes == ["kind: 3 missing, as none was in the training"]
+    columns = Columns(
+        True, ["kind"], [None], {"kind": ["NA", "a"]}
+    )  # the only one, as pandas reads
+    assert columns.read(path, pytest.fail).tolist() == [[1, 0]] * 4
+    assert columns.read(pandas.read_csv(path, sep=";"), pytest.fail).tolist() == [[1, 0]] * 4
+    columns = Columns(True, ["kind"], [None], {"kind": ["None", "a"]})
+    frame = pandas.DataFrame({"kind": [None, "a"]})
+    assert columns.read(frame, pytest.fail).tolist() == [[1, 0], [0, 1]]
+    assert columns.read(path).tolist() == [[0, 0]] * 4
     columns = Columns(True, ["kind"], [None], {"kind": ["a", "b"]}, gaps={"kind": "b"})
     assert columns.read(path).tolist() == [[0, 0], [0, 1], [0, 0], [0, 0]]  # as of a pipeline
 

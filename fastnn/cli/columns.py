@@ -143,7 +143,8 @@ class _Choice:
     def _add_numbers(self, name: str) -> None:
         values = numbers(name, self._training)
         every = numbers(name, self._sheet)
-        reason = _no_quantity(every, values, self._index(name))
+        lines = np.diff(self._sheet.lines)
+        reason = _no_quantity(every, values, self._index(name), lines)
         if no_size := too_large(every) or too_small(values):
             self.left_out[name] = no_size
         elif reason and (name not in self._keep or np.isnan(values).all()):
@@ -203,21 +204,23 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f", and {rest} more" if rest > 0 else "")
 
 
-def _no_quantity(every: Array, values: Array, index: str) -> str:
+def _no_quantity(every: Array, values: Array, index: str, lines: Array) -> str:
     """Return why numbers tell nothing of other rows, if they do not.
 
     Args:
         every: those of all rows.
         values: those of the rows to train on.
         index: what makes them an id, if no two are alike; nothing where they cannot be one.
+        lines: from each row to the next, between which there may be rows without a target.
     """
     present = values[~np.isnan(values)]
     if not present.size or (present == present[0]).all():
         return "it is the same in all rows to train on"
     if len(every) <= _MANY_WORDS or np.isnan(every).any() or not (every == np.rint(every)).all():
         return ""
-    steps = np.diff(every)
-    if (steps == 1).all() or (steps == -1).all():
+    steps = np.abs(np.diff(every))
+    all_along = abs(every[-1] - every[0]) == steps.sum()  # up, or down
+    if all_along and ((steps == 1).all() or (steps == lines).all()):
         return "it counts the rows"
     if index and len(np.unique(every)) == len(every):
         return f"it looks like an id: {index}"

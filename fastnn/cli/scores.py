@@ -28,6 +28,8 @@ _CONSTANT = {
 
 _OF_DIFFERENT = ("r2", "auc")  # which are not defined where all that is true is the same
 
+_RARE = 0.8  # of the rows that a class has in the mean
+
 _WIDEST = 12  # classes of a matrix that fits on a terminal
 
 _LONG, _SHORT = 24, 12  # letters of a name before a row, and above a column
@@ -100,16 +102,18 @@ class Scores:
 
     @property
     def _overlooks(self) -> bool:
-        """Whether the rows of a class are mostly missed by a model that could tell them."""
+        """Whether the rows of a rare class are mostly missed by a model that could tell them."""
         if self.confusion is None or self._is_more_often_right or not self._ranks:
             return False
-        return bool(_recalls(self.confusion)[0].min() < 0.5)
+        recalls, rows = _recalls(self.confusion)
+        return bool((recalls[rows < _RARE * rows.mean()] < 0.5).any())
 
-    def text(self, where: str) -> str:
+    def text(self, where: str, weighed: bool = False) -> str:
         """Return it for people.
 
         Args:
             where: which rows these are.
+            weighed: whether classes were weighed in the training.
         """
         rows = counted(self.rows, "row")
         if self.by_target:
@@ -119,7 +123,7 @@ class Scores:
             lines.append(f"baseline, {_CONSTANT[self.target.task]}: {_line(self.baseline)}")
         if self.is_of_no_use:
             lines.append("the model is no better than the baseline")
-        if self._overlooks:
+        if self._overlooks and not weighed:
             lines.append(
                 "the model ranks the rows better than chance (auc), and overlooks a class; "
                 "--class-weight balanced weighs a rare one up"

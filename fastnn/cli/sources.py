@@ -98,7 +98,13 @@ def labelled(
     inputs, target = schema.inputs, schema.target
     if isinstance(inputs, Images):
         paths = inputs.paths(path, note)
-        y = target.ids(0, [_class_of(path, Path(each)) for each in paths], note)[:, None]
+        classes = [_class_of(path, Path(each)) for each in paths]
+        if all(name == Path(each).name for name, each in zip(classes, paths, strict=True)):
+            raise DataFileError(
+                f"{path}: expected a folder of images for each class, which it is called as, such "
+                f"as {target.classes[0][0]!r:.60}; the images are in none"
+            )
+        y = target.ids(0, classes, note)[:, None]
         x = inputs.of(paths)
     elif isinstance(inputs, Arrays):
         from fastnn.data.npz import read_npz

@@ -357,7 +357,8 @@ class _Training:
         finally:  # where the disk is full, the scores are what is left of the training
             if not options.json:
                 where = "held out" if self.data.held_out is not None else "of the training"
-                print(output.printable_lines(report.text(where)))
+                weighed = self.plan.class_weight is not None
+                print(output.printable_lines(report.text(where, weighed)))
         for line in () if options.json else lines:
             print(line)
         if options.json:

@@ -252,7 +252,7 @@ class Columns:
         self, name: str, fill: float | None, sheet: Sheet, note: Note, learning: bool
     ) -> Array:
         if name in self.words:
-            return self._indicators(name, sheet.column(name), _silent if learning else note)
+            return self._indicators(name, sheet, _silent if learning else note)
         if not learning:
             self.check_sign(name, sheet, note)
         found = numbers(name, sheet, note, self.signs.get(name, ""))
@@ -304,8 +304,8 @@ class Columns:
             some = _counted(range(bare), "number") if found else "numbers"
             note(f"{name}: {some} without the {usual} of the training, taken as if with it")
 
-    def _indicators(self, name: str, values: Sequence[str], note: Note) -> Array:
-        words = self._words_given(name, values)
+    def _indicators(self, name: str, sheet: Sheet, note: Note) -> Array:
+        words = self._words_given(name, sheet)
         ids = _Words(self._known(name)).places(words, -1)
         others = [words[int(row)] for row in np.flatnonzero(ids < 0)]
         if unknown := list(filter(None, others)):
@@ -326,13 +326,22 @@ class Columns:
         meant = known.get(word.casefold())
         return f"such as {word!r:.40}" + (f"; did you mean {meant!r:.40}?" if meant else "")
 
-    def _words_given(self, name: str, values: Sequence[str]) -> list[str]:
-        """Return the words of a column: what stands for none is ``""``, unless it is known, and
-        ``""`` what stands for that."""
-        known = {*self._known(name)}
-        meant = {each: "" for each in {*values} - known if each.lower() in NO_WORD}
-        meant[""] = "" if "" in known else self.gaps.get(name, "")
+    def _words_given(self, name: str, sheet: Sheet) -> list[str]:
+        """Return the words of a column: what stands for none is ``""``, unless it is known, or the
+        only known one such; and ``""`` what stands for that."""
+        known, values = {*self._known(name)}, sheet.column(name)
+        only = "" if "" in known or name in self.gaps else _gap(known, sheet)
+        meant = {each: only for each in {*values} - known if each.lower() in NO_WORD}
+        meant[""] = "" if "" in known else self.gaps.get(name, only)
         return [meant.get(each, each) for each in values]
+
+
+def _gap(known: Iterable[str], sheet: Sheet) -> str:
+    """Return the word of the training that an empty cell is, if there is but one such as ``NA``,
+    which pandas reads as nothing, and in a frame also ``None``."""
+    signs = NO_WORD if sheet.separator else NO_WORD | {"none"}
+    found = [word for word in known if word.lower() in signs]
+    return found[0] if len(found) == 1 else ""
 
 
 def _likely(missing: Sequence[str], names: Sequence[str]) -> str:
