@@ -115,9 +115,11 @@ class KnowingArguments(ABCMeta):
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        if cls.__init__ is object.__init__:  # type: ignore[misc]
+        init: Any = cls.__init__  # type: ignore[misc]
+        new: Any = cls.__new__
+        if init is object.__init__ and new is object.__new__:
             return inspect.Signature()
-        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        signature = inspect.signature(new if init is object.__init__ else init)
         return signature.replace(parameters=list(signature.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **options: Any) -> Any:

@@ -78,6 +78,37 @@ class _Numbers:
         return np.array(self.live, dtype, copy=copy is not False)
 
 
+def _of_numbers(name: str) -> Callable[..., Any]:
+    """Return an operator of weights: NumPy's of their numbers, or in a layer's ``call``, and of
+    what stands for numbers, that of ``Operators``."""
+    composing, plain = getattr(Operators, name), getattr(np.ndarray, name)
+
+    def operator(self: Variable, *operands: Any) -> Any:
+        others = [each for each in operands if not isinstance(each, Variable)]
+        if _is_composed() or any(isinstance(each, Operators) for each in others):
+            return composing(self, *operands)
+        known = (np.asarray(each) if isinstance(each, Variable) else each for each in operands)
+        return plain(np.asarray(self), *known)
+
+    operator.__name__ = name
+    return operator
+
+
+def _in_place(name: str) -> Callable[..., Any]:
+    """Return an operator that would put an array in the place of a weight; in ``call`` it has a
+    result as any other."""
+    composing = getattr(Operators, name)
+
+    def operator(self: Variable, other: Any) -> Any:
+        if _is_composed():
+            return composing(self, other)
+        raise TypeError(
+            f"{self.path}: a weight is not changed in place; give its assign(value) the result"
+        )
+
+    return operator
+
+
 def _is_composed() -> bool:
     """Return whether a layer is called, whose operations are noted to be computed later."""
     from fastnn.compiler.graph import Graph  # which comes later
@@ -187,7 +218,8 @@ class Variable(_Numbers, Operators):
             if method == "__call__" and ufunc.__name__ in OPERATORS and not options:
                 return apply(OPERATORS[ufunc.__name__], *operands)
             return self.__array__()  # which refuses it
-        if any(isinstance(each, Variable) for each in options.get("out", ())):
+        written = [*options.get("out", ()), *(operands[:1] if method == "at" else ())]
+        if any(isinstance(each, Variable) for each in written):
             raise TypeError(f"{self.path}: NumPy cannot write into a weight; use its assign(value)")
         plain = (np.asarray(each) if isinstance(each, Variable) else each for each in operands)
         return getattr(ufunc, method)(*plain, **options)
@@ -207,6 +239,14 @@ class Variable(_Numbers, Operators):
 
     def __repr__(self) -> str:
         return f"<Variable {self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+_BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+_OTHERS = ("neg", "pos", "abs", "lt", "le", "gt", "ge", "getitem")
+for _name in (*_BINARY, *(f"r{each}" for each in _BINARY), *_OTHERS):
+    setattr(Variable, f"__{_name}__", _of_numbers(f"__{_name}__"))
+for _name in _BINARY:
+    setattr(Variable, f"__i{_name}__", _in_place(f"__{_name}__"))
 
 
 class State(_Numbers):

@@ -687,6 +687,12 @@ def test_images_in_arrays(capsys):
     np.savez("b.npz", x=x, y=y)
     assert told(capsys, "evaluate", "m", "b.npz")["rows"] == len(x)
     assert len(table(run(capsys, "predict", "m", "b.npz").out)) == 1 + len(x)
+    np.savez("c.npz", x_train=x[:600], labels=y[:600], x_test=x[600:1200])
+    own = ["train", "c.npz", "--inputs", "x_train", "--target", "labels", "--epochs", "5"]
+    found = told(capsys, *own, "--save", "own")
+    assert sum(found["rows"].values()) == 600
+    assert found["scores"]["accuracy"] > 0.8
+    assert told(capsys, "evaluate", "own", "c.npz")["rows"] == 600
     np.savez("b.npz", x_test=x[:50], y_test=y[:50])
     assert told(capsys, "evaluate", "m", "b.npz")["rows"] == 50
     assert len(table(run(capsys, "predict", "m", "b.npz").out)) == 1 + 50

@@ -345,7 +345,15 @@ class Ready(Sequential):
 
     def __init__(self, units=3):
         super().__init__([Input((3,))])
-        self.add(Gained(units, gain=np.float32(0.5)))
+        self.add(Dense(units))
+
+
+class Listed(Sequential):
+    """A model that takes layers and more."""
+
+    def __init__(self, layers=None, label="", name=None, dtype=None):
+        super().__init__(layers, name=name, dtype=dtype)
+        self.label = label
 
 
 class Twice(Bands):
@@ -372,9 +380,10 @@ def test_what_sub_classes_were_given_is_saved_too():
     own = {cls.__name__: cls for cls in (Gained, Bare, Bands, Twice, Named)}
     x = np.arange(6.0).reshape(2, 3)
     models = [Sequential([Input((3,)), make(), Dense(1)]) for make in makers]
-    for model in [*models, Sequential([Input((3,)), Named("abc")]), Ready(4)]:
+    listed = Listed([Input((3,), batch_size=2), Dense(2)], label="mine")
+    for model in [*models, Sequential([Input((3,)), Named("abc")]), listed]:
         expected = model.predict(x)
-        again = saving.from_bytes(saving.to_bytes(model), {**own, "Ready": Ready})
+        again = saving.from_bytes(saving.to_bytes(model), {**own, "Listed": Listed})
         for each in (again, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
             assert each.predict(x).tobytes() == expected.tobytes()
             assert type(each) is type(model)
@@ -382,6 +391,9 @@ def test_what_sub_classes_were_given_is_saved_too():
     assert models[0].layers[0].get_config()["gain"] == 3.0
     assert "units" not in models[2].layers[0].get_config()
     assert models[2].layers[0].get_config()["pairs"] == 2
+    assert copy.deepcopy(listed).label == "mine"
+    with pytest.raises(NotImplementedError, match="Ready: its constructor makes the layers"):
+        saving.to_bytes(Ready(4))
 
 
 class Tilted(fastnn.losses.Loss):
@@ -415,7 +427,9 @@ def test_plain_arguments_of_own_losses_are_saved_too(loss):
 
 @pytest.mark.parametrize("argument", [np.ones(2), Dense, [Dense(3)], {"a": lambda x: x}, {1: 2}])
 def test_other_arguments_of_own_layers_need_a_get_config(argument):
-    with pytest.raises(NotImplementedError, match="Bands: its constructor takes scales, which its"):
+    with pytest.raises(
+        NotImplementedError, match="Bands: its config would lose scales; write get_config"
+    ):
         Bands(4, argument).get_config()
 
 
@@ -434,7 +448,7 @@ class Wide(Model):
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        (lambda: Wide(Dense(3)), "takes dense, which its config would lose; write get_config"),
+        (lambda: Wide(Dense(3)), "its config would lose dense; write get_config"),
         (lambda: Sequential([Dense(2, lambda z: z)], name="wide"), "a function of your own"),
         (lambda: compiled_by(lambda t, y: (t - y) ** 2), r"has no name .* clone_model\(model\)"),
     ],

@@ -1,5 +1,7 @@
 """What a model's inputs and outputs are outside of it, in files and as arrays."""
 
+from collections import Counter
+
 import numpy as np
 import pandas
 import pytest
@@ -7,7 +9,7 @@ from PIL import Image
 
 import fastnn
 from fastnn import saving
-from fastnn.data.schema import Arrays, Columns, Images, Schema, Target
+from fastnn.data.schema import Arrays, Columns, Images, Schema, Target, one_way
 from fastnn.data.sheets import read_sheet
 from fastnn.errors import DataFileError, DTypeError
 from fastnn.layers import Dense
@@ -81,6 +83,16 @@ def test_truth_is_a_word_like_any_other_among_others(tmp_path):
     columns = Columns(True, ["flag"], [None], {"flag": ["TRUE", "maybe"]})
     path = write(tmp_path, "flag;n\ntrue;1\n1;1\nTRUE;1\n")
     assert columns.read(path).tolist() == [[0, 0], [0, 0], [1, 0]]
+
+
+def test_only_codes_are_written_in_one_way():
+    for words in (
+        {"1": 9, "1.0": 9, "b": 1},
+        {"1": 9, "01": 9, "x": 9},
+        {"7": 5, "07": 5, "12": 5},
+    ):
+        assert one_way(Counter(words)) == Counter(words)
+    assert one_way(Counter({"01067": 18, "1067": 1, "80331": 9})) == {"01067": 19, "80331": 9}
 
 
 def test_codes_are_known_without_their_zeros(tmp_path):

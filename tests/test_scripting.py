@@ -160,6 +160,16 @@ def test_a_weight_computes_as_an_array_does():
         assert type(found) is np.ndarray
         assert np.allclose(found, wanted, rtol=1e-6)
     assert np.array_equal(kernel > 0, values > 0)
+    for key in ([0, 2], values > 0, np.array([1, 0]), (slice(None), [0])):
+        assert np.array_equal(kernel[key], values[key])
+    assert np.array_equal(kernel[kernel > 0], values[values > 0])
+    assert (kernel * np.float64(2)).dtype == (values * np.float64(2)).dtype
+    assert np.allclose(sum(kernel[row] for row in range(4)), values.sum(axis=0))
+    layer = penalised().layers[0]
+    with pytest.raises(TypeError, match="cannot write into a weight"):
+        np.add.at(kernel, 0, 1)
+    with pytest.raises(TypeError, match=r"is not changed in place; give its assign\(value\) the r"):
+        layer.kernel *= 0.5
     assert float(kernel[0, 0]) == values[0, 0]
     assert kernel == kernel
     with pytest.raises(TypeError, match="neither true nor false; to see whether there is one"):
@@ -175,10 +185,12 @@ class Table(layers.Layer):
     def build(self, input_shape):
         self.table = self.add_weight((8, input_shape[-1]), "glorot_uniform")
         self.gate = self.add_weight((input_shape[-1],), "ones")
-        self.gate.assign(0.5 * np.asarray(self.gate) + self.gate.value)  # also inside of another
+        self.gate.assign(self.gate * 0.5 + self.gate.value)  # also inside of another
 
     def call(self, x):
-        first = self.table[:3] - 1 + self.table[1:4] ** 2
+        first = self.table[:3]
+        first -= 1
+        first += self.table[1:4] ** 2
         return x * self.gate.value * (1 - self.gate) + np.ones(4) * self.gate + first
 
 

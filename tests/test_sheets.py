@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from fastnn.data.notation import are_codes, beside, decimal_marks, plain
+from fastnn.data.notation import are_codes, beside, dates, decimal_marks, plain
 from fastnn.data.sheets import read_sheet
 from fastnn.errors import DataFileError
 
@@ -308,6 +308,28 @@ def test_a_first_line_of_prices_has_no_names(tmp_path):
     assert found.plain("a") == ["1250", "3000"]
     assert found.decimal("a") == ","
     assert sheet(tmp_path, "a;b\n$7;0,5\n").decimal("a") == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2024-01-31", "2023-01-05T00:00:00Z", "31.1.24", "1/31/2024 12:30", "11-Jan-2023"),
+        *("Jan 11, 2023", "05 Jan 2023", "5. Januar 2023", "12 december 2020", "3-Mar-21"),
+    ],
+)
+def test_dates_are_told(text):
+    assert dates([text, "?"]).startswith("dates, such as")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("5 marbles 20", "10 markers 12", "12 Martin 45", "7 novels, 12", "1.2.10beta", "may 5"),
+        *("3 deck 2000", "2024", "12-34", "5 mar 20", "marx 11, 2023", "1 Octopus 2020"),
+    ],
+)
+def test_other_words_and_numbers_are_no_dates(text):
+    assert dates([text]) == ""
 
 
 @pytest.mark.parametrize(

@@ -50,10 +50,13 @@ MISSING = frozenset(("", "-", ".", "?", "#n/a", "<na>", "n/a", "na", "nan", "non
 NO_WORD = MISSING - {"none", "-", "."}
 
 #: Months as they are called in English and in German, or as both are shortened.
-_MONTH = "(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]{0,6}"
+_MONTH = (
+    r"(?:jan(?:uary?|uar)?|feb(?:ruary?|ruar)?|mar(?:ch)?|märz?|apr(?:il)?|ma[iy]|jun[ei]?|jul[yi]?"
+    r"|aug(?:ust)?|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)\b"
+)
 _DATE = re.compile(
     r"\d{4}([-./])\d\d?\1\d\d?(?:\b|(?=T\d))|\d\d?([-./])\d\d?\2(\d{4}|\d\d)\b"
-    rf"|\d\d?\.?[-\s/]?{_MONTH}\.?[-\s/,]{{1,2}}(\d{{4}}|\d\d)\b"
+    rf"|\d\d?\.?[-\s/]?{_MONTH}\.?(?:[-\s/,]{{1,2}}\d{{4}}|-\d\d)\b"
     rf"|{_MONTH}\.?\s\d\d?,?\s\d{{4}}\b",
     re.I,
 )

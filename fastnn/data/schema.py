@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field
@@ -25,6 +24,7 @@ from fastnn.data.arrays import as_array, reshape_hint
 from fastnn.data.notation import (
     MISSING,
     NO_WORD,
+    are_codes,
     as_number,
     given,
     other_sign,
@@ -64,9 +64,6 @@ _LONGEST_SIGN = 40  # of a currency or a unit
 
 #: How truth is written, in small letters: by R and Excel, SQL, pandas.
 _TRUTH = {"true": 1.0, "false": 0.0}
-
-#: A whole number, as it is read where others have a fraction, too.
-_WHOLE = re.compile(r"[0-9]+(\.0*)?")
 
 _MODES = {"grayscale": 1, "rgb": 3}
 
@@ -512,13 +509,14 @@ class Arrays:
             answered: whether targets have to be there.
         """
         pair = (self.name, self.target)
-        stems = tuple(name.replace("_train", "") for name in pair)
-        tests = tuple(name.replace("train", "test") for name in pair)
-        others = tuple(f"{stem}_test" for stem in stems)
-        ways = [*([tests] if tests != pair else []), pair, stems, others]
-        for x, y in ways:
-            if x in arrays and x != y and (y in arrays or not answered):
-                return x, y
+        stems = (self.name.replace("_train", ""), self.target.replace("_train", ""))
+        tests = (self.name.replace("train", "test"), self.target.replace("train", "test"))
+        others = (f"{stems[0]}_test", f"{stems[1]}_test")
+        for way in (tests, pair, stems, others):
+            renamed = way == pair or not {*way} & {*pair}  # both names, or none
+            there = way[0] in arrays and (way[1] in arrays or not answered)
+            if renamed and there and way[0] != way[1]:
+                return way
         return pair
 
     def take(self, arrays: Mapping[str, Array], path: str | os.PathLike[str], name: str) -> Array:
@@ -729,8 +727,8 @@ def _as_number_is(text: str) -> str:
 
 
 def one_way(counts: Counter[str]) -> Counter[str]:
-    """Return how often words come, where whole numbers, and true and false, are written in one way:
-    the most frequent, of equally frequent ones the longest.
+    """Return how often words come, where codes, and true and false, are written in one way: the
+    most frequent, of equally frequent ones the longest.
 
     Example:
         >>> one_way(Counter({"TRUE": 5, "true": 3, "False": 2})), one_way(Counter({"A": 1, "a": 2}))
@@ -738,17 +736,17 @@ def one_way(counts: Counter[str]) -> Counter[str]:
         >>> one_way(Counter({"01067": 9, "1067": 1}))
         Counter({'01067': 10})
     """
-    same = _as_number_is if _are_truths(counts) else _as_whole_is
+    if _are_truths(counts):
+        same = _as_number_is
+    elif are_codes(list(counts.elements())):
+        same = canonical
+    else:
+        return counts
     ways: dict[str, Counter[str]] = {}
     for word, times in counts.items():
         ways.setdefault(same(word), Counter())[word] = times
     usual = {max(way, key=lambda word: (way[word], len(word))): way for way in ways.values()}
     return Counter({word: way.total() for word, way in usual.items()})
-
-
-def _as_whole_is(text: str) -> str:
-    """Return the text of a class, if that is a whole number."""
-    return canonical(text) if _WHOLE.fullmatch(text) else text
 
 
 def canonical(text: str) -> str:

@@ -21,7 +21,8 @@ Constructor = TypeVar("Constructor", bound=Callable[..., None])
 class Constructed(Configured):
     """Lets any layer take the shape of a model's input, as old scripts for Keras give it."""
 
-    set_later = ("name", "trainable", "input_shape")  # the last is what a Sequential is built for
+    #: What every layer has, and what Sequential is made and built of.
+    set_later = ("name", "trainable", "dtype", "layers", "input_shape", "batch_size")
 
     def __call__(cls, *args: Any, **options: Any) -> Any:
         own = cls.__signature__.parameters

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fastnn import registry
 from fastnn.compiler.graph import Shape
 from fastnn.errors import ShapeError
 from fastnn.functional import Network, Symbol
@@ -175,8 +175,17 @@ class Sequential(Model):
         return source.output, output
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes an equal model, with other weights; of a class whose constructor makes
-        the layers, what that was given."""
+        """Return what makes an equal model, with other weights.
+
+        Raises:
+            NotImplementedError: if it is of a sub-class whose constructor makes the layers.
+        """
+        kinds = {name: each.kind for name, each in inspect.signature(type(self)).parameters.items()}
+        if "layers" not in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds.values():
+            raise NotImplementedError(
+                f"{type(self).__name__}: its constructor makes the layers, which a config has too; "
+                "write get_config and from_config, or a function that returns a Sequential"
+            )
         return {
             "name": self.name,
             "trainable": self._trainable,
@@ -196,14 +205,11 @@ class Sequential(Model):
             config: what ``get_config`` returned.
             custom_objects: classes that are not fastnn's, by name.
         """
-        if "layers" in config:
-            layers = serialization.deserialize_all(config["layers"], custom_objects)
-            model = cls(layers, name=config["name"], dtype=config["dtype"])
-            model._batch_size = config.get("batch_size")
-        else:
-            given = {name: each for name, each in config.items() if name != "input_shape"}
-            model = registry.construct(cls, given)
-        if config["input_shape"] is not None and not model.built:
+        layers = serialization.deserialize_all(config["layers"], custom_objects)
+        own = {name: each for name, each in config.items() if name not in type(cls).set_later}
+        model = cls(layers, name=config["name"], dtype=config["dtype"], **own)
+        model._batch_size = config.get("batch_size")
+        if config["input_shape"] is not None:
             model.build(config["input_shape"])
         model._trainable = bool(config["trainable"])
         return model
