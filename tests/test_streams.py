@@ -474,7 +474,7 @@ def test_a_loss_that_is_not_finite_warns_once_and_names_epoch_and_batch():
     x[13] = np.nan
     parts = [*batches(5, x)]
     made = model()
-    with pytest.warns(NonFiniteWarning, match="epoch 1, batch 3 .*data") as caught:
+    with pytest.warns(NonFiniteWarning, match="epoch 1, batch 3 .*x or y has NaN") as caught:
         made.fit(iter(parts * 2), steps_per_epoch=5, epochs=2, verbose=0)
     assert len(caught) == 1
     assert caught[0].filename == __file__
