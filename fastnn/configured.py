@@ -41,9 +41,11 @@ class Configured(KnowingArguments):
         _let_tell(cls)  # a decorator may have made the constructor
         named = _kept(cls, args, options)
         thing = super().__call__(*args, **options)
-        if type(thing) is cls and getattr(cls.get_config, "tells_arguments", False):
+        teller = _teller(cls)
+        if type(thing) is cls and teller is not None:
+            given = _Given(named, _config_above(teller, thing))
             with contextlib.suppress(AttributeError, TypeError):  # of slots alone
-                object.__setattr__(thing, "_constructor_given", _Given(named, _config_of(thing)))
+                object.__setattr__(thing, "_constructor_given", given)
         return thing
 
 
@@ -94,9 +96,15 @@ def _telling(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
     return get_config
 
 
-def _config_of(thing: Any) -> dict[str, Any] | None:
-    """Return what the base of a thing tells of it, if it tells anything."""
-    cls: Any = type(thing).__mro__[_place(type(thing), "get_config")]
+def _teller(cls: type[Any]) -> Any:
+    """Return the class whose constructor a class has, if that was given ``get_config``."""
+    own = (each for each in cls.__mro__ if _maker(each) is _maker(cls))
+    told = (each for each in own if hasattr(vars(each).get("get_config"), "tells_arguments"))
+    return next(told, None)
+
+
+def _config_above(cls: Any, thing: Any) -> dict[str, Any] | None:
+    """Return what the base of a class tells of a thing, if it tells anything."""
     try:
         config: dict[str, Any] = super(cls, thing).get_config()
     except Exception:  # of a constructor that has not called its base's, or of what has no config

@@ -227,15 +227,28 @@ def require_distinct(things: Iterable[Any]) -> None:
             )
 
 
+def _taken(cls: type[Any]) -> tuple[set[str], bool]:
+    """Return the names of what a constructor takes, and those that it hands its options to, and
+    whether the last of these takes any other."""
+    known: set[str] = set()
+    for each in cls.__mro__:
+        if "__init__" in vars(each) and each is not object:
+            taken = inspect.signature(vars(each)["__init__"]).parameters.values()
+            known |= {option.name for option in taken}
+            if all(option.kind is not option.VAR_KEYWORD for option in taken):
+                return known, False
+    return known, True
+
+
 def construct(cls: type[T], config: Mapping[str, Any]) -> T:
     """Return what ``cls(**config)`` makes; what a constructor does not take that every layer has,
     its name and whether it is trainable, is set afterwards."""
-    known = inspect.signature(cls).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values()):
+    known, is_open = _taken(cls)
+    if is_open:
         return cls(**config)
     later = {name: config[name] for name in ("name", "trainable") if name in config}
     later = {name: value for name, value in later.items() if name not in known}
-    gone = {*later, *({"dtype"} - known.keys())}  # that of the model
+    gone = {*later, *({"dtype"} - known)}  # that of the model
     rest = {k: v for k, v in config.items() if k not in gone and (k in known or v is not None)}
     thing = cls(**rest)
     for name, value in later.items():

@@ -40,6 +40,7 @@ class _Numbers:
     """
 
     path: str
+    trains = False
     _value: Array
 
     @property
@@ -50,8 +51,9 @@ class _Numbers:
     @property
     def value(self) -> Any:
         """The live value: a view that training changes, for reading; see ``numpy``, ``assign``.
-        While a layer is called, it is the weight itself, whose numbers are those of each call."""
-        return self if _is_composed() else self.live
+        While a layer is called, that of a weight which trains is the weight itself, whose numbers
+        are those of each call."""
+        return self if self.trains and _is_composed() else self.live
 
     @property
     def live(self) -> Array:
@@ -160,6 +162,11 @@ class Variable(_Numbers, Operators):
         self.assigned = False
         first = np.ascontiguousarray(_first(self.path, self.shape, initializer, dtype), dtype)
         self._value = first.reshape(self.shape)  # which a number without axes would lose
+
+    @property
+    def trains(self) -> bool:  # type: ignore[override]
+        """Whether it learns in a layer that is not frozen."""
+        return self.own_trainable
 
     @property
     def dtype(self) -> np.dtype:

@@ -197,6 +197,70 @@ def test_other_ways_to_make_things():
     assert pickle.loads(pickle.dumps(Slotted(3))).get_config() == Slotted(3).get_config()
 
 
+class Valued(Dense):
+    def __init__(self, units, v=4, **options):
+        super().__init__(units, **options)
+        self.v = v
+
+
+class Telling(Valued):
+    """A class that tells more of what its base was given."""
+
+    def get_config(self):
+        return {**super().get_config(), "v": self.v}
+
+
+class Made2(Sequential):
+    """A model that tells itself how it is made."""
+
+    def __init__(self, n=3, name=None):
+        super().__init__([Input((4,)), Dense(n)], name=name)
+        self.n = n
+
+    def get_config(self):
+        return {"name": super().get_config()["name"], "n": self.n}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+class Shallow(fastnn.Model):
+    """A model that takes but a name of what every model does."""
+
+    def __init__(self, n=3, name=None):
+        super().__init__(name=name)
+        self.dense = Dense(n)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class Deep(Shallow):
+    def __init__(self, depth=2, **options):
+        super().__init__(**options)
+        self.more = [Dense(3) for _ in range(depth)]
+
+    def call(self, x):
+        for each in self.more:
+            x = each(x)
+        return super().call(x)
+
+
+def test_classes_that_tell_a_part_themselves():
+    telling = Telling(3, v=7, name="it")
+    assert (again(telling).v, again(telling).units, again(telling).name) == (7, 3, "it")
+    x = np.ones((2, 4))
+    for model in (Made2(5), Deep(depth=3, n=2, name="deep"), Deep()):
+        expected = model.predict(x)
+        other = saving.from_bytes(saving.to_bytes(model), {"Made2": Made2, "Deep": Deep})
+        for each in (other, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+            assert each.predict(x).tobytes() == expected.tobytes()
+            assert each.name == model.name
+        if not isinstance(model, Sequential):  # whose clone is a Sequential
+            assert fastnn.models.clone_model(model).get_config() == model.get_config()
+
+
 def with_a_secret(constructor):
     def decorated(self, *given):
         constructor(self, 7, *given)

@@ -216,6 +216,20 @@ def test_a_weight_in_call_is_what_it_is_in_each_call(make):
     assert fastnn.gradcheck(model, x, np.zeros((2, 3, 4))).ok
 
 
+class Switched(layers.Layer):
+    """A layer that looks at a number which does not learn, as its program is made."""
+
+    def build(self, input_shape):
+        self.mode = self.add_weight((1,), "ones", trainable=False)
+
+    def call(self, x):
+        return x * 2 if self.mode.value[0] == 1 and self.mode.value.mean() == 1 else x
+
+
+def test_the_value_of_what_does_not_learn_is_an_array_in_call_too():
+    assert Sequential([Input((1,)), Switched()]).predict([[3.0]]) == 6
+
+
 class Looking(layers.Layer):
     def call(self, x):
         return x * np.exp(self.gate)

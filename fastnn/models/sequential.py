@@ -180,8 +180,7 @@ class Sequential(Model):
         Raises:
             NotImplementedError: if it is of a sub-class whose constructor makes the layers.
         """
-        kinds = {name: each.kind for name, each in inspect.signature(type(self)).parameters.items()}
-        if "layers" not in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds.values():
+        if _makes_layers(type(self)):
             raise NotImplementedError(
                 f"{type(self).__name__}: its constructor makes the layers, which a config has too; "
                 "write get_config and from_config, or a function that returns a Sequential"
@@ -213,6 +212,14 @@ class Sequential(Model):
             model.build(config["input_shape"])
         model._trainable = bool(config["trainable"])
         return model
+
+
+def _makes_layers(cls: Any) -> bool:
+    """Return whether a class, whose config is Sequential's, is constructed without layers."""
+    kinds = {name: each.kind for name, each in inspect.signature(cls).parameters.items()}
+    takes = "layers" in kinds or inspect.Parameter.VAR_POSITIONAL in kinds.values()
+    is_told = hasattr(cls.get_config, "tells_arguments")
+    return is_told and not takes and cls.from_config.__func__ is Sequential.from_config.__func__
 
 
 def _layer(given: Any) -> Any:
