@@ -218,8 +218,9 @@ def _makes_layers(cls: Any) -> bool:
     """Return whether a class, whose config is Sequential's, is constructed without layers."""
     kinds = {name: each.kind for name, each in inspect.signature(cls).parameters.items()}
     takes = "layers" in kinds or inspect.Parameter.VAR_POSITIONAL in kinds.values()
+    usual: Any = Sequential.from_config
     is_told = hasattr(cls.get_config, "tells_arguments")
-    return is_told and not takes and cls.from_config.__func__ is Sequential.from_config.__func__
+    return is_told and not takes and cls.from_config.__func__ is usual.__func__
 
 
 def _layer(given: Any) -> Any:
