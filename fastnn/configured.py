@@ -124,7 +124,8 @@ def _completed(cls: Any, config: dict[str, Any], given: _Given | None) -> dict[s
     _refuse(cls, [name for name, value in named.items() if value is ... and name not in config])
     if first is None:
         return {**config, **{n: each for n, each in named.items() if n not in config}}
-    changed = {name for name in first if name != "dtype" and not _same(config[name], first[name])}
+    was = {name: value for name, value in first.items() if name != "dtype"}  # that of the model
+    changed = {name for name, value in was.items() if not _same(config.get(name), value)}
     kinds, later = {each.kind for each in known.values()}, type(cls).set_later
     is_open = inspect.Parameter.VAR_KEYWORD in kinds
     _refuse(cls, [] if is_open else sorted(changed - {*known, *later}))

@@ -144,6 +144,10 @@ def test_what_has_changed_since_is_told_or_refused():
     fast.learning_rate = 0.001
     with pytest.raises(NotImplementedError, match="Fast: its config would lose learning_rate; wr"):
         fast.get_config()
+    layer = Wide(2, activity_regularizer="l2")
+    assert again(layer).activity_regularizer is not None
+    layer.activity_regularizer = None
+    assert again(layer).activity_regularizer is None
     layer = Wide(2, trainable=True)
     layer.trainable = False
     assert not again(layer).trainable
