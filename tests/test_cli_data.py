@@ -1567,6 +1567,16 @@ def test_a_model_that_ranks_the_rows_is_of_use(confusion, area, useless):
     assert "--class-weight balanced" not in found.text("here", weighed=True)
 
 
+def test_a_rare_class_that_is_mostly_missed_is_told_whatever_the_accuracy():
+    confusion = np.array([[199, 0], [40, 1]])
+    target, y = Target("binary", ["y"], [["no", "yes"]]), np.zeros((240, 1))
+    worth = {"accuracy": 200 / 240, "auc": 0.77}
+    found = scores.Scores(target, 240, worth, {"accuracy": 199 / 240}, confusion, y, y)
+    assert "finds less than half of a rare class; --class-weight balanced" in found.text("here")
+    confusion[1] = 15, 26
+    assert "--class-weight" not in found.text("here")
+
+
 def test_a_class_that_is_not_rare_is_not_to_be_weighed_up():
     confusion = np.array([[40, 0], [40, 0]])
     target, y = Target("binary", ["y"], [["cat", "dog"]]), np.zeros((80, 1))

@@ -102,8 +102,8 @@ class Scores:
 
     @property
     def _overlooks(self) -> bool:
-        """Whether the rows of a rare class are mostly missed by a model that could tell them."""
-        if self.confusion is None or self._is_more_often_right or not self._ranks:
+        """Whether most rows of a rare class are missed by a model that could tell them."""
+        if self.confusion is None or not self._ranks:
             return False
         recalls, rows = _recalls(self.confusion)
         return bool((recalls[rows < _RARE * rows.mean()] < 0.5).any())
@@ -125,8 +125,8 @@ class Scores:
             lines.append("the model is no better than the baseline")
         if self._overlooks and not weighed:
             lines.append(
-                "the model ranks the rows better than chance (auc), and overlooks a class; "
-                "--class-weight balanced weighs a rare one up"
+                "the model ranks the rows better than chance (auc), and finds less than half of a "
+                "rare class; --class-weight balanced weighs it up"
             )
         if self.confusion is not None:
             lines += self._matrix()
