@@ -402,6 +402,8 @@ def test_a_missing_column_is_named(tmp_path):
         COLUMNS.read(write(tmp_path, "n,o\n1,2\n"))
     with pytest.raises(DataFileError, match="there is no column m, which the model takes"):
         COLUMNS.read(write(tmp_path, "n,kind\n1,2\n"))
+    with pytest.raises(DataFileError, match="the first line has numbers and no names: put these b"):
+        COLUMNS.read(write(tmp_path, "3,red,2\n1,blue,2\n"))
     with pytest.raises(DataFileError, match="takes; if 'Kind' is 'kind', rename it; there are n,"):
         COLUMNS.read(write(tmp_path, "n,Kind,m\n1,2,3\n"))
     with pytest.raises(DataFileError, match="no row under the names"):

@@ -235,9 +235,11 @@ class Columns:
         if missing:
             what = "is no column" if len(missing) == 1 else "are no columns"
             others = [name for name in sheet.names if name not in self.names]
+            none = missing == self.names and any(as_number(name) is not None for name in others)
+            mend = "the first line has numbers and no names: put these before it; " if none else ""
             raise DataFileError(
                 f"there {what} {', '.join(missing):.120}, which the model takes; "
-                f"{_likely(missing, others)}there are {', '.join(sheet.names)}"[:390]
+                f"{mend or _likely(missing, others)}there are {', '.join(sheet.names)}"[:390]
             )
         parts = [
             self._encoded(name, fill, sheet, note, learning)
