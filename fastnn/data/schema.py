@@ -28,6 +28,7 @@ from fastnn.data.notation import (
     as_number,
     given,
     other_sign,
+    padded,
     unit_of,
 )
 from fastnn.data.sheets import Sheet, read_sheet, sheet_of
@@ -740,7 +741,7 @@ def one_way(counts: Counter[str]) -> Counter[str]:
     """
     if _are_truths(counts):
         same = _as_number_is
-    elif are_codes(list(counts.elements())):
+    elif padded(counts) and are_codes(list(counts.elements())):
         same = canonical
     else:
         return counts

@@ -297,7 +297,6 @@ class Layer(Weighted, metaclass=Constructed):
             training: whether the layer computes as in training; ``None`` leaves it to the model.
             kwargs: more of what ``call`` takes, by name.
         """
-        require_begun(self)
         args, training = self._without_training(args, training)
         args = tuple(map(_as_list, args))
         self._require_one(args)
@@ -481,11 +480,3 @@ def _noting(build: Callable[..., None]) -> Callable[..., None]:
         self.built = True
 
     return noting
-
-
-def require_begun(layer: Layer) -> None:
-    """Refuse a layer whose constructor did not call that of ``Layer``."""
-    if "name" not in vars(layer):
-        raise RuntimeError(
-            f"{type(layer).__name__}: its __init__ has to begin with super().__init__()"
-        )

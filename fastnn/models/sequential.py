@@ -10,7 +10,7 @@ from fastnn.compiler.graph import Shape
 from fastnn.errors import ShapeError
 from fastnn.functional import Network, Symbol
 from fastnn.layers import serialization
-from fastnn.layers.base import Layer, require_begun
+from fastnn.layers.base import Layer
 from fastnn.layers.core import InputLayer
 from fastnn.models.model import Model
 from fastnn.models.shapes import describe
@@ -110,7 +110,6 @@ class Sequential(Model):
             if isinstance(layer, Symbol):
                 hint = "; give the layer without calling it, or make Model(inputs, outputs)"
             raise TypeError(f"{self.name}: expected a layer, got {describe(layer)}{hint}")
-        require_begun(layer)
         if layer.own_dtype not in (None, self.dtype):
             raise ValueError(
                 f"{layer.name}: its dtype is {layer.own_dtype}, the model's is {self.dtype}; "
